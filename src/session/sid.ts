@@ -26,7 +26,12 @@ export function newSid(handle: Handle): Sid {
 
 /** A sid that is not in our form, from a custom `genid`, is named by its SHA-256. */
 export function handleOf(sid: Sid): Handle {
-  return (isOurForm(sid) ? sid.slice(0, HANDLE_LENGTH) : sha256(sid)) as Handle;
+  return isOurForm(sid) ? (sid.slice(0, HANDLE_LENGTH) as Handle) : classicHandleOf(sid);
+}
+
+/** The handle where the whole sid is a secret, as in stores made for express-session. */
+export function classicHandleOf(sid: Sid): Handle {
+  return sha256(sid) as Handle;
 }
 
 /** What a store keeps of the secret: enough to recognise it, not enough to present it. */

@@ -1,0 +1,28 @@
+import { Module } from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
+import { RedisSessionModule } from 'nestjs-redis-session';
+import { AccountModule } from './account/account.module.js';
+import { AuthModule } from './auth/auth.module.js';
+import { CartModule } from './cart/cart.module.js';
+import { HealthModule } from './health/health.module.js';
+import { PageModule } from './page/page.module.js';
+import { sessionOptions } from './session-options.js';
+
+@Module({
+  imports: [
+    ConfigModule.forRoot(),
+    RedisSessionModule.forRootAsync({
+      imports: [ConfigModule],
+      inject: [ConfigService],
+      useFactory: sessionOptions,
+      // Asked often and by everybody; neither needs a session.
+      exclude: ['health', 'page/storage'],
+    }),
+    AuthModule,
+    AccountModule,
+    CartModule,
+    HealthModule,
+    PageModule,
+  ],
+})
+export class AppModule {}

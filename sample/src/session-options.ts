@@ -1,0 +1,11 @@
+import type { ConfigService } from '@nestjs/config';
+import type { RedisSessionOptions } from 'nestjs-redis-session';
+
+const HALF_AN_HOUR = 30 * 60 * 1_000;
+
+export function sessionOptions(config: ConfigService): RedisSessionOptions {
+  const session = { name: 'sid', secret: config.getOrThrow<string>('SESSION_SECRET'), cookie: { maxAge: HALF_AN_HOUR } };
+  // Memory only when it is asked for: with no REDIS_URL the application does not start.
+  if (config.get('SESSION_STORE') === 'memory') return { session, store: { kind: 'memory' } };
+  return { redis: config.get<string>('REDIS_URL'), session };
+}

@@ -1,0 +1,39 @@
+// Compares what each entry of the built package exports with the reviewed list in test/package/exported-names.txt, so that no name becomes
+// public or disappears by accident. After a change that is meant: npm run exports:accept
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { conclude, createProgram, entries, exportsOf, ROOT } from './public-api.mjs';
+
+const LIST = path.join(ROOT, 'test/package/exported-names.txt');
+
+const all = entries();
+const program = createProgram(all.map(({ declarations }) => declarations));
+const lines = [];
+const problems = [];
+
+for (const { module, built, declarations } of all) {
+  const values = Object.keys(await import(pathToFileURL(built)));
+  const declared = exportsOf(program, declarations);
+  lines.push(...values.map((name) => `${module} value ${name}`));
+  lines.push(...declared.filter(({ isValue }) => !isValue).map(({ name }) => `${module} type ${name}`));
+
+  const typed = new Set(declared.filter(({ isValue }) => isValue).map(({ name }) => name));
+  problems.push(...values.filter((name) => !typed.has(name)).map((name) => `${module}: ${name} exists but has no type`));
+  problems.push(...[...typed].filter((name) => !values.includes(name)).map((name) => `${module}: ${name} has a type but does not exist`));
+}
+
+lines.sort((a, b) => (a < b ? -1 : 1));
+if (process.argv.includes('--accept')) {
+  await writeFile(LIST, lines.map((line) => `${line}\n`).join(''));
+} else {
+  const accepted = (await readFile(LIST, 'utf8').catch(() => '')).split('\n').filter(Boolean);
+  const differences = [
+    ...lines.filter((line) => !accepted.includes(line)).map((line) => `${line} is exported but not in the list`),
+    ...accepted.filter((line) => !lines.includes(line)).map((line) => `${line} is in the list but not exported`),
+  ];
+  if (differences.length > 0) problems.push(...differences, 'If that is meant: npm run exports:accept');
+}
+
+conclude(problems, `${lines.length} exported names in ${all.length} entries`);

@@ -1,0 +1,51 @@
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+import { runProgram } from '../child-process.mjs';
+
+/**
+ * Jest's tests, counted from its JSON report. Besides a failed test these fail the step: a file that could not run, a folder of `folders`
+ * without a test, a run that does not end by itself, and processes that outlive it.
+ */
+export function jest(name, { cwd = '.', folders, timeout, needs }) {
+  const report = path.resolve('.cache', `jest-${name.replaceAll(/\W+/g, '-')}.json`);
+  return {
+    name,
+    needs,
+    async run() {
+      await mkdir(path.dirname(report), { recursive: true });
+      await rm(report, { force: true });
+      const args = ['--experimental-vm-modules', path.resolve('node_modules/jest/bin/jest.js'), '--ci', '--json', `--outputFile=${report}`];
+      const { output, timedOut, survivors } = await runProgram(process.execPath, args, { cwd, timeout });
+
+      const results = await readFile(report, 'utf8').then(JSON.parse, () => undefined);
+      if (results === undefined) return { passed: 0, failed: 1, skipped: 0, output: `${output}\njest wrote no report` };
+
+      const problems = [
+        ...folders.filter((folder) => !hasTest(results, path.resolve(cwd, folder))).map((folder) => `${folder} holds no test`),
+        timedOut && 'jest did not end by itself: something is still open',
+        survivors && 'processes were left running after jest ended',
+        /worker process has failed to exit gracefully|did not exit one second after/.test(output) &&
+          'jest had to be forced to end: something is still open',
+      ].filter(Boolean);
+
+      return {
+        passed: results.numPassedTests,
+        failed: results.numFailedTests + results.numRuntimeErrorTestSuites + problems.length,
+        skipped: results.numPendingTests + results.numTodoTests,
+        output: [withoutReport(output), ...problems].join('\n'),
+      };
+    },
+  };
+}
+
+function hasTest({ testResults }, folder) {
+  return testResults.some(
+    (file) => file.name.startsWith(folder + path.sep) && (file.assertionResults.length > 0 || file.status === 'failed'),
+  );
+}
+
+/** jest prints the JSON on stdout even when it writes it to a file. */
+function withoutReport(output) {
+  return output.replaceAll(/^\{"numFailedTestSuites".*$/gm, '');
+}

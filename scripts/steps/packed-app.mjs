@@ -1,0 +1,118 @@
+// Installs the packed tarball beside an application of test/package in an empty folder, as a user would, and uses it: its types compile, its
+// own tests pass where it has some, it starts, keeps a session over HTTP, and ends by itself.
+//
+//   node scripts/steps/packed-app.mjs test/package/esm-nest12 .cache/package.tgz
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { childEnvironment, runProgram } from '../child-process.mjs';
+
+const [fixture, tarball] = process.argv.slice(2).map((argument) => path.resolve(argument));
+const folder = await mkdtemp(path.join(tmpdir(), `${path.basename(fixture)}-`));
+const cleanUp = () => rm(folder, { recursive: true, force: true });
+
+try {
+  await cp(fixture, folder, { recursive: true });
+  const { scripts } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
+  await npm('install', tarball, '--prefer-offline', '--no-audit', '--no-fund');
+  console.log('installs');
+  await npm('run', 'build');
+  console.log('compiles');
+  if (scripts.test !== undefined) {
+    const output = await npm('test');
+    assert.match(output, /^Tests: +[1-9]\d* passed/m, output);
+    console.log('passes its own tests');
+  }
+  await visit();
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+} finally {
+  await cleanUp();
+}
+
+async function npm(...args) {
+  const { code, output } = await runProgram('npm', args, { cwd: folder, timeout: 180_000 });
+  assert.equal(code, 0, `npm ${args.join(' ')}\n${output}`);
+  return output;
+}
+
+async function visit() {
+  const env = childEnvironment({ SESSION_SECRET: 'only for this visit, thirty-two bytes or more' });
+  const app = spawn('node', ['dist/main.js'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = once(app, 'exit');
+  let output = '';
+  for (const stream of [app.stdout, app.stderr]) stream.setEncoding('utf8').on('data', (chunk) => (output += chunk));
+
+  try {
+    const url = await Promise.race([listening(app), ended.then(() => undefined)]);
+    assert.ok(url, 'the application ended instead of listening');
+    console.log('starts');
+    await keepsASession(url);
+    console.log('keeps a session');
+    app.kill('SIGTERM');
+    const [code, signal] = await within(5000, ended, 'the application did not end after SIGTERM');
+    assert.ok(code === 0 || signal === 'SIGTERM', `ended with ${code ?? signal}`);
+    console.log('ends by itself');
+  } catch (error) {
+    throw new Error(`${error.message}\n${output}`, { cause: error });
+  } finally {
+    app.kill('SIGKILL');
+  }
+}
+
+async function listening(app) {
+  return within(
+    20_000,
+    new Promise((resolve) =>
+      app.stdout.on('data', (chunk) => {
+        const [, url] = chunk.match(/listening on (\S+)/) ?? [];
+        if (url !== undefined) resolve(url);
+      }),
+    ),
+    'the application did not say where it listens',
+  );
+}
+
+async function keepsASession(url) {
+  const request = async (method, route, cookie, body) => {
+    const headers = { 'content-type': 'application/json', ...(cookie === undefined ? {} : { cookie }) };
+    const response = await fetch(url + route, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
+    const [setCookie] = response.headers.getSetCookie();
+    return { status: response.status, setCookie, cookie: setCookie?.split(';')[0], body: await response.json().catch(() => undefined) };
+  };
+
+  const visitor = await request('GET', '/visitor');
+  assert.deepEqual(
+    [visitor.status, visitor.body, visitor.setCookie],
+    [200, { isNew: true }, undefined],
+    'a visitor who writes nothing gets no cookie',
+  );
+  assert.equal((await request('GET', '/me')).status, 401, 'the guard refuses a visitor');
+
+  const cart = await request('POST', '/cart', undefined, { sku: 'apple' });
+  assert.match(cart.setCookie ?? 'no cookie', /^sid=s%3A[\w-]{54}\.[^;]+;.*HttpOnly/, 'the first write sets a signed cookie');
+
+  const login = await request('POST', '/login', cart.cookie, { id: 'ada' });
+  assert.ok(login.cookie !== undefined && login.cookie !== cart.cookie, 'login gives a new cookie');
+  assert.deepEqual((await request('GET', '/me', login.cookie)).body, { id: 'ada', cart: ['apple'] }, 'identity and kept cart come back');
+  assert.equal((await request('GET', '/me', cart.cookie)).status, 401, 'the cookie from before login is dead');
+  assert.equal((await request('GET', '/me', `${login.cookie}x`)).status, 401, 'a cookie with another signature is refused');
+
+  const logout = await request('POST', '/logout', login.cookie);
+  assert.equal(logout.status, 204);
+  assert.match(logout.setCookie ?? 'no cookie', /^sid=;.*(Expires=Thu, 01 Jan 1970|Max-Age=0)/, 'logout clears the cookie');
+  assert.equal((await request('GET', '/me', login.cookie)).status, 401, 'the session has ended');
+}
+
+async function within(ms, promise, message) {
+  let clock;
+  const late = new Promise((_resolve, reject) => {
+    clock = setTimeout(() => reject(new Error(message)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(clock));
+}

@@ -1,0 +1,67 @@
+// `npm test`: installs what is missing, runs every check, ends with a line "N passed, N failed". Nothing here needs an installed package.
+import { installPackages } from './install/packages.mjs';
+import { installRedisServer } from './install/redis-server.mjs';
+import { command } from './steps/command.mjs';
+import { jest } from './steps/jest.mjs';
+import { runSteps, summary } from './steps/run-steps.mjs';
+import { sampleTests } from './steps/sample.mjs';
+
+process.chdir(`${import.meta.dirname}/..`);
+installPackages();
+installRedisServer();
+
+const TARBALL = '.cache/package.tgz';
+const needs = 'build';
+
+const total = await runSteps([
+  {
+    atOnce: 2,
+    steps: [
+      command('build', ['nest', 'build']),
+      command('format', ['prettier', '--check', '.']),
+      command('lint', ['oxlint', '--type-aware', '--deny-warnings', 'src', 'test', 'sample', 'scripts'], { proof: /on [1-9]\d* files?/ }),
+      command('types', ['tsc', '--noEmit', '-p', 'tsconfig.json']),
+      command('import rules', ['depcruise', '--config', '.dependency-cruiser.cjs', 'src'], { proof: /\([1-9]\d* modules/ }),
+      command('dead code', ['knip']),
+      command('lockfile', ['node', 'scripts/steps/lockfile.mjs'], { proof: /^[1-9]\d* locked/m }),
+      command('embedded Lua', ['node', 'scripts/embed-lua.mjs', '--check'], { proof: /^[1-9]\d* scripts?/m }),
+    ],
+  },
+  {
+    atOnce: 1,
+    steps: [jest('tests', { folders: ['test/unit', 'test/contract', 'test/e2e', 'test/types'], timeout: 240_000 })],
+  },
+  {
+    atOnce: 2,
+    steps: [
+      command('pack', ['node', 'scripts/steps/pack.mjs', TARBALL], { needs }),
+      command('publint', ['publint', '--strict'], { needs, proof: /All good/ }),
+      command('exported names', ['node', 'scripts/steps/exported-names.mjs'], { needs, proof: /^[1-9]\d* exported/m }),
+      command('docblocks', ['node', 'scripts/steps/docblocks.mjs'], { proof: /^[1-9]\d* exports/m }),
+      command('code in the docs', ['node', 'scripts/steps/docs-code.mjs'], { needs, proof: /^[1-9]\d* blocks/m }),
+      command('option table', ['node', 'scripts/steps/option-table.mjs'], { proof: /^[1-9]\d* options/m }),
+    ],
+  },
+  {
+    atOnce: 2,
+    steps: [
+      command('types seen from outside', ['attw', TARBALL, '--profile', 'esm-only'], { needs: 'pack', proof: /🟢 \(ESM\)/ }),
+      command('types of the sample', ['tsc', '--noEmit', '-p', 'sample/tsconfig.json'], { needs }),
+    ],
+  },
+  { atOnce: 1, steps: [sampleTests({ needs })] },
+  {
+    atOnce: 2,
+    steps: ['esm-nest12', 'cjs-nest11-jest'].map((app) =>
+      command(`packed: ${app}`, ['node', 'scripts/steps/packed-app.mjs', `test/package/${app}`, TARBALL], {
+        needs: 'pack',
+        timeout: 240_000,
+        proof: /^ends by itself/m,
+      }),
+    ),
+  },
+]);
+
+console.log(`\n${(performance.now() / 1000).toFixed(0)} s`);
+console.log(summary(total));
+process.exitCode = total.failed > 0 ? 1 : 0;

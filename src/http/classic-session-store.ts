@@ -1,0 +1,153 @@
+import type expressSession from 'express-session';
+import { RedisSessionError, SessionStoreUnavailableError, SessionUnsupportedError } from '../redis-session.errors.js';
+import {
+  applyDelta,
+  type CookieAttributes,
+  type EncodedEntries,
+  type EntryDelta,
+  type Lease,
+  type NewSession,
+  type SessionRecord,
+} from '../session/session-record.js';
+import { SessionStore } from '../session/session-store.js';
+import { classicHandleOf, type Handle, type Sid } from '../session/sid.js';
+import type { StoreOptions } from '../session/store-options.js';
+
+type SessionData = Record<string, unknown> & { cookie?: CookieAttributes };
+
+/**
+ * Keeps sessions in any store that was made for express-session: one value per sid, saved as a whole.
+ *
+ * Such a store cannot do what the contract asks: the last of two saves wins as a whole, a late save brings an ended session back, there is
+ * no absolute timeout, no secret apart from the key and no handle to call a session by, and each request touches.
+ */
+export class ClassicSessionStore extends SessionStore {
+  readonly #writes = new Set<Promise<unknown>>();
+
+  /** @param classify makes of the store's own errors one that is safe to log */
+  constructor(
+    private readonly store: expressSession.Store,
+    options: StoreOptions = {},
+    private readonly classify: (error: unknown) => RedisSessionError = () => new SessionStoreUnavailableError('store'),
+  ) {
+    super(options);
+  }
+
+  override handleOf(sid: Sid): Handle {
+    return classicHandleOf(sid);
+  }
+
+  override canRotate(): boolean {
+    return false;
+  }
+
+  async load(sid: Sid): Promise<SessionRecord | undefined> {
+    let data: unknown;
+    try {
+      data = await this.#call((done) => this.store.get(sid, done));
+    } catch (error) {
+      const isBadData = error instanceof SyntaxError || (error instanceof SessionStoreUnavailableError && error.reason === 'WRONGTYPE');
+      if (!isBadData) throw error;
+      return this.#reject(sid);
+    }
+    if (data === undefined || data === null) return undefined;
+    if (typeof data !== 'object' || Array.isArray(data)) return this.#reject(sid);
+    const { cookie: stored, ...values } = data as SessionData;
+    const cookie = typeof stored === 'object' && stored !== null ? stored : undefined;
+    return {
+      handle: this.handleOf(sid),
+      createdAt: undefined,
+      lastSeenAt: Date.now(),
+      absoluteEndsAt: undefined,
+      idle: typeof cookie?.originalMaxAge === 'number' ? cookie.originalMaxAge : this.settings.idle,
+      cookie: cookie && { ...cookie, expires: undefined },
+      entries: this.#encode(values),
+      secret: 'current',
+    };
+  }
+
+  async create(sid: Sid, { entries, lease }: NewSession): Promise<SessionRecord> {
+    await this.#set(sid, entries, lease);
+    return {
+      handle: this.handleOf(sid),
+      createdAt: undefined,
+      lastSeenAt: Date.now(),
+      absoluteEndsAt: undefined,
+      idle: lease.idle ?? this.settings.idle,
+      cookie: lease.cookie,
+      entries,
+      secret: 'current',
+    };
+  }
+
+  async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord> {
+    const entries = applyDelta(record.entries, delta);
+    await this.#set(sid, entries, lease);
+    return { ...record, entries, lastSeenAt: Date.now(), cookie: lease.cookie, idle: lease.idle ?? this.settings.idle };
+  }
+
+  async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord> {
+    await this.#write((done) => (this.store.touch === undefined ? done() : this.store.touch(sid, this.#data(record.entries, lease), done)));
+    return { ...record, lastSeenAt: Date.now(), cookie: lease.cookie, idle: lease.idle ?? this.settings.idle };
+  }
+
+  async rotate(): Promise<never> {
+    throw new SessionUnsupportedError('A store made for express-session cannot change the secret of a session: the sid is its key.');
+  }
+
+  async destroy(sid: Sid): Promise<boolean> {
+    await this.#write((done) => this.store.destroy(sid, done));
+    return true;
+  }
+
+  isTouchDue(): boolean {
+    return true;
+  }
+
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#writes);
+  }
+
+  async #set(sid: Sid, entries: EncodedEntries, lease: Lease): Promise<void> {
+    await this.#write((done) => this.store.set(sid, this.#data(entries, lease), done));
+  }
+
+  /** The value as express-session writes it. Its expiry is new each time: a store may take the time to live from it. */
+  #data(entries: EncodedEntries, { idle, wholeCookie }: Lease): expressSession.SessionData {
+    const values = Object.fromEntries([...entries].map(([name, text]) => [name, this.settings.serializer.parse(text)]));
+    const expires = idle === undefined ? null : new Date(Date.now() + idle);
+    return { ...values, cookie: { ...wholeCookie, expires } } as unknown as expressSession.SessionData;
+  }
+
+  #encode(values: Record<string, unknown>): EncodedEntries {
+    const entries = new Map<string, string>();
+    for (const [name, value] of Object.entries(values)) {
+      const text = this.settings.serializer.stringify(value);
+      if (text !== undefined && name !== '__proto__') entries.set(name, text);
+    }
+    return entries;
+  }
+
+  #reject(sid: Sid): undefined {
+    this.events.emit('rejected', { handle: this.handleOf(sid), what: 'session' });
+  }
+
+  async #write(call: (done: (error?: unknown) => void) => void): Promise<void> {
+    const write = this.#call<void>(call);
+    this.#writes.add(write);
+    try {
+      await write;
+    } finally {
+      this.#writes.delete(write);
+    }
+  }
+
+  #call<T>(call: (done: (error?: unknown, value?: T) => void) => void): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      call((error, value) => {
+        if (error === undefined || error === null) resolve(value);
+        else reject(error instanceof SyntaxError || error instanceof RedisSessionError ? error : this.classify(error));
+      });
+    });
+  }
+}

@@ -1,0 +1,111 @@
+import type { IncomingMessage } from 'node:http';
+import expressSession from 'express-session';
+import { within } from '../session/deadline.js';
+import { ActiveSession, type SessionHost } from '../session/active-session.js';
+import type { Sid } from '../session/sid.js';
+import { ownerOf } from './http-session.js';
+import { SessionExchange } from './session-exchange.js';
+import type { SessionRuntime } from './session-runtime.js';
+
+type CreateSession = Parameters<expressSession.Store['createSession']>;
+type Callback<T = void> = (error?: unknown, value?: T) => void;
+
+/**
+ * What express-session calls its store, over a `SessionStore`. The session on the request saves itself, by deltas, so express-session's
+ * own `set` is not on that path; it is here for code that works on `req.sessionStore`.
+ *
+ * Never emits `disconnect`: express-session would let requests pass without a session.
+ */
+export class ExpressSessionStore extends expressSession.Store {
+  #arriving: SessionExchange | undefined;
+
+  constructor(private readonly runtime: SessionRuntime) {
+    super();
+  }
+
+  /** Names the exchange whose session express-session is about to ask for, in the same turn of the event loop. */
+  arrive(exchange: SessionExchange): void {
+    this.#arriving = exchange;
+  }
+
+  /** express-session assigns its own way to make a session; ours makes them with their rules. */
+  get generate(): (request: IncomingMessage) => void {
+    return (request) => SessionExchange.of(request)?.start();
+  }
+
+  set generate(_theirs: (request: IncomingMessage) => void) {
+    // Not used, see the getter.
+  }
+
+  override get(sid: string, callback: Callback<expressSession.SessionData | null>): void {
+    const loaded = this.#arriving?.current;
+    const isLoaded = this.#arriving !== undefined;
+    this.#arriving = undefined;
+    if (isLoaded) callback(null, (loaded?.object as expressSession.SessionData | undefined) ?? null);
+    else answer(this.#read(sid as Sid), callback);
+  }
+
+  override createSession(...[request, session]: CreateSession): ReturnType<expressSession.Store['createSession']> {
+    if (ownerOf(session) !== undefined) SessionExchange.of(request)?.install();
+    return session as ReturnType<expressSession.Store['createSession']>;
+  }
+
+  override set(sid: string, data: expressSession.SessionData, callback: Callback = () => undefined): void {
+    answer(this.#write(sid as Sid, data), callback);
+  }
+
+  /** Called at the end of each request that changed nothing. Nobody waits for the touch. */
+  override touch(_sid: string, session: expressSession.SessionData, callback: () => void = () => undefined): void {
+    const active = ownerOf(session)?.active;
+    if (active?.isTouchDue === true) active.save().catch((error: unknown) => this.runtime.logError(error));
+    callback();
+  }
+
+  override destroy(sid: string, callback: Callback = () => undefined): void {
+    const { store } = this.runtime;
+    const destroyed = within(store.settings.deadline, (deadline) => deadline.wait(store.destroy(sid as Sid)));
+    answer(
+      destroyed.then(() => undefined),
+      callback,
+    );
+  }
+
+  async #read(sid: Sid): Promise<expressSession.SessionData | null> {
+    const session = await this.#open(sid);
+    return session && this.#data(session);
+  }
+
+  #data({ entries, record }: ActiveSession): expressSession.SessionData {
+    const values = Object.fromEntries(entries.names().map((name) => [name, entries.get(name)]));
+    return { cookie: record?.cookie ?? {}, ...values } as unknown as expressSession.SessionData;
+  }
+
+  /** Sets and removes entries of an existing session; one that has ended stays ended. */
+  async #write(sid: Sid, data: expressSession.SessionData): Promise<void> {
+    const session = await this.#open(sid);
+    if (session === null) return;
+    const { cookie: _cookie, identity: _identity, ...values } = data;
+    for (const name of session.entries.names()) if (!(name in data)) session.entries.remove(name);
+    for (const [name, value] of Object.entries(values)) session.entries.set(name, value);
+    await session.save();
+  }
+
+  async #open(sid: Sid): Promise<ActiveSession | null> {
+    const { store } = this.runtime;
+    const record = await within(store.settings.deadline, (deadline) => deadline.wait(store.load(sid)));
+    if (record === undefined) return null;
+    const host: SessionHost = {
+      generateSid: () => sid,
+      lease: () => ({ idle: record.idle, cookie: record.cookie, wholeCookie: record.cookie ?? {} }),
+      identityOf: () => undefined,
+    };
+    return new ActiveSession(store, host, sid, record);
+  }
+}
+
+function answer<T>(result: Promise<T>, callback: Callback<T>): void {
+  result.then(
+    (value) => setImmediate(callback, null, value),
+    (error: unknown) => setImmediate(callback, error),
+  );
+}

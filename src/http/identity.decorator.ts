@@ -1,0 +1,31 @@
+import { createParamDecorator } from '@nestjs/common';
+import type { Identity as StoredIdentity } from '../session/identity.js';
+import { identityOf } from './request-context.js';
+
+/**
+ * Who is signed in, or with a name one field of it: `@Identity() who: Identity`, `@Identity('id') id: string`. `undefined` for nobody.
+ *
+ * Answers 503 when the session could not be loaded.
+ *
+ * @publicApi
+ */
+export const Identity = createParamDecorator((name: string | undefined, context) => {
+  const identity = identityOf(context);
+  if (name === undefined || identity === undefined) return identity;
+  return Object.hasOwn(identity, name) ? identity[name] : undefined;
+});
+
+/**
+ * Who is signed in. Only `id` is required; give your own fields a type by declaration merging:
+ *
+ * ```ts
+ * declare module 'nestjs-redis-session' {
+ *   interface Identity {
+ *     roles: string[];
+ *   }
+ * }
+ * ```
+ *
+ * @publicApi
+ */
+export interface Identity extends StoredIdentity {}

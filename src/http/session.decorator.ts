@@ -1,0 +1,15 @@
+import { createParamDecorator } from '@nestjs/common';
+import { readSession } from './http-session.js';
+import { sessionOf } from './request-context.js';
+
+/**
+ * The session of the request, or with a name one of its entries: `@Session() session: HttpSession`, `@Session('cart') cart?: Item[]`.
+ *
+ * Answers 503 when the session could not be loaded. (`@nestjs/common` has a `Session` of its own, which knows no names and no outage.)
+ *
+ * @publicApi
+ */
+export const Session = createParamDecorator((name: string | undefined, context) => {
+  const session = sessionOf(context);
+  return name === undefined || session === undefined ? session : readSession(session, name);
+});

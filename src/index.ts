@@ -1,0 +1,50 @@
+export { RedisSessionModule } from './redis-session.module.js';
+export type { RedisSessionModuleExtras } from './redis-session.module-definition.js';
+export type {
+  RedisSessionOptions,
+  RedisSessionOptionsFactory,
+  RedisSessionStoreOptions,
+  ResolvedRedisSessionOptions,
+  StoreKind,
+} from './redis-session.options.js';
+export { InjectSessionOptions, InjectSessionRedis } from './redis-session.tokens.js';
+export {
+  RedisSessionConfigError,
+  RedisSessionError,
+  SessionConflictError,
+  SessionGoneError,
+  SessionLimitError,
+  SessionMisuseError,
+  SessionSerializationError,
+  SessionStoreUnavailableError,
+  SessionUnsupportedError,
+  type RedisSessionErrorCode,
+} from './redis-session.errors.js';
+
+export { Identity } from './http/identity.decorator.js';
+export { Public } from './http/public.decorator.js';
+export { Session } from './http/session.decorator.js';
+export { SessionGuard } from './http/session.guard.js';
+export { SessionHttpException } from './http/http-exceptions.js';
+export { SessionMiddleware } from './http/session.middleware.js';
+export type { HttpSession, LoginOptions, SessionCallback, SessionMembers } from './http/http-session.js';
+export type { SessionCookieOptions, SessionOptions, SessionSettings } from './http/session-options.js';
+export type { IdentityFinder } from './http/session-runtime.js';
+
+export type { RedisClient, RedisConnection } from './redis/redis-client.js';
+export { RedisSessionStore } from './redis/redis-session-store.js';
+
+export { MemorySessionStore } from './session/memory-session-store.js';
+export { SessionEvents, type SessionEventMap, type SessionEventName } from './session/session-events.js';
+export { SessionStore } from './session/session-store.js';
+export type { EntrySerializer, StoreOptions, StoreSettings } from './session/store-options.js';
+export type {
+  CookieAttributes,
+  EncodedEntries,
+  EntryDelta,
+  Lease,
+  NewSession,
+  SecretState,
+  SessionRecord,
+} from './session/session-record.js';
+export type { Handle, Sid } from './session/sid.js';

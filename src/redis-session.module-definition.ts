@@ -1,0 +1,48 @@
+import { ConfigurableModuleBuilder, type MiddlewareConsumer } from '@nestjs/common';
+import { SESSION_ROUTES } from './redis-session.tokens.js';
+import type { RedisSessionOptions } from './redis-session.options.js';
+
+type Apply = ReturnType<MiddlewareConsumer['apply']>;
+
+/**
+ * Where the module is visible and where its middleware runs.
+ *
+ * @publicApi
+ */
+export interface RedisSessionModuleExtras {
+  /**
+   * Whether every module sees the providers without importing this one, and the session middleware runs before that of others.
+   *
+   * @default true
+   */
+  isGlobal?: boolean | undefined;
+  /**
+   * Routes without a session, as `MiddlewareConsumer.exclude()` takes them.
+   *
+   * @default []
+   */
+  exclude?: Parameters<Apply['exclude']> | undefined;
+  /**
+   * Routes with a session, as `MiddlewareConsumer.forRoutes()` takes them.
+   *
+   * @default all
+   */
+  forRoutes?: Parameters<Apply['forRoutes']> | undefined;
+}
+
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<RedisSessionOptions>({ moduleName: 'RedisSession' })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createRedisSessionOptions')
+    .setExtras<RedisSessionModuleExtras>(
+      { isGlobal: true, exclude: [], forRoutes: ['{*path}'] },
+      (definition, { isGlobal, exclude, forRoutes }) => ({
+        ...definition,
+        global: isGlobal ?? true,
+        providers: [
+          ...(definition.providers ?? []),
+          { provide: SESSION_ROUTES, useValue: { exclude: exclude ?? [], forRoutes: forRoutes ?? ['{*path}'] } },
+        ],
+      }),
+    )
+    .build();

@@ -1,0 +1,139 @@
+import {
+  Inject,
+  Module,
+  Scope,
+  type DynamicModule,
+  type MiddlewareConsumer,
+  type NestModule,
+  type OnApplicationShutdown,
+  type Provider,
+} from '@nestjs/common';
+import { toHttpException } from './http/http-exceptions.js';
+import { SessionGuard } from './http/session.guard.js';
+import { SessionMiddleware } from './http/session.middleware.js';
+import { shortSecretWarning } from './http/session-options.js';
+import { SessionRuntime } from './http/session-runtime.js';
+import { SessionUnsupportedError } from './redis-session.errors.js';
+import {
+  ASYNC_OPTIONS_TYPE,
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN,
+  OPTIONS_TYPE,
+  type RedisSessionModuleExtras,
+} from './redis-session.module-definition.js';
+import { resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from './redis-session.options.js';
+import { openStore } from './redis-session.stores.js';
+import { SESSION_CONNECTION, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
+import { openRedis, type OpenRedis } from './redis/redis-client.js';
+import { SessionLog } from './session-log.js';
+import { SessionStore } from './session/session-store.js';
+
+const providers: Provider[] = [
+  SessionLog,
+  SessionGuard,
+  SessionMiddleware,
+  {
+    provide: SESSION_OPTIONS,
+    inject: [MODULE_OPTIONS_TOKEN, SessionLog],
+    useFactory: (options: RedisSessionOptions, log: SessionLog) => {
+      const resolved = resolveOptions(options, process.env['NODE_ENV'] === 'production');
+      const warning = shortSecretWarning(options.session);
+      if (warning !== undefined) log.warn(warning);
+      return resolved;
+    },
+  },
+  {
+    provide: SESSION_CONNECTION,
+    inject: [SESSION_OPTIONS, SessionLog],
+    useFactory: ({ redis }: ResolvedRedisSessionOptions, log: SessionLog) => (redis === undefined ? null : openRedis(redis, log.warn)),
+  },
+  {
+    provide: SESSION_REDIS,
+    // Transient, so that it is made only where it is injected, and an application without Redis fails only there.
+    scope: Scope.TRANSIENT,
+    inject: [SESSION_CONNECTION],
+    useFactory: (connection: OpenRedis | null) => {
+      if (connection === null)
+        throw new SessionUnsupportedError(
+          'There is no Redis client to inject: the sessions of this application are kept without Redis. Set the option "redis".',
+        );
+      return connection.client;
+    },
+  },
+  {
+    provide: SessionStore,
+    inject: [SESSION_OPTIONS, SESSION_CONNECTION, SessionLog],
+    useFactory: (options: ResolvedRedisSessionOptions, connection: OpenRedis | null, log: SessionLog) =>
+      openStore(options, connection?.client, log.error),
+  },
+  {
+    provide: SessionRuntime,
+    inject: [SessionStore, SESSION_OPTIONS, SessionLog],
+    useFactory: (store: SessionStore, { session, identity }: ResolvedRedisSessionOptions, log: SessionLog) =>
+      new SessionRuntime({ store, settings: session, translate: toHttpException, findIdentity: identity, warn: log.warn }),
+  },
+];
+
+/**
+ * HTTP sessions in Redis. Import it in the root module:
+ *
+ * ```ts
+ * RedisSessionModule.forRoot({ redis: 'redis://127.0.0.1:6379', session: { secret } })
+ * ```
+ *
+ * It mounts the session middleware, before that of other modules, and provides `SessionStore`, `SessionGuard`, `SessionMiddleware`, the
+ * Redis client (`@InjectSessionRedis()`) and the options (`@InjectSessionOptions()`). On shutdown it waits for writes under way and closes
+ * the client that it made.
+ *
+ * @publicApi
+ */
+@Module({
+  providers,
+  exports: [SessionStore, SessionGuard, SessionMiddleware, SessionRuntime, SESSION_REDIS, SESSION_OPTIONS],
+})
+export class RedisSessionModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
+  readonly #unwatch: () => void;
+
+  constructor(
+    private readonly store: SessionStore,
+    @Inject(SESSION_CONNECTION) private readonly connection: OpenRedis | null,
+    @Inject(SESSION_ROUTES) private readonly routes: Required<RedisSessionModuleExtras>,
+    log: SessionLog,
+  ) {
+    super();
+    this.#unwatch = log.watch(store);
+  }
+
+  /** With options at hand. See {@link RedisSessionModule}. Starting fails with `RedisSessionConfigError` when they are wrong. */
+  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /**
+   * With options from other providers:
+   *
+   * ```ts
+   * RedisSessionModule.forRootAsync({ inject: [ConfigService], useFactory: (config: ConfigService) => ({ redis: …, session: { secret: … } }) })
+   * ```
+   *
+   * Starting fails with `RedisSessionConfigError` when they are wrong.
+   */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(options);
+  }
+
+  configure(consumer: MiddlewareConsumer): void {
+    const { exclude = [], forRoutes = [] } = this.routes;
+    consumer
+      .apply(SessionMiddleware)
+      .exclude(...exclude)
+      .forRoutes(...forRoutes);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.#unwatch();
+    const { deadline } = this.store.settings;
+    await Promise.race([this.store.settled(), new Promise((resolve) => setTimeout(resolve, deadline).unref())]);
+    await this.connection?.close(deadline);
+  }
+}

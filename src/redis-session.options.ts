@@ -1,0 +1,129 @@
+import {
+  idleOfCookie,
+  resolveSessionOptions,
+  sessionOptionProblems,
+  type SessionOptions,
+  type SessionSettings,
+} from './http/session-options.js';
+import type { IdentityFinder } from './http/session-runtime.js';
+import { RedisSessionConfigError } from './redis-session.errors.js';
+import { connectionProblems } from './redis/connection-problems.js';
+import type { RedisConnection } from './redis/redis-client.js';
+import { kindOf, unknownNames } from './session/option-checks.js';
+import { SessionStore } from './session/session-store.js';
+import {
+  resolveStoreOptions,
+  storeOptionProblems,
+  STORE_DEFAULTS,
+  type StoreOptions,
+  type StoreSettings,
+} from './session/store-options.js';
+
+/** How sessions are kept: a hash in Redis, the layout of connect-redis 8, or the memory of this process. */
+export type StoreKind = 'hash' | 'connect-redis' | 'memory';
+
+/**
+ * How sessions are kept.
+ *
+ * @publicApi
+ */
+export interface RedisSessionStoreOptions extends StoreOptions {
+  /**
+   * Where and in which layout. `'connect-redis'` shares sessions with applications that use that package, and has its limits; `'memory'` is
+   * for tests and trials.
+   *
+   * @default 'hash'
+   */
+  kind?: StoreKind | undefined;
+}
+
+/**
+ * Options of `RedisSessionModule`, in three groups with the names that people know, and one function.
+ *
+ * @publicApi
+ */
+export interface RedisSessionOptions {
+  /**
+   * Where Redis is: a URL (`redis://`, `rediss://`, `unix:`), ioredis' `RedisOptions`, `{ cluster, options }`, or a client, which stays
+   * yours to close. Needed unless `store` is a store of yours or of kind `'memory'`.
+   */
+  redis?: RedisConnection | undefined;
+  /** The session in a request: express-session's options. */
+  session: SessionOptions;
+  /**
+   * How sessions are kept, or a store of yours.
+   *
+   * @default { kind: 'hash' }
+   */
+  store?: RedisSessionStoreOptions | SessionStore | undefined;
+  /**
+   * Where the identity is found, for applications that keep it elsewhere, like Passport: `(session) => session.passport?.user`.
+   *
+   * @default the entry `identity`, which `session.login()` sets
+   */
+  identity?: IdentityFinder | undefined;
+}
+
+/**
+ * What `useClass` and `useExisting` implement.
+ *
+ * @publicApi
+ */
+export interface RedisSessionOptionsFactory {
+  createRedisSessionOptions(): RedisSessionOptions | Promise<RedisSessionOptions>;
+}
+
+/**
+ * The options with every default filled in. Holds secrets: not for logs.
+ *
+ * @publicApi
+ */
+export interface ResolvedRedisSessionOptions {
+  readonly redis: RedisConnection | undefined;
+  readonly session: SessionSettings;
+  readonly store: { readonly kind: StoreKind; readonly options: StoreOptions; readonly settings: StoreSettings } | SessionStore;
+  readonly identity: IdentityFinder | undefined;
+}
+
+const GROUPS = ['redis', 'session', 'store', 'identity'];
+const KINDS: readonly unknown[] = ['hash', 'connect-redis', 'memory'] satisfies StoreKind[];
+
+/** Fills in the defaults. Throws one `RedisSessionConfigError` that names every problem: the option, the rule and the cure, never a value that may be secret. */
+export function resolveOptions(options: RedisSessionOptions, production: boolean): ResolvedRedisSessionOptions {
+  const problems = optionProblems(options, production);
+  if (problems.length > 0) throw new RedisSessionConfigError(problems);
+  const { redis, session, store = {}, identity } = options;
+  if (store instanceof SessionStore) return { redis, session: resolveSessionOptions(session), store, identity };
+  const { kind = 'hash', ...storeOptions } = store;
+  return {
+    redis: kind === 'memory' ? undefined : redis,
+    session: resolveSessionOptions(session),
+    store: { kind, options: storeOptions, settings: resolveStoreOptions(storeOptions) },
+    identity,
+  };
+}
+
+function optionProblems(options: RedisSessionOptions, production: boolean): string[] {
+  if (typeof options !== 'object' || options === null)
+    return [`The options must be an object, received ${kindOf(options)}. See the README.`];
+  const { redis, session, store, identity } = options;
+  const problems = unknownNames('', options, GROUPS);
+  if (typeof session !== 'object' || session === null)
+    problems.push(`"session" must be an object with at least "secret", received ${kindOf(session)}.`);
+  else problems.push(...sessionOptionProblems(session, production));
+
+  const needsRedis = !(store instanceof SessionStore) && store?.kind !== 'memory';
+  if (needsRedis || redis !== undefined) problems.push(...connectionProblems(redis));
+
+  if (store !== undefined && !(store instanceof SessionStore)) {
+    if (typeof store !== 'object' || store === null)
+      return [...problems, `"store" must be an object or a SessionStore, received ${kindOf(store)}.`];
+    const { kind, ...storeOptions } = store;
+    if (kind !== undefined && !KINDS.includes(kind))
+      problems.push(`"store.kind" must be "hash", "connect-redis" or "memory", received ${kindOf(kind)}. Leave it out for "hash".`);
+    problems.push(...storeOptionProblems(storeOptions, idleOfCookie(session ?? {}) ?? STORE_DEFAULTS.ttl));
+  }
+  if (identity !== undefined && typeof identity !== 'function')
+    problems.push(`"identity" must be a function that finds the identity in a session, received ${kindOf(identity)}.`);
+  return problems;
+}

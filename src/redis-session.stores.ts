@@ -1,0 +1,59 @@
+import { ClassicSessionStore } from './http/classic-session-store.js';
+import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
+import type { ResolvedRedisSessionOptions, StoreKind } from './redis-session.options.js';
+import type { RedisClient } from './redis/redis-client.js';
+import { toStoreError } from './redis/redis-errors.js';
+import { RedisSessionStore } from './redis/redis-session-store.js';
+import { MemorySessionStore } from './session/memory-session-store.js';
+import { SessionStore } from './session/session-store.js';
+import type { StoreOptions, StoreSettings } from './session/store-options.js';
+
+/** Makes the store that the options ask for. */
+export async function openStore(
+  { store }: ResolvedRedisSessionOptions,
+  client: RedisClient | undefined,
+  logError: (error: Error) => void,
+): Promise<SessionStore> {
+  if (store instanceof SessionStore) return store;
+  const options: StoreOptions = {
+    ...store.options,
+    logErrors: store.options.logErrors === true || store.options.logErrors === undefined ? logError : store.options.logErrors,
+  };
+  const open: Record<StoreKind, () => SessionStore | Promise<SessionStore>> = {
+    memory: () => new MemorySessionStore(options),
+    hash: () => new RedisSessionStore(required(client), options),
+    'connect-redis': () => openClassicStore(required(client), options, store.settings),
+  };
+  return open[store.kind]();
+}
+
+async function openClassicStore(client: RedisClient, options: StoreOptions, { prefix, idle }: StoreSettings): Promise<SessionStore> {
+  const { RedisStore } = await importConnectRedis();
+  return new ClassicSessionStore(new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000) }), options, toStoreError);
+}
+
+async function importConnectRedis(): Promise<typeof import('connect-redis')> {
+  let module: typeof import('connect-redis');
+  try {
+    module = await import('connect-redis');
+  } catch {
+    throw new RedisSessionConfigError([
+      '"store.kind" is "connect-redis", but that package is not installed. Type: npm install connect-redis@8',
+    ]);
+  }
+  assertTakesIoredis(module);
+  return module;
+}
+
+/** connect-redis 8 adapts the client it gets; 9 and later call it as node-redis is called. */
+export function assertTakesIoredis(module: { readonly RedisStore?: { readonly prototype: object } }): void {
+  if (module.RedisStore !== undefined && 'normalizeClient' in module.RedisStore.prototype) return;
+  throw new RedisSessionConfigError([
+    '"store.kind" is "connect-redis", which needs version 8 of that package: version 9 and later take no ioredis client. Type: npm install connect-redis@8',
+  ]);
+}
+
+function required(client: RedisClient | undefined): RedisClient {
+  if (client === undefined) throw new SessionUnsupportedError('This store needs Redis. Set the option "redis".');
+  return client;
+}

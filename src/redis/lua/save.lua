@@ -1,0 +1,29 @@
+-- Writes the changed entries of a session and starts its idle timeout anew, unless it has ended.
+--
+-- KEYS[1]  session
+-- ARGV[1]  when the loaded session was created, epoch ms
+-- ARGV[2]  hash of the presented secret
+-- ARGV[3]  rotation grace in ms
+-- ARGV[4]  idle timeout in ms
+-- ARGV[5]  cookie attributes as JSON, '' for none
+-- ARGV[6]  number of removed fields
+-- ARGV[7]  the removed fields, then field and value of each changed entry
+--
+-- Returns {1, now} when written, {0, now} when the session has ended.
+
+-- include _meta
+
+local key, now = KEYS[1], clock()
+local meta = readLive(key, ARGV[1], now)
+if not meta then return {GONE, now} end
+
+meta.seen, meta.idle = now, tonumber(ARGV[4])
+confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
+-- First what Redis refuses when it is out of memory, so that a refused save has written nothing.
+write(key, meta)
+local removed = tonumber(ARGV[6])
+for i = 7 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+for i = 7, 6 + removed do redis.call('HDEL', key, ARGV[i]) end
+writeCookie(key, ARGV[5])
+expire(key, meta)
+return {DONE, now}

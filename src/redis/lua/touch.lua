@@ -1,0 +1,24 @@
+-- Starts the idle timeout of a session anew, unless it has ended.
+--
+-- KEYS[1]  session
+-- ARGV[1]  when the loaded session was created, epoch ms
+-- ARGV[2]  hash of the presented secret
+-- ARGV[3]  rotation grace in ms
+-- ARGV[4]  idle timeout in ms
+-- ARGV[5]  cookie attributes as JSON, '' for none
+--
+-- Returns {1, now} when touched, {0, now} when the session has ended.
+
+-- include _meta
+
+local key, now = KEYS[1], clock()
+local meta = readLive(key, ARGV[1], now)
+if not meta then return {GONE, now} end
+
+meta.seen, meta.idle = now, tonumber(ARGV[4])
+confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
+-- First what Redis does even when it is out of memory: a session in use must not end because its metadata cannot be written.
+expire(key, meta)
+write(key, meta)
+writeCookie(key, ARGV[5])
+return {DONE, now}

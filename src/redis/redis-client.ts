@@ -1,0 +1,63 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { RedisSessionConfigError } from '../redis-session.errors.js';
+import { formOf, type ConnectionForm, type RedisClient, type RedisConnection } from './redis-connection.js';
+import { withClusterDefaults, withRedisDefaults } from './redis-defaults.js';
+import { closeClient } from './redis-closing.js';
+import { limitOfflineQueue } from './redis-offline-queue.js';
+import { logOutages } from './redis-outage.js';
+
+export { keyPrefixOf, readsFromReplica, redisConnectionProblems, type RedisClient, type RedisConnection } from './redis-connection.js';
+
+/** A client that is ready to be used, also while Redis is not. */
+export interface OpenRedis {
+  readonly client: RedisClient;
+  /** Whether `close` ends the client: false for one that the application made. */
+  readonly owned: boolean;
+  /** Takes our listeners off, and closes the client if it is ours, within `deadlineMs`. Never rejects. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/**
+ * Makes a client from the `redis` option, or takes the one given. It connects by itself and goes on trying for ever, so a Redis that is
+ * down at start is no error here; options that cannot work are a `RedisSessionConfigError`.
+ *
+ * @param log gets one line per outage and one when it is over; they hold no password, address, key or data
+ */
+export function openRedis(connection: RedisConnection, log: (message: string) => void): OpenRedis {
+  const form = formOf(connection);
+  if ('problem' in form) throw new RedisSessionConfigError([form.problem]);
+  const owned = form.kind !== 'client';
+  const client = clientOf(form);
+  const stopLogging = logOutages(client, log);
+  if (form.kind !== 'client' && form.options.enableOfflineQueue === undefined) limitOfflineQueue(client);
+
+  let closing: Promise<void> | undefined;
+  return {
+    client,
+    owned,
+    close: (deadlineMs) => {
+      closing ??= close(deadlineMs);
+      return closing;
+    },
+  };
+
+  async function close(deadlineMs: number): Promise<void> {
+    stopLogging();
+    if (!owned) return;
+    // Closing may bring up errors of its own, which ioredis would print if nobody listened.
+    client.on('error', () => undefined);
+    await closeClient(client, deadlineMs);
+  }
+}
+
+function clientOf(form: ConnectionForm): RedisClient {
+  switch (form.kind) {
+    case 'client':
+      return form.client;
+    case 'cluster':
+      return new Cluster(form.nodes, withClusterDefaults(form.options));
+    case 'redis':
+      // The constructor's type does not take ioredis' own RedisOptions under exactOptionalPropertyTypes.
+      return new Redis(withRedisDefaults(form.options) as RedisOptions & { replyMapping?: 'legacy' });
+  }
+}

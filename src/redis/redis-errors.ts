@@ -1,0 +1,52 @@
+import { SessionStoreUnavailableError } from '../redis-session.errors.js';
+
+/**
+ * What a failed Redis call becomes for everybody outside this folder. Nothing of the original is kept but a word about its kind: the
+ * errors of ioredis carry the arguments of the command, which are a session's key and data, and some texts repeat them.
+ */
+export function toStoreError(error: unknown): SessionStoreUnavailableError {
+  return error instanceof SessionStoreUnavailableError ? error : new SessionStoreUnavailableError(reasonOf(error));
+}
+
+/** The key holds another type than the command or script expects. */
+export function isWrongType(error: unknown): boolean {
+  return replyPrefixOf(error) === 'WRONGTYPE';
+}
+
+/** Redis has not (or no longer) seen the script; nothing was executed. */
+export function isNoScript(error: unknown): boolean {
+  return replyPrefixOf(error) === 'NOSCRIPT';
+}
+
+/** We write to a replica: the master moved. */
+export function isReadOnly(error: unknown): boolean {
+  return replyPrefixOf(error) === 'READONLY';
+}
+
+/**
+ * Names the kind of an error in a word that is safe to log: the prefix of Redis' own error, a code such as `ECONNREFUSED`, or `undefined`
+ * where there is neither.
+ */
+export function safeCodeOf(error: unknown): string | undefined {
+  const prefix = replyPrefixOf(error);
+  if (prefix !== undefined) return prefix;
+  // A Cluster client says only that every node failed; the last node says why.
+  const { code, lastNodeError } = (error ?? {}) as { code?: unknown; lastNodeError?: unknown };
+  if (typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code)) return code;
+  return lastNodeError === undefined ? undefined : safeCodeOf(lastNodeError);
+}
+
+function reasonOf(error: unknown): string {
+  const { name, message } = (error ?? {}) as Partial<Error>;
+  // By name, since an application may hold a second copy of ioredis with classes of its own.
+  if (name === 'ReplyError') return replyPrefixOf(error) ?? 'reply';
+  return message === 'Command timed out' ? 'timeout' : 'connection';
+}
+
+function replyPrefixOf(error: unknown): string | undefined {
+  const { name, message } = (error ?? {}) as Partial<Error>;
+  if (name !== 'ReplyError' || typeof message !== 'string') return undefined;
+  // Before Redis 7, an error inside a script came wrapped: "ERR Error running script (call to f_…): @user_script:1: -OOM command not …".
+  const wrapped = /^ERR Error running script .*@user_script: ?\d+: -?([A-Z]+) /s.exec(message);
+  return wrapped?.[1] ?? /^[A-Z]+(?= |$)/.exec(message)?.[0];
+}

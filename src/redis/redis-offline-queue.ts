@@ -1,0 +1,24 @@
+import type { RedisClient } from './redis-connection.js';
+
+/** As long as a command waits for its reply, and so for a connection: an interruption shorter than that costs nobody an error. */
+const PATIENCE_MS = 500;
+
+/**
+ * Lets commands wait for a connection only while it may come in time. ioredis queues them without bound (redis/ioredis#76), and sends them
+ * when the outage is over, whoever still waits for them; those of a Cluster without a single node, or of a master that no sentinel can name,
+ * are never given up. With this, an outage costs an error at once, no memory, and nothing is done late.
+ */
+export function limitOfflineQueue(client: RedisClient): void {
+  let troubledSince: number | undefined;
+  const onTrouble = () => {
+    troubledSince ??= performance.now();
+    // A Cluster closes when its last node is gone, and the commands that it queues have no timeout.
+    if (client.isCluster || performance.now() - troubledSince >= PATIENCE_MS) client.options.enableOfflineQueue = false;
+  };
+  client.on('error', onTrouble);
+  client.on('close', onTrouble);
+  client.on('ready', () => {
+    troubledSince = undefined;
+    client.options.enableOfflineQueue = true;
+  });
+}

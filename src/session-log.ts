@@ -1,0 +1,25 @@
+import { Logger } from '@nestjs/common';
+import type { SessionStore } from './session/session-store.js';
+
+const MOST_HANDLES = 1_000;
+
+/** What this package writes to the application's log. Handles only: never a sid, secret, key or session data. */
+export class SessionLog {
+  readonly #logger = new Logger('RedisSession');
+  readonly #rejected = new Set<string>();
+
+  readonly error = (error: Error): void => this.#logger.error(error.message);
+
+  readonly warn = (message: string): void => this.#logger.warn(message);
+
+  /** Tells once of each session whose data this package did not write: its visitor sends the same cookie again and again. */
+  watch(store: SessionStore): () => void {
+    return store.events.on('rejected', ({ handle, what }) => {
+      if (this.#rejected.has(handle) || this.#rejected.size >= MOST_HANDLES) return;
+      this.#rejected.add(handle);
+      this.#logger.warn(
+        `The store holds data that is no ${what === 'session' ? 'session' : 'session entry'}, under handle ${handle}. It is treated as absent.`,
+      );
+    });
+  }
+}

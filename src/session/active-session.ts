@@ -1,0 +1,236 @@
+import { SessionConflictError, SessionGoneError, SessionMisuseError, SessionStoreUnavailableError } from '../redis-session.errors.js';
+import { within, type Deadline } from './deadline.js';
+import { Entries } from './entries.js';
+import { IDENTITY_ENTRY, isIdentity, isSameUser, type Identity } from './identity.js';
+import type { Lease, SessionRecord } from './session-record.js';
+import type { SessionStore } from './session-store.js';
+import { newSid, type Handle, type Sid } from './sid.js';
+
+/** What an active session asks of the request (or socket, or job) that it serves. */
+export interface SessionHost {
+  /** A new sid, by `session.genid` where that is set. */
+  generateSid(): Sid;
+  /** How long the session is to live from now. */
+  lease(): Lease;
+  /** Where the application keeps the identity; `undefined` for nobody. */
+  identityOf(entries: Entries): Identity | undefined;
+}
+
+/**
+ * A session while a request uses it: the loaded record, the changes so far, and the steps from one to the other. Knows nothing of HTTP.
+ *
+ * Calls run one after the other, each within the store's deadline. One that fails changes nothing here, so it can be made again.
+ */
+export class ActiveSession {
+  readonly entries: Entries;
+  #sid: Sid;
+  #record: SessionRecord | undefined;
+  #state: 'live' | 'lost' | 'destroyed' = 'live';
+  #latest: Promise<unknown> = Promise.resolve();
+
+  /** @param record what was loaded; without it the session is new, and nothing of it is in the store yet */
+  constructor(
+    private readonly store: SessionStore,
+    private readonly host: SessionHost,
+    sid: Sid,
+    record?: SessionRecord,
+  ) {
+    this.#sid = sid;
+    this.#record = record;
+    this.entries = new Entries(record?.entries ?? new Map(), store.settings.serializer, () =>
+      store.events.emit('rejected', { handle: this.handle, what: 'entry' }),
+    );
+  }
+
+  get sid(): Sid {
+    return this.#sid;
+  }
+
+  get handle(): Handle {
+    return this.store.handleOf(this.#sid);
+  }
+
+  /** As last read from or written to the store. */
+  get record(): SessionRecord | undefined {
+    return this.#record;
+  }
+
+  get isDestroyed(): boolean {
+    return this.#state === 'destroyed';
+  }
+
+  /** Whether the store has what `entries` holds. Throws `SessionSerializationError` when that cannot be stored. */
+  get isChanged(): boolean {
+    return this.#state === 'live' && this.entries.delta() !== undefined;
+  }
+
+  get isTouchDue(): boolean {
+    return this.#state === 'live' && this.#record !== undefined && this.store.isTouchDue(this.#record);
+  }
+
+  /** Stores what changed, and the session itself when it is new. An unchanged session is touched when that is due, or always with `touch`. */
+  save({ touch = false } = {}): Promise<void> {
+    return this.#inTurn(async (deadline) => {
+      if (this.#state === 'lost') return;
+      const record = this.#record ?? (await this.#create(deadline));
+      if (this.entries.delta() !== undefined) await this.#write(record, deadline);
+      else if (touch || this.store.isTouchDue(record))
+        this.#keep(await deadline.wait(this.store.touch(this.#sid, record, this.host.lease())));
+    });
+  }
+
+  /** Drops changes that are not stored, and reads the session again. False when it has ended. */
+  reload(): Promise<boolean> {
+    return this.#inTurn(async (deadline) => {
+      const record = await deadline.wait(this.store.load(this.#sid));
+      if (record === undefined) return false;
+      this.#record = record;
+      this.entries.reload(record.entries);
+      return true;
+    });
+  }
+
+  /** Ends the session. The entries stay readable. */
+  destroy(): Promise<void> {
+    return this.#inTurn(async (deadline) => {
+      if (this.#record !== undefined) await deadline.wait(this.store.destroy(this.#sid));
+      this.#state = 'destroyed';
+    });
+  }
+
+  /**
+   * Ends the session so that a new one can take its place. Rejects with `SessionGoneError` when a signed-in session turns out to have
+   * ended already: whoever ended it meant its holder, who must not get a fresh one by asking for it.
+   */
+  supersede(): Promise<void> {
+    return this.#inTurn(async (deadline) => {
+      const mustExist = this.#isSignedIn;
+      const existed = this.#record !== undefined && (await deadline.wait(this.store.destroy(this.#sid)));
+      if (mustExist && !existed) throw this.#gone();
+      this.#state = 'destroyed';
+    });
+  }
+
+  /**
+   * Signs in: the same object becomes a new session, stored before this resolves, with the identity and the entries named in `keep`. The
+   * session before it is dead by then. Entries of another user are never kept.
+   */
+  login(identity: Identity, keep: readonly string[] | true): Promise<void> {
+    return this.#inTurn(async (deadline) => {
+      if (!isIdentity(identity))
+        throw new SessionMisuseError('session.login() needs an identity: an object whose "id" is a non-empty string or a finite number.');
+      const current = this.host.identityOf(this.entries);
+      const kept = current !== undefined && !isSameUser(current, identity) ? [] : keep === true ? this.entries.names() : keep;
+      const entries = this.entries.encoded(kept.filter((name) => name !== IDENTITY_ENTRY));
+      const text = this.store.settings.serializer.stringify(identity);
+      if (text === undefined) throw new SessionMisuseError('session.login() got an identity that the serializer turns into nothing.');
+      entries.set(IDENTITY_ENTRY, text);
+      await this.#moveTo(this.host.generateSid(), entries, { deadline, mustExist: this.#isSignedIn });
+    });
+  }
+
+  /** Gives the session a new secret. A sid of a custom `genid` has none of its own, so the session moves to a new sid with all it has. */
+  rotate(): Promise<void> {
+    return this.#inTurn(async (deadline) => {
+      const record = this.#record;
+      if (record === undefined)
+        throw new SessionMisuseError('session.rotate() needs a stored session; this one is new. Call session.save() first.');
+      if (!this.store.canRotate(this.#sid))
+        return this.#moveTo(this.host.generateSid(), this.entries.encoded(this.entries.names()), {
+          deadline,
+          absoluteEndsAt: record.absoluteEndsAt,
+          mustExist: true,
+        });
+      const next = newSid(this.handle);
+      const rotation = await deadline.wait(this.store.rotate(this.#sid, record, next));
+      if (rotation === undefined) throw this.#gone();
+      this.#record = rotation.record;
+      if (rotation.rotated) this.#sid = next;
+    });
+  }
+
+  async #create(deadline: Deadline): Promise<SessionRecord> {
+    const entries = this.entries.encoded(this.entries.names());
+    const record = await deadline.wait(this.store.create(this.#sid, { entries, lease: this.host.lease() }));
+    this.#keep(record);
+    return record;
+  }
+
+  async #write(record: SessionRecord, deadline: Deadline): Promise<void> {
+    const delta = this.entries.delta() ?? { set: new Map(), removed: [] };
+    try {
+      this.#keep(await deadline.wait(this.store.save(this.#sid, record, delta, this.host.lease())));
+    } catch (error) {
+      this.entries.uncertain(delta);
+      throw error;
+    }
+  }
+
+  /** Goes on from what a write has left in the store; nothing left means that the session ended meanwhile. */
+  #keep(record: SessionRecord | undefined): void {
+    if (record === undefined) {
+      this.#state = 'lost';
+      return;
+    }
+    this.#record = record;
+    this.entries.rebase(record.entries);
+  }
+
+  /** The new session is durable before the old one goes; if the old one cannot be ended, or must have been there and was not, there is no new one either. */
+  async #moveTo(
+    sid: Sid,
+    entries: Map<string, string>,
+    { deadline, absoluteEndsAt, mustExist }: { deadline: Deadline; absoluteEndsAt?: number | undefined; mustExist: boolean },
+  ): Promise<void> {
+    if (this.store.handleOf(sid) === this.handle) throw new SessionConflictError();
+    const creation = this.store.create(sid, { entries, lease: this.host.lease(), absoluteEndsAt });
+    try {
+      const record = await deadline.wait(creation);
+      const existed = this.#record !== undefined && (await deadline.wait(this.store.destroy(this.#sid)));
+      if (mustExist && !existed) throw this.#gone();
+      this.#record = record;
+      this.#sid = sid;
+      this.#state = 'live';
+      this.entries.replace(record.entries);
+    } catch (error) {
+      void this.#undo(creation, sid);
+      throw error;
+    }
+  }
+
+  /** Nobody has been told the new sid, and it would end by itself; this only spares the store an orphan. */
+  async #undo(creation: Promise<SessionRecord>, sid: Sid): Promise<void> {
+    try {
+      await creation;
+    } catch (error) {
+      const refused = !(error instanceof SessionStoreUnavailableError);
+      if (refused) return;
+    }
+    await this.store.destroy(sid).catch(this.store.settings.logError);
+  }
+
+  get #isSignedIn(): boolean {
+    return this.#record !== undefined && this.host.identityOf(this.entries) !== undefined;
+  }
+
+  #gone(): SessionGoneError {
+    this.#state = 'lost';
+    return new SessionGoneError();
+  }
+
+  #inTurn<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
+    const previous = this.#latest;
+    const result = within(this.store.settings.deadline, async (deadline) => {
+      await deadline.wait(previous);
+      if (this.#state === 'destroyed')
+        throw new SessionMisuseError('This session was destroyed, so it has no methods any more. Use the new session on the request.');
+      return call(deadline);
+    });
+    // A call that failed has told its own caller; the next one runs all the same.
+    this.#latest = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+}

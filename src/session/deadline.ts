@@ -1,0 +1,34 @@
+import { SessionStoreUnavailableError } from '../redis-session.errors.js';
+
+/** The time that one call may wait on the store in all. Once it is over, every further wait rejects, so that nothing is built on it. */
+export class Deadline {
+  readonly #expired: Promise<never>;
+  #stop: () => void = () => undefined;
+
+  constructor(ms: number) {
+    this.#expired = new Promise((_, reject) => {
+      const timer = setTimeout(() => reject(new SessionStoreUnavailableError('timeout')), ms);
+      this.#stop = () => clearTimeout(timer);
+    });
+    // Without a wait under way nobody listens, and that is no error.
+    this.#expired.catch(() => undefined);
+  }
+
+  wait<T>(answer: Promise<T>): Promise<T> {
+    return Promise.race([this.#expired, answer]);
+  }
+
+  done(): void {
+    this.#stop();
+  }
+}
+
+/** Runs a call of one or more waits within `ms`. */
+export async function within<T>(ms: number, call: (deadline: Deadline) => Promise<T>): Promise<T> {
+  const deadline = new Deadline(ms);
+  try {
+    return await call(deadline);
+  } finally {
+    deadline.done();
+  }
+}

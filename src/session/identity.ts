@@ -1,0 +1,18 @@
+/** The entry that says who is signed in. */
+export const IDENTITY_ENTRY = 'identity';
+
+/** Who is signed in. Only `id` is required. */
+export interface Identity {
+  readonly id: string | number;
+  readonly [field: string]: unknown;
+}
+
+/** An object whose `id` is a non-empty string or a finite number; anything else is nobody. */
+export function isIdentity(value: unknown): value is Identity {
+  if (typeof value !== 'object' || value === null || !('id' in value)) return false;
+  return (typeof value.id === 'string' && value.id !== '') || (typeof value.id === 'number' && Number.isFinite(value.id));
+}
+
+export function isSameUser(a: Identity, b: Identity): boolean {
+  return String(a.id) === String(b.id);
+}

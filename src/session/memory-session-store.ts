@@ -1,0 +1,176 @@
+import { SessionConflictError } from '../redis-session.errors.js';
+import { matchSecret } from './secret-check.js';
+import { recordOf, type Metadata } from './session-fields.js';
+import { checkLimits } from './session-limits.js';
+import {
+  applyDelta,
+  type CookieAttributes,
+  type EncodedEntries,
+  type EntryDelta,
+  type Lease,
+  type NewSession,
+  type SessionRecord,
+} from './session-record.js';
+import { SessionStore } from './session-store.js';
+import { handleOf, secretHashOf, type Handle, type Sid } from './sid.js';
+
+interface StoredSession {
+  readonly metadata: Metadata & { readonly rotatedAt: number };
+  readonly cookie: CookieAttributes | undefined;
+  readonly entries: EncodedEntries;
+}
+
+/**
+ * Keeps sessions in the memory of this process: for tests and trials. They are gone with the process, and no other process sees them.
+ *
+ * @publicApi
+ */
+export class MemorySessionStore extends SessionStore {
+  readonly #sessions = new Map<Handle, StoredSession>();
+  #sweepAt = 0;
+
+  async load(sid: Sid): Promise<SessionRecord | undefined> {
+    const handle = handleOf(sid);
+    const stored = this.#live(handle);
+    if (stored === undefined) return undefined;
+    const secret = matchSecret(secretHashOf(sid), stored.metadata, Date.now());
+    if (secret === undefined) {
+      this.events.emit('reused', { handle });
+      return undefined;
+    }
+    return recordOf(handle, stored, secret);
+  }
+
+  async create(sid: Sid, { entries, lease, absoluteEndsAt }: NewSession): Promise<SessionRecord> {
+    checkLimits(new Map(), { set: entries, removed: [] }, this.settings);
+    this.#sweep();
+    const handle = handleOf(sid);
+    const secretHash = secretHashOf(sid);
+    const existing = this.#live(handle);
+    if (existing !== undefined) {
+      if (existing.metadata.secretHash !== secretHash) throw new SessionConflictError();
+      return recordOf(handle, existing, 'current');
+    }
+    const now = Date.now();
+    const idle = this.#idle(lease);
+    const { absolute, absoluteIsDefault } = this.settings;
+    const lifetime = absolute !== undefined && absoluteIsDefault ? Math.max(absolute, idle) : absolute;
+    return this.#put(
+      handle,
+      {
+        metadata: {
+          createdAt: now,
+          lastSeenAt: now,
+          absoluteEndsAt: absoluteEndsAt ?? (lifetime === undefined ? undefined : now + lifetime),
+          idle,
+          secretHash,
+          previousSecretHash: '',
+          previousEndsAt: 0,
+          rotatedAt: 0,
+        },
+        cookie: lease.cookie,
+        entries,
+      },
+      'current',
+    );
+  }
+
+  async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined> {
+    checkLimits(record.entries, delta, this.settings);
+    const saved = this.#renew(sid, record, delta, lease);
+    return saved && { ...saved, entries: applyDelta(record.entries, delta) };
+  }
+
+  async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined> {
+    const touched = this.#renew(sid, record, { set: new Map(), removed: [] }, lease);
+    return touched && { ...touched, entries: record.entries };
+  }
+
+  async rotate(sid: Sid, record: SessionRecord, next: Sid): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {
+    const stored = this.#same(record);
+    if (stored === undefined) return this.#lose(record.handle);
+    const now = Date.now();
+    const presented = secretHashOf(sid);
+    const secretHash = secretHashOf(next);
+    if (stored.metadata.secretHash === secretHash) return { rotated: true, record };
+    const metadata = this.#confirm(stored.metadata, presented, now);
+    const unconfirmed = metadata.previousSecretHash !== '' && metadata.previousEndsAt === 0;
+    const refused = unconfirmed ? now < metadata.rotatedAt + this.settings.rotationGrace : presented !== metadata.secretHash;
+    if (refused) return { rotated: false, record };
+    const previousSecretHash = unconfirmed ? metadata.previousSecretHash : metadata.secretHash;
+    this.#sessions.set(record.handle, {
+      ...stored,
+      metadata: { ...metadata, secretHash, previousSecretHash, previousEndsAt: 0, rotatedAt: now },
+    });
+    return { rotated: true, record: { ...record, secret: 'current' } };
+  }
+
+  async destroy(sid: Sid): Promise<boolean> {
+    const handle = handleOf(sid);
+    const existed = this.#live(handle) !== undefined;
+    this.#sessions.delete(handle);
+    return existed;
+  }
+
+  isTouchDue(record: SessionRecord): boolean {
+    return record.secret === 'unconfirmed' || Date.now() - record.lastSeenAt >= Math.min(this.settings.touchAfter, record.idle / 10);
+  }
+
+  async settled(): Promise<void> {}
+
+  #renew(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): SessionRecord | undefined {
+    const stored = this.#same(record);
+    if (stored === undefined) return this.#lose(record.handle);
+    const now = Date.now();
+    const metadata = { ...this.#confirm(stored.metadata, secretHashOf(sid), now), lastSeenAt: now, idle: this.#idle(lease) };
+    const renewed = { metadata, cookie: lease.cookie, entries: applyDelta(stored.entries, delta) };
+    return this.#put(record.handle, renewed, record.secret === 'unconfirmed' ? 'current' : record.secret);
+  }
+
+  #put(handle: Handle, session: StoredSession, secret: SessionRecord['secret']): SessionRecord {
+    this.#sessions.set(handle, session);
+    return recordOf(handle, session, secret);
+  }
+
+  /** The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten. */
+  #confirm(metadata: StoredSession['metadata'], presented: string, now: number): StoredSession['metadata'] {
+    const { previousSecretHash, previousEndsAt, secretHash } = metadata;
+    if (previousSecretHash === '') return metadata;
+    const endsAt = previousEndsAt === 0 && presented === secretHash ? now + this.settings.rotationGrace : previousEndsAt;
+    if (endsAt > 0 && endsAt <= now) return { ...metadata, previousSecretHash: '', previousEndsAt: 0, rotatedAt: 0 };
+    return { ...metadata, previousEndsAt: endsAt };
+  }
+
+  /** The session that was loaded, not a later one under the same handle. */
+  #same(record: SessionRecord): StoredSession | undefined {
+    const stored = this.#live(record.handle);
+    return stored?.metadata.createdAt === record.createdAt ? stored : undefined;
+  }
+
+  #live(handle: Handle): StoredSession | undefined {
+    const stored = this.#sessions.get(handle);
+    if (stored === undefined || isLive(stored)) return stored;
+    this.#sessions.delete(handle);
+    return undefined;
+  }
+
+  /** Drops what has ended, at most once per idle timeout, so that visitors who never return do not fill the memory. */
+  #sweep(): void {
+    if (Date.now() < this.#sweepAt) return;
+    this.#sweepAt = Date.now() + this.settings.idle;
+    for (const [handle, stored] of this.#sessions) if (!isLive(stored)) this.#sessions.delete(handle);
+  }
+
+  #idle(lease: Lease): number {
+    return Math.max(1, Math.ceil(lease.idle ?? this.settings.idle));
+  }
+
+  #lose(handle: Handle): undefined {
+    this.events.emit('lost', { handle });
+  }
+}
+
+function isLive({ metadata }: StoredSession): boolean {
+  const now = Date.now();
+  return now < metadata.lastSeenAt + metadata.idle && now < (metadata.absoluteEndsAt ?? Infinity);
+}

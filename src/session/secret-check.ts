@@ -1,0 +1,17 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Metadata } from './session-fields.js';
+import type { SecretState } from './session-record.js';
+
+/** Which of a session's secrets was presented; `undefined` for none of them. Compares in constant time. */
+export function matchSecret(presentedHash: string, metadata: Metadata, now: number): SecretState | undefined {
+  const { secretHash, previousSecretHash, previousEndsAt } = metadata;
+  const awaitsConfirmation = previousSecretHash !== '' && previousEndsAt === 0;
+  if (isSame(presentedHash, secretHash)) return awaitsConfirmation ? 'unconfirmed' : 'current';
+  const previousIsGood = previousSecretHash !== '' && (previousEndsAt === 0 || now < previousEndsAt);
+  return previousIsGood && isSame(presentedHash, previousSecretHash) ? 'previous' : undefined;
+}
+
+function isSame(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}

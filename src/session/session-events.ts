@@ -1,0 +1,46 @@
+import type { Handle } from './sid.js';
+
+/** What happens to sessions, by event name. */
+export interface SessionEventMap {
+  /** A save, touch or rotation found its session ended meanwhile; the change was dropped. */
+  lost: { readonly handle: Handle };
+  /** Data in the store is not what this package writes. It was treated as absent and left where it is. */
+  rejected: { readonly handle: Handle; readonly what: 'session' | 'entry' };
+  /** A valid cookie carried a secret that a rotation has replaced. It was treated as anonymous. */
+  reused: { readonly handle: Handle };
+}
+
+export type SessionEventName = keyof SessionEventMap;
+
+type Listener<Name extends SessionEventName> = (event: SessionEventMap[Name]) => void;
+
+/** Tells of what happens to sessions on this node. A listener that throws harms neither the request nor other listeners. */
+export class SessionEvents {
+  readonly #listeners = new Map<SessionEventName, Set<Listener<never>>>();
+  readonly #counts = new Map<SessionEventName, number>();
+
+  /** @returns a function that removes the listener */
+  on<Name extends SessionEventName>(name: Name, listener: Listener<Name>): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  emit<Name extends SessionEventName>(name: Name, event: SessionEventMap[Name]): void {
+    this.#counts.set(name, this.count(name) + 1);
+    for (const listener of (this.#listeners.get(name) ?? []) as Iterable<Listener<Name>>) {
+      try {
+        listener(event);
+      } catch (error) {
+        // As with any exception nobody catches, it is the listener's author who should see it; the request should not.
+        process.emitWarning(error instanceof Error ? error : String(error), { type: 'SessionEventListenerError' });
+      }
+    }
+  }
+
+  /** How often it happened since start. */
+  count(name: SessionEventName): number {
+    return this.#counts.get(name) ?? 0;
+  }
+}

@@ -1,0 +1,35 @@
+import { SessionLimitError } from '../redis-session.errors.js';
+import { applyDelta, type EncodedEntries, type EntryDelta } from './session-record.js';
+import type { StoreSettings } from './store-options.js';
+
+type Limits = Pick<StoreSettings, 'maxBytes' | 'maxFieldBytes' | 'maxFields'>;
+
+/**
+ * Throws `SessionLimitError` when a write would make a session too large. A session that is too large already (the limit was lowered,
+ * or parallel requests each stayed below it) may still shrink.
+ */
+export function checkLimits(before: EncodedEntries, delta: EntryDelta, limits: Limits): void {
+  for (const [name, text] of delta.set) {
+    const bytes = Buffer.byteLength(text);
+    if (bytes > limits.maxFieldBytes)
+      throw new SessionLimitError(
+        `The session entry ${JSON.stringify(name)} has ${bytes} bytes, "store.maxFieldBytes" allows ${limits.maxFieldBytes}. Keep large data elsewhere and its id here.`,
+      );
+  }
+  const after = applyDelta(before, delta);
+  if (after.size > limits.maxFields && after.size > before.size)
+    throw new SessionLimitError(
+      `The session would have ${after.size} entries, "store.maxFields" allows ${limits.maxFields}. Group related data in one entry.`,
+    );
+  const bytes = sizeOf(after);
+  if (bytes > limits.maxBytes && bytes > sizeOf(before))
+    throw new SessionLimitError(
+      `The session would have ${bytes} bytes, "store.maxBytes" allows ${limits.maxBytes}. Keep large data elsewhere and its id here.`,
+    );
+}
+
+function sizeOf(entries: EncodedEntries): number {
+  let bytes = 0;
+  for (const [name, text] of entries) bytes += Buffer.byteLength(name) + Buffer.byteLength(text);
+  return bytes;
+}

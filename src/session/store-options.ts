@@ -1,0 +1,211 @@
+import { RedisSessionConfigError } from '../redis-session.errors.js';
+import { isPositive, kindOf, unknownNames } from './option-checks.js';
+
+/** Turns an entry's value into text and back. Both are called synchronously. What `stringify` answers with `undefined` is not stored. */
+export interface EntrySerializer {
+  stringify(value: unknown): string | undefined;
+  parse(text: string): unknown;
+}
+
+/**
+ * How a store keeps sessions. Names and units that express-session or connect-redis users know are theirs.
+ *
+ * @publicApi
+ */
+export interface StoreOptions {
+  /**
+   * What every Redis key begins with. Applications that share a Redis need one each. May not hold `*`, `?`, `[`, `]`, `{` or `}`.
+   *
+   * @default 'sess:'
+   * @see connect-redis
+   */
+  prefix?: string | undefined;
+
+  /**
+   * Idle timeout in seconds: a session ends after that long without a request. `cookie.maxAge` wins where it is set.
+   *
+   * @default 1800
+   * @see OWASP Session Management Cheat Sheet, "Session Expiration"; the name is connect-redis'
+   */
+  ttl?: number | undefined;
+
+  /**
+   * Absolute timeout in seconds: a session ends that long after it began, whatever happens. `false`: never.
+   *
+   * @default max(28800, idle timeout)
+   * @see OWASP ASVS 5.0, 7.3.2
+   */
+  absoluteTtl?: number | false | undefined;
+
+  /**
+   * Seconds after which a request makes the idle timeout start anew; requests in between cost no write. At most a tenth of the idle timeout.
+   *
+   * @default 60
+   */
+  touchAfter?: number | undefined;
+
+  /**
+   * Seconds for which the secret before a rotation stays good once the new one was presented: for requests already on their way.
+   *
+   * @default 10
+   * @see OWASP Session Management Cheat Sheet, "Renewal Timeout"
+   */
+  rotationGrace?: number | undefined;
+
+  /**
+   * How values become text in the hash.
+   *
+   * @default JSON
+   * @see connect-redis
+   */
+  serializer?: EntrySerializer | undefined;
+
+  /**
+   * Largest session, in bytes of all entry names and encoded values.
+   *
+   * @default 65536
+   */
+  maxBytes?: number | undefined;
+
+  /**
+   * Largest entry, in bytes of its encoded value.
+   *
+   * @default 16384
+   */
+  maxFieldBytes?: number | undefined;
+
+  /**
+   * Most entries of one session.
+   *
+   * @default 128
+   */
+  maxFields?: number | undefined;
+
+  /**
+   * Longest time in ms that a request waits on the store: for a load, an explicit call, or the save at its end.
+   *
+   * @default 1000
+   */
+  deadline?: number | undefined;
+
+  /**
+   * Whether failures of the store are logged, or the function that gets them.
+   *
+   * @default true
+   * @see connect-redis 6
+   */
+  logErrors?: boolean | ((error: Error) => void) | undefined;
+}
+
+/** {@link StoreOptions} with every default filled in; all times in ms. */
+export interface StoreSettings {
+  readonly prefix: string;
+  readonly idle: number;
+  /** `undefined`: no absolute timeout. A session whose own idle timeout is longer than a defaulted one gets that much. */
+  readonly absolute: number | undefined;
+  readonly absoluteIsDefault: boolean;
+  readonly touchAfter: number;
+  readonly rotationGrace: number;
+  readonly serializer: EntrySerializer;
+  readonly maxBytes: number;
+  readonly maxFieldBytes: number;
+  readonly maxFields: number;
+  readonly deadline: number;
+  readonly logError: (error: Error) => void;
+}
+
+const SECOND = 1_000;
+
+export const STORE_DEFAULTS = {
+  prefix: 'sess:',
+  ttl: 1_800,
+  absoluteTtl: 28_800,
+  touchAfter: 60,
+  rotationGrace: 10,
+  serializer: JSON as EntrySerializer,
+  maxBytes: 65_536,
+  maxFieldBytes: 16_384,
+  maxFields: 128,
+  deadline: 1_000,
+  logErrors: true,
+} as const satisfies Required<StoreOptions>;
+
+/** Fills in the defaults. Throws one `RedisSessionConfigError` with every problem. */
+export function resolveStoreOptions(options: StoreOptions): StoreSettings {
+  const problems = storeOptionProblems(options, STORE_DEFAULTS.ttl);
+  if (problems.length > 0) throw new RedisSessionConfigError(problems);
+
+  const given = withoutUndefined(options);
+  const { prefix, ttl, absoluteTtl, touchAfter, rotationGrace, serializer, maxBytes, maxFieldBytes, maxFields, deadline, logErrors } = {
+    ...STORE_DEFAULTS,
+    ...given,
+  };
+  return {
+    prefix,
+    idle: ttl * SECOND,
+    absolute: absoluteTtl === false ? undefined : absoluteTtl * SECOND,
+    absoluteIsDefault: given.absoluteTtl === undefined,
+    touchAfter: touchAfter * SECOND,
+    rotationGrace: rotationGrace * SECOND,
+    serializer,
+    maxBytes,
+    maxFieldBytes,
+    maxFields,
+    deadline,
+    logError: typeof logErrors === 'function' ? logErrors : logErrors ? (error) => console.error(error.message) : () => undefined,
+  };
+}
+
+/**
+ * What is wrong with store options, one sentence each: name, rule, cure.
+ *
+ * @param idle the idle timeout in seconds that is in force when `ttl` is not given
+ */
+export function storeOptionProblems(options: StoreOptions, idle: number): string[] {
+  const given = withoutUndefined(options);
+  const problems = unknownNames('store', given, [...Object.keys(STORE_DEFAULTS)]);
+  const positive = (name: 'ttl' | 'maxBytes' | 'maxFieldBytes' | 'maxFields' | 'deadline') => {
+    if (given[name] !== undefined && !isPositive(given[name]))
+      problems.push(
+        `"store.${name}" must be a positive finite number, received ${kindOf(given[name])}. Leave it out for ${STORE_DEFAULTS[name]}.`,
+      );
+  };
+  positive('ttl');
+  positive('maxBytes');
+  positive('maxFieldBytes');
+  positive('maxFields');
+  positive('deadline');
+  for (const name of ['touchAfter', 'rotationGrace'] as const) {
+    const value: unknown = given[name];
+    if (value !== undefined && value !== 0 && !isPositive(value))
+      problems.push(
+        `"store.${name}" must be 0 or a positive finite number of seconds, received ${kindOf(value)}. Leave it out for ${STORE_DEFAULTS[name]}.`,
+      );
+  }
+
+  const { absoluteTtl, prefix, serializer, logErrors } = given;
+  const idleInForce = isPositive(given.ttl) ? given.ttl : idle;
+  if (absoluteTtl !== undefined && absoluteTtl !== false) {
+    if (!isPositive(absoluteTtl))
+      problems.push(
+        `"store.absoluteTtl" must be a positive finite number of seconds, or false for no absolute timeout, received ${kindOf(absoluteTtl)}.`,
+      );
+    else if (absoluteTtl < idleInForce)
+      problems.push(
+        `"store.absoluteTtl" (${absoluteTtl} s) must not be below the idle timeout (${idleInForce} s). Raise it, or lower "store.ttl" or "session.cookie.maxAge".`,
+      );
+  }
+  if (prefix !== undefined && (typeof prefix !== 'string' || prefix === '' || /[*?[\]{}\\\s]/.test(prefix)))
+    problems.push(
+      '"store.prefix" must be a non-empty string without blanks and without the characters * ? [ ] { } \\ (they are patterns in Redis tools, and braces would put every session on one Cluster node). Use something like "shop:sess:".',
+    );
+  if (serializer !== undefined && (typeof serializer?.stringify !== 'function' || typeof serializer?.parse !== 'function'))
+    problems.push('"store.serializer" must have the functions stringify and parse. Leave it out for JSON.');
+  if (logErrors !== undefined && typeof logErrors !== 'boolean' && typeof logErrors !== 'function')
+    problems.push(`"store.logErrors" must be true, false or a function, received ${kindOf(logErrors)}.`);
+  return problems;
+}
+
+function withoutUndefined(options: StoreOptions): { [Name in keyof StoreOptions]?: Exclude<StoreOptions[Name], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

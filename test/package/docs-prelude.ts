@@ -1,0 +1,33 @@
+// What the examples in README.md and docs/ take for granted: the application that they belong to. Only scripts/steps/docs-code.mjs reads this.
+import type { ModuleMetadata } from '@nestjs/common';
+import type { RedisSessionOptions } from 'nestjs-redis-session';
+
+declare global {
+  interface User {
+    id: string;
+    name: string;
+    roles: string[];
+  }
+
+  class LoginDto {
+    username: string;
+    password: string;
+  }
+
+  class Item {
+    sku: string;
+    quantity: number;
+  }
+
+  class UsersService {
+    verify(credentials: LoginDto): Promise<User>;
+  }
+
+  /** Around an example that shows members of a class only. */
+  abstract class ExampleClass {
+    protected readonly users: UsersService;
+  }
+
+  /** Around an example that shows members of an object only: some options, one group of them, or the metadata of a module. */
+  type ExampleObject = Partial<RedisSessionOptions> | RedisSessionOptions['session'] | RedisSessionOptions['store'] | ModuleMetadata;
+}

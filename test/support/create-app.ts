@@ -1,0 +1,62 @@
+import { Module, type DynamicModule, type INestApplication, type Type } from '@nestjs/common';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { RedisSessionModule, SessionStore, type RedisSessionModuleExtras, type RedisSessionOptions } from '../../src/index.js';
+import { Browser } from './browser.js';
+
+export const TEST_SECRET = 'a secret of the test suite, which is long enough';
+
+export interface TestAppOptions extends RedisSessionModuleExtras {
+  redis?: RedisSessionOptions['redis'];
+  /** Beside `secret`, which is given. */
+  session?: Partial<RedisSessionOptions['session']>;
+  store?: RedisSessionOptions['store'];
+  identity?: RedisSessionOptions['identity'];
+  controllers?: Type[];
+  providers?: Type[];
+  /** Further modules, imported after the session module. */
+  imports?: (Type | DynamicModule)[];
+  /** Called before `app.init()`, as `main.ts` would. */
+  prepare?: (app: NestExpressApplication) => void;
+}
+
+export interface TestApp {
+  readonly app: INestApplication;
+  readonly module: TestingModule;
+  readonly origin: string;
+  readonly store: SessionStore;
+  browser(): Browser;
+  close(): Promise<void>;
+}
+
+/** A Nest application with the session module as its first import, listening on a free port of 127.0.0.1. */
+export async function createApp({
+  redis,
+  session,
+  store,
+  identity,
+  controllers = [],
+  providers = [],
+  imports = [],
+  prepare,
+  ...extras
+}: TestAppOptions): Promise<TestApp> {
+  const options: RedisSessionOptions = { redis, session: { secret: TEST_SECRET, ...session }, store, identity };
+
+  @Module({ imports: [RedisSessionModule.forRoot({ ...options, ...extras }), ...imports], controllers, providers })
+  class TestAppModule {}
+
+  const module = await Test.createTestingModule({ imports: [TestAppModule] }).compile();
+  const app = module.createNestApplication<NestExpressApplication>({ logger: false });
+  prepare?.(app);
+  await app.listen(0, '127.0.0.1');
+  const origin = (await app.getUrl()).replace('[::1]', '127.0.0.1');
+  return {
+    app,
+    module,
+    origin,
+    store: app.get(SessionStore),
+    browser: () => new Browser(origin),
+    close: () => app.close(),
+  };
+}
