@@ -59,7 +59,7 @@ module.exports = {
       comment: 'An application without connect-redis must be able to load this package.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: CONNECT_REDIS, dynamic: false, dependencyTypesNot: ['type-only'] },
+      to: { path: CONNECT_REDIS, dynamic: false, dependencyTypesNot: ['type-only', 'type-import'] },
     },
     {
       name: 'nothing-imports-addons',
@@ -90,7 +90,7 @@ module.exports = {
       comment: 'What the published code imports has to be a dependency or a peer. Types may come with a dependency.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'unknown'], dependencyTypesNot: ['npm', 'npm-peer', 'type-only'] },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'unknown'], dependencyTypesNot: ['npm', 'npm-peer', 'type-only', 'type-import'] },
     },
     {
       name: 'every-import-resolves',

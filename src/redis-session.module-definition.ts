@@ -30,18 +30,21 @@ export interface RedisSessionModuleExtras {
   forRoutes?: Parameters<Apply['forRoutes']> | undefined;
 }
 
+/** Nest mounts a wildcard below the global prefix only, so that before 12.3 and 11.2.6 the prefix itself had no session. */
+const ALL_ROUTES = ['{*path}', '/'];
+
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<RedisSessionOptions>({ moduleName: 'RedisSession' })
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createRedisSessionOptions')
     .setExtras<RedisSessionModuleExtras>(
-      { isGlobal: true, exclude: [], forRoutes: ['{*path}'] },
+      { isGlobal: true, exclude: [], forRoutes: ALL_ROUTES },
       (definition, { isGlobal, exclude, forRoutes }) => ({
         ...definition,
         global: isGlobal ?? true,
         providers: [
           ...(definition.providers ?? []),
-          { provide: SESSION_ROUTES, useValue: { exclude: exclude ?? [], forRoutes: forRoutes ?? ['{*path}'] } },
+          { provide: SESSION_ROUTES, useValue: { exclude: exclude ?? [], forRoutes: forRoutes ?? ALL_ROUTES } },
         ],
       }),
     )

@@ -32,15 +32,12 @@ async function openClassicStore(client: RedisClient, options: StoreOptions, { pr
   return new ClassicSessionStore(new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000) }), options, toStoreError);
 }
 
-async function importConnectRedis(): Promise<typeof import('connect-redis')> {
-  let module: typeof import('connect-redis');
-  try {
-    module = await import('connect-redis');
-  } catch {
+async function importConnectRedis() {
+  const module = await import('connect-redis').catch(() => {
     throw new RedisSessionConfigError([
       '"store.kind" is "connect-redis", but that package is not installed. Type: npm install connect-redis@8',
     ]);
-  }
+  });
   assertTakesIoredis(module);
   return module;
 }

@@ -20,4 +20,6 @@ await app.listen(config.get<string>('PORT') || 3000, host);
 
 const { port } = new URL(await app.getUrl());
 const name = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host) ? 'localhost' : host;
-process.stdout.write(`http://${name}:${port} · sign in as ada / lovelace or grace / hopper · Ctrl-C ends it\n${app.get(SessionStorage).report()}\n`);
+process.stdout.write(
+  `http://${name}:${port} · sign in as ada / lovelace or grace / hopper · Ctrl-C ends it\n${app.get(SessionStorage).report()}\n`,
+);

@@ -40,18 +40,22 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
     const sid = runtime.cookie.read(request);
 
     const handle = () => {
-      const active = exchange.current?.active;
-      const isRenewal = rolling === 'touch' && active?.isTouchDue === true && exchange.createCookie().expires instanceof Date;
+      const { loaded } = exchange;
+      const isTouchDue = loaded !== undefined && runtime.store.isTouchDue(loaded.record);
+      const isRenewal = rolling === 'touch' && isTouchDue && exchange.current?.cookie.expires instanceof Date;
       const serve = rolling === true || isRenewal ? always : whenChanged;
-      if (active?.record?.secret === 'previous') keepNewerCookie(exchange);
+      if (loaded?.record.secret === 'previous') keepNewerCookie(exchange);
       if (sid !== undefined) store.arrive(exchange);
       serve(request, response, once(next, runtime));
     };
     if (sid === undefined) return handle();
-    exchange.load(sid).then(handle, (error: unknown) => {
-      exchange.fail(error);
-      next();
-    });
+    exchange
+      .load(sid)
+      .then(handle, (error: unknown) => {
+        exchange.fail(error);
+        next();
+      })
+      .catch(next);
   };
 }
 
@@ -66,11 +70,11 @@ function once(next: Next, runtime: SessionRuntime): Next {
 }
 
 /** The browser has, or is about to get, the cookie of a rotation. The one of this request must not take its place. */
-function keepNewerCookie({ runtime, response, current }: SessionExchange): void {
-  const presented = current?.active.sid;
+function keepNewerCookie(exchange: SessionExchange): void {
+  const { runtime, response, loaded } = exchange;
   const writeHead = response.writeHead;
   response.writeHead = function (this: ServerResponse, ...args: unknown[]) {
-    if (SessionExchange.of(this.req)?.current?.active.sid === presented) runtime.cookie.retract(this);
+    if (exchange.used?.active.sid === loaded?.sid) runtime.cookie.retract(this);
     return Reflect.apply(writeHead, this, args) as ServerResponse;
   } as typeof writeHead;
 }

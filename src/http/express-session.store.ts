@@ -3,7 +3,7 @@ import expressSession from 'express-session';
 import { within } from '../session/deadline.js';
 import { ActiveSession, type SessionHost } from '../session/active-session.js';
 import type { Sid } from '../session/sid.js';
-import { ownerOf } from './http-session.js';
+import { ownerOf } from './session-proxy.js';
 import { SessionExchange } from './session-exchange.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -30,7 +30,7 @@ export class ExpressSessionStore extends expressSession.Store {
 
   /** express-session assigns its own way to make a session; ours makes them with their rules. */
   get generate(): (request: IncomingMessage) => void {
-    return (request) => SessionExchange.of(request)?.start();
+    return (request) => SessionExchange.of(request)?.install();
   }
 
   set generate(_theirs: (request: IncomingMessage) => void) {
@@ -38,10 +38,10 @@ export class ExpressSessionStore extends expressSession.Store {
   }
 
   override get(sid: string, callback: Callback<expressSession.SessionData | null>): void {
-    const loaded = this.#arriving?.current;
-    const isLoaded = this.#arriving !== undefined;
+    const arriving = this.#arriving;
     this.#arriving = undefined;
-    if (isLoaded) callback(null, (loaded?.object as expressSession.SessionData | undefined) ?? null);
+    if (arriving !== undefined)
+      callback(null, arriving.loaded === undefined ? null : (arriving.current?.object as expressSession.SessionData));
     else answer(this.#read(sid as Sid), callback);
   }
 

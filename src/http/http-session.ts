@@ -1,10 +1,6 @@
 import type expressSession from 'express-session';
-import { SessionMisuseError, SessionSerializationError } from '../redis-session.errors.js';
-import { IDENTITY_ENTRY, type Identity } from '../session/identity.js';
-import type { CookieAttributes } from '../session/session-record.js';
+import type { Identity } from '../session/identity.js';
 import type { Handle } from '../session/sid.js';
-import type { RequestSession } from './request-session.js';
-import { isMember, memberOf } from './session-members.js';
 
 /** Called once, with the error or nothing. */
 export type SessionCallback = (error?: unknown) => void;
@@ -89,109 +85,5 @@ declare module 'express-session' {
     reload(): Promise<void>;
     regenerate(): Promise<void>;
     destroy(): Promise<void>;
-  }
-}
-
-const COOKIE = 'cookie';
-
-const owners = new WeakMap<object, RequestSession>();
-
-/** The object that handlers work with: entries as plain enumerable properties, members out of sight of JSON, spread and `for…in`. */
-export function createHttpSession(owner: RequestSession): HttpSession {
-  // The target holds nothing but what has symbols for names; its prototype gives what every object has.
-  const session = new Proxy({}, new HttpSessionTraps(owner)) as HttpSession;
-  owners.set(session, owner);
-  return session;
-}
-
-/** `undefined` for a session object that is not ours. */
-export function ownerOf(session: object): RequestSession | undefined {
-  return owners.get(session);
-}
-
-/** The value of an entry, also of one that a member's name hides; else of the member of that name. */
-export function readSession(session: HttpSession, name: string): unknown {
-  const owner = ownerOf(session);
-  if (owner?.active.entries.has(name) === true) return owner.active.entries.get(name);
-  if (name !== COOKIE && !isMember(name)) return undefined;
-  const value: unknown = Reflect.get(session, name);
-  return typeof value === 'function' ? undefined : value;
-}
-
-class HttpSessionTraps implements ProxyHandler<object> {
-  constructor(private readonly owner: RequestSession) {}
-
-  get(target: object, name: string | symbol, receiver: unknown): unknown {
-    if (typeof name === 'symbol') return Reflect.get(target, name, receiver);
-    if (name === COOKIE) return this.owner.cookie;
-    if (isMember(name)) return memberOf(this.owner, name);
-    const { entries } = this.owner.active;
-    return entries.has(name) ? entries.get(name) : Reflect.get(target, name, receiver);
-  }
-
-  set(target: object, name: string | symbol, value: unknown): boolean {
-    if (typeof name === 'symbol') return Reflect.set(target, name, value);
-    if (name === COOKIE) {
-      this.owner.setCookie(value as CookieAttributes);
-      return true;
-    }
-    this.#mayWrite(name);
-    this.owner.active.entries.set(name, value);
-    return true;
-  }
-
-  deleteProperty(target: object, name: string | symbol): boolean {
-    if (typeof name === 'symbol') return Reflect.deleteProperty(target, name);
-    this.#mayWrite(name);
-    this.owner.active.entries.remove(name);
-    return true;
-  }
-
-  has(target: object, name: string | symbol): boolean {
-    return (
-      Reflect.has(target, name) || (typeof name === 'string' && (name === COOKIE || isMember(name) || this.owner.active.entries.has(name)))
-    );
-  }
-
-  ownKeys(target: object): (string | symbol)[] {
-    const entries = this.owner.active.entries.names().filter((name) => name !== COOKIE && !isMember(name));
-    return [COOKIE, ...entries, ...Object.getOwnPropertySymbols(target)];
-  }
-
-  getOwnPropertyDescriptor(target: object, name: string | symbol): PropertyDescriptor | undefined {
-    if (typeof name === 'symbol') return Reflect.getOwnPropertyDescriptor(target, name);
-    const isVisible = name === COOKIE || (!isMember(name) && this.owner.active.entries.has(name));
-    return isVisible ? { value: this.get(target, name, target), writable: true, enumerable: true, configurable: true } : undefined;
-  }
-
-  defineProperty(target: object, name: string | symbol, descriptor: PropertyDescriptor): boolean {
-    if (typeof name === 'symbol') return Reflect.defineProperty(target, name, descriptor);
-    // express-session wraps `save` and `reload` of each session to know what was saved; here the session itself knows.
-    if (typeof descriptor.value === 'function' && isMember(name)) return true;
-    if (!('value' in descriptor))
-      throw new SessionMisuseError(`The session property ${JSON.stringify(name)} cannot be an accessor. Assign a value.`);
-    return this.set(target, name, descriptor.value);
-  }
-
-  setPrototypeOf(): boolean {
-    throw new SessionMisuseError('The prototype of a session cannot be changed.');
-  }
-
-  preventExtensions(): boolean {
-    throw new SessionMisuseError('A session cannot be frozen. Do not assign to it instead.');
-  }
-
-  #mayWrite(name: string): void {
-    const quoted = JSON.stringify(name);
-    if (this.owner.active.isDestroyed)
-      throw new SessionMisuseError(
-        `The session was destroyed, so its entry ${quoted} cannot be changed. Use the new session on the request.`,
-      );
-    if (name === '__proto__') throw new SessionSerializationError('A session entry cannot be called "__proto__". Choose another name.');
-    if (name === IDENTITY_ENTRY)
-      throw new SessionMisuseError(
-        '"identity" is changed only by session.login() and session.logout(). Call one of them, or choose another name.',
-      );
-    if (isMember(name)) throw new SessionMisuseError(`The session has a member ${quoted}, which cannot be changed. Choose another name.`);
   }
 }

@@ -4,43 +4,58 @@ import type { Entries } from '../session/entries.js';
 import type { Identity } from '../session/identity.js';
 import type { CookieAttributes, Lease, SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
-import { createHttpSession, type HttpSession, type LoginOptions } from './http-session.js';
+import type { HttpSession, LoginOptions } from './http-session.js';
 import type { Cookie } from './session-cookie.js';
-import type { SessionExchange } from './session-exchange.js';
+import type { SessionOwner } from './session-members.js';
+import { createHttpSession } from './session-proxy.js';
+import type { SessionRuntime } from './session-runtime.js';
 
 const KEPT_ATTRIBUTES = ['originalMaxAge', 'secure', 'httpOnly', 'domain', 'path', 'sameSite', 'priority', 'partitioned'] as const;
 
+/** The request that a session is used by. */
+export interface SessionPlace {
+  readonly runtime: SessionRuntime;
+  generateSid(): Sid;
+  /** The cookie by configuration, with what this session has otherwise. */
+  createCookie(changed?: CookieAttributes): Cookie;
+  /** Puts a new, empty session in the place of the current one. */
+  start(): void;
+  /** Says that the session was destroyed. */
+  drop(session: RequestSession): void;
+  /** The error as the application should see it. */
+  told(error: unknown): unknown;
+}
+
 /** One session as one request uses it: the active session, its cookie, and what the methods of `req.session` do. */
-export class RequestSession implements SessionHost {
+export class RequestSession implements SessionHost, SessionOwner {
   readonly active: ActiveSession;
   readonly object: HttpSession;
   #cookie: Cookie | undefined;
 
   constructor(
-    readonly exchange: SessionExchange,
+    private readonly place: SessionPlace,
     sid: Sid,
     record?: SessionRecord,
   ) {
-    this.active = new ActiveSession(exchange.runtime.store, this, sid, record);
+    this.active = new ActiveSession(place.runtime.store, this, sid, record);
     this.object = createHttpSession(this);
   }
 
   get cookie(): Cookie {
-    this.#cookie ??= this.exchange.createCookie(this.active.record?.cookie);
+    this.#cookie ??= this.place.createCookie(this.active.record?.cookie);
     return this.#cookie;
   }
 
-  /** Takes a cookie object as it is, and attributes as those of a new one. */
   setCookie(cookie: Cookie | CookieAttributes): void {
-    this.#cookie = 'serialize' in cookie ? cookie : this.exchange.createCookie(cookie);
+    this.#cookie = 'serialize' in cookie ? cookie : this.place.createCookie(cookie);
   }
 
   generateSid(): Sid {
-    return this.exchange.generateSid();
+    return this.place.generateSid();
   }
 
   identityOf(entries: Entries): Identity | undefined {
-    return this.exchange.runtime.identityOf(entries, this.object);
+    return this.place.runtime.identityOf(entries, this.object);
   }
 
   /** The idle timeout comes from `originalMaxAge`, never from `expires`, which only tells when the browser was last told. */
@@ -48,7 +63,7 @@ export class RequestSession implements SessionHost {
     const { data } = this.cookie;
     return {
       idle: typeof data.originalMaxAge === 'number' ? data.originalMaxAge : undefined,
-      cookie: difference(data, this.exchange.createCookie().data),
+      cookie: difference(data, this.place.createCookie().data),
       wholeCookie: data,
     };
   }
@@ -65,22 +80,28 @@ export class RequestSession implements SessionHost {
 
   async regenerate(): Promise<void> {
     await this.active.supersede();
-    this.exchange.start();
+    this.place.start();
   }
 
   async destroy(): Promise<void> {
     await this.active.destroy();
-    this.exchange.drop(this);
+    this.place.drop(this);
   }
 
   async login(identity: Identity, { keep = [] }: LoginOptions = {}): Promise<void> {
     await this.active.login(identity, keep);
-    this.exchange.moved(this);
   }
 
   async rotate(): Promise<void> {
     await this.active.rotate();
-    this.exchange.moved(this);
+  }
+
+  told(error: unknown): unknown {
+    return this.place.told(error);
+  }
+
+  logError(error: unknown): void {
+    this.place.runtime.logError(error);
   }
 }
 

@@ -1,24 +1,31 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { RedisSessionError } from '../redis-session.errors.js';
+import { RedisSessionError, SessionMisuseError } from '../redis-session.errors.js';
 import { within } from '../session/deadline.js';
-import type { CookieAttributes } from '../session/session-record.js';
+import type { CookieAttributes, SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import type { HttpSession } from './http-session.js';
-import { RequestSession } from './request-session.js';
+import { RequestSession, type SessionPlace } from './request-session.js';
 import type { Cookie } from './session-cookie.js';
+import { ownerOf } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
+
+const EXCHANGE = Symbol('session exchange');
 
 /** What the middlewares put on a request. */
 export interface SessionRequest extends IncomingMessage {
   session?: HttpSession | null | undefined;
-  sessionID?: string | undefined;
+  readonly sessionID?: string | undefined;
+  [EXCHANGE]?: SessionExchange;
 }
 
-const exchanges = new WeakMap<IncomingMessage, SessionExchange>();
-
 /** One request and its response, and the session between them. */
-export class SessionExchange {
+export class SessionExchange implements SessionPlace {
+  /** What the request came with; its session object is made when first asked for. */
+  #loaded: { readonly sid: Sid; readonly record: SessionRecord } | undefined;
   #current: RequestSession | undefined;
+  #state: 'open' | 'unset' | 'destroyed' | 'failed' = 'open';
+  #failure: unknown;
+  #replaced = false;
   #configuredCookie: ReturnType<SessionRuntime['cookie']['configured']> | undefined;
 
   constructor(
@@ -26,71 +33,99 @@ export class SessionExchange {
     readonly request: SessionRequest,
     readonly response: ServerResponse,
   ) {
-    exchanges.set(request, this);
+    request[EXCHANGE] = this;
   }
 
   /** `undefined` when no session middleware ran for this request. */
   static of(request: IncomingMessage): SessionExchange | undefined {
-    return exchanges.get(request);
+    return (request as SessionRequest)[EXCHANGE];
   }
 
   /** The request's session; `undefined` after it was destroyed or unset. */
   get current(): RequestSession | undefined {
+    if (this.#state !== 'open') return undefined;
+    if (this.#current === undefined)
+      this.#current =
+        this.#loaded === undefined
+          ? new RequestSession(this, this.generateSid())
+          : new RequestSession(this, this.#loaded.sid, this.#loaded.record);
     return this.#current;
+  }
+
+  /** The request's session, unless nobody has asked for it yet. */
+  get used(): RequestSession | undefined {
+    return this.#state === 'open' ? this.#current : undefined;
+  }
+
+  /** The session that the request's cookie opened. */
+  get loaded(): { readonly sid: Sid; readonly record: SessionRecord } | undefined {
+    return this.#loaded;
+  }
+
+  /** Whether the application said `req.session = null`. */
+  get isUnset(): boolean {
+    return this.#state === 'unset';
+  }
+
+  /** Whether the application put a new session in the place of the one that the request's cookie opened. */
+  get isReplaced(): boolean {
+    return this.#replaced;
   }
 
   /** Whether the cookie's path covers the request, as browsers see it: `/admin` covers `/admin/x`, not `/administrator`. */
   get isInPath(): boolean {
     const { path = '/' } = this.#configured;
+    if (path === '/') return true;
     const { originalUrl = this.request.url ?? '/' } = this.request as { originalUrl?: string };
     const requested = originalUrl.split('?', 1)[0] ?? '/';
     return requested.startsWith(path) && (path.endsWith('/') || requested.length === path.length || requested[path.length] === '/');
   }
 
-  /** Loads the session of that sid, if there is one. It is not on the request before `install`. */
-  async load(sid: Sid): Promise<void> {
+  /** Loads the session of that sid. False when there is none. */
+  async load(sid: Sid): Promise<boolean> {
     const { store } = this.runtime;
     const record = await within(store.settings.deadline, (deadline) => deadline.wait(store.load(sid)));
-    if (record !== undefined) this.#current = new RequestSession(this, sid, record);
-  }
-
-  /** Puts a new, empty session on the request. */
-  start(): void {
-    this.#current = new RequestSession(this, this.generateSid());
-    this.install();
-  }
-
-  /** Puts the current session on the request. */
-  install(): void {
-    this.request.session = this.#current?.object;
-    this.request.sessionID = this.#current?.active.sid;
-  }
-
-  /** Says that the session has another sid now. */
-  moved(session: RequestSession): void {
-    if (this.#current === session) this.request.sessionID = session.active.sid;
-  }
-
-  /** Takes a destroyed session off the request, and its cookie off the browser. */
-  drop(session: RequestSession): void {
-    this.runtime.cookie.clear(this.response, session.cookie);
-    if (this.#current !== session) return;
-    this.#current = undefined;
-    this.request.session = undefined;
+    if (record === undefined) return false;
+    this.#loaded = { sid, record };
+    return true;
   }
 
   /** The session could not be loaded. The request may not need it, so it goes on; whoever asks for the session gets the error. */
   fail(error: unknown): void {
-    Object.defineProperty(this.request, 'session', {
-      configurable: true,
-      get: () => {
-        throw this.told(error);
-      },
-      set: () => undefined,
-    });
+    this.#state = 'failed';
+    this.#failure = error;
+    this.install();
   }
 
-  /** The error as its receiver should see it. */
+  /** Puts `session` and `sessionID` on the request. */
+  install(): void {
+    Object.defineProperties(this.request, REQUEST_PROPERTIES);
+  }
+
+  /** What `req.session` is. */
+  get session(): HttpSession | null | undefined {
+    if (this.#state === 'failed') throw this.told(this.#failure);
+    return this.#state === 'unset' ? null : this.current?.object;
+  }
+
+  set session(value: unknown) {
+    if (this.#state === 'failed') return;
+    if (value === null || value === undefined) this.#state = 'unset';
+    else if (typeof value !== 'object' || ownerOf(value) !== this.#current)
+      throw new SessionMisuseError('req.session cannot be replaced by another object. Assign its entries, or call session.regenerate().');
+  }
+
+  start(): void {
+    this.#replaced = this.#loaded !== undefined;
+    this.#current = new RequestSession(this, this.generateSid());
+    this.#state = 'open';
+  }
+
+  drop(session: RequestSession): void {
+    this.runtime.cookie.clear(this.response, session.cookie);
+    if (this.#current === session) this.#state = 'destroyed';
+  }
+
   told(error: unknown): unknown {
     return error instanceof RedisSessionError ? this.runtime.translate(error, this.response) : error;
   }
@@ -99,7 +134,6 @@ export class SessionExchange {
     return this.runtime.generateSid(this.request);
   }
 
-  /** The cookie by configuration, with what this session has otherwise. */
   createCookie(changed?: CookieAttributes): Cookie {
     return this.runtime.cookie.create({ ...this.#configured, ...changed });
   }
@@ -109,3 +143,25 @@ export class SessionExchange {
     return this.#configuredCookie;
   }
 }
+
+/** The same for every request, so that adding them is cheap. */
+const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
+  session: {
+    configurable: true,
+    enumerable: false,
+    get() {
+      return this[EXCHANGE]?.session;
+    },
+    set(value: unknown) {
+      const exchange = this[EXCHANGE];
+      if (exchange !== undefined) exchange.session = value as HttpSession;
+    },
+  },
+  sessionID: {
+    configurable: true,
+    enumerable: false,
+    get() {
+      return this[EXCHANGE]?.current?.active.sid;
+    },
+  },
+};

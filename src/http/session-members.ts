@@ -1,12 +1,31 @@
+import type { ActiveSession } from '../session/active-session.js';
 import type { Identity } from '../session/identity.js';
-import { expiresAt, type SessionRecord } from '../session/session-record.js';
+import { expiresAt, type CookieAttributes, type SessionRecord } from '../session/session-record.js';
 import type { HttpSession, LoginOptions, SessionCallback, SessionMembers } from './http-session.js';
-import type { RequestSession } from './request-session.js';
+import type { Cookie } from './session-cookie.js';
+
+/** Whose session an object is: what its members do. */
+export interface SessionOwner {
+  readonly active: ActiveSession;
+  readonly object: HttpSession;
+  readonly cookie: Cookie;
+  /** Takes a cookie object as it is, and attributes as those of a new one. */
+  setCookie(cookie: Cookie | CookieAttributes): void;
+  touch(): HttpSession;
+  reload(): Promise<void>;
+  regenerate(): Promise<void>;
+  destroy(): Promise<void>;
+  login(identity: Identity, options?: LoginOptions): Promise<void>;
+  rotate(): Promise<void>;
+  /** The error as the caller of a member should see it. */
+  told(error: unknown): unknown;
+  logError(error: unknown): void;
+}
 
 type MemberName = Exclude<keyof SessionMembers, 'cookie' | 'identity'>;
 
 /** What each member of a session object is, given whose session it is. */
-const MEMBERS: Readonly<Record<MemberName, (owner: RequestSession) => unknown>> = {
+const MEMBERS: Readonly<Record<MemberName, (owner: SessionOwner) => unknown>> = {
   id: ({ active }) => active.sid,
   handle: ({ active }) => active.handle,
   isNew: ({ active }) => active.record === undefined,
@@ -28,7 +47,7 @@ export function isMember(name: string): name is MemberName {
   return Object.hasOwn(MEMBERS, name);
 }
 
-export function memberOf(owner: RequestSession, name: MemberName): unknown {
+export function memberOf(owner: SessionOwner, name: MemberName): unknown {
   return MEMBERS[name](owner);
 }
 
@@ -38,17 +57,17 @@ function date(record: SessionRecord | undefined, time: (record: SessionRecord) =
 }
 
 /** With a callback: it is told, outside of any promise, so that what it throws is thrown. Without: a promise, which is never unhandled. */
-function answer({ exchange, object }: RequestSession, call: Promise<void>, callback?: SessionCallback): Promise<void> | HttpSession {
+function answer(owner: SessionOwner, call: Promise<void>, callback?: SessionCallback): Promise<void> | HttpSession {
   const result = call.catch((error: unknown) => {
-    throw exchange.told(error);
+    throw owner.told(error);
   });
   if (typeof callback === 'function') {
     result.then(
       () => setImmediate(callback),
       (error: unknown) => setImmediate(callback, error),
     );
-    return object;
+    return owner.object;
   }
-  result.catch((error: unknown) => exchange.runtime.logError(error));
+  result.catch((error: unknown) => owner.logError(error));
   return result;
 }

@@ -1,5 +1,5 @@
 import { createParamDecorator } from '@nestjs/common';
-import { readSession } from './http-session.js';
+import { readSession } from './session-proxy.js';
 import { sessionOf } from './request-context.js';
 
 /**

@@ -1,4 +1,10 @@
-import { SessionConflictError, SessionGoneError, SessionMisuseError, SessionStoreUnavailableError } from '../redis-session.errors.js';
+import {
+  RedisSessionError,
+  SessionConflictError,
+  SessionGoneError,
+  SessionMisuseError,
+  SessionStoreUnavailableError,
+} from '../redis-session.errors.js';
 import { within, type Deadline } from './deadline.js';
 import { Entries } from './entries.js';
 import { IDENTITY_ENTRY, isIdentity, isSameUser, type Identity } from './identity.js';
@@ -26,6 +32,8 @@ export class ActiveSession {
   #sid: Sid;
   #record: SessionRecord | undefined;
   #state: 'live' | 'lost' | 'destroyed' = 'live';
+  /** A first save failed and may have run all the same. */
+  #mayBeStored = false;
   #latest: Promise<unknown> = Promise.resolve();
 
   /** @param record what was loaded; without it the session is new, and nothing of it is in the store yet */
@@ -59,7 +67,7 @@ export class ActiveSession {
     return this.#state === 'destroyed';
   }
 
-  /** Whether the store has what `entries` holds. Throws `SessionSerializationError` when that cannot be stored. */
+  /** Whether `entries` holds what the store has not. Throws `SessionSerializationError` when that cannot be stored. */
   get isChanged(): boolean {
     return this.#state === 'live' && this.entries.delta() !== undefined;
   }
@@ -72,9 +80,10 @@ export class ActiveSession {
   save({ touch = false } = {}): Promise<void> {
     return this.#inTurn(async (deadline) => {
       if (this.#state === 'lost') return;
-      const record = this.#record ?? (await this.#create(deadline));
+      const stored = this.#record;
+      const record = stored ?? (await this.#create(deadline));
       if (this.entries.delta() !== undefined) await this.#write(record, deadline);
-      else if (touch || this.store.isTouchDue(record))
+      else if (stored !== undefined && (touch || this.store.isTouchDue(stored)))
         this.#keep(await deadline.wait(this.store.touch(this.#sid, record, this.host.lease())));
     });
   }
@@ -84,7 +93,9 @@ export class ActiveSession {
     return this.#inTurn(async (deadline) => {
       const record = await deadline.wait(this.store.load(this.#sid));
       if (record === undefined) return false;
-      this.#record = record;
+      // The secret that this request itself has brought about was not presented by anybody yet.
+      const isOwnRotation = this.#record?.secret === 'current' && record.secret === 'unconfirmed';
+      this.#record = isOwnRotation ? { ...record, secret: 'current' } : record;
       this.entries.reload(record.entries);
       return true;
     });
@@ -93,7 +104,7 @@ export class ActiveSession {
   /** Ends the session. The entries stay readable. */
   destroy(): Promise<void> {
     return this.#inTurn(async (deadline) => {
-      if (this.#record !== undefined) await deadline.wait(this.store.destroy(this.#sid));
+      await this.#endStored(deadline);
       this.#state = 'destroyed';
     });
   }
@@ -105,7 +116,7 @@ export class ActiveSession {
   supersede(): Promise<void> {
     return this.#inTurn(async (deadline) => {
       const mustExist = this.#isSignedIn;
-      const existed = this.#record !== undefined && (await deadline.wait(this.store.destroy(this.#sid)));
+      const existed = await this.#endStored(deadline);
       if (mustExist && !existed) throw this.#gone();
       this.#state = 'destroyed';
     });
@@ -122,9 +133,7 @@ export class ActiveSession {
       const current = this.host.identityOf(this.entries);
       const kept = current !== undefined && !isSameUser(current, identity) ? [] : keep === true ? this.entries.names() : keep;
       const entries = this.entries.encoded(kept.filter((name) => name !== IDENTITY_ENTRY));
-      const text = this.store.settings.serializer.stringify(identity);
-      if (text === undefined) throw new SessionMisuseError('session.login() got an identity that the serializer turns into nothing.');
-      entries.set(IDENTITY_ENTRY, text);
+      entries.set(IDENTITY_ENTRY, this.#encodeIdentity(identity));
       await this.#moveTo(this.host.generateSid(), entries, { deadline, mustExist: this.#isSignedIn });
     });
   }
@@ -151,9 +160,14 @@ export class ActiveSession {
 
   async #create(deadline: Deadline): Promise<SessionRecord> {
     const entries = this.entries.encoded(this.entries.names());
-    const record = await deadline.wait(this.store.create(this.#sid, { entries, lease: this.host.lease() }));
-    this.#keep(record);
-    return record;
+    try {
+      const record = await deadline.wait(this.store.create(this.#sid, { entries, lease: this.host.lease() }));
+      this.#keep(record);
+      return record;
+    } catch (error) {
+      this.#mayBeStored ||= mayHaveRun(error);
+      throw error;
+    }
   }
 
   async #write(record: SessionRecord, deadline: Deadline): Promise<void> {
@@ -161,9 +175,23 @@ export class ActiveSession {
     try {
       this.#keep(await deadline.wait(this.store.save(this.#sid, record, delta, this.host.lease())));
     } catch (error) {
-      this.entries.uncertain(delta);
+      if (mayHaveRun(error)) this.entries.uncertain(delta);
       throw error;
     }
+  }
+
+  /** False when there was nothing to end. */
+  async #endStored(deadline: Deadline): Promise<boolean> {
+    if (this.#record === undefined && !this.#mayBeStored) return false;
+    return deadline.wait(this.store.destroy(this.#sid));
+  }
+
+  #encodeIdentity(identity: Identity): string {
+    const entries = new Entries(new Map(), this.store.settings.serializer, () => undefined);
+    entries.set(IDENTITY_ENTRY, identity);
+    const text = entries.encoded([IDENTITY_ENTRY]).get(IDENTITY_ENTRY);
+    if (text === undefined) throw new SessionMisuseError('session.login() got an identity that the serializer turns into nothing.');
+    return text;
   }
 
   /** Goes on from what a write has left in the store; nothing left means that the session ended meanwhile. */
@@ -183,15 +211,17 @@ export class ActiveSession {
     { deadline, absoluteEndsAt, mustExist }: { deadline: Deadline; absoluteEndsAt?: number | undefined; mustExist: boolean },
   ): Promise<void> {
     if (this.store.handleOf(sid) === this.handle) throw new SessionConflictError();
+    const { assignments } = this.entries;
     const creation = this.store.create(sid, { entries, lease: this.host.lease(), absoluteEndsAt });
     try {
       const record = await deadline.wait(creation);
-      const existed = this.#record !== undefined && (await deadline.wait(this.store.destroy(this.#sid)));
+      const existed = await this.#endStored(deadline);
       if (mustExist && !existed) throw this.#gone();
       this.#record = record;
       this.#sid = sid;
       this.#state = 'live';
-      this.entries.replace(record.entries);
+      this.#mayBeStored = false;
+      this.entries.replace(record.entries, assignments);
     } catch (error) {
       void this.#undo(creation, sid);
       throw error;
@@ -203,8 +233,7 @@ export class ActiveSession {
     try {
       await creation;
     } catch (error) {
-      const refused = !(error instanceof SessionStoreUnavailableError);
-      if (refused) return;
+      if (!mayHaveRun(error)) return;
     }
     await this.store.destroy(sid).catch(this.store.settings.logError);
   }
@@ -233,4 +262,9 @@ export class ActiveSession {
     );
     return result;
   }
+}
+
+/** Whether a write that failed so may have happened all the same. */
+function mayHaveRun(error: unknown): boolean {
+  return error instanceof SessionStoreUnavailableError || !(error instanceof RedisSessionError);
 }

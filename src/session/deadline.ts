@@ -1,5 +1,8 @@
 import { SessionStoreUnavailableError } from '../redis-session.errors.js';
 
+/** Node lets a longer one end at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** The time that one call may wait on the store in all. Once it is over, every further wait rejects, so that nothing is built on it. */
 export class Deadline {
   readonly #expired: Promise<never>;
@@ -7,7 +10,7 @@ export class Deadline {
 
   constructor(ms: number) {
     this.#expired = new Promise((_, reject) => {
-      const timer = setTimeout(() => reject(new SessionStoreUnavailableError('timeout')), ms);
+      const timer = setTimeout(() => reject(new SessionStoreUnavailableError('timeout')), Math.min(ms, LONGEST_TIMER));
       this.#stop = () => clearTimeout(timer);
     });
     // Without a wait under way nobody listens, and that is no error.

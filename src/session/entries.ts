@@ -15,7 +15,9 @@ export class Entries {
   #loaded: EncodedEntries;
   /** Every entry read or set so far. `undefined`: removed, or not decodable. */
   readonly #values = new Map<string, unknown>();
-  readonly #assigned = new Set<string>();
+  /** Name to a number that grows with every assignment. */
+  readonly #assigned = new Map<string, number>();
+  #assignments = 0;
   readonly #uncertain = new Set<string>();
 
   constructor(loaded: EncodedEntries, serializer: EntrySerializer, onUndecodable: () => void) {
@@ -28,8 +30,8 @@ export class Entries {
     if (this.#values.has(name)) return this.#values.get(name);
     const text = this.#loaded.get(name);
     if (text === undefined) return undefined;
-    const value = this.#decode(text);
-    this.#values.set(name, name === IDENTITY_ENTRY ? deepFreeze(value) : value);
+    const value = this.#decode(name, text);
+    this.#values.set(name, value);
     return value;
   }
 
@@ -39,7 +41,7 @@ export class Entries {
 
   set(name: string, value: unknown): void {
     this.#values.set(name, value);
-    this.#assigned.add(name);
+    this.#assigned.set(name, ++this.#assignments);
   }
 
   remove(name: string): void {
@@ -49,7 +51,7 @@ export class Entries {
   /** In the order loaded, then in the order added. */
   names(): string[] {
     const names = [...this.#loaded.keys()].filter((name) => this.has(name));
-    for (const name of this.#assigned) if (!this.#loaded.has(name) && this.has(name)) names.push(name);
+    for (const name of this.#assigned.keys()) if (!this.#loaded.has(name) && this.has(name)) names.push(name);
     return names;
   }
 
@@ -91,11 +93,20 @@ export class Entries {
     return result;
   }
 
-  /** Becomes the content of another session. Values in use under a name that stays remain the same objects. */
-  replace(loaded: EncodedEntries): void {
+  /** How many assignments there have been, for `replace`. */
+  get assignments(): number {
+    return this.#assignments;
+  }
+
+  /**
+   * Becomes the content of another session. Values in use under a name that stays remain the same objects, and what was assigned after
+   * the first `assignments` is a change of the new session.
+   */
+  replace(loaded: EncodedEntries, assignments: number): void {
     this.rebase(loaded);
-    this.#assigned.clear();
-    for (const name of [...this.#values.keys()]) if (!loaded.has(name) || name === IDENTITY_ENTRY) this.#values.delete(name);
+    for (const [name, assignment] of this.#assigned) if (assignment <= assignments) this.#assigned.delete(name);
+    for (const name of this.#values.keys())
+      if (!this.#assigned.has(name) && (!loaded.has(name) || name === IDENTITY_ENTRY)) this.#values.delete(name);
   }
 
   /** Forgets everything read or set, and starts from what the store has. */
@@ -105,9 +116,10 @@ export class Entries {
     this.#values.clear();
   }
 
-  #decode(text: string): unknown {
+  #decode(name: string, text: string): unknown {
     try {
-      return this.#serializer.parse(text);
+      const value = this.#serializer.parse(text);
+      return name === IDENTITY_ENTRY ? deepFreeze(value) : value;
     } catch {
       // Not ours to repair and not the visitor's fault: an entry that cannot be decoded is no entry until it is written again.
       this.#onUndecodable();

@@ -15,7 +15,7 @@ export function isPositive(value: unknown): value is number {
 
 /** Names what was received without showing it: a value may be a secret. */
 export function kindOf(value: unknown): string {
-  if (value === null) return 'null';
+  if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'number') return String(value);
   if (value === '') return 'an empty string';

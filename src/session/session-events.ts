@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Handle } from './sid.js';
 
 /** What happens to sessions, by event name. */
@@ -14,7 +15,7 @@ export type SessionEventName = keyof SessionEventMap;
 
 type Listener<Name extends SessionEventName> = (event: SessionEventMap[Name]) => void;
 
-/** Tells of what happens to sessions on this node. A listener that throws harms neither the request nor other listeners. */
+/** Tells of what happens to sessions on this node. A listener that throws, or returns a promise that rejects, harms neither the request nor other listeners. */
 export class SessionEvents {
   readonly #listeners = new Map<SessionEventName, Set<Listener<never>>>();
   readonly #counts = new Map<SessionEventName, number>();
@@ -29,12 +30,13 @@ export class SessionEvents {
 
   emit<Name extends SessionEventName>(name: Name, event: SessionEventMap[Name]): void {
     this.#counts.set(name, this.count(name) + 1);
-    for (const listener of (this.#listeners.get(name) ?? []) as Iterable<Listener<Name>>) {
+    // A copy: what a listener adds or removes counts from the next event on.
+    for (const listener of [...(this.#listeners.get(name) ?? [])] as Listener<Name>[]) {
       try {
-        listener(event);
+        const result: unknown = listener(event);
+        if (result instanceof Promise) result.catch(warn);
       } catch (error) {
-        // As with any exception nobody catches, it is the listener's author who should see it; the request should not.
-        process.emitWarning(error instanceof Error ? error : String(error), { type: 'SessionEventListenerError' });
+        warn(error);
       }
     }
   }
@@ -43,4 +45,9 @@ export class SessionEvents {
   count(name: SessionEventName): number {
     return this.#counts.get(name) ?? 0;
   }
+}
+
+/** As with any exception nobody catches, it is the listener's author who should see it; the request should not. */
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : inspect(error), { type: 'SessionEventListenerError' });
 }

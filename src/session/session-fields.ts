@@ -1,3 +1,4 @@
+import { LONGEST_TIME } from './lifetime.js';
 import type { CookieAttributes, EncodedEntries, SecretState, SessionRecord } from './session-record.js';
 import type { Handle } from './sid.js';
 
@@ -7,7 +8,23 @@ export const META_FIELD = '@meta';
 export const COOKIE_FIELD = '@cookie';
 
 const METADATA_MARK = '@';
-const META = /^1\|(\d+)\|(\d+)\|(\d+)\|(\d+)\|([^|]*)\|([^|]*)\|(\d+)\|(\d+)$/;
+// Fifteen digits are 30,000 years, and all that a number and a date can hold.
+const META = /^1\|(\d{1,15})\|(\d{1,15})\|(\d{1,15})\|(\d{1,15})\|([^|]*)\|([^|]*)\|(\d{1,15})\|(\d{1,15})$/;
+
+const isBoolean = (value: unknown) => typeof value === 'boolean';
+const isText = (pattern: RegExp) => (value: unknown) => typeof value === 'string' && pattern.test(value);
+
+/** What `@cookie` may say, besides `null`. Anything else was not written here, and could fail every response of that session. */
+const COOKIE_ATTRIBUTES = new Map<string, (value: unknown) => boolean>([
+  ['originalMaxAge', (value) => typeof value === 'number' && Math.abs(value) <= LONGEST_TIME],
+  ['secure', isBoolean],
+  ['httpOnly', isBoolean],
+  ['partitioned', isBoolean],
+  ['sameSite', (value) => isBoolean(value) || isText(/^(lax|strict|none)$/i)(value)],
+  ['priority', isText(/^(low|medium|high)$/i)],
+  ['domain', isText(/^[a-z0-9.-]*$/i)],
+  ['path', isText(/^[\x20-\x3a\x3c-\x7e]*$/)],
+]);
 
 /** The field of an entry. A name that begins with `@` gets one more, so that no entry can pose as metadata. */
 export function fieldOfEntry(name: string): string {
@@ -77,8 +94,14 @@ function decodeCookie(text: string | undefined): CookieAttributes | undefined {
   if (text === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    return Object.entries(value).every(isCookieAttribute) ? value : undefined;
   } catch {
     return undefined; // The cookie is then as configured, which is what the session had before the application changed it.
   }
+}
+
+function isCookieAttribute([name, value]: [string, unknown]): boolean {
+  const isValid = COOKIE_ATTRIBUTES.get(name);
+  return isValid !== undefined && (value === null || isValid(value));
 }

@@ -1,4 +1,4 @@
-import { SessionLimitError } from '../redis-session.errors.js';
+import { SessionLimitError, SessionSerializationError } from '../redis-session.errors.js';
 import { applyDelta, type EncodedEntries, type EntryDelta } from './session-record.js';
 import type { StoreSettings } from './store-options.js';
 
@@ -7,11 +7,14 @@ type Limits = Pick<StoreSettings, 'maxBytes' | 'maxFieldBytes' | 'maxFields'>;
 /**
  * Throws `SessionLimitError` when a write would make a session too large. A session that is too large already (the limit was lowered,
  * or parallel requests each stayed below it) may still shrink.
+ *
+ * Throws `SessionSerializationError` for the name `__proto__`: whoever copies such an entry by assignment sets a prototype.
  */
 export function checkLimits(before: EncodedEntries, delta: EntryDelta, limits: Limits): void {
   for (const [name, text] of delta.set) {
+    if (name === '__proto__') throw new SessionSerializationError('A session entry cannot be called "__proto__". Choose another name.');
     const bytes = Buffer.byteLength(text);
-    if (bytes > limits.maxFieldBytes)
+    if (bytes > limits.maxFieldBytes && bytes > Buffer.byteLength(before.get(name) ?? ''))
       throw new SessionLimitError(
         `The session entry ${JSON.stringify(name)} has ${bytes} bytes, "store.maxFieldBytes" allows ${limits.maxFieldBytes}. Keep large data elsewhere and its id here.`,
       );

@@ -1,4 +1,5 @@
 import { RedisSessionConfigError } from '../redis-session.errors.js';
+import { LONGEST_TIME } from './lifetime.js';
 import { isPositive, kindOf, unknownNames } from './option-checks.js';
 
 /** Turns an entry's value into text and back. Both are called synchronously. What `stringify` answers with `undefined` is not stored. */
@@ -97,7 +98,7 @@ export interface StoreOptions {
   logErrors?: boolean | ((error: Error) => void) | undefined;
 }
 
-/** {@link StoreOptions} with every default filled in; all times in ms. */
+/** {@link StoreOptions} with every default filled in; all times in whole ms. */
 export interface StoreSettings {
   readonly prefix: string;
   readonly idle: number;
@@ -115,6 +116,10 @@ export interface StoreSettings {
 }
 
 const SECOND = 1_000;
+
+function msOf(seconds: number): number {
+  return Math.min(Math.ceil(seconds * SECOND), LONGEST_TIME);
+}
 
 export const STORE_DEFAULTS = {
   prefix: 'sess:',
@@ -142,11 +147,11 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
   };
   return {
     prefix,
-    idle: ttl * SECOND,
-    absolute: absoluteTtl === false ? undefined : absoluteTtl * SECOND,
+    idle: msOf(ttl),
+    absolute: absoluteTtl === false ? undefined : msOf(absoluteTtl),
     absoluteIsDefault: given.absoluteTtl === undefined,
-    touchAfter: touchAfter * SECOND,
-    rotationGrace: rotationGrace * SECOND,
+    touchAfter: msOf(touchAfter),
+    rotationGrace: msOf(rotationGrace),
     serializer,
     maxBytes,
     maxFieldBytes,

@@ -46,7 +46,7 @@ export class Browser {
   /** Another client with the same cookies, which then go separate ways. */
   async clone(): Promise<Browser> {
     const copy = new Browser(this.origin);
-    for (const cookie of await this.jar.getCookies(this.origin)) await copy.jar.setCookie(cookie.clone(), this.origin);
+    for (const cookie of await this.jar.getCookies(this.origin)) await copy.jar.setCookie(cookie.toString(), this.origin);
     return copy;
   }
 }

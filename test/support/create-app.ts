@@ -1,4 +1,4 @@
-import { Module, type DynamicModule, type INestApplication, type Type } from '@nestjs/common';
+import { Module, type DynamicModule, type INestApplication, type Provider, type Type } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { RedisSessionModule, SessionStore, type RedisSessionModuleExtras, type RedisSessionOptions } from '../../src/index.js';
@@ -13,7 +13,7 @@ export interface TestAppOptions extends RedisSessionModuleExtras {
   store?: RedisSessionOptions['store'];
   identity?: RedisSessionOptions['identity'];
   controllers?: Type[];
-  providers?: Type[];
+  providers?: Provider[];
   /** Further modules, imported after the session module. */
   imports?: (Type | DynamicModule)[];
   /** Called before `app.init()`, as `main.ts` would. */

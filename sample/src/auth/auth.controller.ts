@@ -1,7 +1,7 @@
 import { Body, Controller, HttpCode, Post, UnauthorizedException } from '@nestjs/common';
-import { Session, type HttpSession } from 'nestjs-redis-session';
+import { Session, type HttpSession, type Identity } from 'nestjs-redis-session';
 import { CredentialsPipe, type Credentials } from './credentials.pipe.js';
-import { UsersService, type User } from './users.service.js';
+import { UsersService } from './users.service.js';
 
 @Controller('auth')
 export class AuthController {
@@ -9,7 +9,7 @@ export class AuthController {
 
   @Post('login')
   @HttpCode(200)
-  async login(@Body(CredentialsPipe) credentials: Credentials, @Session() session: HttpSession): Promise<User> {
+  async login(@Body(CredentialsPipe) credentials: Credentials, @Session() session: HttpSession): Promise<Identity> {
     const user = await this.users.verify(credentials);
     if (user === undefined) throw new UnauthorizedException('Wrong user name or password.');
     await session.login(user, { keep: ['cart'] });

@@ -1,15 +1,17 @@
 import { Injectable } from '@nestjs/common';
+import type { Identity } from 'nestjs-redis-session';
 import type { Credentials } from './credentials.pipe.js';
 import { isPasswordOf, type PasswordHash } from './password.js';
 
-export interface User {
-  readonly id: string;
-  readonly name: string;
-  readonly roles: readonly string[];
+declare module 'nestjs-redis-session' {
+  interface Identity {
+    readonly name: string;
+    readonly roles: readonly string[];
+  }
 }
 
 // Stands in for a table of users. The passwords are lovelace and hopper.
-const USERS = new Map<string, { user: User; hash: PasswordHash }>([
+const USERS = new Map<string, { user: Identity; hash: PasswordHash }>([
   [
     'ada',
     {
@@ -31,7 +33,7 @@ const HASH_OF_NOBODY: PasswordHash = 'pefCDZxMi8Zo2ggRlpGocA:Pd-HG7bBWjSWUBkVVv6
 @Injectable()
 export class UsersService {
   /** The user with this name and password; `undefined` when either is wrong. */
-  async verify({ username, password }: Credentials): Promise<User | undefined> {
+  async verify({ username, password }: Credentials): Promise<Identity | undefined> {
     const known = USERS.get(username);
     // A name that does not exist costs the same work, so that the time does not tell which names do.
     const matches = await isPasswordOf(known?.hash ?? HASH_OF_NOBODY, password);

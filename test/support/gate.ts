@@ -1,0 +1,39 @@
+/** Holds requests inside their handlers: all that are expected arrive, then the test does something, then they go on together. */
+export class Gate {
+  readonly #arrivals: PromiseWithResolvers;
+  readonly #opening: PromiseWithResolvers;
+
+  constructor(private expected: number) {
+    this.#arrivals = withResolvers();
+    this.#opening = withResolvers();
+  }
+
+  /** For handlers: waits until the gate is opened. */
+  pass(): Promise<void> {
+    if (--this.expected === 0) this.#arrivals.resolve();
+    return this.#opening.promise;
+  }
+
+  /** Resolves when everyone expected has arrived. */
+  get full(): Promise<void> {
+    return this.#arrivals.promise;
+  }
+
+  open(): void {
+    this.#opening.resolve();
+  }
+}
+
+interface PromiseWithResolvers {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+// Node 20 has no Promise.withResolvers.
+function withResolvers(): PromiseWithResolvers {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

@@ -1,0 +1,58 @@
+import { All, Controller, NotFoundException, Req, Res } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import type { HttpSession } from '../../src/index.js';
+import { createApp, type TestApp, type TestAppOptions } from './create-app.js';
+
+/** A session whose entries may have any name and value. */
+// eslint-disable-next-line typescript/no-explicit-any -- a test says what it expects of an entry by asserting it
+export type AnySession = HttpSession & Record<string, any>;
+
+/** What a scripted handler works with. The session is read from the request each time it is asked for. */
+export interface Exchange {
+  readonly session: AnySession;
+  readonly request: Omit<Request, 'session'> & { session?: AnySession | null | undefined };
+  readonly response: Response;
+}
+
+/** What a handler does. What it returns is the answer. */
+export type Script = (exchange: Exchange) => unknown;
+
+/** An application whose handlers a test writes where it needs them. */
+export interface ScriptedApp extends TestApp {
+  /** Answers requests of any method for that path. */
+  on(path: string, script: Script): void;
+}
+
+/** Starts an application that answers `/login/:id`, `/logout`, `/whoami`, `/read`, `/plain` (which leaves the session alone), and what the test adds. */
+export async function createScriptedApp({ controllers = [], ...options }: TestAppOptions): Promise<ScriptedApp> {
+  const scripts = new Map<string, Script>([
+    ['/logout', ({ session }) => session.logout()],
+    ['/whoami', ({ session }) => ({ identity: session.identity ?? null })],
+    ['/read', ({ session }) => ({ ...session, cookie: undefined })],
+    ['/plain', () => 'plain'],
+  ]);
+
+  @Controller()
+  class ScriptedController {
+    @All('login/:id')
+    async login(@Req() request: Request): Promise<void> {
+      await (request.session as unknown as AnySession).login({ id: String(request.params['id']) }, { keep: true });
+    }
+
+    @All('{*path}')
+    run(@Req() request: Request, @Res({ passthrough: true }) response: Response): unknown {
+      const script = scripts.get(request.path);
+      if (script === undefined) throw new NotFoundException();
+      return script({
+        get session() {
+          return request.session as unknown as AnySession;
+        },
+        request: request as unknown as Exchange['request'],
+        response,
+      });
+    }
+  }
+
+  const app = await createApp({ ...options, controllers: [...controllers, ScriptedController] });
+  return { ...app, on: (path, script) => scripts.set(path, script) };
+}

@@ -1,0 +1,44 @@
+import type { Redis } from 'ioredis';
+import type { SessionStore, Sid } from '../../src/index.js';
+
+/** What a store holds of one session. */
+export interface StoredSession {
+  readonly entries: Record<string, unknown>;
+  /** Milliseconds until it ends if nobody comes. */
+  readonly ttl: number;
+}
+
+const META = '@meta';
+const SEEN = 2;
+
+/** Reads a session from outside: its hash and the key's TTL, or without Redis what the store itself says. */
+export async function sessionStoredIn(store: SessionStore, client: Redis | undefined, sid: string | undefined): Promise<StoredSession | undefined> {
+  if (sid === undefined) return undefined;
+  if (client !== undefined) return readHash(client, keyOf(store, sid));
+  const record = await store.load(sid as Sid);
+  if (record === undefined) return undefined;
+  const ends = Math.min(record.lastSeenAt + record.idle, record.absoluteEndsAt ?? Infinity);
+  return { entries: decode([...record.entries]), ttl: ends - Date.now() };
+}
+
+/** The Redis key of a session. */
+export function keyOf(store: SessionStore, sid: string): string {
+  return store.settings.prefix + store.handleOf(sid as Sid);
+}
+
+/** Makes a session look as if the latest request had come that much earlier, so that a touch is due without waiting for it. */
+export async function age(client: Redis, key: string, ms: number): Promise<void> {
+  const packed = ((await client.hget(key, META)) ?? '').split('|');
+  packed[SEEN] = String(Number(packed[SEEN]) - ms);
+  await client.hset(key, META, packed.join('|'));
+}
+
+async function readHash(client: Redis, key: string): Promise<StoredSession | undefined> {
+  const hash = await client.hgetall(key);
+  if (Object.keys(hash).length === 0) return undefined;
+  return { entries: decode(Object.entries(hash).filter(([field]) => !field.startsWith('@'))), ttl: await client.pttl(key) };
+}
+
+function decode(entries: readonly (readonly [string, string])[]): Record<string, unknown> {
+  return Object.fromEntries(entries.map(([name, text]) => [name, JSON.parse(text)]));
+}

@@ -1,0 +1,86 @@
+import { afterAll, afterEach, beforeAll } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import type { SessionSettings, StoreKind } from '../../src/index.js';
+import { createScriptedApp, type ScriptedApp } from './scripted-app.js';
+import { startRedis, type RedisServer } from './start-redis.js';
+import type { TestAppOptions } from './create-app.js';
+import { sessionStoredIn, type StoredSession } from './stored-session.js';
+
+/** A way to run the module that the end-to-end suite is to hold for. */
+export interface Variant {
+  readonly name: string;
+  readonly middleware: SessionSettings['middleware'];
+  readonly kind: StoreKind;
+}
+
+/** Every variant. A new middleware is one more line for each store. */
+export const variants: readonly Variant[] = [
+  { name: 'express-session × hash', middleware: 'express-session', kind: 'hash' },
+  { name: 'express-session × memory', middleware: 'express-session', kind: 'memory' },
+];
+
+/** Those that keep sessions in Redis, for cases that look there. */
+export const redisVariants = variants.filter(({ kind }) => kind === 'hash');
+
+/** Applications of one variant, closed after each test, and a look at their store from outside. */
+export interface Stage {
+  /** Starts an application of the variant, whose handlers the test writes. */
+  open(options?: StageOptions): Promise<ScriptedApp>;
+  /** The server, emptied after each test. Only for variants with Redis. */
+  readonly redis: RedisServer;
+  /** A client of that server, for looking in from outside. */
+  readonly client: Redis;
+  /** What the store holds under a sid, `undefined` for nothing. */
+  stored(app: ScriptedApp, sid: string | undefined): Promise<StoredSession | undefined>;
+  /** Ends a session behind the application's back: `DEL` by hand. */
+  end(app: ScriptedApp, sid: string | undefined): Promise<void>;
+}
+
+export interface StageOptions extends Omit<TestAppOptions, 'store' | 'session'> {
+  session?: TestAppOptions['session'];
+  store?: Exclude<TestAppOptions['store'], { load: unknown }>;
+}
+
+/** Call in a `describe`. */
+export function useVariant({ middleware, kind }: Variant): Stage {
+  let server: RedisServer | undefined;
+  let apps: ScriptedApp[] = [];
+  const redis = () => {
+    if (server === undefined) throw new Error('This variant has no Redis.');
+    return server;
+  };
+
+  beforeAll(async () => {
+    if (kind !== 'memory') server = await startRedis();
+  });
+  afterEach(async () => {
+    await Promise.all(apps.map((app) => app.close()));
+    apps = [];
+    await server?.client().flushall();
+  });
+  afterAll(() => server?.stop());
+
+  return {
+    open: async ({ session, store, ...options } = {}) => {
+      const app = await createScriptedApp({
+        ...(server === undefined ? {} : { redis: server.options }),
+        session: { middleware, ...session },
+        store: { kind, ...store },
+        ...options,
+      });
+      apps.push(app);
+      return app;
+    },
+    get redis() {
+      return redis();
+    },
+    get client() {
+      return redis().client();
+    },
+    stored: ({ store }, sid) => sessionStoredIn(store, server?.client(), sid),
+    end: async ({ store }, sid) => {
+      if (server === undefined) await store.destroy(sid as never);
+      else await server.client().del(store.settings.prefix + store.handleOf(sid as never));
+    },
+  };
+}
