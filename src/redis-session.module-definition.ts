@@ -1,4 +1,4 @@
-import { ConfigurableModuleBuilder, type MiddlewareConsumer } from '@nestjs/common';
+import { ConfigurableModuleBuilder, RequestMethod, type MiddlewareConsumer } from '@nestjs/common';
 import { SESSION_ROUTES } from './redis-session.tokens.js';
 import type { RedisSessionOptions } from './redis-session.options.js';
 
@@ -30,8 +30,8 @@ export interface RedisSessionModuleExtras {
   forRoutes?: Parameters<Apply['forRoutes']> | undefined;
 }
 
-/** Nest mounts a wildcard below the global prefix only, so that before 12.3 and 11.2.6 the prefix itself had no session. */
-const ALL_ROUTES = ['{*path}', '/'];
+/** Under a global prefix, many releases of Nest 11 and 12 mount a wildcard below the prefix and not on the prefix itself. */
+const ALL_ROUTES = ['{*path}', { path: '/', method: RequestMethod.ALL }];
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<RedisSessionOptions>({ moduleName: 'RedisSession' })

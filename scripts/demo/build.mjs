@@ -40,7 +40,8 @@ export function buildSample() {
 
 function fingerprint(places) {
   const hash = createHash('sha256');
-  for (const file of places.flatMap(filesOf).toSorted()) hash.update(`${file}\0`).update(createHash('sha256').update(readFileSync(file)).digest());
+  for (const file of places.flatMap(filesOf).toSorted())
+    hash.update(`${file}\0`).update(createHash('sha256').update(readFileSync(file)).digest());
   return hash.digest('hex');
 }
 

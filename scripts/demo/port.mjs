@@ -7,7 +7,8 @@ export async function refuseTakenPort(port, host) {
   const hosts = host ? [host] : ['127.0.0.1', '::1'];
   for (const address of hosts) {
     const problem = await whyNot(Number(port), address);
-    if (problem === 'EADDRINUSE') stop(`Port ${port} of ${address} is taken. End what listens there, or choose another: PORT=3001 npm run demo`);
+    if (problem === 'EADDRINUSE')
+      stop(`Port ${port} of ${address} is taken. End what listens there, or choose another: PORT=3001 npm run demo`);
     if (problem === 'EACCES') stop(`Port ${port} needs more rights than this user has. Choose another: PORT=3001 npm run demo`);
     if (problem === 'EADDRNOTAVAIL' && host) stop(`HOST=${host} is no address of this machine.`);
   }

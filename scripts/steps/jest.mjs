@@ -7,22 +7,21 @@ import { runProgram } from '../child-process.mjs';
  * Jest's tests, counted from its JSON report. Besides a failed test these fail the step: a file that could not run, a folder of `folders`
  * without a test, a run that does not end by itself, and processes that outlive it.
  */
-export function jest(name, { cwd = '.', folders, timeout, needs }) {
+export function jest(name, { folders, timeout }) {
   const report = path.resolve('.cache', `jest-${name.replaceAll(/\W+/g, '-')}.json`);
   return {
     name,
-    needs,
     async run() {
       await mkdir(path.dirname(report), { recursive: true });
       await rm(report, { force: true });
       const args = ['--experimental-vm-modules', path.resolve('node_modules/jest/bin/jest.js'), '--ci', '--json', `--outputFile=${report}`];
-      const { output, timedOut, survivors } = await runProgram(process.execPath, args, { cwd, timeout });
+      const { output, timedOut, survivors } = await runProgram(process.execPath, args, { timeout });
 
       const results = await readFile(report, 'utf8').then(JSON.parse, () => undefined);
       if (results === undefined) return { passed: 0, failed: 1, skipped: 0, output: `${output}\njest wrote no report` };
 
       const problems = [
-        ...folders.filter((folder) => !hasTest(results, path.resolve(cwd, folder))).map((folder) => `${folder} holds no test`),
+        ...folders.filter((folder) => !hasTest(results, path.resolve(folder))).map((folder) => `${folder} holds no test`),
         timedOut && 'jest did not end by itself: something is still open',
         survivors && 'processes were left running after jest ended',
         /worker process has failed to exit gracefully|did not exit one second after/.test(output) &&

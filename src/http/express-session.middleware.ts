@@ -1,11 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import expressSession from 'express-session';
 import { ExpressSessionStore } from './express-session.store.js';
 import { SessionExchange, type SessionRequest } from './session-exchange.js';
+import type { Next, SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
-
-export type Next = (error?: unknown) => void;
-export type SessionHandler = (request: IncomingMessage, response: ServerResponse, next: Next) => void;
 
 /**
  * express-session itself, over a `SessionStore`. The session is loaded before it is called, so that an outage is ours to answer: it would
@@ -33,7 +31,8 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
   const whenChanged = withRolling(false);
 
   return (request: SessionRequest, response, next) => {
-    if (request.session) return next();
+    // Nest may mount a middleware on overlapping paths. Asking only for the session would throw when it could not be loaded.
+    if (SessionExchange.of(request) !== undefined || request.session) return next();
     const exchange = new SessionExchange(runtime, request, response);
     if (!exchange.isInPath) return next();
     runtime.checkProxy(request);

@@ -73,6 +73,11 @@ export class RequestSession implements SessionHost, SessionOwner {
     return this.object;
   }
 
+  /** With `resave`, each save starts the idle timeout anew, and express-session calls this at the end of each request. */
+  save(): Promise<void> {
+    return this.active.save({ touch: this.place.runtime.settings.resave });
+  }
+
   async reload(): Promise<void> {
     if (!(await this.active.reload())) throw new SessionMisuseError('The session cannot be reloaded: it has ended, or was never stored.');
     this.#cookie = undefined;

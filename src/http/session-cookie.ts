@@ -4,7 +4,8 @@ import expressSession from 'express-session';
 import type { CookieAttributes } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import { isSecureRequest } from './request-security.js';
-import { COOKIE_DEFAULTS, type SessionSettings } from './session-options.js';
+import { COOKIE_DEFAULTS, type Secret, type SessionSettings } from './session-options.js';
+import { VerifiedCookies } from './verified-cookies.js';
 
 /** A cookie as `req.session.cookie` shows it: express-session's own class. */
 export interface Cookie extends expressSession.Cookie {
@@ -17,9 +18,11 @@ const CookieClass = (expressSession as unknown as { Cookie: new (options: object
 
 const SIGNED = 's:';
 const MOST_CHARACTERS = 4_096;
+const MOST_COOKIES = 3;
+const NO_SIDS: readonly Sid[] = [];
 
 /** Parsed by cookie-parser, when it ran before. */
-interface ParsedCookies {
+interface ParsedRequest extends IncomingMessage {
   readonly cookies?: Record<string, unknown>;
   readonly signedCookies?: Record<string, unknown>;
 }
@@ -27,17 +30,31 @@ interface ParsedCookies {
 /** The session cookie on its way in and out. Format: `s:` sid `.` HMAC-SHA256, as express-session has it. */
 export class SessionCookie {
   readonly name: string;
+  readonly #known = new VerifiedCookies();
 
   constructor(private readonly settings: SessionSettings) {
     this.name = settings.name;
   }
 
-  /** The sid of the request's cookie, when its signature is ours. */
+  /** The sid of the request's first cookie of this name, when its signature is ours. */
   read(request: IncomingMessage): Sid | undefined {
-    const { cookies, signedCookies } = request as ParsedCookies;
-    const raw = cookieValue(request.headers.cookie, this.name);
-    const parsed = signedCookies?.[this.name];
-    return this.#verify(raw) ?? (typeof parsed === 'string' && parsed !== '' ? (parsed as Sid) : this.#verify(cookies?.[this.name]));
+    const [raw] = cookieValues(request.headers.cookie, this.name, 1);
+    return (raw === undefined ? undefined : this.#verified(raw)) ?? this.#readParsed(request);
+  }
+
+  /** The sids of the request's cookies of this name, those whose signature is ours: a browser sends one for each path and domain. */
+  readAll(request: IncomingMessage): readonly Sid[] {
+    const { cookie: header } = request.headers;
+    if (header !== undefined) {
+      const sids: Sid[] = [];
+      for (const raw of cookieValues(header, this.name, MOST_COOKIES)) {
+        const sid = this.#verified(raw);
+        if (sid !== undefined && !sids.includes(sid)) sids.push(sid);
+      }
+      if (sids.length > 0) return sids;
+    }
+    const parsed = this.#readParsed(request);
+    return parsed === undefined ? NO_SIDS : [parsed];
   }
 
   /** What the cookie is for this request by configuration, `'auto'` resolved. */
@@ -62,6 +79,19 @@ export class SessionCookie {
     return cookie;
   }
 
+  /** Tells the browser the sid of the session, unless the cookie may go over https only and the request came otherwise. */
+  set(request: IncomingMessage, response: ServerResponse, sid: Sid, cookie: Cookie): void {
+    const { proxy, secrets, noStore } = this.settings;
+    const [secret] = secrets;
+    if (secret === undefined || (cookie.secure === true && !isSecureRequest(request, proxy))) return;
+    if (cookie.originalMaxAge !== null && cookie.originalMaxAge !== undefined) cookie.maxAge = cookie.originalMaxAge;
+    response.setHeader('Set-Cookie', [
+      ...this.#otherCookies(response),
+      cookie.serialize(this.name, `${SIGNED}${sid}.${sign(sid, secret)}`),
+    ]);
+    if (noStore) response.setHeader('Cache-Control', 'no-store');
+  }
+
   /** Tells the browser to drop the cookie: same attributes, an expiry in the past. Replaces what this response said of it so far. */
   clear(response: ServerResponse, cookie: Cookie): void {
     if (response.headersSent) return;
@@ -81,29 +111,57 @@ export class SessionCookie {
     return (Array.isArray(header) ? header : [String(header)]).filter((cookie) => !cookie.startsWith(`${this.name}=`));
   }
 
-  #verify(raw: unknown): Sid | undefined {
-    if (typeof raw !== 'string' || raw.length > MOST_CHARACTERS || !raw.startsWith(SIGNED)) return undefined;
-    const dot = raw.lastIndexOf('.');
-    const value = raw.slice(SIGNED.length, dot);
-    if (dot < SIGNED.length || value === '') return undefined;
-    const signature = Buffer.from(raw.slice(dot + 1));
+  #readParsed(request: ParsedRequest): Sid | undefined {
+    const { cookies, signedCookies } = request;
+    const parsed = signedCookies?.[this.name];
+    if (typeof parsed === 'string' && parsed !== '') return parsed as Sid;
+    const unsigned = cookies?.[this.name];
+    return typeof unsigned === 'string' ? this.#verify(unsigned) : undefined;
+  }
+
+  /** @param raw as it stands in the header */
+  #verified(raw: string): Sid | undefined {
+    const known = this.#known.get(raw);
+    if (known !== undefined) return known;
+    const sid = raw.length > MOST_CHARACTERS ? undefined : this.#verify(decode(unquote(raw)));
+    if (sid !== undefined) this.#known.add(raw, sid);
+    return sid;
+  }
+
+  #verify(value: string): Sid | undefined {
+    if (value.length > MOST_CHARACTERS || !value.startsWith(SIGNED)) return undefined;
+    const dot = value.lastIndexOf('.');
+    const sid = value.slice(SIGNED.length, dot);
+    if (dot < SIGNED.length || sid === '') return undefined;
+    const signature = Buffer.from(value.slice(dot + 1));
     const isOurs = this.settings.secrets.some((secret) => {
-      const expected = Buffer.from(createHmac('sha256', secret).update(value).digest('base64').replace(/=+$/, ''));
+      const expected = Buffer.from(sign(sid, secret));
       return expected.length === signature.length && timingSafeEqual(expected, signature);
     });
-    return isOurs ? (value as Sid) : undefined;
+    return isOurs ? (sid as Sid) : undefined;
   }
 }
 
-/** The value of the first cookie of that name, by the rules of the `cookie` package: quotes stripped, percent-encoding undone. */
-function cookieValue(header: string | undefined, name: string): string | undefined {
-  for (const pair of header?.split(';') ?? []) {
-    const equals = pair.indexOf('=');
-    if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
-    const value = pair.slice(equals + 1).trim();
-    return decode(value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value);
+function sign(sid: string, secret: Secret): string {
+  return createHmac('sha256', secret).update(sid).digest('base64').replace(/=+$/, '');
+}
+
+/** The raw values of the first cookies of that name in a header. */
+function cookieValues(header: string | undefined, name: string, most: number): string[] {
+  const values: string[] = [];
+  if (header === undefined) return values;
+  for (let start = 0; start < header.length && values.length < most;) {
+    const semicolon = header.indexOf(';', start);
+    const end = semicolon < 0 ? header.length : semicolon;
+    const equals = header.indexOf('=', start);
+    if (equals >= 0 && equals < end && header.slice(start, equals).trim() === name) values.push(header.slice(equals + 1, end).trim());
+    start = end + 1;
   }
-  return undefined;
+  return values;
+}
+
+function unquote(value: string): string {
+  return value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
 }
 
 function decode(value: string): string {

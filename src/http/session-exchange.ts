@@ -26,6 +26,7 @@ export class SessionExchange implements SessionPlace {
   #state: 'open' | 'unset' | 'destroyed' | 'failed' = 'open';
   #failure: unknown;
   #replaced = false;
+  #dropped: Cookie | undefined;
   #configuredCookie: ReturnType<SessionRuntime['cookie']['configured']> | undefined;
 
   constructor(
@@ -62,6 +63,17 @@ export class SessionExchange implements SessionPlace {
     return this.#loaded;
   }
 
+  /** Whether there is a session, used or not. */
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** What `req.sessionID` is: also after the session was destroyed or unset. */
+  get sid(): Sid | undefined {
+    if (this.#state === 'failed') return undefined;
+    return (this.current ?? this.#current)?.active.sid ?? this.#loaded?.sid;
+  }
+
   /** Whether the application said `req.session = null`. */
   get isUnset(): boolean {
     return this.#state === 'unset';
@@ -70,6 +82,11 @@ export class SessionExchange implements SessionPlace {
   /** Whether the application put a new session in the place of the one that the request's cookie opened. */
   get isReplaced(): boolean {
     return this.#replaced;
+  }
+
+  /** The cookie of a session that this request has ended, for the browser to drop. */
+  get dropped(): Cookie | undefined {
+    return this.#dropped;
   }
 
   /** Whether the cookie's path covers the request, as browsers see it: `/admin` covers `/admin/x`, not `/administrator`. */
@@ -122,8 +139,23 @@ export class SessionExchange implements SessionPlace {
   }
 
   drop(session: RequestSession): void {
-    this.runtime.cookie.clear(this.response, session.cookie);
+    this.forget(session.cookie);
     if (this.#current === session) this.#state = 'destroyed';
+  }
+
+  /** Tells the browser to drop the cookie. */
+  forget(cookie: Cookie): void {
+    this.#dropped = cookie;
+    this.runtime.cookie.clear(this.response, cookie);
+  }
+
+  /** Ends the session that the application has unset, where `session.unset` says so. */
+  async endUnset(): Promise<void> {
+    if (this.runtime.settings.unset === 'keep' || (this.#loaded === undefined && this.#current?.active.record === undefined)) return;
+    this.#state = 'open';
+    const { current } = this;
+    this.#state = 'unset';
+    await current?.destroy();
   }
 
   told(error: unknown): unknown {
@@ -161,7 +193,7 @@ const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
     configurable: true,
     enumerable: false,
     get() {
-      return this[EXCHANGE]?.current?.active.sid;
+      return this[EXCHANGE]?.sid;
     },
   },
 };

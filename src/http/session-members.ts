@@ -12,6 +12,7 @@ export interface SessionOwner {
   /** Takes a cookie object as it is, and attributes as those of a new one. */
   setCookie(cookie: Cookie | CookieAttributes): void;
   touch(): HttpSession;
+  save(): Promise<void>;
   reload(): Promise<void>;
   regenerate(): Promise<void>;
   destroy(): Promise<void>;
@@ -32,7 +33,7 @@ const MEMBERS: Readonly<Record<MemberName, (owner: SessionOwner) => unknown>> = 
   createdAt: ({ active }) => date(active.record, (record) => record.createdAt),
   lastSeenAt: ({ active }) => date(active.record, (record) => record.lastSeenAt),
   expiresAt: ({ active }) => date(active.record, expiresAt),
-  save: (owner) => (callback?: SessionCallback) => answer(owner, owner.active.save(), callback),
+  save: (owner) => (callback?: SessionCallback) => answer(owner, owner.save(), callback),
   reload: (owner) => (callback?: SessionCallback) => answer(owner, owner.reload(), callback),
   regenerate: (owner) => (callback?: SessionCallback) => answer(owner, owner.regenerate(), callback),
   destroy: (owner) => (callback?: SessionCallback) => answer(owner, owner.destroy(), callback),

@@ -2,7 +2,8 @@ import type { KeyObject } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isPositive, kindOf, unknownNames } from '../session/option-checks.js';
 
-type Secret = string | NodeJS.ArrayBufferView | KeyObject;
+/** A key of the signature. */
+export type Secret = string | NodeJS.ArrayBufferView | KeyObject;
 
 /**
  * The cookie that carries the sid.
@@ -146,11 +147,18 @@ export interface SessionOptions {
    */
   genid?: ((request: IncomingMessage) => string) | undefined;
   /**
-   * Which code serves the requests. `'express-session'` is that package itself, over the same store.
+   * Sends `Cache-Control: no-store` with each cookie, so that no cache in between gives it to somebody else. Not with `'express-session'`.
    *
-   * @default 'express-session'
+   * @default true
+   * @see RFC 9111, section 7.3
    */
-  middleware?: 'express-session' | undefined;
+  noStore?: boolean | undefined;
+  /**
+   * Which code serves the requests: ours, which stores before it answers, or express-session itself over the same store.
+   *
+   * @default 'builtin'
+   */
+  middleware?: 'builtin' | 'express-session' | undefined;
 }
 
 /** {@link SessionOptions} with every default filled in. */
@@ -164,7 +172,8 @@ export interface SessionSettings {
   readonly unset: 'destroy' | 'keep';
   readonly proxy: boolean | undefined;
   readonly genid: ((request: IncomingMessage) => string) | undefined;
-  readonly middleware: 'express-session';
+  readonly noStore: boolean;
+  readonly middleware: 'builtin' | 'express-session';
 }
 
 export const SESSION_DEFAULTS = {
@@ -174,12 +183,25 @@ export const SESSION_DEFAULTS = {
   resave: false,
   saveUninitialized: false,
   unset: 'keep',
-  middleware: 'express-session',
+  noStore: true,
+  middleware: 'builtin',
 } as const;
 
 export const COOKIE_DEFAULTS = { secure: 'auto', httpOnly: true, sameSite: 'lax', path: '/' } as const satisfies SessionCookieOptions;
 
-const SESSION_NAMES = ['secret', 'name', 'cookie', 'rolling', 'resave', 'saveUninitialized', 'unset', 'proxy', 'genid', 'middleware'];
+const SESSION_NAMES = [
+  'secret',
+  'name',
+  'cookie',
+  'rolling',
+  'resave',
+  'saveUninitialized',
+  'unset',
+  'proxy',
+  'genid',
+  'noStore',
+  'middleware',
+];
 const COOKIE_NAMES = ['maxAge', 'expires', 'secure', 'httpOnly', 'sameSite', 'path', 'domain', 'priority', 'partitioned'];
 
 const LEAST_SECRET_BYTES = 32;
@@ -200,6 +222,7 @@ export function resolveSessionOptions(options: SessionOptions): SessionSettings 
     unset: options.unset ?? SESSION_DEFAULTS.unset,
     proxy: options.proxy,
     genid: options.genid,
+    noStore: options.noStore ?? SESSION_DEFAULTS.noStore,
     middleware: options.middleware ?? SESSION_DEFAULTS.middleware,
   };
 }
@@ -219,7 +242,8 @@ export function sessionOptionProblems(options: SessionOptions, production: boole
   oneOf('saveUninitialized', [true, false]);
   oneOf('unset', ['destroy', 'keep']);
   oneOf('proxy', [true, false]);
-  oneOf('middleware', ['express-session']);
+  oneOf('noStore', [true, false]);
+  oneOf('middleware', ['builtin', 'express-session']);
   if (options.genid !== undefined && typeof options.genid !== 'function')
     problems.push(`"session.genid" must be a function that returns a new unguessable string, received ${kindOf(options.genid)}.`);
   if (options.name !== undefined && (typeof options.name !== 'string' || !COOKIE_NAME.test(options.name)))

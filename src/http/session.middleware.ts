@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, type NestMiddleware } from '@nestjs/common';
-import { expressSessionMiddleware, type Next, type SessionHandler } from './express-session.middleware.js';
+import { builtinSessionMiddleware } from './builtin-session.middleware.js';
+import { expressSessionMiddleware } from './express-session.middleware.js';
+import type { Next, SessionHandler } from './session-handler.js';
 import { SessionRuntime } from './session-runtime.js';
 
 /**
@@ -13,7 +15,8 @@ export class SessionMiddleware implements NestMiddleware {
   readonly #handle: SessionHandler;
 
   constructor(runtime: SessionRuntime) {
-    this.#handle = expressSessionMiddleware(runtime);
+    const middleware = runtime.settings.middleware === 'builtin' ? builtinSessionMiddleware : expressSessionMiddleware;
+    this.#handle = middleware(runtime);
   }
 
   use(request: IncomingMessage, response: ServerResponse, next: Next): void {

@@ -68,9 +68,9 @@ local function writeCookie(key, cookie)
 end
 
 -- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, presented, grace, now)
+local function confirm(meta, firstPresented, grace, now)
   if meta.prev == '' then return end
-  if meta.prevEnds == 0 and presented == meta.hash then meta.prevEnds = now + grace end
+  if meta.prevEnds == 0 and firstPresented == meta.hash then meta.prevEnds = now + grace end
   if meta.prevEnds > 0 and meta.prevEnds <= now then meta.prev, meta.prevEnds, meta.rotated = '', 0, 0 end
 end
 
@@ -85,9 +85,9 @@ local ends = tonumber(ARGV[4])
 if ends == 0 and ARGV[3] ~= '0' then ends = now + tonumber(ARGV[3]) end
 local meta = { created = number(now), seen = now, ends = ends, idle = tonumber(ARGV[2]), hash = ARGV[1], prev = '', prevEnds = 0, rotated = 0 }
 write(key, meta)
+expire(key, meta)
 if ARGV[5] ~= '' then writeCookie(key, ARGV[5]) end
 for i = 6, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
-expire(key, meta)
 return {DONE, now, ends}
 `,
 
@@ -95,12 +95,13 @@ return {DONE, now, ends}
 --
 -- KEYS[1]  session
 -- ARGV[1]  when the loaded session was created, epoch ms
--- ARGV[2]  hash of the presented secret
--- ARGV[3]  hash of the new secret
--- ARGV[4]  rotation grace in ms
+-- ARGV[2]  hash of the current secret when this request is the first to present it, else ''
+-- ARGV[3]  rotation grace in ms
+-- ARGV[4]  hash of the presented secret
+-- ARGV[5]  hash of the new secret
 --
 -- Returns {1, now} when rotated (also by an earlier try), {2, now} when nothing was done since an earlier rotation is not yet confirmed
--- and younger than the grace or the presented secret was replaced by it, {0, now} when the session has ended.
+-- and younger than the grace or has replaced the presented secret, {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it:
 -- 1|created|last seen|absolute end or 0|idle timeout|secret hash|previous secret hash|its end or 0|time of the rotation or 0
@@ -157,25 +158,26 @@ local function writeCookie(key, cookie)
 end
 
 -- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, presented, grace, now)
+local function confirm(meta, firstPresented, grace, now)
   if meta.prev == '' then return end
-  if meta.prevEnds == 0 and presented == meta.hash then meta.prevEnds = now + grace end
+  if meta.prevEnds == 0 and firstPresented == meta.hash then meta.prevEnds = now + grace end
   if meta.prevEnds > 0 and meta.prevEnds <= now then meta.prev, meta.prevEnds, meta.rotated = '', 0, 0 end
 end
 
 local key, now = KEYS[1], clock()
 local meta = readLive(key, ARGV[1], now)
 if not meta then return {GONE, now} end
-if meta.hash == ARGV[3] then return {DONE, now} end
+if meta.hash == ARGV[5] then return {DONE, now} end
 
-confirm(meta, ARGV[2], tonumber(ARGV[4]), now)
+local grace = tonumber(ARGV[3])
+confirm(meta, ARGV[2], grace, now)
 local unconfirmed = meta.prev ~= '' and meta.prevEnds == 0
-if unconfirmed and now < meta.rotated + tonumber(ARGV[4]) then return {2, now} end
-if not unconfirmed and ARGV[2] ~= meta.hash then return {2, now} end
+local known = ARGV[4] == meta.hash or (unconfirmed and ARGV[4] == meta.prev)
+if not known or (unconfirmed and now < meta.rotated + grace) then return {2, now} end
 
 -- An unconfirmed secret never reached its holder, who has the one before it: that one stays.
 if not unconfirmed then meta.prev = meta.hash end
-meta.hash, meta.prevEnds, meta.rotated = ARGV[3], 0, now
+meta.hash, meta.prevEnds, meta.rotated = ARGV[5], 0, now
 write(key, meta)
 return {DONE, now}
 `,
@@ -184,7 +186,7 @@ return {DONE, now}
 --
 -- KEYS[1]  session
 -- ARGV[1]  when the loaded session was created, epoch ms
--- ARGV[2]  hash of the presented secret
+-- ARGV[2]  hash of the current secret when this request is the first to present it, else ''
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  idle timeout in ms
 -- ARGV[5]  cookie attributes as JSON, '' for none
@@ -248,9 +250,9 @@ local function writeCookie(key, cookie)
 end
 
 -- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, presented, grace, now)
+local function confirm(meta, firstPresented, grace, now)
   if meta.prev == '' then return end
-  if meta.prevEnds == 0 and presented == meta.hash then meta.prevEnds = now + grace end
+  if meta.prevEnds == 0 and firstPresented == meta.hash then meta.prevEnds = now + grace end
   if meta.prevEnds > 0 and meta.prevEnds <= now then meta.prev, meta.prevEnds, meta.rotated = '', 0, 0 end
 end
 
@@ -274,7 +276,7 @@ return {DONE, now}
 --
 -- KEYS[1]  session
 -- ARGV[1]  when the loaded session was created, epoch ms
--- ARGV[2]  hash of the presented secret
+-- ARGV[2]  hash of the current secret when this request is the first to present it, else ''
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  idle timeout in ms
 -- ARGV[5]  cookie attributes as JSON, '' for none
@@ -336,9 +338,9 @@ local function writeCookie(key, cookie)
 end
 
 -- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, presented, grace, now)
+local function confirm(meta, firstPresented, grace, now)
   if meta.prev == '' then return end
-  if meta.prevEnds == 0 and presented == meta.hash then meta.prevEnds = now + grace end
+  if meta.prevEnds == 0 and firstPresented == meta.hash then meta.prevEnds = now + grace end
   if meta.prevEnds > 0 and meta.prevEnds <= now then meta.prev, meta.prevEnds, meta.rotated = '', 0, 0 end
 end
 

@@ -1,6 +1,7 @@
 import { SessionConflictError } from '../redis-session.errors.js';
-import { matchSecret } from '../session/secret-check.js';
-import { decodeHash, fieldOfEntry, recordOf } from '../session/session-fields.js';
+import { absoluteOf, idleOf } from '../session/lifetime.js';
+import { firstPresented, matchSecret } from '../session/secret-check.js';
+import { decodeHash, fieldOfEntry, recordOf, type Metadata } from '../session/session-fields.js';
 import { checkLimits } from '../session/session-limits.js';
 import {
   applyDelta,
@@ -17,6 +18,7 @@ import type { RedisClient } from './redis-client.js';
 import { RedisClock } from './redis-clock.js';
 import { isWrongType, toStoreError } from './redis-errors.js';
 import { RedisKeys } from './redis-keys.js';
+import { RedisLoads, type RedisHash } from './redis-loads.js';
 import { RedisScripts, STATUS, type ScriptName } from './redis-scripts.js';
 
 const NO_ENTRIES: EncodedEntries = new Map();
@@ -32,6 +34,7 @@ export class RedisSessionStore extends SessionStore {
   readonly #clock = new RedisClock();
   readonly #writes = new Set<Promise<unknown>>();
   readonly #scripts: RedisScripts;
+  readonly #loads: RedisLoads;
 
   /** @param client an ioredis client, which stays the caller's to configure and close */
   constructor(
@@ -40,6 +43,7 @@ export class RedisSessionStore extends SessionStore {
   ) {
     super(options);
     this.#scripts = new RedisScripts(client);
+    this.#loads = new RedisLoads(client);
   }
 
   async load(sid: Sid): Promise<SessionRecord | undefined> {
@@ -48,7 +52,7 @@ export class RedisSessionStore extends SessionStore {
     if (hash === undefined) return undefined;
     const decoded = decodeHash(hash);
     if (decoded === undefined) return this.#reject(handle);
-    const secret = matchSecret(secretHashOf(sid), decoded.metadata, this.#clock.now() ?? Date.now());
+    const secret = matchSecret(secretHashOf(sid), decoded.metadata, await this.#timeFor(decoded.metadata));
     if (secret === undefined) {
       this.events.emit('reused', { handle });
       return undefined;
@@ -59,11 +63,11 @@ export class RedisSessionStore extends SessionStore {
   async create(sid: Sid, { entries, lease, absoluteEndsAt = 0 }: NewSession): Promise<SessionRecord> {
     checkLimits(NO_ENTRIES, { set: entries, removed: [] }, this.settings);
     const handle = handleOf(sid);
-    const idle = this.#idle(lease);
+    const idle = idleOf(lease, this.settings);
     const { status, now, ends } = await this.#write('create', handle, [
       secretHashOf(sid),
       idle,
-      this.#absolute(idle),
+      absoluteOf(idle, this.settings) ?? 0,
       absoluteEndsAt,
       encodeCookie(lease),
       ...fieldsAndValues(entries),
@@ -99,9 +103,10 @@ export class RedisSessionStore extends SessionStore {
   async rotate(sid: Sid, record: SessionRecord, next: Sid): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {
     const { status } = await this.#write('rotate', record.handle, [
       record.createdAt ?? 0,
+      firstPresented(sid, record),
+      this.settings.rotationGrace,
       secretHashOf(sid),
       secretHashOf(next),
-      this.settings.rotationGrace,
     ]);
     if (status === STATUS.gone) return this.#lose(record.handle);
     const rotated = status === STATUS.done;
@@ -123,12 +128,27 @@ export class RedisSessionStore extends SessionStore {
     await Promise.allSettled(this.#writes);
   }
 
-  async #readHash(handle: Handle): Promise<Record<string, string> | undefined> {
+  async #readHash(handle: Handle): Promise<RedisHash | undefined> {
     try {
-      const hash = await this.client.hgetall(this.#keys.session(handle));
+      const hash = await this.#loads.load(this.#keys.session(handle));
       return Object.keys(hash).length === 0 ? undefined : hash;
     } catch (error) {
       if (isWrongType(error)) return this.#reject(handle);
+      throw toStoreError(error);
+    }
+  }
+
+  /** Only the end of a previous secret asks for the time at a read. Before the first answer of a script nobody here knows it. */
+  async #timeFor({ previousEndsAt }: Metadata): Promise<number> {
+    if (previousEndsAt > 0 && this.#clock.now() === undefined) this.#clock.learn(await this.#askTime());
+    return this.#clock.now() ?? 0;
+  }
+
+  async #askTime(): Promise<number> {
+    try {
+      const [seconds, microseconds] = await this.client.time();
+      return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+    } catch (error) {
       throw toStoreError(error);
     }
   }
@@ -140,10 +160,10 @@ export class RedisSessionStore extends SessionStore {
     lease: Lease,
     args: readonly (string | number)[],
   ): Promise<SessionRecord | undefined> {
-    const idle = this.#idle(lease);
+    const idle = idleOf(lease, this.settings);
     const { status, now } = await this.#write(script, record.handle, [
       record.createdAt ?? 0,
-      secretHashOf(sid),
+      firstPresented(sid, record),
       this.settings.rotationGrace,
       idle,
       encodeCookie(lease),
@@ -179,15 +199,6 @@ export class RedisSessionStore extends SessionStore {
     } finally {
       this.#writes.delete(write);
     }
-  }
-
-  #idle(lease: Lease): number {
-    return Math.max(1, Math.ceil(lease.idle ?? this.settings.idle));
-  }
-
-  #absolute(idle: number): number {
-    const { absolute = 0, absoluteIsDefault } = this.settings;
-    return absoluteIsDefault ? Math.max(absolute, idle) : absolute;
   }
 
   #lose(handle: Handle): undefined {

@@ -35,6 +35,7 @@ export class ActiveSession {
   /** A first save failed and may have run all the same. */
   #mayBeStored = false;
   #latest: Promise<unknown> = Promise.resolve();
+  #calls = 0;
 
   /** @param record what was loaded; without it the session is new, and nothing of it is in the store yet */
   constructor(
@@ -61,6 +62,21 @@ export class ActiveSession {
   /** As last read from or written to the store. */
   get record(): SessionRecord | undefined {
     return this.#record;
+  }
+
+  /** Whether the session was found to have ended otherwise than by this request. */
+  get isLost(): boolean {
+    return this.#state === 'lost';
+  }
+
+  /** Whether a call is under way. */
+  get isBusy(): boolean {
+    return this.#calls > 0;
+  }
+
+  /** Resolves when the calls made so far have ended, however they did. */
+  async idle(): Promise<void> {
+    await this.#latest;
   }
 
   get isDestroyed(): boolean {
@@ -249,6 +265,7 @@ export class ActiveSession {
 
   #inTurn<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
     const previous = this.#latest;
+    this.#calls++;
     const result = within(this.store.settings.deadline, async (deadline) => {
       await deadline.wait(previous);
       if (this.#state === 'destroyed')
@@ -256,10 +273,10 @@ export class ActiveSession {
       return call(deadline);
     });
     // A call that failed has told its own caller; the next one runs all the same.
-    this.#latest = result.then(
-      () => undefined,
-      () => undefined,
-    );
+    const ended = () => {
+      this.#calls--;
+    };
+    this.#latest = result.then(ended, ended);
     return result;
   }
 }

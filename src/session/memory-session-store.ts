@@ -1,5 +1,6 @@
 import { SessionConflictError } from '../redis-session.errors.js';
-import { matchSecret } from './secret-check.js';
+import { absoluteOf, idleOf } from './lifetime.js';
+import { firstPresented, matchSecret } from './secret-check.js';
 import { recordOf, type Metadata } from './session-fields.js';
 import { checkLimits } from './session-limits.js';
 import {
@@ -52,16 +53,15 @@ export class MemorySessionStore extends SessionStore {
       return recordOf(handle, existing, 'current');
     }
     const now = Date.now();
-    const idle = this.#idle(lease);
-    const { absolute, absoluteIsDefault } = this.settings;
-    const lifetime = absolute !== undefined && absoluteIsDefault ? Math.max(absolute, idle) : absolute;
+    const idle = idleOf(lease, this.settings);
+    const absolute = absoluteOf(idle, this.settings);
     return this.#put(
       handle,
       {
         metadata: {
           createdAt: now,
           lastSeenAt: now,
-          absoluteEndsAt: absoluteEndsAt ?? (lifetime === undefined ? undefined : now + lifetime),
+          absoluteEndsAt: absoluteEndsAt ?? (absolute === undefined ? undefined : now + absolute),
           idle,
           secretHash,
           previousSecretHash: '',
@@ -92,11 +92,12 @@ export class MemorySessionStore extends SessionStore {
     const now = Date.now();
     const presented = secretHashOf(sid);
     const secretHash = secretHashOf(next);
-    if (stored.metadata.secretHash === secretHash) return { rotated: true, record };
-    const metadata = this.#confirm(stored.metadata, presented, now);
+    if (stored.metadata.secretHash === secretHash) return { rotated: true, record: { ...record, secret: 'current' } };
+    const metadata = this.#confirm(stored.metadata, firstPresented(sid, record), now);
     const unconfirmed = metadata.previousSecretHash !== '' && metadata.previousEndsAt === 0;
-    const refused = unconfirmed ? now < metadata.rotatedAt + this.settings.rotationGrace : presented !== metadata.secretHash;
-    if (refused) return { rotated: false, record };
+    const isKnown = presented === metadata.secretHash || (unconfirmed && presented === metadata.previousSecretHash);
+    const isTooSoon = unconfirmed && now < metadata.rotatedAt + this.settings.rotationGrace;
+    if (!isKnown || isTooSoon) return { rotated: false, record };
     const previousSecretHash = unconfirmed ? metadata.previousSecretHash : metadata.secretHash;
     this.#sessions.set(record.handle, {
       ...stored,
@@ -122,7 +123,11 @@ export class MemorySessionStore extends SessionStore {
     const stored = this.#same(record);
     if (stored === undefined) return this.#lose(record.handle);
     const now = Date.now();
-    const metadata = { ...this.#confirm(stored.metadata, secretHashOf(sid), now), lastSeenAt: now, idle: this.#idle(lease) };
+    const metadata = {
+      ...this.#confirm(stored.metadata, firstPresented(sid, record), now),
+      lastSeenAt: now,
+      idle: idleOf(lease, this.settings),
+    };
     const renewed = { metadata, cookie: lease.cookie, entries: applyDelta(stored.entries, delta) };
     return this.#put(record.handle, renewed, record.secret === 'unconfirmed' ? 'current' : record.secret);
   }
@@ -133,10 +138,10 @@ export class MemorySessionStore extends SessionStore {
   }
 
   /** The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten. */
-  #confirm(metadata: StoredSession['metadata'], presented: string, now: number): StoredSession['metadata'] {
+  #confirm(metadata: StoredSession['metadata'], firstPresentedHash: string, now: number): StoredSession['metadata'] {
     const { previousSecretHash, previousEndsAt, secretHash } = metadata;
     if (previousSecretHash === '') return metadata;
-    const endsAt = previousEndsAt === 0 && presented === secretHash ? now + this.settings.rotationGrace : previousEndsAt;
+    const endsAt = previousEndsAt === 0 && firstPresentedHash === secretHash ? now + this.settings.rotationGrace : previousEndsAt;
     if (endsAt > 0 && endsAt <= now) return { ...metadata, previousSecretHash: '', previousEndsAt: 0, rotatedAt: 0 };
     return { ...metadata, previousEndsAt: endsAt };
   }
@@ -159,10 +164,6 @@ export class MemorySessionStore extends SessionStore {
     if (Date.now() < this.#sweepAt) return;
     this.#sweepAt = Date.now() + this.settings.idle;
     for (const [handle, stored] of this.#sessions) if (!isLive(stored)) this.#sessions.delete(handle);
-  }
-
-  #idle(lease: Lease): number {
-    return Math.max(1, Math.ceil(lease.idle ?? this.settings.idle));
   }
 
   #lose(handle: Handle): undefined {

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Metadata } from './session-fields.js';
-import type { SecretState } from './session-record.js';
+import type { SecretState, SessionRecord } from './session-record.js';
+import { secretHashOf, type Sid } from './sid.js';
 
 /** Which of a session's secrets was presented; `undefined` for none of them. Compares in constant time. */
 export function matchSecret(presentedHash: string, metadata: Metadata, now: number): SecretState | undefined {
@@ -9,6 +10,14 @@ export function matchSecret(presentedHash: string, metadata: Metadata, now: numb
   if (isSame(presentedHash, secretHash)) return awaitsConfirmation ? 'unconfirmed' : 'current';
   const previousIsGood = previousSecretHash !== '' && (previousEndsAt === 0 || now < previousEndsAt);
   return previousIsGood && isSame(presentedHash, previousSecretHash) ? 'previous' : undefined;
+}
+
+/**
+ * The hash of a new secret that this request was the first to present, else ''. One that this request has itself brought about by a
+ * rotation was presented by nobody yet, and may never reach its holder.
+ */
+export function firstPresented(sid: Sid, record: SessionRecord): string {
+  return record.secret === 'unconfirmed' ? secretHashOf(sid) : '';
 }
 
 function isSame(a: string, b: string): boolean {

@@ -22,8 +22,8 @@ const COOKIE_ATTRIBUTES = new Map<string, (value: unknown) => boolean>([
   ['partitioned', isBoolean],
   ['sameSite', (value) => isBoolean(value) || isText(/^(lax|strict|none)$/i)(value)],
   ['priority', isText(/^(low|medium|high)$/i)],
-  ['domain', isText(/^[a-z0-9.-]*$/i)],
-  ['path', isText(/^[\x20-\x3a\x3c-\x7e]*$/)],
+  ['domain', isText(/^\.?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i)],
+  ['path', isText(/^[\x20-\x3a\x3d-\x7e]*$/)],
 ]);
 
 /** The field of an entry. A name that begins with `@` gets one more, so that no entry can pose as metadata. */

@@ -8,11 +8,13 @@ type Limits = Pick<StoreSettings, 'maxBytes' | 'maxFieldBytes' | 'maxFields'>;
  * Throws `SessionLimitError` when a write would make a session too large. A session that is too large already (the limit was lowered,
  * or parallel requests each stayed below it) may still shrink.
  *
- * Throws `SessionSerializationError` for the name `__proto__`: whoever copies such an entry by assignment sets a prototype.
+ * Throws `SessionSerializationError` for a name that cannot be stored: `__proto__`, since whoever copies such an entry by assignment sets
+ * a prototype, and half a surrogate pair, which UTF-8 does not have.
  */
 export function checkLimits(before: EncodedEntries, delta: EntryDelta, limits: Limits): void {
   for (const [name, text] of delta.set) {
-    if (name === '__proto__') throw new SessionSerializationError('A session entry cannot be called "__proto__". Choose another name.');
+    if (name === '__proto__' || /\p{Surrogate}/u.test(name))
+      throw new SessionSerializationError(`A session entry cannot be called ${JSON.stringify(name)}. Choose another name.`);
     const bytes = Buffer.byteLength(text);
     if (bytes > limits.maxFieldBytes && bytes > Buffer.byteLength(before.get(name) ?? ''))
       throw new SessionLimitError(

@@ -7,13 +7,17 @@ import { handleOf, isOurForm, type Handle, type Sid } from './sid.js';
  * Where sessions are kept. Type and injection token in one.
  *
  * What holds for every method:
- * - "Not found" is an answer (`undefined` or `false`), never an error. A missing, expired, ended, foreign or undecodable session and a
- *   secret that does not match are all "not found".
+ * - "Not found" is an answer (`undefined` or `false`), never an error. A session that is missing, has expired or was ended, and data at
+ *   its place that this package did not write, are all "not found".
  * - It rejects with `SessionStoreUnavailableError` when the store cannot answer; the outcome of a write is then unknown. Other errors of
  *   `redis-session.errors.ts` are named below.
- * - A write is atomic, and repeating it with the same arguments changes nothing more.
- * - Only `create` brings a session into being. Nothing else revives one that has ended.
- * - Every session has an end from the moment it exists: the idle timeout of its latest write, and never later than its absolute end.
+ * - A write happens as a whole or not at all. Repeating it with the same arguments changes nothing more, but for the idle timeout, which
+ *   a repeated `save` or `touch` starts anew.
+ * - Only `create` brings a session into being. Nothing else revives one that has ended, or writes to a later one under the same handle.
+ * - Every session has an end from the moment it exists: the idle timeout of its latest write, and never later than its absolute end,
+ *   which no write moves.
+ * - All times are by the store's clock. A wrong clock of this process changes nothing.
+ * - Entry names and texts come back as they were given, whatever characters they are made of.
  *
  * The contract test suite has a case for each sentence.
  *
@@ -38,32 +42,49 @@ export abstract class SessionStore {
     return isOurForm(sid);
   }
 
-  /** Reads a session. Costs one round trip and changes nothing. Data at its place that this package did not write is "not found" and emits `rejected`. */
+  /**
+   * Reads a session, and changes nothing. Costs one round trip. A sid whose secret is not good (any more) finds nothing and emits
+   * `reused`; data that this package did not write is left where it is and emits `rejected`.
+   */
   abstract load(sid: Sid): Promise<SessionRecord | undefined>;
 
   /**
    * Stores a new session, also one without entries. A sid whose handle exists is refused with `SessionConflictError`, unless that session
    * has the same secret: then an earlier try has succeeded, and its record is returned as it is.
    *
-   * Rejects with `SessionLimitError` when it is too large.
+   * Rejects with `SessionLimitError` when it is too large, and with `SessionSerializationError` when an entry's name cannot be stored
+   * (`__proto__`, or half a surrogate pair).
    */
   abstract create(sid: Sid, session: NewSession): Promise<SessionRecord>;
 
   /**
    * Writes what changed since `record` was loaded, and nothing else: entries that others changed meanwhile stay as they are. Counts as a
-   * touch. `undefined` when the session has ended since; then nothing is written and `lost` is emitted.
+   * touch. `undefined` when the session has ended since; then nothing is written and `lost` is emitted. A rotation meanwhile does not
+   * matter: whoever has a record came with a good secret.
    *
-   * Rejects with `SessionLimitError` when it would become too large.
+   * Rejects as `create` does when the session would become too large or an entry's name cannot be stored. One that is too large already
+   * may shrink.
    */
   abstract save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined>;
 
-  /** Starts the idle timeout anew. `undefined` when the session has ended since; then `lost` is emitted. */
+  /**
+   * Starts the idle timeout anew, as long as `lease` says from now on, and keeps the cookie attributes that it names. Entries stay as they
+   * are. `undefined` when the session has ended since; then `lost` is emitted.
+   */
   abstract touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined>;
 
   /**
-   * Gives the session the secret of `next`, which has the same handle. The previous secret stays good until the new one is first
-   * presented, and `rotationGrace` longer. While an earlier rotation is younger than that and not yet confirmed, nothing happens:
-   * `rotated` is false. `undefined` when the session has ended since.
+   * Gives the session the secret of `next`, which has the same handle; all else stays, its end too.
+   *
+   * The secret before stays good until somebody presents the new one: loads the session with it and then saves, touches or rotates. From
+   * then on it is good for `rotationGrace` longer, for requests already on their way; these read and write as usual, and cannot prolong
+   * that. A further rotation ends that time at once.
+   *
+   * Nothing happens, and `rotated` is false, while an earlier rotation is not confirmed so and younger than the grace, and when `sid` has
+   * been replaced by one that is confirmed. An unconfirmed one that is older is replaced: its secret never reached its holder, who keeps
+   * the one before.
+   *
+   * `undefined` when the session has ended since; then `lost` is emitted.
    */
   abstract rotate(
     sid: Sid,
@@ -71,10 +92,13 @@ export abstract class SessionStore {
     next: Sid,
   ): Promise<{ readonly rotated: boolean; readonly record: SessionRecord } | undefined>;
 
-  /** Ends a session. False when it was not there (any more). */
+  /** Ends the session under that sid's handle, also when its secret was replaced meanwhile. False when it was not there (any more). */
   abstract destroy(sid: Sid): Promise<boolean>;
 
-  /** Whether enough of the idle timeout has passed since the session was last seen (`touchAfter`) that a touch is worth a command. */
+  /**
+   * Whether a touch is worth a command: `touchAfter`, or a tenth of the idle timeout, has passed since the session was last seen, or a new
+   * secret was presented for the first time.
+   */
   abstract isTouchDue(record: SessionRecord): boolean;
 
   /** Resolves when every write begun so far has been answered, refused or given up. */

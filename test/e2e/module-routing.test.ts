@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import {
+  All,
   Catch,
   Controller,
   createParamDecorator,
@@ -25,7 +26,15 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import type { Request, Response } from 'express';
-import { Session, SessionMiddleware, type HttpSession } from '../../src/index.js';
+import {
+  MemorySessionStore,
+  Session,
+  SessionMiddleware,
+  SessionMisuseError,
+  SessionStoreUnavailableError,
+  type HttpSession,
+  type Sid,
+} from '../../src/index.js';
 import { createApp, type TestApp, type TestAppOptions } from '../support/create-app.js';
 
 /** Where in the course of a request the session was on it, in order. */
@@ -52,7 +61,7 @@ function tracingMiddleware(place: string) {
 @Module({})
 class MiddlewareModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(tracingMiddleware('middleware')).forRoutes('{*path}');
+    consumer.apply(tracingMiddleware('middleware')).forRoutes('{*path}', '/');
   }
 }
 
@@ -60,7 +69,7 @@ class MiddlewareModule implements NestModule {
 @Module({})
 class GlobalMiddlewareModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(tracingMiddleware('global middleware')).forRoutes('{*path}');
+    consumer.apply(tracingMiddleware('global middleware')).forRoutes('{*path}', '/');
   }
 }
 
@@ -180,5 +189,122 @@ describe('the session is on the request', () => {
       const answer = await browser().get(path, headers);
       expect({ path, ...answer.json }).toEqual({ path, ...EVERYWHERE });
     }
+  });
+});
+
+describe('with every method', () => {
+  @Controller()
+  class AnyController {
+    @All('any')
+    answer(@Session() session: HttpSession): boolean {
+      return typeof session.login === 'function';
+    }
+  }
+
+  test.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('%s requests have a session', async (method) => {
+    const { browser } = await start({ controllers: [AnyController], imports: [], prepare: (app) => app.setGlobalPrefix('api') });
+    expect((await browser().send(method, '/api/any')).json).toBe(true);
+  });
+});
+
+describe('isGlobal: false', () => {
+  test('imported first, the session is there for the middleware of modules imported after', async () => {
+    const { browser } = await start({ isGlobal: false, imports: [MiddlewareModule] });
+    const { 'global middleware': _, ...rest } = EVERYWHERE;
+    expect((await browser().get('/plain')).json).toEqual(rest);
+  });
+
+  test("a global module's middleware runs before it, as Nest orders them", async () => {
+    const { browser } = await start({ isGlobal: false });
+    expect((await browser().get('/plain')).json).toEqual({ ...EVERYWHERE, 'global middleware': false });
+  });
+});
+
+describe('exclude and forRoutes', () => {
+  /** Says what is wrong, which a handler's error otherwise says only in the log. */
+  @Catch(SessionMisuseError)
+  class MisuseFilter implements ExceptionFilter {
+    catch({ message }: SessionMisuseError, host: ArgumentsHost): void {
+      host.switchToHttp().getResponse<Response>().json({ message });
+    }
+  }
+
+  const NO_SESSION = {
+    message:
+      'No session middleware ran for this request. Import RedisSessionModule in the root module, and see that "exclude" and "forRoutes" cover this route.',
+  };
+  const prefixed: TestAppOptions['prepare'] = (app) => app.setGlobalPrefix('api', { exclude: ['health'] });
+  const versioned: TestAppOptions['prepare'] = (app) => app.enableVersioning(URI);
+
+  test.each<[string, TestAppOptions, with_: string[], without: string[]]>([
+    ['a path', { exclude: ['health'] }, ['/', '/plain'], ['/health']],
+    ['paths by pattern', { exclude: ['users/:id', 'nested/{*rest}'] }, ['/', '/health'], ['/users/7', '/nested/deeper/still']],
+    ['a path with its method', { exclude: [{ path: 'plain', method: RequestMethod.GET }] }, ['/health'], ['/plain']],
+    ['a path with another method', { exclude: [{ path: 'plain', method: RequestMethod.POST }] }, ['/plain'], []],
+    ['a path below the prefix', { exclude: ['plain'], prepare: prefixed }, ['/api', '/health', '/api/users/7'], ['/api/plain']],
+    ['a path outside the prefix', { exclude: ['health'], prepare: prefixed }, ['/api', '/api/plain'], ['/health']],
+    ['forRoutes: a path', { forRoutes: ['plain'] }, ['/plain'], ['/', '/health']],
+    ['forRoutes: a controller', { forRoutes: [VersionedController], prepare: versioned }, ['/v2/versioned'], ['/plain']],
+    ['forRoutes: a path with its method', { forRoutes: [{ path: 'users/:id', method: RequestMethod.GET }] }, ['/users/7'], ['/plain']],
+    ['both', { forRoutes: ['nested/{*rest}', 'plain'], exclude: ['plain'] }, ['/nested/deeper/still'], ['/plain', '/']],
+    ['forRoutes below the prefix', { forRoutes: ['plain'], prepare: prefixed }, ['/api/plain'], ['/api', '/health']],
+  ])('%s', async (_, options, pathsWithSession, pathsWithout) => {
+    const { browser } = await start({ ...options, providers: [{ provide: APP_FILTER, useClass: MisuseFilter }], imports: [] });
+    for (const path of pathsWithSession) expect([path, (await browser().get(path)).json.handler]).toEqual([path, true]);
+    for (const path of pathsWithout) expect([path, (await browser().get(path)).json]).toEqual([path, NO_SESSION]);
+  });
+});
+
+describe('a request that passes the middleware twice', () => {
+  class CountingStore extends MemorySessionStore {
+    loads = 0;
+    isDown = false;
+
+    override async load(sid: Sid) {
+      this.loads++;
+      if (this.isDown) throw new SessionStoreUnavailableError('connection');
+      return super.load(sid);
+    }
+  }
+
+  @Module({})
+  class SecondMountModule implements NestModule {
+    configure(consumer: MiddlewareConsumer): void {
+      consumer.apply(SessionMiddleware).forRoutes('visits', 'health');
+    }
+  }
+
+  @Controller()
+  class VisitsController {
+    @Get('visits')
+    count(@Session() session: HttpSession & { visits?: number }): number {
+      return (session.visits = (session.visits ?? 0) + 1);
+    }
+
+    @Get('health')
+    health(): string {
+      return 'fine';
+    }
+  }
+
+  async function startCounting() {
+    const store = new CountingStore();
+    const { browser } = await start({ store, controllers: [VisitsController], imports: [SecondMountModule] });
+    const visitor = browser();
+    await visitor.get('/visits');
+    return { store, visitor };
+  }
+
+  test('loads the session once', async () => {
+    const { store, visitor } = await startCounting();
+    expect((await visitor.get('/visits')).text).toBe('2');
+    expect(store.loads).toBe(1);
+  });
+
+  test('goes on without a session when the store is down', async () => {
+    const { store, visitor } = await startCounting();
+    store.isDown = true;
+    expect((await visitor.get('/health')).text).toBe('fine');
+    expect((await visitor.get('/visits')).status).toBe(503);
   });
 });

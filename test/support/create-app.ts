@@ -1,4 +1,4 @@
-import { Module, type DynamicModule, type INestApplication, type Provider, type Type } from '@nestjs/common';
+import { Module, type DynamicModule, type INestApplication, type LoggerService, type Provider, type Type } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { RedisSessionModule, SessionStore, type RedisSessionModuleExtras, type RedisSessionOptions } from '../../src/index.js';
@@ -16,6 +16,8 @@ export interface TestAppOptions extends RedisSessionModuleExtras {
   providers?: Provider[];
   /** Further modules, imported after the session module. */
   imports?: (Type | DynamicModule)[];
+  /** Gets what the application logs. Nobody does by default. */
+  logger?: LoggerService;
   /** Called before `app.init()`, as `main.ts` would. */
   prepare?: (app: NestExpressApplication) => void;
 }
@@ -38,6 +40,7 @@ export async function createApp({
   controllers = [],
   providers = [],
   imports = [],
+  logger,
   prepare,
   ...extras
 }: TestAppOptions): Promise<TestApp> {
@@ -46,8 +49,10 @@ export async function createApp({
   @Module({ imports: [RedisSessionModule.forRoot({ ...options, ...extras }), ...imports], controllers, providers })
   class TestAppModule {}
 
-  const module = await Test.createTestingModule({ imports: [TestAppModule] }).compile();
-  const app = module.createNestApplication<NestExpressApplication>({ logger: false });
+  const builder = Test.createTestingModule({ imports: [TestAppModule] });
+  if (logger !== undefined) builder.setLogger(logger);
+  const module = await builder.compile();
+  const app = module.createNestApplication<NestExpressApplication>({ logger: logger ?? false });
   prepare?.(app);
   await app.listen(0, '127.0.0.1');
   const origin = (await app.getUrl()).replace('[::1]', '127.0.0.1');

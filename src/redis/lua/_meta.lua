@@ -53,8 +53,8 @@ local function writeCookie(key, cookie)
 end
 
 -- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, presented, grace, now)
+local function confirm(meta, firstPresented, grace, now)
   if meta.prev == '' then return end
-  if meta.prevEnds == 0 and presented == meta.hash then meta.prevEnds = now + grace end
+  if meta.prevEnds == 0 and firstPresented == meta.hash then meta.prevEnds = now + grace end
   if meta.prevEnds > 0 and meta.prevEnds <= now then meta.prev, meta.prevEnds, meta.rotated = '', 0, 0 end
 end

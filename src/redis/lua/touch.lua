@@ -2,7 +2,7 @@
 --
 -- KEYS[1]  session
 -- ARGV[1]  when the loaded session was created, epoch ms
--- ARGV[2]  hash of the presented secret
+-- ARGV[2]  hash of the current secret when this request is the first to present it, else ''
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  idle timeout in ms
 -- ARGV[5]  cookie attributes as JSON, '' for none

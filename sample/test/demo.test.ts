@@ -1,0 +1,122 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, connect } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { startRedis } from '../../test/support/start-redis.js';
+import { until } from '../../test/support/until.js';
+import { startDemo, startDemoWithoutWaiting, type RunningSample } from './start-sample.js';
+
+const LOVELACE = { username: 'ada', password: 'lovelace' };
+
+describe('npm run demo', () => {
+  const cleanups: (() => Promise<unknown>)[] = [];
+
+  // The first one may have to build.
+  beforeAll(async () => (await startDemo()).end('SIGINT'), 120_000);
+
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+  });
+
+  test('brings a Redis of its own, says how to see the sessions, and takes it away at Ctrl-C', async () => {
+    const demo = await start();
+    const port = Number(await demo.says(/^Sessions live in Redis at redis:\/\/127\.0\.0\.1:(\d+)$/m));
+    expect(demo.output()).toContain(`\nSee them: redis-cli -p ${port} `);
+
+    const browser = demo.browser();
+    await browser.post('/auth/login', LOVELACE);
+    const { command } = (await browser.get('/page/session')).json;
+    const client = new Redis(port);
+    expect(JSON.parse((await client.hget(command.split(' HGETALL ')[1], 'identity'))!)).toMatchObject({ name: 'ada' });
+    const [, directory] = (await client.config('GET', 'dir')) as string[];
+    client.disconnect();
+
+    expect(await demo.end('SIGINT')).toBe(0);
+    await until(() => isClosed(port), 'the private Redis has ended');
+    await expect(rm(directory!)).rejects.toThrow('ENOENT');
+  });
+
+  test('leaves no Redis behind when it is killed', async () => {
+    const demo = await start();
+    const port = Number(await demo.says(/^Sessions live in Redis at redis:\/\/127\.0\.0\.1:(\d+)$/m));
+    expect(await demo.end('SIGKILL')).toBe('SIGKILL');
+    await until(() => isClosed(port), 'the private Redis has ended');
+  });
+
+  test('uses the Redis of REDIS_URL, and prints no password', async () => {
+    const redis = await startRedis({ password: 'open-sesame' });
+    cleanups.push(() => redis.stop());
+    const demo = await start({ REDIS_URL: redis.url });
+    expect(demo.output()).toContain(`Sessions live in Redis at redis://127.0.0.1:${redis.port}\n`);
+    await demo.browser().post('/auth/login', LOVELACE);
+    expect(await redis.client().keys('*')).toHaveLength(1);
+    expect(await demo.end('SIGTERM')).toBe(0);
+    expect(demo.output()).not.toContain('open-sesame');
+  });
+
+  test('says plainly that sessions live in memory where there is no redis-server', async () => {
+    const empty = await mkdtemp(join(tmpdir(), 'empty-'));
+    cleanups.push(() => rm(empty, { recursive: true }));
+    const demo = await start({ PATH: empty });
+    expect(demo.output()).toContain('There is no REDIS_URL and no redis-server on this machine.');
+    expect(demo.output()).toContain('Sessions live in the memory of this process, not in Redis');
+    expect(await demo.browser().post('/auth/login', LOVELACE)).toMatchObject({ status: 200 });
+    expect(await demo.end('SIGINT')).toBe(0);
+  });
+
+  test('has a new secret at each start, unless SESSION_SECRET is set', async () => {
+    const redis = await startRedis();
+    cleanups.push(() => redis.stop());
+    const identityAfterRestart = async (env: Record<string, string>) => {
+      const first = await start({ REDIS_URL: redis.url, ...env });
+      const before = first.browser();
+      await before.post('/auth/login', LOVELACE);
+      const cookie = (await before.cookie('sid'))!.cookieString();
+      await first.end('SIGINT');
+      const second = await start({ REDIS_URL: redis.url, ...env });
+      const { status } = await second.browser().get('/account/me', { cookie });
+      await second.end('SIGINT');
+      return status;
+    };
+    expect(await identityAfterRestart({})).toBe(401);
+    expect(await identityAfterRestart({ SESSION_SECRET: 'kept from one start to the next one' })).toBe(200);
+  });
+
+  test('listens on 127.0.0.1 only', async () => {
+    const demo = await start();
+    const port = Number(new URL(demo.origin).port);
+    expect(await isClosed(port, '127.0.0.1')).toBe(false);
+    expect(await isClosed(port, '127.0.0.2')).toBe(true);
+  });
+
+  test.each(['127.0.0.1', '::1'])('says that its port is taken, on %s too', async (host) => {
+    const other = createServer().listen(0, host);
+    await once(other, 'listening');
+    cleanups.push(async () => other.close());
+    const { port } = other.address() as { port: number };
+    const demo = startDemoWithoutWaiting({ PORT: String(port) });
+    expect(await demo.end()).toBe(1);
+    expect(demo.output()).toBe(`Port ${port} of ${host} is taken. End what listens there, or choose another: PORT=3001 npm run demo\n`);
+  });
+
+  async function start(env?: Record<string, string>): Promise<RunningSample> {
+    const demo = await startDemo(env);
+    cleanups.push(() => demo.end('SIGKILL'));
+    return demo;
+  }
+});
+
+async function isClosed(port: number, host = '127.0.0.1'): Promise<boolean> {
+  const socket = connect(port, host);
+  try {
+    await once(socket, 'connect');
+    return false;
+  } catch {
+    return true;
+  } finally {
+    socket.destroy();
+  }
+}

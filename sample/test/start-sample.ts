@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { Browser } from '../../test/support/browser.js';
+import { startProgram, type RunningProgram } from './start-program.js';
+
+export const MEMORY = { SESSION_STORE: 'memory' };
+
+export interface RunningSample extends RunningProgram {
+  readonly origin: string;
+  browser(): Browser;
+}
+
+/** The built sample in a process of its own, on a free port, once it listens. */
+export async function startSample(env: Record<string, string>): Promise<RunningSample> {
+  const secret = 'a secret of the tests of the sample, long enough';
+  return listening(startProgram(join(import.meta.dirname, '../dist/main.js'), { SESSION_SECRET: secret, ...env }));
+}
+
+/** `npm run demo`, once its sample listens. */
+export async function startDemo(env: Record<string, string> = {}): Promise<RunningSample> {
+  return listening(startDemoWithoutWaiting(env));
+}
+
+export function startDemoWithoutWaiting(env: Record<string, string> = {}): RunningProgram {
+  return startProgram(join(import.meta.dirname, '../../scripts/demo.mjs'), env);
+}
+
+async function listening(program: RunningProgram): Promise<RunningSample> {
+  const port = await program.says(/^http:\/\/localhost:(\d+)[^]*Sessions live/m);
+  const origin = `http://127.0.0.1:${port}`;
+  return { ...program, origin, browser: () => new Browser(origin) };
+}

@@ -1,0 +1,89 @@
+import { STATUS_CODES } from 'node:http';
+import { RedisSessionError, SessionStoreUnavailableError } from '../redis-session.errors.js';
+import type { Sid } from '../session/sid.js';
+import { ResponseGate, type GateKeeper } from './response-gate.js';
+import { commitSession, type CookieNews } from './session-commit.js';
+import { SessionExchange, type SessionRequest } from './session-exchange.js';
+import type { SessionHandler } from './session-handler.js';
+import type { SessionRuntime } from './session-runtime.js';
+
+/**
+ * Our own session middleware. The session is stored before the first byte of the response leaves; when it cannot be, something else is
+ * answered. A session that did not change costs its response nothing but a check.
+ */
+export function builtinSessionMiddleware(runtime: SessionRuntime): SessionHandler {
+  return (request: SessionRequest, response, next) => {
+    // Nest may mount a middleware on overlapping paths. Asking for the session would make one, or throw when it could not be loaded.
+    if (SessionExchange.of(request) !== undefined || request.session) return next();
+    const exchange = new SessionExchange(runtime, request, response);
+    if (!exchange.isInPath) return next();
+    runtime.checkProxy(request);
+    ResponseGate.install(response, new SessionKeeper(exchange));
+    const sids = runtime.cookie.readAll(request);
+    if (sids.length === 0) {
+      exchange.install();
+      return next();
+    }
+    loadFirst(exchange, sids)
+      .then(
+        () => exchange.install(),
+        (error: unknown) => exchange.fail(error),
+      )
+      .then(() => next())
+      .catch(next);
+  };
+}
+
+/** Of several cookies, the first whose session exists wins. */
+async function loadFirst(exchange: SessionExchange, sids: readonly Sid[]): Promise<void> {
+  for (const sid of sids) if (await exchange.load(sid)) return;
+}
+
+class SessionKeeper implements GateKeeper {
+  #news: CookieNews = 'none';
+
+  constructor(private readonly exchange: SessionExchange) {}
+
+  beforeHead(): void | Promise<void> {
+    const news = commitSession(this.exchange);
+    if (typeof news === 'string') this.#news = news;
+    else
+      return news.then((told) => {
+        this.#news = told;
+      });
+  }
+
+  head(): void {
+    const { runtime, request, response, current, dropped } = this.exchange;
+    if (this.#news === 'set' && current !== undefined) runtime.cookie.set(request, response, current.active.sid, current.cookie);
+    else if (dropped !== undefined) runtime.cookie.clear(response, dropped);
+  }
+
+  /** The head is out, so the client can be told nothing any more. What can be stored is; what cannot is logged. */
+  beforeEnd(): void | Promise<void> {
+    const { runtime } = this.exchange;
+    try {
+      const news = commitSession(this.exchange);
+      if (typeof news !== 'string')
+        return news.then(
+          () => undefined,
+          (error: unknown) => runtime.logError(error),
+        );
+    } catch (error) {
+      runtime.logError(error);
+    }
+  }
+
+  substitute(error: unknown): ReturnType<GateKeeper['substitute']> {
+    this.exchange.runtime.logError(error);
+    const isOutage = error instanceof SessionStoreUnavailableError;
+    const statusCode = isOutage ? error.statusCode : 500;
+    const message = isOutage ? 'The session store is unavailable. Try again.' : 'The session could not be stored.';
+    const code = error instanceof RedisSessionError ? error.code : undefined;
+    return {
+      statusCode,
+      headers: { 'Content-Type': 'application/json; charset=utf-8', ...(isOutage ? error.headers : {}) },
+      body: JSON.stringify({ statusCode, error: STATUS_CODES[statusCode], message, code }),
+    };
+  }
+}
