@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { RedisSessionError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import type { Sid } from '../session/sid.js';
+import { ExpressSessionStore } from './express-session.store.js';
 import { ResponseGate, type GateKeeper } from './response-gate.js';
 import { commitSession, type CookieNews } from './session-commit.js';
 import { SessionExchange, type SessionRequest } from './session-exchange.js';
@@ -10,13 +11,16 @@ import type { SessionRuntime } from './session-runtime.js';
 /**
  * Our own session middleware. The session is stored before the first byte of the response leaves; when it cannot be, something else is
  * answered. A session that did not change costs its response nothing but a check.
+ *
+ * @param sessionStore what `req.sessionStore` is
  */
-export function builtinSessionMiddleware(runtime: SessionRuntime): SessionHandler {
+export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: object = new ExpressSessionStore(runtime)): SessionHandler {
   return (request: SessionRequest, response, next) => {
     // Nest may mount a middleware on overlapping paths. Asking for the session would make one, or throw when it could not be loaded.
     if (SessionExchange.of(request) !== undefined || request.session) return next();
     const exchange = new SessionExchange(runtime, request, response);
     if (!exchange.isInPath) return next();
+    request.sessionStore = sessionStore;
     runtime.checkProxy(request);
     ResponseGate.install(response, new SessionKeeper(exchange));
     const sids = runtime.cookie.readAll(request);

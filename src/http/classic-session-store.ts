@@ -13,6 +13,9 @@ import { SessionStore } from '../session/session-store.js';
 import { classicHandleOf, type Handle, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store-options.js';
 
+/** A store made for express-session. */
+export type ExpressSessionStoreLike = Pick<expressSession.Store, 'get' | 'set' | 'destroy' | 'touch'>;
+
 type SessionData = Record<string, unknown> & { cookie?: CookieAttributes };
 
 /**
@@ -26,7 +29,7 @@ export class ClassicSessionStore extends SessionStore {
 
   /** @param classify makes of the store's own errors one that is safe to log */
   constructor(
-    private readonly store: expressSession.Store,
+    private readonly store: ExpressSessionStoreLike,
     options: StoreOptions = {},
     private readonly classify: (error: unknown) => RedisSessionError = () => new SessionStoreUnavailableError('store'),
   ) {

@@ -15,6 +15,7 @@ const EXCHANGE = Symbol('session exchange');
 export interface SessionRequest extends IncomingMessage {
   session?: HttpSession | null | undefined;
   readonly sessionID?: string | undefined;
+  sessionStore?: object | undefined;
   [EXCHANGE]?: SessionExchange;
 }
 

@@ -255,7 +255,7 @@ describe('exclude and forRoutes', () => {
   });
 });
 
-describe('a request that passes the middleware twice', () => {
+describe.each(['builtin', 'express-session'] as const)('a request that passes the %s middleware twice', (middleware) => {
   class CountingStore extends MemorySessionStore {
     loads = 0;
     isDown = false;
@@ -289,7 +289,7 @@ describe('a request that passes the middleware twice', () => {
 
   async function startCounting() {
     const store = new CountingStore();
-    const { browser } = await start({ store, controllers: [VisitsController], imports: [SecondMountModule] });
+    const { browser } = await start({ session: { middleware }, store, controllers: [VisitsController], providers: [], imports: [SecondMountModule] });
     const visitor = browser();
     await visitor.get('/visits');
     return { store, visitor };

@@ -2,7 +2,16 @@
 import type { ModuleMetadata } from '@nestjs/common';
 import type { RedisSessionOptions } from 'nestjs-redis-session';
 
+declare module 'express-session' {
+  interface SessionData {
+    passport?: { user: User };
+  }
+}
+
 declare global {
+  const secret: string;
+  const password: string;
+
   interface User {
     id: string;
     name: string;
