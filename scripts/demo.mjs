@@ -14,13 +14,32 @@ await refuseTakenPort(env.PORT, env.HOST);
 installPackages();
 buildSample();
 
+const running = {};
+let ending;
+// A terminal and npm may both pass on the same Ctrl-C.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => (ending ??= end()));
+if (env.npm_lifecycle_event === 'demo') whenParentDies(() => (ending ??= end()));
+
 env.SESSION_SECRET ||= randomBytes(32).toString('base64url');
 delete env.SESSION_STORE;
-env.REDIS_URL ||= (await startPrivateRedis()) ?? '';
-if (env.REDIS_URL === '') {
+if (!env.REDIS_URL) running.redis = await startPrivateRedis();
+env.REDIS_URL ||= running.redis?.url ?? '';
+if (!env.REDIS_URL) {
   env.SESSION_STORE = 'memory';
   console.log('There is no REDIS_URL and no redis-server on this machine.');
 }
 
-// In this process, so that there is one less to end; it handles the signals.
-await import('../sample/dist/main.js');
+const { startSample } = await import('../sample/dist/start-sample.js');
+running.app = await startSample();
+
+/** npm passes signals on, but it cannot pass on its own death. */
+function whenParentDies(callback) {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && callback(), 500).unref();
+}
+
+async function end() {
+  await running.app?.close();
+  await running.redis?.stop();
+  process.exit(0);
+}

@@ -17,7 +17,11 @@ export abstract class RedisSessionError extends Error {
   }
 }
 
-/** @publicApi */
+/**
+ * What `code` of an error of this package can be.
+ *
+ * @publicApi
+ */
 export type RedisSessionErrorCode =
   | 'SESSION_CONFIG_INVALID'
   | 'SESSION_STORE_UNAVAILABLE'

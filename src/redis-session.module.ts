@@ -6,6 +6,7 @@ import {
   type MiddlewareConsumer,
   type NestModule,
   type OnApplicationShutdown,
+  type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
 import { toHttpException } from './http/http-exceptions.js';
@@ -26,6 +27,7 @@ import { openStore } from './redis-session.stores.js';
 import { SESSION_CONNECTION, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
 import { openRedis, type OpenRedis } from './redis/redis-client.js';
 import { SessionLog } from './session-log.js';
+import { within } from './session/deadline.js';
 import { SessionStore } from './session/session-store.js';
 
 const providers: Provider[] = [
@@ -45,7 +47,7 @@ const providers: Provider[] = [
   {
     provide: SESSION_CONNECTION,
     inject: [SESSION_OPTIONS, SessionLog],
-    useFactory: ({ redis }: ResolvedRedisSessionOptions, log: SessionLog) => (redis === undefined ? null : openRedis(redis, log.warn)),
+    useFactory: ({ redis }: ResolvedRedisSessionOptions, log: SessionLog) => (redis === undefined ? null : openRedis(redis, log.warn, 'later')),
   },
   {
     provide: SESSION_REDIS,
@@ -91,7 +93,7 @@ const providers: Provider[] = [
   providers,
   exports: [SessionStore, SessionGuard, SessionMiddleware, SessionRuntime, SESSION_REDIS, SESSION_OPTIONS],
 })
-export class RedisSessionModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
+export class RedisSessionModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnApplicationShutdown {
   readonly #unwatch: () => void;
 
   constructor(
@@ -130,10 +132,16 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
       .forRoutes(...forRoutes);
   }
 
+  /** Not earlier: an application that cannot be put together is never closed, and would be kept alive by a connection. */
+  onModuleInit(): void {
+    this.connection?.connect();
+  }
+
   async onApplicationShutdown(): Promise<void> {
     this.#unwatch();
     const { deadline } = this.store.settings;
-    await Promise.race([this.store.settled(), new Promise((resolve) => setTimeout(resolve, deadline).unref())]);
+    // A store that does not answer within the deadline must not keep the application from ending.
+    await within(deadline, (time) => time.wait(this.store.settled())).catch(() => undefined);
     await this.connection?.close(deadline);
   }
 }

@@ -7,6 +7,7 @@ import { CartModule } from './cart/cart.module.js';
 import { HealthModule } from './health/health.module.js';
 import { PageModule } from './page/page.module.js';
 import { sessionOptions } from './session-options.js';
+import { ShutdownDeadline } from './shutdown-deadline.js';
 
 @Module({
   imports: [
@@ -24,5 +25,6 @@ import { sessionOptions } from './session-options.js';
     HealthModule,
     PageModule,
   ],
+  providers: [ShutdownDeadline],
 })
 export class AppModule {}

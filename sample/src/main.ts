@@ -1,25 +1,4 @@
-import 'reflect-metadata';
-import { join } from 'node:path';
-import { ConfigService } from '@nestjs/config';
-import { NestFactory } from '@nestjs/core';
-import type { NestExpressApplication } from '@nestjs/platform-express';
-import { AppModule } from './app.module.js';
-import { pageHeaders } from './page/page-headers.js';
-import { SessionStorage } from './page/session-storage.js';
+import { startSample } from './start-sample.js';
 
-const app = await NestFactory.create<NestExpressApplication>(AppModule, { bodyParser: false, logger: ['fatal', 'error', 'warn'] });
-app.disable('x-powered-by');
-// JSON only: a form on another site can send everything else.
-app.useBodyParser('json');
-app.useStaticAssets(join(import.meta.dirname, '../public'), { setHeaders: pageHeaders });
+const app = await startSample();
 app.enableShutdownHooks([], { useProcessExit: true });
-
-const config = app.get(ConfigService);
-const host = config.get<string>('HOST') || '127.0.0.1';
-await app.listen(config.get<string>('PORT') || 3000, host);
-
-const { port } = new URL(await app.getUrl());
-const name = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host) ? 'localhost' : host;
-process.stdout.write(
-  `http://${name}:${port} · sign in as ada / lovelace or grace / hopper · Ctrl-C ends it\n${app.get(SessionStorage).report()}\n`,
-);

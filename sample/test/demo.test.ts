@@ -31,7 +31,7 @@ describe('npm run demo', () => {
     const { command } = (await browser.get('/page/session')).json;
     const client = new Redis(port);
     expect(JSON.parse((await client.hget(command.split(' HGETALL ')[1], 'identity'))!)).toMatchObject({ name: 'ada' });
-    const [, directory] = (await client.config('GET', 'dir')) as string[];
+    const [, directory] = await client.config('GET', 'dir');
     client.disconnect();
 
     expect(await demo.end('SIGINT')).toBe(0);

@@ -13,8 +13,10 @@ beforeAll(async () => {
   sample = await startSample({ REDIS_URL: redis.url });
 });
 
+const others: RunningSample[] = [];
+
 afterAll(async () => {
-  await sample?.end('SIGTERM');
+  for (const running of [sample, ...others]) await running?.end('SIGKILL');
   await redis?.stop();
 });
 
@@ -89,15 +91,20 @@ test('an unknown user name takes as long as a wrong password', async () => {
 });
 
 test('it ends with code 0 when it is asked to', async () => {
-  const another = await startSample({ REDIS_URL: redis.url });
+  const another = await startAnother({ REDIS_URL: redis.url });
   await another.browser().post('/auth/login', LOVELACE);
   expect(await another.end('SIGTERM')).toBe(0);
 });
 
 test('without REDIS_URL it does not start, unless sessions in memory are asked for', async () => {
-  await expect(startSample({})).rejects.toThrow(/RedisSessionConfigError.*"redis"/s);
-  const inMemory = await startSample(MEMORY);
+  await expect(startAnother({})).rejects.toThrow(/RedisSessionConfigError.*"redis"/s);
+  const inMemory = await startAnother(MEMORY);
   expect(inMemory.output()).toContain('Sessions live in the memory of this process, not in Redis');
   expect((await inMemory.browser().get('/page/session')).json).toEqual({});
-  await inMemory.end('SIGTERM');
 });
+
+async function startAnother(env: Record<string, string>): Promise<RunningSample> {
+  const another = await startSample(env);
+  others.push(another);
+  return another;
+}

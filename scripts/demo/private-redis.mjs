@@ -9,28 +9,64 @@ const ATTEMPTS = 10;
 
 /**
  * Starts a redis-server for this process alone, on a free port of 127.0.0.1, that keeps nothing on disk and ends with this process, however
- * that ends. Returns its URL; undefined when the program is not installed.
+ * that ends. Undefined when the program is not installed.
  */
 export async function startPrivateRedis() {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
-    const directory = mkdtempSync(path.join(tmpdir(), 'demo-redis-'));
-    const clear = () => rmSync(directory, { recursive: true, force: true });
-    // In a session of its own: Ctrl-C in the terminal is for the sample, which still needs its Redis then.
-    const child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''], {
-      detached: true,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
+    const { child, stop } = spawnRedis(port);
     const problem = await untilReady(child);
     if (problem === undefined) {
-      endWithUs(child, directory, clear);
-      return `redis://127.0.0.1:${port}`;
+      const tell = () => console.error('The private redis-server has ended, and the sessions with it.');
+      child.once('exit', tell);
+      return {
+        url: `redis://127.0.0.1:${port}`,
+        stop: () => {
+          child.off('exit', tell);
+          return stop();
+        },
+      };
     }
-    child.kill('SIGKILL');
-    clear();
-    if (problem === 'not installed') return undefined;
+    await stop();
+    if (problem === 'ENOENT') return undefined;
     if (attempt === ATTEMPTS) throw new Error(`redis-server did not start:\n${problem}`);
   }
+}
+
+function spawnRedis(port) {
+  const directory = mkdtempSync(path.join(tmpdir(), 'demo-redis-'));
+  // In a session of its own: Ctrl-C in the terminal is for the sample, which still needs its Redis then.
+  const child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  // No listener runs when this process is killed. The shell holds the other end of a pipe, which closes then.
+  const guard = spawn(
+    'sh',
+    ['-c', 'while read -r line; do :; done; kill -KILL $1; rm -rf "$2"', 'redis-guard', String(child.pid ?? ''), directory],
+    {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    },
+  );
+  const gone = Promise.allSettled([once(child, 'exit'), once(guard, 'exit')]);
+
+  // Its number may be another program's from then on.
+  child.once('exit', () => guard.kill('SIGKILL'));
+  const kill = () => {
+    guard.kill('SIGKILL');
+    child.kill('SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  };
+  process.once('exit', kill);
+  return {
+    child,
+    stop: async () => {
+      process.off('exit', kill);
+      kill();
+      await gone;
+    },
+  };
 }
 
 /** Resolves to what went wrong, or undefined. */
@@ -44,35 +80,12 @@ async function untilReady(child) {
   });
   const failed = once(child, 'close').then(
     () => log,
-    (error) => (error.code === 'ENOENT' ? 'not installed' : error.message),
+    (error) => error.code,
   );
   const problem = await Promise.race([ready, failed]);
   // Read on, or the child would block on a full pipe.
   child.stdout.removeAllListeners('data').resume();
   return problem;
-}
-
-function endWithUs(child, directory, clear) {
-  // No listener runs when this process is killed. The shell holds the other end of a pipe, which closes then.
-  const guard = spawn('sh', ['-c', 'cat >/dev/null; kill -KILL "$1"; rm -rf "$2"', 'redis-guard', String(child.pid), directory], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  guard.on('error', () => undefined);
-  guard.stdin?.on('error', () => undefined);
-
-  const end = () => {
-    guard.kill('SIGKILL');
-    child.kill('SIGKILL');
-    clear();
-  };
-  process.once('exit', end);
-  child.once('exit', () => {
-    process.off('exit', end);
-    guard.kill('SIGKILL');
-    clear();
-    console.error('The private redis-server has ended, and the sessions with it. Start the demo again.');
-  });
 }
 
 async function freePort() {

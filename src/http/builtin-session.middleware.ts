@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
-import { RedisSessionError, SessionStoreUnavailableError } from '../redis-session.errors.js';
+import { RedisSessionError, SessionGoneError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import type { Sid } from '../session/sid.js';
 import { ExpressSessionStore } from './express-session.store.js';
 import { ResponseGate, type GateKeeper } from './response-gate.js';
-import { commitSession, type CookieNews } from './session-commit.js';
+import { commitLate, commitSession, type CookieNews } from './session-commit.js';
 import { SessionExchange, type SessionRequest } from './session-exchange.js';
 import type { SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
@@ -33,8 +33,8 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: 
         () => exchange.install(),
         (error: unknown) => exchange.fail(error),
       )
-      .then(() => next())
-      .catch(next);
+      // What `next` throws is for nobody here to catch: it is not to be called twice.
+      .then(() => next(), next);
   };
 }
 
@@ -58,21 +58,23 @@ class SessionKeeper implements GateKeeper {
   }
 
   head(): void {
-    const { runtime, request, response, current, dropped } = this.exchange;
-    if (this.#news === 'set' && current !== undefined) runtime.cookie.set(request, response, current.active.sid, current.cookie);
-    else if (dropped !== undefined) runtime.cookie.clear(response, dropped);
+    const { runtime, request, response, dropped } = this.exchange;
+    const current = this.#news === 'set' ? this.exchange.current : undefined;
+    if (current !== undefined) runtime.cookie.set(request, response, current.active.sid, current.cookie);
+    else if (dropped !== undefined) {
+      runtime.cookie.clear(response, dropped);
+      if (runtime.settings.noStore) response.setHeader('Cache-Control', 'no-store');
+    }
   }
 
   /** The head is out, so the client can be told nothing any more. What can be stored is; what cannot is logged. */
   beforeEnd(): void | Promise<void> {
     const { runtime } = this.exchange;
     try {
-      const news = commitSession(this.exchange);
-      if (typeof news !== 'string')
-        return news.then(
-          () => undefined,
-          (error: unknown) => runtime.logError(error),
-        );
+      return commitLate(this.exchange)?.then(
+        () => undefined,
+        (error: unknown) => runtime.logError(error),
+      );
     } catch (error) {
       runtime.logError(error);
     }
@@ -81,8 +83,9 @@ class SessionKeeper implements GateKeeper {
   substitute(error: unknown): ReturnType<GateKeeper['substitute']> {
     this.exchange.runtime.logError(error);
     const isOutage = error instanceof SessionStoreUnavailableError;
-    const statusCode = isOutage ? error.statusCode : 500;
-    const message = isOutage ? 'The session store is unavailable. Try again.' : 'The session could not be stored.';
+    const isGone = error instanceof SessionGoneError;
+    const statusCode = isOutage || isGone ? error.statusCode : 500;
+    const message = isOutage ? 'The session store is unavailable. Try again.' : isGone ? error.message : 'The session could not be stored.';
     const code = error instanceof RedisSessionError ? error.code : undefined;
     return {
       statusCode,

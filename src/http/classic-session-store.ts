@@ -47,7 +47,8 @@ export class ClassicSessionStore extends SessionStore {
   async load(sid: Sid): Promise<SessionRecord | undefined> {
     let data: unknown;
     try {
-      data = await this.#call((done) => this.store.get(sid, done));
+      // Stores in files say so when there is no such session, and express-session understands them.
+      data = await this.#call((done) => this.store.get(sid, (error, found) => (error?.code === 'ENOENT' ? done() : done(error, found))));
     } catch (error) {
       const isBadData = error instanceof SyntaxError || (error instanceof SessionStoreUnavailableError && error.reason === 'WRONGTYPE');
       if (!isBadData) throw error;
@@ -147,10 +148,13 @@ export class ClassicSessionStore extends SessionStore {
 
   #call<T>(call: (done: (error?: unknown, value?: T) => void) => void): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
-      call((error, value) => {
-        if (error === undefined || error === null) resolve(value);
-        else reject(error instanceof SyntaxError || error instanceof RedisSessionError ? error : this.classify(error));
-      });
+      const fail = (error: unknown) =>
+        reject(error instanceof SyntaxError || error instanceof RedisSessionError ? error : this.classify(error));
+      try {
+        call((error, value) => (error === undefined || error === null ? resolve(value) : fail(error)));
+      } catch (error) {
+        fail(error);
+      }
     });
   }
 }

@@ -43,9 +43,15 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
       const isTouchDue = loaded !== undefined && runtime.store.isTouchDue(loaded.record);
       const isRenewal = rolling === 'touch' && isTouchDue && exchange.current?.cookie.expires instanceof Date;
       const serve = rolling === true || isRenewal ? always : whenChanged;
-      if (loaded?.record.secret === 'previous') keepNewerCookie(exchange);
-      if (sid !== undefined) store.arrive(exchange);
-      serve(request, response, once(next, runtime));
+      if (loaded !== undefined) keepNewerCookie(exchange);
+      else if (!canStart(exchange)) return next();
+      const proceed = once((error) => {
+        exchange.standIn = false;
+        useStandIn(exchange);
+        next(error);
+      }, runtime);
+      exchange.standIn = true;
+      store.serving(exchange, () => serve(request, response, proceed));
     };
     if (sid === undefined) return handle();
     exchange
@@ -58,6 +64,16 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
   };
 }
 
+/** A `session.genid` that fails fails whoever asks for the session. express-session would fail the request, in a way that leaves it without an answer. */
+function canStart(exchange: SessionExchange): boolean {
+  try {
+    return exchange.current !== undefined;
+  } catch (error) {
+    exchange.fail(error);
+    return false;
+  }
+}
+
 /** express-session calls `next` again when the save at the end of a response failed. It is too late to answer anything else. */
 function once(next: Next, runtime: SessionRuntime): Next {
   let called = false;
@@ -68,12 +84,35 @@ function once(next: Next, runtime: SessionRuntime): Next {
   };
 }
 
-/** The browser has, or is about to get, the cookie of a rotation. The one of this request must not take its place. */
+/**
+ * The browser has, or is about to get, a newer cookie: that of a rotation, or of a sign-in that ended this session while the request was
+ * under way. The one of this request must not take its place.
+ */
 function keepNewerCookie(exchange: SessionExchange): void {
   const { runtime, response, loaded } = exchange;
   const writeHead = response.writeHead;
   response.writeHead = function (this: ServerResponse, ...args: unknown[]) {
-    if (exchange.used?.active.sid === loaded?.sid) runtime.cookie.retract(this);
+    const { active } = exchange.used ?? {};
+    const isOld = active?.isLost === true || (active?.sid === loaded?.sid && loaded?.record.secret === 'previous');
+    if (isOld) runtime.cookie.retract(this);
     return Reflect.apply(writeHead, this, args) as ServerResponse;
   } as typeof writeHead;
+}
+
+/** Lets express-session see the stand-in where it looks at the session again: before the head of the response, and at its end. */
+function useStandIn(exchange: SessionExchange): void {
+  const { response } = exchange;
+  const { writeHead, end } = response;
+  const disguised = (method: (...args: never[]) => ServerResponse) =>
+    function (this: ServerResponse, ...args: unknown[]) {
+      const before = exchange.standIn;
+      exchange.standIn = true;
+      try {
+        return Reflect.apply(method, this, args) as ServerResponse;
+      } finally {
+        exchange.standIn = before;
+      }
+    };
+  response.writeHead = disguised(writeHead) as typeof writeHead;
+  response.end = disguised(end) as typeof end;
 }

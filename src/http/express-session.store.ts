@@ -3,7 +3,7 @@ import expressSession from 'express-session';
 import { within } from '../session/deadline.js';
 import { ActiveSession, type SessionHost } from '../session/active-session.js';
 import type { Sid } from '../session/sid.js';
-import { ownerOf } from './session-proxy.js';
+import { behind, standInFor } from './express-session.stand-in.js';
 import { SessionExchange } from './session-exchange.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -23,9 +23,14 @@ export class ExpressSessionStore extends expressSession.Store {
     super();
   }
 
-  /** Names the exchange whose session express-session is about to ask for, in the same turn of the event loop. */
-  arrive(exchange: SessionExchange): void {
+  /** Calls express-session, which asks for the session of that exchange before this returns. */
+  serving(exchange: SessionExchange, call: () => void): void {
     this.#arriving = exchange;
+    try {
+      call();
+    } finally {
+      this.#arriving = undefined;
+    }
   }
 
   /** express-session assigns its own way to make a session; ours makes them with their rules. */
@@ -38,15 +43,13 @@ export class ExpressSessionStore extends expressSession.Store {
   }
 
   override get(sid: string, callback: Callback<expressSession.SessionData | null>): void {
-    const arriving = this.#arriving;
-    this.#arriving = undefined;
-    if (arriving !== undefined)
-      callback(null, arriving.loaded === undefined ? null : (arriving.current?.object as expressSession.SessionData));
-    else answer(this.#read(sid as Sid), callback);
+    const { current, loaded } = this.#arriving ?? {};
+    if (this.#arriving === undefined) answer(this.#read(sid as Sid), callback);
+    else callback(null, current === undefined || loaded === undefined ? null : (standInFor(current) as expressSession.SessionData));
   }
 
   override createSession(...[request, session]: CreateSession): ReturnType<expressSession.Store['createSession']> {
-    if (ownerOf(session) !== undefined) SessionExchange.of(request)?.install();
+    if (behind(session) !== undefined) SessionExchange.of(request)?.install();
     return session as ReturnType<expressSession.Store['createSession']>;
   }
 
@@ -56,7 +59,7 @@ export class ExpressSessionStore extends expressSession.Store {
 
   /** Called at the end of each request that changed nothing. Nobody waits for the touch. */
   override touch(_sid: string, session: expressSession.SessionData, callback: () => void = () => undefined): void {
-    const active = ownerOf(session)?.active;
+    const active = behind(session)?.active;
     if (active?.isTouchDue === true) active.save().catch((error: unknown) => this.runtime.logError(error));
     callback();
   }
@@ -97,6 +100,7 @@ export class ExpressSessionStore extends expressSession.Store {
     const host: SessionHost = {
       generateSid: () => sid,
       lease: () => ({ idle: record.idle, cookie: record.cookie, wholeCookie: record.cookie ?? {} }),
+      isLeaseChanged: false,
       identityOf: () => undefined,
     };
     return new ActiveSession(store, host, sid, record);

@@ -5,7 +5,11 @@ import type { Handle } from '../session/sid.js';
 /** Called once, with the error or nothing. */
 export type SessionCallback = (error?: unknown) => void;
 
-/** @publicApi */
+/**
+ * What a sign-in keeps of the session before it.
+ *
+ * @publicApi
+ */
 export interface LoginOptions {
   /** Entries that survive the sign-in: their names, or `true` for all. Those of another user never do. @default [] */
   keep?: readonly string[] | true | undefined;
@@ -58,7 +62,7 @@ export interface SessionMembers {
    *
    * @see OWASP ASVS 5.0, 7.2.4
    */
-  login(identity: Identity, options?: LoginOptions): Promise<void>;
+  login<Who extends Identity>(identity: Who, options?: LoginOptions): Promise<void>;
   /** Signs out: ends this session and drops the cookie. */
   logout(): Promise<void>;
   /** Gives the session a new sid and keeps all else; the old one stays good for a short time (`store.rotationGrace`). */

@@ -1,5 +1,6 @@
 import { createParamDecorator } from '@nestjs/common';
 import type { Identity as StoredIdentity } from '../session/identity.js';
+import type { NamedParameter } from './named-parameter.js';
 import { identityOf } from './request-context.js';
 
 /**
@@ -9,10 +10,10 @@ import { identityOf } from './request-context.js';
  *
  * @publicApi
  */
-export const Identity = createParamDecorator((name: string | undefined, context) => {
+export const Identity: NamedParameter = createParamDecorator((name: string | undefined, context) => {
   const identity = identityOf(context);
   if (name === undefined || identity === undefined) return identity;
-  return Object.hasOwn(identity, name) ? identity[name] : undefined;
+  return Object.hasOwn(identity, name) ? identity[name as keyof Identity] : undefined;
 });
 
 /**

@@ -68,6 +68,11 @@ export class RequestSession implements SessionHost, SessionOwner {
     };
   }
 
+  get isLeaseChanged(): boolean {
+    if (this.#cookie === undefined) return false;
+    return difference(this.#cookie.data, this.place.createCookie(this.active.record?.cookie).data) !== undefined;
+  }
+
   touch(): HttpSession {
     this.cookie.maxAge = this.cookie.originalMaxAge as number;
     return this.object;

@@ -1,10 +1,12 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { types } from 'node:util';
 
 const GATE = Symbol('response gate');
 
 type GateState = 'waiting' | 'held' | 'open' | 'closed' | 'abandoned';
-type HeadArguments = [statusCode: number, reason?: string | HeaderList, headers?: HeaderList];
-type HeaderList = OutgoingHttpHeaders | OutgoingHttpHeader[];
+type HeadArguments = [statusCode: number, reason?: string | HeaderList | null, headers?: HeaderList | null];
+type HeaderList = OutgoingHttpHeaders | OutgoingHttpHeader[] | [name: string, value: OutgoingHttpHeader][];
 type Done = (error?: Error | null) => void;
 type Held = ['write', ...WriteArguments] | ['end', ...WriteArguments] | ['flushHeaders'];
 type WriteArguments = [chunk?: unknown, encoding?: BufferEncoding | Done, callback?: Done];
@@ -24,8 +26,8 @@ export interface GateKeeper {
 type GatedResponse = ServerResponse & { [GATE]: ResponseGate };
 
 /**
- * Holds a response back until its keeper lets it pass. What the application writes meanwhile is kept in order and told to wait
- * (`write` answers false, and `drain` follows), so a stream that is piped into the response waits too.
+ * Holds a response back until its keeper lets it pass. What the application writes meanwhile is kept in order; when that is much, it is
+ * told to wait (`write` answers false, and `drain` follows), so a stream that is piped into the response waits too.
  *
  * - `waiting`: nothing was written. An explicit `writeHead` is kept: it sends nothing by itself.
  * - `held`: something was written, and the keeper has not let it pass.
@@ -34,9 +36,12 @@ type GatedResponse = ServerResponse & { [GATE]: ResponseGate };
  * - `abandoned`: something else was answered; the rest of the application's answer goes nowhere.
  */
 export class ResponseGate {
-  #state: GateState = 'waiting';
-  #head: HeadArguments | undefined;
+  #state: GateState;
+  #head: [statusCode: number, reason?: string] | undefined;
+  #seal: Seal | undefined;
   #held: Held[] = [];
+  #heldBytes = 0;
+  #isAwaited = false;
   readonly #writeHead: ServerResponse['writeHead'];
   readonly #write: ServerResponse['write'];
   readonly #end: ServerResponse['end'];
@@ -47,6 +52,7 @@ export class ResponseGate {
     private readonly response: ServerResponse,
     private readonly keeper: GateKeeper,
   ) {
+    this.#state = response.headersSent ? 'open' : 'waiting';
     this.#writeHead = response.writeHead;
     this.#write = response.write;
     this.#end = response.end;
@@ -70,20 +76,20 @@ export class ResponseGate {
       return;
     }
     if (this.#state === 'abandoned') return;
-    // As Node would, had it been sent.
-    if (this.#head !== undefined || this.#state === 'held')
-      throw Object.assign(new Error('Cannot write headers after they are sent to the client'), { code: 'ERR_HTTP_HEADERS_SENT' });
-    this.#head = args;
-    this.response.statusCode = args[0];
-    Object.defineProperty(this.response, 'headersSent', { configurable: true, value: true });
+    if (this.response.headersSent) refuse();
+    const [statusCode, reason, headers] = args;
+    checkStatusCode(statusCode);
+    applyHeaders(this.response, typeof reason === 'string' ? headers : (headers ?? reason));
+    this.#head = typeof reason === 'string' ? [statusCode, reason] : [statusCode];
+    this.response.statusCode = statusCode;
+    this.#seal = new Seal(this.response);
   }
 
   write(args: WriteArguments): boolean {
     if (this.#state === 'waiting') this.#arrive();
     switch (this.#state) {
       case 'held':
-        this.#held.push(['write', ...args]);
-        return false;
+        return this.#hold(['write', ...args], lengthOf(args));
       case 'abandoned':
         swallow(args);
         return true;
@@ -99,8 +105,7 @@ export class ResponseGate {
       case 'open':
         return wasOpen ? this.#endLate(args) : this.#finish(args);
       case 'held':
-        this.#held.push(['end', ...args]);
-        return;
+        return this.#holdEnd(args);
       case 'abandoned':
         return swallow(args);
       default:
@@ -111,7 +116,7 @@ export class ResponseGate {
   flushHeaders(): void {
     if (this.#state === 'waiting') this.#arrive();
     if (this.#state === 'open') Reflect.apply(this.#flushHeaders, this.response, []);
-    else if (this.#state === 'held') this.#held.push(['flushHeaders']);
+    else if (this.#state === 'held') this.#hold(['flushHeaders'], 0);
   }
 
   /** A client that has gone before the end changes nothing about what the application did to the session. */
@@ -121,50 +126,66 @@ export class ResponseGate {
 
   /** The first byte wants to leave. */
   #arrive(): void {
-    let pending: void | Promise<void>;
     try {
-      pending = this.keeper.beforeHead();
+      const pending = this.keeper.beforeHead();
+      if (pending === undefined) return this.#open();
+      this.#state = 'held';
+      this.#seal ??= new Seal(this.response);
+      pending.then(
+        () => this.#release(),
+        (error: unknown) => this.#abandon(error),
+      );
     } catch (error) {
-      return this.#abandon(error);
+      this.#abandon(error);
     }
-    if (pending === undefined) return this.#open();
-    this.#state = 'held';
-    Object.defineProperty(this.response, 'headersSent', { configurable: true, value: true });
-    pending.then(
-      () => this.#release(),
-      (error: unknown) => this.#abandon(error),
-    );
   }
 
   #open(): void {
+    this.#unseal();
     this.#state = 'open';
-    const head = this.#head;
-    if (head === undefined) return this.keeper.head();
-    this.#head = undefined;
-    const [statusCode, reason, headers] = head;
-    const given = typeof reason === 'string' ? headers : (headers ?? reason);
-    unhide(this.response);
-    applyHeaders(this.response, given);
     this.keeper.head();
-    Reflect.apply(this.#writeHead, this.response, typeof reason === 'string' ? [statusCode, reason] : [statusCode]);
+    if (this.#head !== undefined) Reflect.apply(this.#writeHead, this.response, this.#head);
   }
 
   #release(): void {
-    unhide(this.response);
     try {
       this.#open();
+      this.#pass();
     } catch (error) {
-      return this.#abandon(error);
+      this.#abandon(error);
     }
-    let wantsMore = true;
+  }
+
+  #hold(held: Held, length: number): boolean {
+    this.#held.push(held);
+    this.#heldBytes += length;
+    const hasRoom = this.#heldBytes < this.response.writableHighWaterMark;
+    this.#isAwaited ||= !hasRoom;
+    return hasRoom;
+  }
+
+  #holdEnd(args: WriteArguments): void {
+    if (args[0] && typeof args[0] !== 'function') lengthOf(args);
+    this.#held.push(['end', ...args]);
+    this.#seal ??= new Seal(this.response);
+    this.#seal.end();
+  }
+
+  /** An end that comes first is the one that was waited for; after a write, something may have changed since. */
+  #pass(): void {
     const held = this.#held;
+    const isAwaited = this.#isAwaited;
     this.#held = [];
-    for (const [method, ...args] of held) {
+    this.#heldBytes = 0;
+    this.#isAwaited = false;
+    let wantsMore = true;
+    for (const [index, [method, ...args]] of held.entries()) {
       if (method === 'write') wantsMore = this.write(args);
-      else if (method === 'end') this.end(args);
-      else this.flushHeaders();
+      else if (method === 'flushHeaders') this.flushHeaders();
+      else if (index === 0) this.#finish(args);
+      else this.end(args);
     }
-    if (wantsMore && held.some(([method]) => method === 'write')) this.response.emit('drain');
+    if (isAwaited && wantsMore) this.response.emit('drain');
   }
 
   /** The head is out already; what changed since then is stored before the end is. */
@@ -172,7 +193,12 @@ export class ResponseGate {
     const pending = this.keeper.beforeEnd();
     if (pending === undefined) return this.#finish(args);
     this.#state = 'held';
-    const finish = () => this.#finish(args);
+    this.#holdEnd(args);
+    const finish = () => {
+      this.#unseal();
+      this.#state = 'open';
+      this.#pass();
+    };
     pending.then(finish, finish);
   }
 
@@ -183,20 +209,65 @@ export class ResponseGate {
 
   #abandon(error: unknown): void {
     const { response } = this;
-    this.#state = 'closed';
-    unhide(response);
-    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    this.#unseal();
+    response.on('unpipe', closeSource);
     const { statusCode, headers, body } = this.keeper.substitute(error);
-    for (const [name, value] of Object.entries({ ...this.#earlierHeaders, ...headers }))
-      if (value !== undefined) response.setHeader(name, value);
-    response.statusCode = statusCode;
-    response.statusMessage = '';
-    Reflect.apply(this.#end, response, [body] as never);
+    if (response.headersSent) response.destroy();
+    else {
+      for (const name of response.getHeaderNames()) response.removeHeader(name);
+      // Node counts the bytes only while nobody has ever taken that header off.
+      const length = { 'Content-Length': Buffer.byteLength(body) };
+      for (const [name, value] of Object.entries({ ...this.#earlierHeaders, ...headers, ...length }))
+        if (value !== undefined) response.setHeader(name, value);
+      response.statusCode = statusCode;
+      response.statusMessage = '';
+      this.#finish([body]);
+    }
     this.#state = 'abandoned';
-    const hadWrites = this.#held.some(([method]) => method === 'write');
     for (const [, ...args] of this.#held) swallow(args as WriteArguments);
     this.#held = [];
-    if (hadWrites) response.emit('drain');
+    if (this.#isAwaited) response.emit('drain');
+  }
+
+  #unseal(): void {
+    this.#seal?.break();
+    this.#seal = undefined;
+  }
+}
+
+/**
+ * Makes a response whose head is held look and behave as if it were sent: it says so, and lets nobody change it. An error handler that
+ * answers once more would otherwise put its status and length on the answer that is held.
+ */
+class Seal {
+  readonly #own = new Map<string, PropertyDescriptor | undefined>();
+  readonly #statusCode: number;
+  readonly #statusMessage: string;
+
+  constructor(private readonly response: ServerResponse) {
+    this.#statusCode = response.statusCode;
+    this.#statusMessage = response.statusMessage;
+    this.#cover('headersSent', true);
+    for (const name of ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader']) this.#cover(name, refuse);
+  }
+
+  /** The application has ended its answer. */
+  end(): void {
+    this.#cover('writableEnded', true);
+  }
+
+  break(): void {
+    for (const [name, own] of this.#own) {
+      if (own === undefined) Reflect.deleteProperty(this.response, name);
+      else Object.defineProperty(this.response, name, own);
+    }
+    this.response.statusCode = this.#statusCode;
+    this.response.statusMessage = this.#statusMessage;
+  }
+
+  #cover(name: string, value: unknown): void {
+    if (!this.#own.has(name)) this.#own.set(name, Object.getOwnPropertyDescriptor(this.response, name));
+    Object.defineProperty(this.response, name, { configurable: true, writable: true, value });
   }
 }
 
@@ -218,22 +289,50 @@ function flushHeaders(this: GatedResponse): void {
   this[GATE].flushHeaders();
 }
 
-/** Takes off the `headersSent` that hides the response's own. */
-function unhide(response: ServerResponse): void {
-  Reflect.deleteProperty(response, 'headersSent');
-}
-
-/** What `writeHead` does with its headers: an object or a flat list of names and values, or pairs. */
-function applyHeaders(response: ServerResponse, headers: HeaderList | undefined): void {
+/** What `writeHead` does with its headers: an object, a flat list of names and values, or pairs. */
+function applyHeaders(response: ServerResponse, headers: HeaderList | null | undefined): void {
   if (headers === undefined || headers === null) return;
   if (!Array.isArray(headers)) {
     for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
     return;
   }
-  const flat = headers.flat() as string[];
-  const pairs = Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index] ?? '', flat[2 * index + 1] ?? ''] as const);
+  const pairs = pairsOf(headers);
   for (const [name] of pairs) response.removeHeader(name);
-  for (const [name, value] of pairs) response.appendHeader(name, value);
+  for (const [name, value] of pairs) response.appendHeader(name, typeof value === 'number' ? String(value) : value);
+}
+
+function pairsOf(headers: Exclude<HeaderList, OutgoingHttpHeaders>): [name: string, value: OutgoingHttpHeader][] {
+  if (headers.every((pair) => Array.isArray(pair) && pair.length === 2)) return headers as [string, OutgoingHttpHeader][];
+  if (headers.length % 2 !== 0) throw nodeError(TypeError, 'ERR_INVALID_ARG_VALUE', 'The list of headers has a name without a value.');
+  const pairs: [string, OutgoingHttpHeader][] = [];
+  for (let index = 0; index < headers.length; index += 2) pairs.push([String(headers[index]), headers[index + 1] as OutgoingHttpHeader]);
+  return pairs;
+}
+
+/** The bytes of a chunk. Throws as Node would: once it is held, nobody is there to catch. */
+function lengthOf([chunk, encoding]: WriteArguments): number {
+  if (typeof chunk === 'string') return Buffer.byteLength(chunk, typeof encoding === 'string' ? encoding : undefined);
+  if (types.isUint8Array(chunk)) return chunk.byteLength;
+  if (chunk === null) throw nodeError(TypeError, 'ERR_STREAM_NULL_VALUES', 'May not write null values to stream');
+  throw nodeError(TypeError, 'ERR_INVALID_ARG_TYPE', 'The "chunk" argument must be of type string or an instance of Buffer or Uint8Array.');
+}
+
+function checkStatusCode(statusCode: number): void {
+  if (statusCode < 100 || statusCode > 999 || Number.isNaN(Number(statusCode)))
+    throw nodeError(RangeError, 'ERR_HTTP_INVALID_STATUS_CODE', `Invalid status code: ${statusCode}`);
+}
+
+function refuse(): never {
+  throw nodeError(Error, 'ERR_HTTP_HEADERS_SENT', 'Cannot set headers after they are sent to the client');
+}
+
+function nodeError(Type: ErrorConstructor, code: string, message: string): Error {
+  return Object.assign(new Type(message), { code });
+}
+
+/** The end of the response takes off the stream that was piped into it, which nobody would read to its end any more. */
+function closeSource(source: Readable): void {
+  if (source.listenerCount('data') === 0) source.destroy();
 }
 
 /** Whoever waits for it to be written goes on. */

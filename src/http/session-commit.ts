@@ -1,3 +1,4 @@
+import type { RequestSession } from './request-session.js';
 import type { SessionExchange } from './session-exchange.js';
 
 /** What a response has to say about the cookie: the session's sid, or nothing. */
@@ -8,54 +9,73 @@ export type CookieNews = 'set' | 'none';
  * cookie. Answers at once when there is nothing to wait for. Throws, or rejects, when the session cannot be stored.
  */
 export function commitSession(exchange: SessionExchange): CookieNews | Promise<CookieNews> {
-  const { runtime, loaded, used } = exchange;
+  // The answer did not wait for that call, so nobody else would tell the client that it failed.
+  if (exchange.isBusy) return exchange.idle().then(() => commitSession(exchange));
   if (exchange.isUnset) return commitUnset(exchange);
+  const { runtime, loaded, used } = exchange;
   if (used === undefined) {
     if (loaded === undefined) return runtime.settings.saveUninitialized && exchange.isOpen ? store(exchange) : 'none';
     return exchange.isOpen ? renew(exchange) : 'none';
   }
-  const { active } = used;
-  if (active.isBusy) return active.idle().then(() => commitSession(exchange));
-  if (active.record === undefined) return commitNew(exchange);
-  return active.isChanged ? store(exchange) : renew(exchange);
+  if (used.active.record === undefined) return commitNew(exchange, used);
+  if (used.active.isChanged) return store(exchange);
+  return used.isLeaseChanged ? store(exchange, { isModified: false }) : renew(exchange);
+}
+
+/** Stores what has changed since the client was told. */
+export function commitLate(exchange: SessionExchange): Promise<unknown> | undefined {
+  const again = () => commitLate(exchange);
+  if (exchange.isBusy) return exchange.idle().then(again, again);
+  if (exchange.isUnset) return exchange.endUnset();
+  const { used } = exchange;
+  return used !== undefined && (used.active.isChanged || used.isLeaseChanged) ? store(exchange) : undefined;
 }
 
 /** Nothing that was not put into it is worth storing (G4), so the cookie of a session that was here before is of no use any more. */
-function commitNew(exchange: SessionExchange): CookieNews | Promise<CookieNews> {
-  const { runtime, used, isReplaced } = exchange;
-  if (used === undefined) return 'none';
-  if (runtime.settings.saveUninitialized || used.active.isChanged) return store(exchange);
-  if (isReplaced) exchange.forget(used.cookie);
+function commitNew(exchange: SessionExchange, used: RequestSession): CookieNews | Promise<CookieNews> {
+  if (exchange.runtime.settings.saveUninitialized || used.active.isChanged) return store(exchange);
+  if (exchange.isReplaced) exchange.forget(used.cookie);
   return 'none';
 }
 
-async function commitUnset(exchange: SessionExchange): Promise<CookieNews> {
-  await exchange.endUnset();
-  return 'none';
+function commitUnset(exchange: SessionExchange): CookieNews | Promise<CookieNews> {
+  return exchange.endUnset()?.then(() => 'none') ?? 'none';
 }
 
-async function store(exchange: SessionExchange): Promise<CookieNews> {
+/** @param isModified whether the entries changed, or only the cookie and with it the idle timeout */
+async function store(exchange: SessionExchange, { isModified = true } = {}): Promise<CookieNews> {
   const { current, loaded, runtime } = exchange;
   if (current === undefined) return 'none';
   await current.active.save();
   if (current.active.isLost) return 'none';
-  const isNewToBrowser = current.active.sid !== loaded?.sid;
-  return isNewToBrowser || (mayReplaceCookie(exchange) && (runtime.settings.rolling === true || current.cookie.expires instanceof Date))
-    ? 'set'
-    : 'none';
+  if (current.active.sid !== loaded?.sid) return 'set';
+  const isRenewed = runtime.settings.rolling === true || (isModified && current.cookie.expires instanceof Date);
+  return isRenewed && mayReplaceCookie(exchange) ? 'set' : 'none';
 }
 
-/** An unchanged session: starts its idle timeout anew when that is due, and nobody waits for it. */
-function renew(exchange: SessionExchange): CookieNews {
+/** An unchanged session: starts its idle timeout anew when that is due. Nobody waits for it, unless the cookie is renewed with it. */
+function renew(exchange: SessionExchange): CookieNews | Promise<CookieNews> {
   const { loaded, used, runtime } = exchange;
   const { resave, rolling } = runtime.settings;
   const record = used?.active.record ?? loaded?.record;
   if (record === undefined || used?.active.isLost === true) return 'none';
   const isDue = resave || runtime.store.isTouchDue(record);
-  if (isDue) exchange.current?.active.save({ touch: true }).catch((error: unknown) => runtime.logError(error));
+  const touched = isDue ? touch(exchange) : undefined;
   if (used !== undefined && used.active.sid !== loaded?.sid) return 'set';
   const isRolling = rolling === true || (rolling === 'touch' && isDue && exchange.current?.cookie.expires instanceof Date);
-  return isRolling && mayReplaceCookie(exchange) ? 'set' : 'none';
+  if (!isRolling || !mayReplaceCookie(exchange)) return 'none';
+  return touched?.then((isThere) => (isThere ? 'set' : 'none')) ?? 'set';
+}
+
+/** Whether the session was found. A sign-in in parallel may have ended it and have set a cookie of its own, which must not be replaced. */
+async function touch({ current, runtime }: SessionExchange): Promise<boolean> {
+  try {
+    await current?.active.touch();
+    return current?.active.isLost === false;
+  } catch (error) {
+    runtime.logError(error);
+    return false;
+  }
 }
 
 /** The browser of a request with the secret before a rotation has, or is about to get, a newer cookie. */

@@ -19,6 +19,8 @@ const CookieClass = (expressSession as unknown as { Cookie: new (options: object
 const SIGNED = 's:';
 const MOST_CHARACTERS = 4_096;
 const MOST_COOKIES = 3;
+/** Looked at, so that a few planted cookies cannot hide the one that counts, and a header full of them costs little. */
+const MOST_VALUES = 20;
 const NO_SIDS: readonly Sid[] = [];
 
 /** Parsed by cookie-parser, when it ran before. */
@@ -47,9 +49,10 @@ export class SessionCookie {
     const { cookie: header } = request.headers;
     if (header !== undefined) {
       const sids: Sid[] = [];
-      for (const raw of cookieValues(header, this.name, MOST_COOKIES)) {
+      for (const raw of cookieValues(header, this.name, MOST_VALUES)) {
         const sid = this.#verified(raw);
         if (sid !== undefined && !sids.includes(sid)) sids.push(sid);
+        if (sids.length === MOST_COOKIES) break;
       }
       if (sids.length > 0) return sids;
     }

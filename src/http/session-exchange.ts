@@ -4,6 +4,7 @@ import { within } from '../session/deadline.js';
 import type { CookieAttributes, SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import type { HttpSession } from './http-session.js';
+import { standInFor } from './express-session.stand-in.js';
 import { RequestSession, type SessionPlace } from './request-session.js';
 import type { Cookie } from './session-cookie.js';
 import { ownerOf } from './session-proxy.js';
@@ -28,6 +29,8 @@ export class SessionExchange implements SessionPlace {
   #failure: unknown;
   #replaced = false;
   #dropped: Cookie | undefined;
+  /** Whether express-session is looking, which must not see the session itself. */
+  standIn = false;
   #configuredCookie: ReturnType<SessionRuntime['cookie']['configured']> | undefined;
 
   constructor(
@@ -80,6 +83,16 @@ export class SessionExchange implements SessionPlace {
     return this.#state === 'unset';
   }
 
+  /** Whether a call of the session is under way that nobody may be waiting for. */
+  get isBusy(): boolean {
+    return this.#current?.active.isBusy === true;
+  }
+
+  /** Resolves when it has ended, and rejects when it failed. */
+  async idle(): Promise<void> {
+    await this.#current?.active.idle();
+  }
+
   /** Whether the application put a new session in the place of the one that the request's cookie opened. */
   get isReplaced(): boolean {
     return this.#replaced;
@@ -123,13 +136,15 @@ export class SessionExchange implements SessionPlace {
   /** What `req.session` is. */
   get session(): HttpSession | null | undefined {
     if (this.#state === 'failed') throw this.told(this.#failure);
-    return this.#state === 'unset' ? null : this.current?.object;
+    if (this.#state === 'unset') return null;
+    const { current } = this;
+    return current === undefined || !this.standIn ? current?.object : (standInFor(current) as HttpSession);
   }
 
   set session(value: unknown) {
     if (this.#state === 'failed') return;
     if (value === null || value === undefined) this.#state = 'unset';
-    else if (typeof value !== 'object' || ownerOf(value) !== this.#current)
+    else if (typeof value !== 'object' || this.#current === undefined || ownerOf(value) !== this.#current)
       throw new SessionMisuseError('req.session cannot be replaced by another object. Assign its entries, or call session.regenerate().');
   }
 
@@ -150,13 +165,14 @@ export class SessionExchange implements SessionPlace {
     this.runtime.cookie.clear(this.response, cookie);
   }
 
-  /** Ends the session that the application has unset, where `session.unset` says so. */
-  async endUnset(): Promise<void> {
-    if (this.runtime.settings.unset === 'keep' || (this.#loaded === undefined && this.#current?.active.record === undefined)) return;
+  /** Ends the session that the application has unset, where `session.unset` says so. `undefined` when there is nothing to end. */
+  endUnset(): Promise<void> | undefined {
+    const isStored = this.#loaded !== undefined || this.#current?.active.record !== undefined;
+    if (this.runtime.settings.unset === 'keep' || !isStored || this.#current?.active.isDestroyed === true) return undefined;
     this.#state = 'open';
     const { current } = this;
     this.#state = 'unset';
-    await current?.destroy();
+    return current?.destroy();
   }
 
   told(error: unknown): unknown {

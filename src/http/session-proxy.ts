@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { SessionMisuseError, SessionSerializationError } from '../redis-session.errors.js';
 import { IDENTITY_ENTRY } from '../session/identity.js';
 import type { CookieAttributes } from '../session/session-record.js';
@@ -6,12 +7,21 @@ import { isMember, memberOf, type SessionOwner } from './session-members.js';
 
 const COOKIE = 'cookie';
 
+/** Of every session object. `console.log` would look past the proxy and see nothing. */
+const PROTOTYPE = Object.create(Object.prototype, {
+  [inspect.custom]: {
+    value(this: HttpSession) {
+      return { ...this };
+    },
+  },
+}) as object;
+
 const owners = new WeakMap<object, SessionOwner>();
 
 /** The object that handlers work with: entries as plain enumerable properties, members out of sight of JSON, spread and `for…in`. */
 export function createHttpSession(owner: SessionOwner): HttpSession {
   // The target holds nothing but what has symbols for names; its prototype gives what every object has.
-  const session = new Proxy({}, new HttpSessionTraps(owner)) as HttpSession;
+  const session = new Proxy(Object.create(PROTOTYPE) as object, new HttpSessionTraps(owner)) as HttpSession;
   owners.set(session, owner);
   return session;
 }
@@ -78,8 +88,6 @@ class HttpSessionTraps implements ProxyHandler<object> {
 
   defineProperty(target: object, name: string | symbol, descriptor: PropertyDescriptor): boolean {
     if (typeof name === 'symbol') return Reflect.defineProperty(target, name, descriptor);
-    // express-session wraps `save` and `reload` of each session to know what was saved; here the session itself knows.
-    if (typeof descriptor.value === 'function' && isMember(name)) return true;
     if (!('value' in descriptor))
       throw new SessionMisuseError(`The session property ${JSON.stringify(name)} cannot be an accessor. Assign a value.`);
     return this.set(target, name, descriptor.value);

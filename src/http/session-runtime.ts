@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { SessionMisuseError, type RedisSessionError } from '../redis-session.errors.js';
+import { inspect } from 'node:util';
+import { RedisSessionError, SessionMisuseError } from '../redis-session.errors.js';
 import type { Entries } from '../session/entries.js';
 import { IDENTITY_ENTRY, isIdentity, type Identity } from '../session/identity.js';
 import type { SessionStore } from '../session/session-store.js';
@@ -66,7 +67,15 @@ export class SessionRuntime {
     );
   }
 
+  /** Of an answer to the client, what it was made of: that says why. */
   logError(error: unknown): void {
-    this.store.settings.logError(error instanceof Error ? error : new Error(String(error)));
+    const { cause } = error instanceof Error ? error : {};
+    if (cause instanceof RedisSessionError) this.store.settings.logError(cause);
+    else this.store.settings.logError(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  /** Every request leads here, and people log requests; the secrets that sign cookies and the password of Redis stay out of that. */
+  [inspect.custom](): string {
+    return 'SessionRuntime {}';
   }
 }

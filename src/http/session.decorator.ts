@@ -1,5 +1,6 @@
 import { createParamDecorator } from '@nestjs/common';
 import { readSession } from './session-proxy.js';
+import type { NamedParameter } from './named-parameter.js';
 import { sessionOf } from './request-context.js';
 
 /**
@@ -9,7 +10,7 @@ import { sessionOf } from './request-context.js';
  *
  * @publicApi
  */
-export const Session = createParamDecorator((name: string | undefined, context) => {
+export const Session: NamedParameter = createParamDecorator((name: string | undefined, context) => {
   const session = sessionOf(context);
   return name === undefined || session === undefined ? session : readSession(session, name);
 });

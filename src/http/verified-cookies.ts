@@ -23,6 +23,11 @@ export class VerifiedCookies {
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#young.set(raw, sid);
+    this.#young.set(ownCopy(raw), ownCopy(sid) as Sid);
   }
+}
+
+/** A part of a header keeps the whole header in memory. */
+function ownCopy(text: string): string {
+  return Buffer.from(text).toString();
 }

@@ -57,10 +57,11 @@ local function write(key, meta)
   }, '|'))
 end
 
+-- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local ttl = meta.idle
-  if meta.ends > 0 then ttl = math.min(ttl, meta.ends - meta.seen) end
-  redis.call('PEXPIRE', key, number(math.max(1, ttl)))
+  local at = meta.seen + meta.idle
+  if meta.ends > 0 then at = math.min(at, meta.ends) end
+  redis.call('PEXPIREAT', key, number(at))
 end
 
 local function writeCookie(key, cookie)
@@ -85,9 +86,9 @@ local ends = tonumber(ARGV[4])
 if ends == 0 and ARGV[3] ~= '0' then ends = now + tonumber(ARGV[3]) end
 local meta = { created = number(now), seen = now, ends = ends, idle = tonumber(ARGV[2]), hash = ARGV[1], prev = '', prevEnds = 0, rotated = 0 }
 write(key, meta)
-expire(key, meta)
 if ARGV[5] ~= '' then writeCookie(key, ARGV[5]) end
 for i = 6, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+expire(key, meta)
 return {DONE, now, ends}
 `,
 
@@ -147,10 +148,11 @@ local function write(key, meta)
   }, '|'))
 end
 
+-- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local ttl = meta.idle
-  if meta.ends > 0 then ttl = math.min(ttl, meta.ends - meta.seen) end
-  redis.call('PEXPIRE', key, number(math.max(1, ttl)))
+  local at = meta.seen + meta.idle
+  if meta.ends > 0 then at = math.min(at, meta.ends) end
+  redis.call('PEXPIREAT', key, number(at))
 end
 
 local function writeCookie(key, cookie)
@@ -239,10 +241,11 @@ local function write(key, meta)
   }, '|'))
 end
 
+-- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local ttl = meta.idle
-  if meta.ends > 0 then ttl = math.min(ttl, meta.ends - meta.seen) end
-  redis.call('PEXPIRE', key, number(math.max(1, ttl)))
+  local at = meta.seen + meta.idle
+  if meta.ends > 0 then at = math.min(at, meta.ends) end
+  redis.call('PEXPIREAT', key, number(at))
 end
 
 local function writeCookie(key, cookie)
@@ -327,10 +330,11 @@ local function write(key, meta)
   }, '|'))
 end
 
+-- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local ttl = meta.idle
-  if meta.ends > 0 then ttl = math.min(ttl, meta.ends - meta.seen) end
-  redis.call('PEXPIRE', key, number(math.max(1, ttl)))
+  local at = meta.seen + meta.idle
+  if meta.ends > 0 then at = math.min(at, meta.ends) end
+  redis.call('PEXPIREAT', key, number(at))
 end
 
 local function writeCookie(key, cookie)
@@ -350,10 +354,12 @@ if not meta then return {GONE, now} end
 
 meta.seen, meta.idle = now, tonumber(ARGV[4])
 confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
--- First what Redis does even when it is out of memory: a session in use must not end because its metadata cannot be written.
-expire(key, meta)
+-- First what Redis does even when it is out of memory; from then on it refuses nothing of this script. A session in use must not end
+-- because its metadata cannot be written.
+redis.call('PEXPIRE', key, ARGV[4])
 write(key, meta)
 writeCookie(key, ARGV[5])
+expire(key, meta)
 return {DONE, now}
 `,
 } as const;

@@ -13,6 +13,8 @@ export interface OpenRedis {
   readonly client: RedisClient;
   /** Whether `close` ends the client: false for one that the application made. */
   readonly owned: boolean;
+  /** Begins to connect, where that was left for later. The first command does so too. */
+  connect(): void;
   /** Takes our listeners off, and closes the client if it is ours, within `deadlineMs`. Never rejects. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -22,12 +24,13 @@ export interface OpenRedis {
  * down at start is no error here; options that cannot work are a `RedisSessionConfigError`.
  *
  * @param log gets one line per outage and one when it is over; they hold no password, address, key or data
+ * @param when with `'later'`, a client of ours holds no socket before `connect` is called or a command is sent
  */
-export function openRedis(connection: RedisConnection, log: (message: string) => void): OpenRedis {
+export function openRedis(connection: RedisConnection, log: (message: string) => void, when: 'now' | 'later' = 'now'): OpenRedis {
   const form = formOf(connection);
   if ('problem' in form) throw new RedisSessionConfigError([form.problem]);
   const owned = form.kind !== 'client';
-  const client = clientOf(form);
+  const client = clientOf(form, when === 'later');
   const stopLogging = logOutages(client, log);
   if (form.kind !== 'client' && form.options.enableOfflineQueue === undefined) limitOfflineQueue(client);
 
@@ -35,6 +38,11 @@ export function openRedis(connection: RedisConnection, log: (message: string) =>
   return {
     client,
     owned,
+    connect: () => {
+      // What the application itself wants to connect late, connects with the first command.
+      const isWaiting = form.kind !== 'client' && form.options.lazyConnect === undefined && client.status === 'wait';
+      if (isWaiting) client.connect().catch(() => undefined); // It goes on trying, and the outage is logged.
+    },
     close: (deadlineMs) => {
       closing ??= close(deadlineMs);
       return closing;
@@ -50,14 +58,11 @@ export function openRedis(connection: RedisConnection, log: (message: string) =>
   }
 }
 
-function clientOf(form: ConnectionForm): RedisClient {
-  switch (form.kind) {
-    case 'client':
-      return form.client;
-    case 'cluster':
-      return new Cluster(form.nodes, withClusterDefaults(form.options));
-    case 'redis':
-      // The constructor's type does not take ioredis' own RedisOptions under exactOptionalPropertyTypes.
-      return new Redis(withRedisDefaults(form.options) as RedisOptions & { replyMapping?: 'legacy' });
-  }
+function clientOf(form: ConnectionForm, isLazy: boolean): RedisClient {
+  if (form.kind === 'client') return form.client;
+  // Under exactOptionalPropertyTypes, the constructors' types do not take ioredis' own option types: `replyMapping` may be undefined there.
+  const lazyConnect = form.options.lazyConnect ?? isLazy;
+  if (form.kind === 'cluster')
+    return new Cluster(form.nodes, { ...withClusterDefaults(form.options), lazyConnect } as ConstructorParameters<typeof Cluster>[1]);
+  return new Redis({ ...withRedisDefaults(form.options), lazyConnect } as RedisOptions & { replyMapping?: 'legacy' });
 }

@@ -50,11 +50,9 @@ export class RedisScripts {
     if (!client.isCluster || client.options.enableAutoPipelining !== true) return client[command](script, 1, key, ...args);
     // Up to ioredis 5.10 a Cluster's automatic pipeline takes the first argument for the key, which here is the script, and sends what
     // belongs to other nodes along. A pipeline of one's own finds the key.
-    const [[error, reply] = []] =
-      (await client
-        .pipeline()
-        [command](script, 1, key, ...args)
-        .exec()) ?? [];
+    const pipeline = client.pipeline();
+    pipeline[command](script, 1, key, ...args);
+    const [[error, reply] = []] = (await pipeline.exec()) ?? [];
     if (error) throw error;
     return reply;
   }

@@ -12,7 +12,7 @@ import {
   type SessionRecord,
 } from '../session/session-record.js';
 import { SessionStore } from '../session/session-store.js';
-import { handleOf, secretHashOf, type Handle, type Sid } from '../session/sid.js';
+import { handleOf, isOurForm, secretHashOf, type Handle, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store-options.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisClock } from './redis-clock.js';
@@ -72,7 +72,7 @@ export class RedisSessionStore extends SessionStore {
       encodeCookie(lease),
       ...fieldsAndValues(entries),
     ]);
-    if (status === STATUS.existed) {
+    if (status === STATUS.existed && isOurForm(sid)) {
       const stored = await this.load(sid);
       if (stored !== undefined) return stored;
     }

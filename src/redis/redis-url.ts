@@ -4,6 +4,7 @@ const RULE = '"redis" must be a URL that begins with redis://, rediss:// or unix
 
 // ioredis leaves every value of a query a string, and a commandTimeout that is no number is no timeout.
 const NUMBERS = new Set([
+  'port',
   'db',
   'family',
   'protocol',
@@ -56,7 +57,7 @@ function readNetworkUrl(text: string): RedisOptions {
     ...credentials(url.username, url.password),
     ...(url.hostname === '' ? {} : { host: url.hostname.replace(/^\[|\]$/g, '') }),
     ...(url.port === '' ? {} : { port: Number(url.port) }),
-    ...(database === '' ? {} : { db: integer('the path (the database)', database) }),
+    ...(database === '' ? {} : { db: integer('the database in its path', database) }),
     ...(url.protocol === 'rediss:' ? { tls: {} } : {}),
   };
 }
@@ -81,15 +82,15 @@ function readQuery(query: URLSearchParams): RedisOptions {
 
 function typed(name: string, value: string): unknown {
   if (name === 'maxRetriesPerRequest' && value === 'null') return null;
-  if (NUMBERS.has(name)) return integer(`"${name}" in the query`, value);
+  if (NUMBERS.has(name)) return integer(`"${name}" in its query`, value);
   if (BOOLEANS.has(name)) {
     if (value === 'true' || value === 'false') return value === 'true';
-    throw new UrlProblem(`"redis": "${name}" in the query of the URL must be true or false.`);
+    throw new UrlProblem(`"redis": "${name}" in its query must be true or false. Correct the URL.`);
   }
   return value;
 }
 
 function integer(where: string, value: string): number {
-  if (!/^\d+$/.test(value)) throw new UrlProblem(`"redis": ${where} of the URL must be a whole number.`);
+  if (!/^\d+$/.test(value)) throw new UrlProblem(`"redis": ${where} must be a whole number. Correct the URL.`);
   return Number(value);
 }

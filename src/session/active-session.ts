@@ -8,7 +8,7 @@ import {
 import { within, type Deadline } from './deadline.js';
 import { Entries } from './entries.js';
 import { IDENTITY_ENTRY, isIdentity, isSameUser, type Identity } from './identity.js';
-import type { Lease, SessionRecord } from './session-record.js';
+import type { EntryDelta, Lease, SessionRecord } from './session-record.js';
 import type { SessionStore } from './session-store.js';
 import { newSid, type Handle, type Sid } from './sid.js';
 
@@ -18,6 +18,8 @@ export interface SessionHost {
   generateSid(): Sid;
   /** How long the session is to live from now. */
   lease(): Lease;
+  /** Whether the application has changed the lease since the session was last read or written. */
+  readonly isLeaseChanged: boolean;
   /** Where the application keeps the identity; `undefined` for nobody. */
   identityOf(entries: Entries): Identity | undefined;
 }
@@ -36,6 +38,8 @@ export class ActiveSession {
   #mayBeStored = false;
   #latest: Promise<unknown> = Promise.resolve();
   #calls = 0;
+  /** Of the calls under way. */
+  #outcome: Promise<unknown> = this.#latest;
 
   /** @param record what was loaded; without it the session is new, and nothing of it is in the store yet */
   constructor(
@@ -69,14 +73,14 @@ export class ActiveSession {
     return this.#state === 'lost';
   }
 
-  /** Whether a call is under way. */
+  /** Whether a call is under way, a `touch` aside. */
   get isBusy(): boolean {
     return this.#calls > 0;
   }
 
-  /** Resolves when the calls made so far have ended, however they did. */
+  /** Resolves when the calls under way have ended. Rejects as soon as one of them does. */
   async idle(): Promise<void> {
-    await this.#latest;
+    await this.#outcome;
   }
 
   get isDestroyed(): boolean {
@@ -89,7 +93,19 @@ export class ActiveSession {
   }
 
   get isTouchDue(): boolean {
-    return this.#state === 'live' && this.#record !== undefined && this.store.isTouchDue(this.#record);
+    return this.#state === 'live' && this.#record !== undefined && this.#isDue(this.#record);
+  }
+
+  /** Starts the idle timeout anew. Nobody waits for it, so the session is not busy meanwhile. */
+  touch(): Promise<void> {
+    return this.#inTurn(
+      async (deadline) => {
+        const record = this.#record;
+        if (this.#state === 'live' && record !== undefined)
+          this.#keep(await deadline.wait(this.store.touch(this.#sid, record, this.host.lease())));
+      },
+      { isAwaited: false },
+    );
   }
 
   /** Stores what changed, and the session itself when it is new. An unchanged session is touched when that is due, or always with `touch`. */
@@ -98,8 +114,9 @@ export class ActiveSession {
       if (this.#state === 'lost') return;
       const stored = this.#record;
       const record = stored ?? (await this.#create(deadline));
-      if (this.entries.delta() !== undefined) await this.#write(record, deadline);
-      else if (stored !== undefined && (touch || this.store.isTouchDue(stored)))
+      const delta = this.entries.delta();
+      if (delta !== undefined) await this.#write(record, delta, deadline);
+      else if (stored !== undefined && (touch || this.#isDue(stored)))
         this.#keep(await deadline.wait(this.store.touch(this.#sid, record, this.host.lease())));
     });
   }
@@ -175,9 +192,9 @@ export class ActiveSession {
   }
 
   async #create(deadline: Deadline): Promise<SessionRecord> {
-    const entries = this.entries.encoded(this.entries.names());
+    const session = { entries: this.entries.encoded(this.entries.names()), lease: this.host.lease() };
     try {
-      const record = await deadline.wait(this.store.create(this.#sid, { entries, lease: this.host.lease() }));
+      const record = await deadline.wait(this.store.create(this.#sid, session));
       this.#keep(record);
       return record;
     } catch (error) {
@@ -186,10 +203,10 @@ export class ActiveSession {
     }
   }
 
-  async #write(record: SessionRecord, deadline: Deadline): Promise<void> {
-    const delta = this.entries.delta() ?? { set: new Map(), removed: [] };
+  async #write(record: SessionRecord, delta: EntryDelta, deadline: Deadline): Promise<void> {
+    const lease = this.host.lease();
     try {
-      this.#keep(await deadline.wait(this.store.save(this.#sid, record, delta, this.host.lease())));
+      this.#keep(await deadline.wait(this.store.save(this.#sid, record, delta, lease)));
     } catch (error) {
       if (mayHaveRun(error)) this.entries.uncertain(delta);
       throw error;
@@ -258,23 +275,31 @@ export class ActiveSession {
     return this.#record !== undefined && this.host.identityOf(this.entries) !== undefined;
   }
 
+  #isDue(record: SessionRecord): boolean {
+    return this.host.isLeaseChanged || this.store.isTouchDue(record);
+  }
+
   #gone(): SessionGoneError {
     this.#state = 'lost';
     return new SessionGoneError();
   }
 
-  #inTurn<T>(call: (deadline: Deadline) => Promise<T>): Promise<T> {
+  #inTurn<T>(call: (deadline: Deadline) => Promise<T>, { isAwaited = true } = {}): Promise<T> {
     const previous = this.#latest;
-    this.#calls++;
     const result = within(this.store.settings.deadline, async (deadline) => {
       await deadline.wait(previous);
       if (this.#state === 'destroyed')
         throw new SessionMisuseError('This session was destroyed, so it has no methods any more. Use the new session on the request.');
       return call(deadline);
     });
+    if (isAwaited) {
+      this.#outcome = this.#calls === 0 ? result : Promise.all([this.#outcome, result]);
+      this.#outcome.catch(() => undefined);
+      this.#calls++;
+    }
     // A call that failed has told its own caller; the next one runs all the same.
     const ended = () => {
-      this.#calls--;
+      if (isAwaited) this.#calls--;
     };
     this.#latest = result.then(ended, ended);
     return result;

@@ -4,7 +4,6 @@ export const IDENTITY_ENTRY = 'identity';
 /** Who is signed in. Only `id` is required. */
 export interface Identity {
   readonly id: string | number;
-  readonly [field: string]: unknown;
 }
 
 /** An object whose `id` is a non-empty string or a finite number; anything else is nobody. */

@@ -13,7 +13,7 @@ import {
   type SessionRecord,
 } from './session-record.js';
 import { SessionStore } from './session-store.js';
-import { handleOf, secretHashOf, type Handle, type Sid } from './sid.js';
+import { handleOf, isOurForm, secretHashOf, type Handle, type Sid } from './sid.js';
 
 interface StoredSession {
   readonly metadata: Metadata & { readonly rotatedAt: number };
@@ -49,7 +49,7 @@ export class MemorySessionStore extends SessionStore {
     const secretHash = secretHashOf(sid);
     const existing = this.#live(handle);
     if (existing !== undefined) {
-      if (existing.metadata.secretHash !== secretHash) throw new SessionConflictError();
+      if (existing.metadata.secretHash !== secretHash || !isOurForm(sid)) throw new SessionConflictError();
       return recordOf(handle, existing, 'current');
     }
     const now = Date.now();

@@ -11,6 +11,7 @@ export interface SessionEventMap {
   reused: { readonly handle: Handle };
 }
 
+/** The name of an event. */
 export type SessionEventName = keyof SessionEventMap;
 
 type Listener<Name extends SessionEventName> = (event: SessionEventMap[Name]) => void;
@@ -49,5 +50,6 @@ export class SessionEvents {
 
 /** As with any exception nobody catches, it is the listener's author who should see it; the request should not. */
 function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : inspect(error), { type: 'SessionEventListenerError' });
+  // As text: Node takes no error of another realm, which under jest every error is.
+  process.emitWarning(inspect(error), { type: 'SessionEventListenerError' });
 }

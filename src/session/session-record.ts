@@ -17,6 +17,7 @@ export interface SessionRecord {
   readonly secret: SecretState;
 }
 
+/** Encoded values by entry name. */
 export type EncodedEntries = ReadonlyMap<string, string>;
 
 /**
@@ -54,6 +55,7 @@ export interface EntryDelta {
   readonly removed: readonly string[];
 }
 
+/** What a session begins with. */
 export interface NewSession {
   readonly entries: EncodedEntries;
   readonly lease: Lease;

@@ -50,7 +50,8 @@ export abstract class SessionStore {
 
   /**
    * Stores a new session, also one without entries. A sid whose handle exists is refused with `SessionConflictError`, unless that session
-   * has the same secret: then an earlier try has succeeded, and its record is returned as it is.
+   * has the same secret: then an earlier try has succeeded, and its record is returned as it is. A sid of a custom `genid` has no secret
+   * that would tell an earlier try from a `genid` that repeats itself, so it is always refused.
    *
    * Rejects with `SessionLimitError` when it is too large, and with `SessionSerializationError` when an entry's name cannot be stored
    * (`__proto__`, or half a surrogate pair).

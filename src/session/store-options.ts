@@ -157,7 +157,7 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
     maxFieldBytes,
     maxFields,
     deadline,
-    logError: typeof logErrors === 'function' ? logErrors : logErrors ? (error) => console.error(error.message) : () => undefined,
+    logError: typeof logErrors === 'function' ? logErrors : logErrors ? printError : () => undefined,
   };
 }
 
@@ -168,7 +168,7 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
  */
 export function storeOptionProblems(options: StoreOptions, idle: number): string[] {
   const given = withoutUndefined(options);
-  const problems = unknownNames('store', given, [...Object.keys(STORE_DEFAULTS)]);
+  const problems = unknownNames('store', given, Object.keys(STORE_DEFAULTS));
   const positive = (name: 'ttl' | 'maxBytes' | 'maxFieldBytes' | 'maxFields' | 'deadline') => {
     if (given[name] !== undefined && !isPositive(given[name]))
       problems.push(
@@ -213,4 +213,9 @@ export function storeOptionProblems(options: StoreOptions, idle: number): string
 
 function withoutUndefined(options: StoreOptions): { [Name in keyof StoreOptions]?: Exclude<StoreOptions[Name], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+function printError(error: Error): void {
+  // oxlint-disable-next-line no-console -- outside of Nest there is no other log
+  console.error(error.message);
 }

@@ -103,7 +103,7 @@ function ready(child: ChildProcess): Promise<void> {
     const settle = (how: () => void) => {
       // Read on without listening, or the child would block on a full pipe.
       for (const output of [child.stdout, child.stderr]) output?.off('data', read).resume();
-            child.off('close', exited);
+      child.off('close', exited);
       child.off('error', failed);
       how();
     };

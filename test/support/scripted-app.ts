@@ -5,7 +5,7 @@ import { createApp, type TestApp, type TestAppOptions } from './create-app.js';
 
 /** A session whose entries may have any name and value. */
 // eslint-disable-next-line typescript/no-explicit-any -- a test says what it expects of an entry by asserting it
-export type AnySession = HttpSession & Record<string, any>;
+export type AnySession = Omit<HttpSession, 'identity'> & Record<string, any>;
 
 /** What a scripted handler works with. The session is read from the request each time it is asked for. */
 export interface Exchange {

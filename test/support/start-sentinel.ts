@@ -37,7 +37,7 @@ export async function startSentinel({ password }: Pick<StartRedisOptions, 'passw
       'sentinel monitor': `${MASTER_NAME} 127.0.0.1 ${master.port} 1`,
       'sentinel down-after-milliseconds': `${MASTER_NAME} 1000`,
       'sentinel failover-timeout': `${MASTER_NAME} 5000`,
-      ...(password === undefined ? {} : { 'sentinel auth-pass': `${MASTER_NAME} ${password}` }),
+      ...(password === undefined ? {} : { 'sentinel auth-pass': `${MASTER_NAME} ${JSON.stringify(password)}` }),
     }),
     { args: ['--sentinel'] },
   );

@@ -11,12 +11,16 @@ export interface Variant {
   readonly name: string;
   readonly middleware: SessionSettings['middleware'];
   readonly kind: StoreKind;
+  /** Whether a session is stored before the answer leaves, so that a failure can still be told; express-session can only log it. */
+  readonly storesFirst: boolean;
 }
 
 /** Every variant. A new middleware is one more line for each store. */
 export const variants: readonly Variant[] = [
-  { name: 'express-session × hash', middleware: 'express-session', kind: 'hash' },
-  { name: 'express-session × memory', middleware: 'express-session', kind: 'memory' },
+  { name: 'express-session × hash', middleware: 'express-session', kind: 'hash', storesFirst: false },
+  { name: 'express-session × memory', middleware: 'express-session', kind: 'memory', storesFirst: false },
+  { name: 'builtin × hash', middleware: 'builtin', kind: 'hash', storesFirst: true },
+  { name: 'builtin × memory', middleware: 'builtin', kind: 'memory', storesFirst: true },
 ];
 
 /** Those that keep sessions in Redis, for cases that look there. */

@@ -42,10 +42,11 @@ local function write(key, meta)
   }, '|'))
 end
 
+-- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local ttl = meta.idle
-  if meta.ends > 0 then ttl = math.min(ttl, meta.ends - meta.seen) end
-  redis.call('PEXPIRE', key, number(math.max(1, ttl)))
+  local at = meta.seen + meta.idle
+  if meta.ends > 0 then at = math.min(at, meta.ends) end
+  redis.call('PEXPIREAT', key, number(at))
 end
 
 local function writeCookie(key, cookie)

@@ -24,7 +24,7 @@ local ends = tonumber(ARGV[4])
 if ends == 0 and ARGV[3] ~= '0' then ends = now + tonumber(ARGV[3]) end
 local meta = { created = number(now), seen = now, ends = ends, idle = tonumber(ARGV[2]), hash = ARGV[1], prev = '', prevEnds = 0, rotated = 0 }
 write(key, meta)
-expire(key, meta)
 if ARGV[5] ~= '' then writeCookie(key, ARGV[5]) end
 for i = 6, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+expire(key, meta)
 return {DONE, now, ends}

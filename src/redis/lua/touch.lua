@@ -17,8 +17,10 @@ if not meta then return {GONE, now} end
 
 meta.seen, meta.idle = now, tonumber(ARGV[4])
 confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
--- First what Redis does even when it is out of memory: a session in use must not end because its metadata cannot be written.
-expire(key, meta)
+-- First what Redis does even when it is out of memory; from then on it refuses nothing of this script. A session in use must not end
+-- because its metadata cannot be written.
+redis.call('PEXPIRE', key, ARGV[4])
 write(key, meta)
 writeCookie(key, ARGV[5])
+expire(key, meta)
 return {DONE, now}

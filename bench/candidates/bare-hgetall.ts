@@ -1,0 +1,56 @@
+import type { ServerResponse } from 'node:http';
+import { Redis } from 'ioredis';
+import type { SampleIdentity } from '../app/sample-session.js';
+import type { BenchRequest, Candidate } from './candidate.js';
+import { COOKIE_NAME } from './common.js';
+
+const PREFIX = 'bare:';
+const COOKIE_START = `${COOKIE_NAME}=`;
+
+/** Made when mounted, once in a server process. */
+let client: Redis | undefined;
+let latest = 0;
+
+/**
+ * The least that a session in a Redis hash can cost a request: one HGETALL, one entry decoded. No signature, no secret, no expiry, no change
+ * noticed. Not a way to have sessions; it tells how much of ours is ours.
+ */
+export const bareHgetall: Candidate = {
+  name: 'bare-hgetall',
+  title: 'a bare HGETALL per request',
+  skips: { change: 'it only reads' },
+  access: {
+    identity: (request) => {
+      const text = hashOf(request)?.['identity'];
+      return text === undefined ? undefined : (JSON.parse(text) as SampleIdentity);
+    },
+    signIn: async (_request, response, session) => {
+      const key = String(++latest).padStart(100, '0');
+      const fields = Object.entries(session).flatMap(([name, value]) => [name, JSON.stringify(value)]);
+      await client?.hset(PREFIX + key, ...fields);
+      response.setHeader('Set-Cookie', COOKIE_START + key);
+    },
+    change: () => undefined,
+    entries: (request) =>
+      Object.fromEntries(Object.entries(hashOf(request) ?? {}).map(([name, text]) => [name, JSON.parse(text) as unknown])),
+  },
+  mount: (app, redisUrl) => {
+    const redis = new Redis(redisUrl, { enableAutoPipelining: true });
+    client = redis;
+    app.use((request: BenchRequest, _response: ServerResponse, next: (error?: unknown) => void) => {
+      const { cookie } = request.headers;
+      if (cookie === undefined) return next();
+      redis.hgetall(PREFIX + cookie.slice(COOKIE_START.length)).then(
+        (hash) => {
+          request.session = hash;
+          return next();
+        },
+        (error: unknown) => next(error),
+      );
+    });
+  },
+};
+
+function hashOf(request: BenchRequest): Record<string, string> | undefined {
+  return request.session as Record<string, string> | undefined;
+}

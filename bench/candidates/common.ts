@@ -1,0 +1,26 @@
+import type { SampleSession } from '../app/sample-session.js';
+import type { BenchRequest, SessionAccess } from './candidate.js';
+
+export const SECRET = 'a secret for benchmarks only, 32 bytes or more';
+export const COOKIE_NAME = 'sid';
+export const IDLE_MS = 1_800_000;
+
+/** What a session of express-session looks like to a handler; the others imitate it. */
+export function plainSession(request: BenchRequest): Partial<SampleSession> {
+  return request.session ?? {};
+}
+
+/** `req.session` with plain properties, saved by the middleware at the end of the request. */
+export const PLAIN_ACCESS: SessionAccess = {
+  identity: (request) => plainSession(request).identity,
+  signIn: (request, _response, session) => {
+    Object.assign(plainSession(request), session);
+  },
+  change: (request, visit) => {
+    plainSession(request).visit = visit;
+  },
+  entries: (request) => {
+    const { identity, cart, preferences, csrf, visit, note } = plainSession(request);
+    return { identity, cart, preferences, csrf, visit, note } as SampleSession;
+  },
+};

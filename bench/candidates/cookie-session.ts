@@ -1,0 +1,14 @@
+import cookieSessionMiddleware from 'cookie-session';
+import type { Candidate } from './candidate.js';
+import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './common.js';
+
+/** The whole session in a signed cookie. Readable by its holder, not revocable. */
+export const cookieSession: Candidate = {
+  name: 'cookie-session',
+  title: 'cookie-session',
+  skips: { 'read-4k': 'a browser keeps no cookie of more than 4,096 bytes' },
+  access: PLAIN_ACCESS,
+  mount: (app) => {
+    app.use(cookieSessionMiddleware({ name: COOKIE_NAME, keys: [SECRET], maxAge: IDLE_MS }));
+  },
+};

@@ -1,0 +1,33 @@
+import { RedisSessionModule, type HttpSession } from '../../src/index.js';
+import type { Candidate } from './candidate.js';
+import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './common.js';
+
+export const builtin = ours('builtin');
+export const oursOverExpressSession = ours('express-session');
+
+/** A fresh application of ours: everything by default, with the cookie that the others have. */
+function ours(middleware: 'builtin' | 'express-session'): Candidate {
+  return {
+    name: middleware,
+    title: `ours, '${middleware}'`,
+    access: {
+      ...PLAIN_ACCESS,
+      signIn: async (request, _response, { identity, ...entries }) => {
+        const session = request.session as HttpSession;
+        await session.login({ ...identity });
+        Object.assign(session, entries);
+      },
+    },
+    imports: (redisUrl) => [
+      RedisSessionModule.forRoot({
+        redis: redisUrl,
+        session: { name: COOKIE_NAME, secret: SECRET, cookie: { maxAge: IDLE_MS }, middleware },
+        store: { prefix: oursPrefix(middleware) },
+      }),
+    ],
+  };
+}
+
+export function oursPrefix(middleware: string): string {
+  return `${middleware}:`;
+}

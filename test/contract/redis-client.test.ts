@@ -1,0 +1,169 @@
+import { inspect } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Cluster, Redis } from 'ioredis';
+import { openRedis, type RedisClient } from '../../src/redis/redis-client.js';
+import { Connections, emitted, untilStatus } from '../support/connections.js';
+import { startCluster, type RedisCluster } from '../support/start-cluster.js';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { startSentinel } from '../support/start-sentinel.js';
+import { until } from '../support/until.js';
+
+const PASSWORD = 'p@ss w/o?rd';
+
+const connections = new Connections();
+let server: RedisServer;
+let cluster: RedisCluster;
+
+beforeAll(async () => {
+  [server, cluster] = await Promise.all([startRedis({ password: PASSWORD, unixSocket: true }), startCluster({ password: PASSWORD })]);
+}, 30_000);
+
+afterAll(async () => {
+  await Promise.all([server.stop(), cluster.stop()]);
+});
+
+describe('openRedis reaches', () => {
+  it.each([
+    ['a URL', () => `${server.url}/1`],
+    ['a URL with the database in its query', () => `${server.url}?db=1`],
+    ['options', () => ({ ...server.options, db: 1 })],
+    ['the URL of a unix socket', () => `${server.unixUrl}?db=1&password=${encodeURIComponent(PASSWORD)}`],
+    ['options with a unix socket', () => ({ path: server.unixUrl.slice('unix:'.length), password: PASSWORD, db: 1 })],
+  ])('a server with a password, in database 1, by %s', async (how, connection) => {
+    const { client, owned, lines } = connections.open(connection());
+    await client.set('where', how);
+    const [database0, database1] = [server.client(), server.client().duplicate({ db: 1 })];
+    expect([await database0.get('where'), await database1.get('where')]).toEqual([null, how]);
+    database1.disconnect();
+
+    expect(owned).toBe(true);
+    expect(client).toBeInstanceOf(Redis);
+    const { stream } = client as Redis;
+    expect(String(stream.remoteAddress)).toBe(how.includes('unix') ? 'undefined' : '127.0.0.1');
+    expect(lines).toEqual([]);
+  });
+
+  it('a server that speaks TLS with a certificate of its own authority, and no other', async () => {
+    const tls = await startRedis({ tls: true, password: PASSWORD });
+    const client = await connections.ready(tls.options);
+    expect(await client.ping()).toBe('PONG');
+    expect((client as Redis).stream).toHaveProperty('authorized', true);
+
+    // The same server without its authority: TLS is spoken, and the certificate is refused.
+    const { client: distrustful, lines } = connections.open(tls.url);
+    await emitted(distrustful, 'reconnecting', 2);
+    expect(lines).toEqual([expect.stringMatching(/^Redis is unavailable \((?:[A-Z_]*CERT[A-Z_]*|UNABLE_TO_VERIFY_LEAF_SIGNATURE)\)/)]);
+    await tls.stop();
+  });
+
+  it('every node of a Cluster', async () => {
+    const { client, owned } = connections.open({
+      cluster: cluster.startupNodes.slice(0, 1),
+      options: { redisOptions: { password: PASSWORD } },
+    });
+    await Promise.all(Array.from({ length: 60 }, (_, n) => client.set(`reach:${n}`, n)));
+    const sizes = await Promise.all(cluster.nodes.map((node) => node.client().dbsize()));
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(60);
+    for (const size of sizes) expect(size).toBeGreaterThan(5);
+    expect(client).toBeInstanceOf(Cluster);
+    expect(owned).toBe(true);
+  });
+
+  it('the master that Sentinel names, and the next one after a failover', async () => {
+    const sentinel = await startSentinel({ password: PASSWORD });
+    const { client } = connections.open(sentinel.options);
+    await client.set('before', '1');
+    expect(await sentinel.master.client().get('before')).toBe('1');
+
+    const back = emitted(client, 'ready');
+    await sentinel.failover();
+    await back;
+    await client.set('after', '2');
+    expect(await sentinel.replica.client().get('after')).toBe('2');
+    await sentinel.stop();
+  }, 30_000);
+});
+
+describe('openRedis leaves an instance of the application as it is', () => {
+  const instances: [string, () => Redis | Cluster][] = [
+    ['Redis', () => new Redis(server.options)],
+    ['Cluster', () => new Cluster(cluster.startupNodes, { redisOptions: { password: PASSWORD } })],
+  ];
+
+  it.each(instances)('a %s: uses it, and closes it never', async (_kind, make) => {
+    const instance = make();
+    const options = inspect(instance.options, { depth: 9 });
+    const redis = openRedis(instance, () => undefined);
+    expect(redis.client).toBe(instance);
+    expect(redis.owned).toBe(false);
+    await redis.client.set('mine', '1');
+    await redis.close(1_000);
+    expect(await instance.get('mine')).toBe('1');
+    expect(inspect(instance.options, { depth: 9 })).toBe(options);
+    expect(instance.scriptsSet).toEqual({});
+    await disconnected(instance);
+  });
+
+  it.each(instances)('a %s: 100 times opened and closed leave no listener', async (_kind, make) => {
+    const instance = make();
+    await untilStatus(instance, 'ready');
+    const before = listenersOf(instance);
+    for (let n = 0; n < 100; n++) {
+      const redis = openRedis(instance, () => undefined);
+      expect(instance.listenerCount('error')).toBe((before['error'] ?? 0) + 1);
+      await redis.close(1_000);
+    }
+    expect(listenersOf(instance)).toEqual(before);
+    await disconnected(instance);
+  });
+
+  it('an instance of another copy of ioredis too', async () => {
+    jest.resetModules();
+    const other = await import('ioredis');
+    const instance = new other.Redis(server.options);
+    expect(instance).not.toBeInstanceOf(Redis);
+    const redis = openRedis(instance, () => undefined);
+    expect(redis).toMatchObject({ owned: false });
+    expect(await redis.client.ping()).toBe('PONG');
+    await redis.close(1_000);
+    expect(await instance.ping()).toBe('PONG');
+    await disconnected(instance);
+  });
+});
+
+describe('openRedis refuses', () => {
+  it.each([
+    ['', 'received an empty string'],
+    ['http://:hidden@localhost', 'must be a URL'],
+    [`redis://:hid/den@localhost`, 'cannot be read'],
+  ])('%j, and repeats nothing of it', (url, text) => {
+    expect(() => openRedis(url, () => undefined)).toThrow(text);
+    try {
+      openRedis(url, () => undefined);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'SESSION_CONFIG_INVALID', problems: [expect.stringContaining('"redis" must be')] });
+      expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/hid\/?den@/);
+    }
+  });
+});
+
+describe('the test support', () => {
+  it('sees a server again after it was killed', async () => {
+    const own = await startRedis();
+    await own.client().set('a', '1');
+    await own.kill();
+    await own.restart();
+    await until(async () => (await own.client().get('a')) === null, 'the new server answers');
+    await own.stop();
+  });
+});
+
+async function disconnected(client: RedisClient): Promise<void> {
+  const ended = emitted(client, 'end');
+  client.disconnect();
+  await ended;
+}
+
+function listenersOf(client: RedisClient): Record<string, number> {
+  return Object.fromEntries(client.eventNames().map((name) => [String(name), client.listenerCount(name)]));
+}

@@ -1,0 +1,224 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { openRedis, type OpenRedis, type RedisConnection } from '../../src/redis/redis-client.js';
+import { emitted, outcomeOf, untilStatus } from '../support/connections.js';
+import { freePort } from '../support/free-port.js';
+import { startCluster, type RedisCluster } from '../support/start-cluster.js';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { startSentinel } from '../support/start-sentinel.js';
+import { until } from '../support/until.js';
+
+let server: RedisServer;
+let cluster: RedisCluster;
+
+beforeAll(async () => {
+  [server, cluster] = await Promise.all([startRedis(), startCluster()]);
+  // The clients that look from outside keep their connections, so they belong to what is there before.
+  await Promise.all([server.client().ping(), ...cluster.nodes.map((node) => node.client().ping())]);
+}, 30_000);
+
+afterAll(async () => {
+  await Promise.all([server.stop(), cluster.stop()]);
+});
+
+afterEach(() => server.resume());
+
+function open(connection: RedisConnection): OpenRedis {
+  return openRedis(connection, () => undefined);
+}
+
+/** What keeps the process alive: sockets and timers. */
+function handles(): string[] {
+  return process
+    .getActiveResourcesInfo()
+    .filter((kind) => /TCP|TLS|Pipe|Timeout|GetAddrInfo|Connect/.test(kind))
+    .toSorted();
+}
+
+/** Waits until nothing is left that was not there before, for less than the 1 s after which jest complains. */
+function untilGone(before: readonly string[], ms = 900): Promise<void> {
+  return until(() => handles().length <= before.length, `only ${before.join()} is left, and not ${handles().join()}`, ms);
+}
+
+/** Opens a connection to the frozen server, which the operating system accepts in its place. */
+async function openFrozen(scheme: string): Promise<OpenRedis> {
+  server.pause();
+  const redis = open(`${scheme}://127.0.0.1:${server.port}`);
+  const { client } = redis;
+  await until(() => 'stream' in client && !(client.stream?.connecting ?? true), 'the connection is accepted');
+  return redis;
+}
+
+const deadPort = async () => ({ host: '127.0.0.1', port: await freePort() });
+
+describe('close', () => {
+  it('says goodbye to a server that is there', async () => {
+    const redis = open(server.url);
+    await redis.client.set('a', '1');
+    const recorder = await server.monitor();
+    await redis.close(1_000);
+    expect((await recorder.stop()).map(({ name }) => name)).toEqual(['quit']);
+    expect(redis.client.status).toBe('end');
+  });
+
+  it('lets commands that are on their way be answered', async () => {
+    const { client, close } = open({ ...server.options, enableAutoPipelining: false });
+    await untilStatus(client, 'ready');
+    const replies = Array.from({ length: 20 }, () => client.incr('on-its-way'));
+    await close(1_000);
+    expect(await Promise.all(replies)).toHaveLength(20);
+  });
+
+  it('is done once, however often it is called', async () => {
+    const redis = open(server.url);
+    const first = redis.close(1_000);
+    expect(redis.close(1_000)).toBe(first);
+    await first;
+    expect(redis.close(1_000)).toBe(first);
+  });
+
+  it('makes later commands fail at once', async () => {
+    const redis = open(server.url);
+    await redis.close(1_000);
+    const { error, ms } = await outcomeOf(redis.client.get('a'));
+    expect(error?.message).toBe('Connection is closed.');
+    expect(ms).toBeLessThan(100);
+  });
+
+  const states: [string, () => Promise<OpenRedis>][] = [
+    ['that has not connected yet', async () => open(server.url)],
+    ['that connects only when needed', async () => open(`${server.url}?lazyConnect=true`)],
+    [
+      'that is ready',
+      async () => {
+        const redis = open(server.url);
+        await untilStatus(redis.client, 'ready');
+        return redis;
+      },
+    ],
+    [
+      'that waits for its next attempt while Redis is down',
+      async () => {
+        const redis = open({ ...(await deadPort()), retryStrategy: () => 60_000 });
+        await untilStatus(redis.client, 'reconnecting');
+        return redis;
+      },
+    ],
+    [
+      'whose Redis went away',
+      async () => {
+        const own = await startRedis();
+        const redis = open({ ...own.options, retryStrategy: () => 60_000 });
+        await untilStatus(redis.client, 'ready');
+        await own.stop();
+        await untilStatus(redis.client, 'reconnecting');
+        return redis;
+      },
+    ],
+    [
+      'of a Cluster',
+      async () => {
+        const redis = open({ cluster: cluster.startupNodes });
+        await Promise.all(Array.from({ length: 20 }, (_, n) => redis.client.set(`n${n}`, n)));
+        return redis;
+      },
+    ],
+    ['of a Cluster that has not connected yet', async () => open({ cluster: cluster.startupNodes })],
+    ['of a Cluster that connects only when needed', async () => open({ cluster: cluster.startupNodes, options: { lazyConnect: true } })],
+    [
+      'of a Cluster that is down',
+      async () => {
+        const redis = open({ cluster: [await deadPort()], options: { clusterRetryStrategy: () => 60_000 } });
+        await untilStatus(redis.client, 'reconnecting');
+        return redis;
+      },
+    ],
+  ];
+
+  it.each(states)('is quick, and leaves neither socket nor timer, for a client %s', async (_state, make) => {
+    const before = handles();
+    const redis = await make();
+    const { ms } = await outcomeOf(redis.close(1_000));
+    expect(ms).toBeLessThan(300);
+    await untilGone(before);
+  });
+
+  it('is quick for a client whose sentinels are down, and leaves nothing but timers that ioredis gives its clients of sentinels', async () => {
+    const before = handles();
+    const redis = open({ sentinels: [await deadPort()], name: 'sessions' });
+    await emitted(redis.client, 'error', 2);
+    const { ms } = await outcomeOf(redis.close(1_000));
+    expect(ms).toBeLessThan(300);
+    expect(redis.client.status).toBe('end');
+    // Their disconnectTimeout is 2 s, whatever the options say.
+    await untilGone(before, 3_000);
+  });
+
+  it('leaves neither socket nor timer with Sentinel', async () => {
+    const setup = await startSentinel();
+    await Promise.all([setup.master, setup.replica].map((one) => one.client().ping()));
+    const before = handles();
+    const { client, close } = open(setup.options);
+    await emitted(client, 'failoverSubscribed');
+    await untilStatus(client, 'ready');
+    expect((await outcomeOf(close(1_000))).ms).toBeLessThan(300);
+    await untilGone(before);
+    await setup.stop();
+  });
+
+  it.each<[string, () => Promise<OpenRedis>]>([
+    [
+      'froze',
+      async () => {
+        const redis = open(server.url);
+        await untilStatus(redis.client, 'ready');
+        server.pause();
+        return redis;
+      },
+    ],
+    ['accepts and never answers', () => openFrozen('redis')],
+    ['accepts and never speaks TLS', () => openFrozen('rediss')],
+  ])('keeps its deadline with a server that %s, and soon leaves neither socket nor timer', async (_what, make) => {
+    const before = handles();
+    const redis = await make();
+    const { ms } = await outcomeOf(redis.close(200));
+    expect(ms).toBeLessThan(400);
+    await untilGone(before);
+  });
+
+  it('keeps its deadline with a Cluster of which a node froze', async () => {
+    const redis = open({ cluster: cluster.startupNodes });
+    await Promise.all(Array.from({ length: 20 }, (_, n) => redis.client.set(`n${n}`, n)));
+    cluster.nodes[0]!.pause();
+    const { ms } = await outcomeOf(redis.close(200));
+    cluster.nodes[0]!.resume();
+    expect(ms).toBeLessThan(400);
+  });
+});
+
+describe('100 times opened and closed', () => {
+  it.each<[string, () => Promise<RedisConnection>]>([
+    ['one server', async () => server.url],
+    ['a server that is down', deadPort],
+    ['a Cluster', async () => ({ cluster: cluster.startupNodes })],
+  ])(
+    'leaves neither socket nor timer, nor a connection in the server: %s',
+    async (_what, connection) => {
+      const before = handles();
+      for (let n = 0; n < 100; n++) {
+        const redis = open(await connection());
+        // Half of them get to work, the others are closed in the middle of whatever they do.
+        if (n % 2 === 0) await outcomeOf(Promise.race([redis.client.get('a'), emitted(redis.client, 'error')]));
+        await redis.close(1_000);
+      }
+      await untilGone(before);
+      for (const { client } of [server, ...cluster.nodes]) {
+        const others = async () =>
+          String(await client().call('CLIENT', 'LIST', 'TYPE', 'NORMAL'))
+            .trim()
+            .split('\n').length - 1;
+        await until(async () => (await others()) === 0, 'nobody is connected but the client that looks from outside');
+      }
+    },
+    20_000,
+  );
+});

@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
+import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { startCluster, type RedisCluster } from '../support/start-cluster.js';
+import { confirmed, deltaOf, describeSessionStore, found, LEASE, newSession, rotated } from './session-store.contract.js';
+import { assertEveryKeyEnds } from './session-store.watch.js';
+
+let cluster: RedisCluster;
+let redis: OpenRedis;
+let prefixes = 0;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  redis = openRedis({ cluster: cluster.startupNodes }, () => undefined);
+}, 30_000);
+
+afterAll(async () => {
+  await redis.close(1_000);
+  await cluster.stop();
+});
+
+describeSessionStore('in Redis, a cluster of three nodes', async (options) => ({
+  store: new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, ...options }),
+  check: () => assertEveryKeyEnds(cluster.nodes.map((node) => node.client())),
+}));
+
+describe('RedisSessionStore on a cluster', () => {
+  it('spreads sessions over the nodes', async () => {
+    const store = new RedisSessionStore(redis.client, { prefix: 'spread:' });
+    await Promise.all(Array.from({ length: 60 }, () => newSession(store)));
+    const keys = await Promise.all(cluster.nodes.map((node) => node.client().keys('spread:*')));
+    expect(keys.flat()).toHaveLength(60);
+    for (const ofNode of keys) expect(ofNode.length).toBeGreaterThan(5);
+  });
+
+  it('runs every script on every node after its scripts were lost', async () => {
+    const store = new RedisSessionStore(redis.client, { prefix: 'flushed:' });
+    const lose = () => Promise.all(cluster.nodes.map((node) => node.client().script('FLUSH')));
+    await lose();
+    const sids = await Promise.all(Array.from({ length: 30 }, () => newSession(store, { n: 1 })));
+    await lose();
+    await Promise.all(sids.map(async (sid) => store.save(sid, await found(store, sid), deltaOf({ n: 2 }), LEASE)));
+    await lose();
+    const next = await Promise.all(sids.map((sid) => rotated(store, sid)));
+    await lose();
+    await Promise.all(next.map((sid) => confirmed(store, sid)));
+    const records = await Promise.all(next.map((sid) => found(store, sid)));
+    expect(records.map(({ entries }) => entries.get('n'))).toEqual(next.map(() => '2'));
+  });
+
+  it('learns the time from any node', async () => {
+    const store = new RedisSessionStore(redis.client, { prefix: 'time:' });
+    const sid = await newSession(store);
+    await confirmed(store, await rotated(store, sid));
+    const fresh = new RedisSessionStore(redis.client, { prefix: 'time:' });
+    expect(await fresh.load(sid)).toMatchObject({ secret: 'previous' });
+  });
+});

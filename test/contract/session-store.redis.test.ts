@@ -1,0 +1,473 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
+import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { expiresAt } from '../../src/session/session-record.js';
+import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
+import type { StoreOptions } from '../../src/session/store-options.js';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+import {
+  confirmed,
+  CUSTOM_SID,
+  deltaOf,
+  describeSessionStore,
+  ended,
+  entriesOf,
+  found,
+  LEASE,
+  leaseOf,
+  listen,
+  newSession,
+  passes,
+  rotated,
+  type OpenStore,
+} from './session-store.contract.js';
+import { assertEveryKeyEnds, watched } from './session-store.watch.js';
+
+let server: RedisServer;
+let redis: OpenRedis;
+let outside: Redis;
+let prefixes = 0;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = openRedis(server.url, () => undefined);
+  outside = server.client();
+});
+
+afterAll(async () => {
+  await redis.close(1_000);
+  await server.stop();
+});
+
+function nextPrefix(): string {
+  return `test${++prefixes}:`;
+}
+
+async function open(options: StoreOptions = {}): Promise<OpenStore> {
+  const { client, problems } = watched(redis.client);
+  const check = async () => {
+    await assertEveryKeyEnds([outside]);
+    expect(problems).toEqual([]);
+  };
+  return { store: new RedisSessionStore(client, { prefix: nextPrefix(), ...options }), check };
+}
+
+function start(options: StoreOptions = {}): RedisSessionStore {
+  return new RedisSessionStore(redis.client, { prefix: nextPrefix(), ...options });
+}
+
+/** The same sessions, from a process that has just begun. */
+function startAgain({ settings }: RedisSessionStore): RedisSessionStore {
+  return new RedisSessionStore(redis.client, { prefix: settings.prefix });
+}
+
+describeSessionStore('in Redis, one node', open);
+
+describeSessionStore('in Redis, whose script cache is lost before every call', async (options) => {
+  const { client } = watched(outside, (node) => void node.script('FLUSH'));
+  return { store: new RedisSessionStore(client, { prefix: nextPrefix(), ...options }), check: () => assertEveryKeyEnds([outside]) };
+});
+
+describe('RedisSessionStore', () => {
+  afterAll(() => assertEveryKeyEnds([outside]));
+
+  describe('from outside', () => {
+    it('is one hash with metadata and a field for each entry', async () => {
+      const store = start({ ttl: 60, absoluteTtl: 600 });
+      const sid = generateSid();
+      const { createdAt, absoluteEndsAt } = await store.create(sid, {
+        entries: entriesOf({ cart: [{ sku: 'tea' }], '@meta': 'posing' }),
+        lease: leaseOf(undefined, { path: '/x' }),
+      });
+      expect(await outside.hgetall(keyOf(store, sid))).toEqual({
+        '@meta': `1|${createdAt}|${createdAt}|${absoluteEndsAt}|60000|${secretHashOf(sid)}||0|0`,
+        '@cookie': '{"path":"/x"}',
+        cart: '[{"sku":"tea"}]',
+        '@@meta': '"posing"',
+      });
+    });
+
+    it('removes the field of a removed entry, also of one that begins with @', async () => {
+      const store = start();
+      const sid = await newSession(store, { a: 1, '@b': 1, c: 1 });
+      await store.save(sid, await found(store, sid), deltaOf({ a: undefined, '@b': undefined }), LEASE);
+      expect((await outside.hkeys(keyOf(store, sid))).toSorted()).toEqual(['@meta', 'c']);
+    });
+
+    it('ends by the smaller one of the idle timeout and what is left of the absolute one, to the ms', async () => {
+      const store = start({ ttl: 60, absoluteTtl: 600 });
+      const sid = await newSession(store);
+      const created = await found(store, sid);
+      expect(await ends(store, sid)).toBe(created.lastSeenAt + 60_000);
+      expect(await ends(store, sid)).toBe(expiresAt(created));
+
+      const touched = await store.touch(sid, created, leaseOf(90_001));
+      expect(await ends(store, sid)).toBe(touched!.lastSeenAt + 90_001);
+
+      const saved = await store.save(sid, touched!, deltaOf({ n: 1 }), leaseOf(3_600_000));
+      expect(await ends(store, sid)).toBe(created.absoluteEndsAt);
+      expect(await ends(store, sid)).toBe(expiresAt(saved!));
+
+      await store.rotate(sid, saved!, newSid(saved!.handle));
+      expect(await ends(store, sid)).toBe(created.absoluteEndsAt);
+    });
+
+    it('has its end at once also when a repeated create finds it', async () => {
+      const store = start({ ttl: 60 });
+      const sid = await newSession(store);
+      const before = await ends(store, sid);
+      await passes(store, 5);
+      await store.create(sid, { entries: new Map(), lease: LEASE });
+      expect(await ends(store, sid)).toBe(before);
+    });
+
+    it('ends at its absolute end also when somebody has taken the TTL off', async () => {
+      const store = start({ ttl: 0.03, absoluteTtl: 0.03 });
+      const sid = await newSession(store);
+      const record = await found(store, sid);
+      await outside.persist(keyOf(store, sid));
+      await passes(start(), 40);
+      expect(await store.touch(sid, record, leaseOf(60_000))).toBeUndefined();
+      expect(await outside.exists(keyOf(store, sid))).toBe(0);
+    });
+
+    it('has no sid and no secret in any key, field or value', async () => {
+      const store = start();
+      const sid = await newSession(store, { cart: ['tea'] });
+      const next = await rotated(store, sid);
+      await confirmed(store, next);
+      await store.create(CUSTOM_SID, { entries: new Map(), lease: LEASE });
+      const dump = await dumpOf(store);
+      expect(dump).toContain(secretHashOf(next));
+      for (const secret of [sid, next, CUSTOM_SID, sid.slice(22), next.slice(22)]) expect(dump).not.toContain(secret);
+    });
+
+    it('is not in the way of another prefix', async () => {
+      const [one, other] = [start(), start()];
+      const sid = await newSession(one, { n: 1 });
+      expect(await other.load(sid)).toBeUndefined();
+      await other.create(sid, { entries: entriesOf({ n: 2 }), lease: LEASE });
+      await other.destroy(sid);
+      expect((await found(one, sid)).entries).toEqual(entriesOf({ n: 1 }));
+    });
+  });
+
+  describe('costs', () => {
+    it.each<[string, Record<string, number>, (store: RedisSessionStore, sid: Sid) => Promise<unknown>]>([
+      ['load', { hgetall: 1 }, (store, sid) => store.load(sid)],
+      ['load of an unknown sid', { hgetall: 1 }, (store) => store.load(generateSid())],
+      ['create', { evalsha: 1 }, (store) => store.create(generateSid(), { entries: entriesOf({ n: 1 }), lease: LEASE })],
+      ['save', { hgetall: 1, evalsha: 1 }, async (store, sid) => store.save(sid, await found(store, sid), deltaOf({ n: 2 }), LEASE)],
+      ['touch', { hgetall: 1, evalsha: 1 }, async (store, sid) => store.touch(sid, await found(store, sid), LEASE)],
+      ['rotate', { hgetall: 1, evalsha: 1 }, (store, sid) => rotated(store, sid)],
+      ['destroy', { del: 1 }, (store, sid) => store.destroy(sid)],
+      ['isTouchDue and handleOf', {}, async (store, sid) => store.isTouchDue({ ...(await RECORD), handle: store.handleOf(sid) })],
+    ])('%s: %j', async (_what, expected, call) => {
+      const store = start();
+      const sid = await newSession(store, { n: 1 });
+      await everyScriptRan(store);
+      const recorder = await server.monitor();
+      await call(store, sid);
+      const counts: Record<string, number> = {};
+      for (const { name, source } of await recorder.stop()) if (source !== 'lua') counts[name] = (counts[name] ?? 0) + 1;
+      expect(counts).toEqual(expected);
+    });
+
+    it('sends of a save only the entries that changed', async () => {
+      const store = start();
+      const sid = await newSession(store, { unchanged: 'the unchanged value', changed: 1 });
+      const record = await found(store, sid);
+      const recorder = await server.monitor();
+      await store.save(sid, record, deltaOf({ changed: 2 }), LEASE);
+      const sent = JSON.stringify(await recorder.stop());
+      expect(sent).toContain('changed');
+      expect(sent).not.toContain('the unchanged value');
+    });
+
+    it('asks for the time once, when a new process meets the end of a previous secret', async () => {
+      const store = start();
+      const sid = await newSession(store);
+      await confirmed(store, await rotated(store, sid));
+      const fresh = startAgain(store);
+      const recorder = await server.monitor();
+      await fresh.load(sid);
+      await fresh.load(sid);
+      expect((await recorder.stop()).map(({ name }) => name)).toEqual(['hgetall', 'time', 'hgetall']);
+    });
+  });
+
+  describe('data that this package did not write', () => {
+    const META = `1|1|1|0|60000|${'h'.repeat(43)}||0|0`;
+
+    it.each<[string, (key: string) => Promise<unknown>]>([
+      ['a string', (key) => outside.set(key, '{"cookie":{}}', 'PX', 60_000)],
+      ['a list', async (key) => (await outside.rpush(key, 'a'), outside.pexpire(key, 60_000))],
+      ['a foreign hash', (key) => writeHash(key, { user: 'ada' })],
+      ['an empty @meta', (key) => writeHash(key, { '@meta': '' })],
+      ['another format', (key) => writeHash(key, { '@meta': META.replace('1|', '2|') })],
+      ['words for numbers', (key) => writeHash(key, { '@meta': META.replace('60000', 'long') })],
+      ['a negative number', (key) => writeHash(key, { '@meta': META.replace('60000', '-1') })],
+      ['a field too many', (key) => writeHash(key, { '@meta': `${META}|0` })],
+      ['a line too many', (key) => writeHash(key, { '@meta': `${META}\n` })],
+    ])('is no session: %s', async (_what, write) => {
+      const store = start();
+      const rejected = listen(store, 'rejected');
+      const sid = generateSid();
+      const key = keyOf(store, sid);
+      await write(key);
+      const before = await outside.dump(key);
+
+      expect(await store.load(sid)).toBeUndefined();
+      expect(rejected).toEqual([{ handle: handleOf(sid), what: 'session' }]);
+      const record = { ...(await RECORD), handle: handleOf(sid) };
+      expect(await store.save(sid, record, deltaOf({ n: 1 }), LEASE)).toBeUndefined();
+      expect(await store.touch(sid, record, LEASE)).toBeUndefined();
+      expect(await store.rotate(sid, record, newSid(record.handle))).toBeUndefined();
+      await expect(store.create(sid, { entries: new Map(), lease: LEASE })).rejects.toMatchObject({ code: 'SESSION_CONFLICT' });
+      expect(await outside.dump(key)).toBe(before);
+    });
+
+    it('is no session: a number beyond all dates', async () => {
+      const store = start();
+      const sid = generateSid();
+      const record = await store.create(sid, { entries: new Map(), lease: LEASE });
+      const meta = `1|${record.createdAt}|${'9'.repeat(16)}|0|60000|${secretHashOf(sid)}||0|0`;
+      await outside.hset(keyOf(store, sid), '@meta', meta);
+      expect(await store.load(sid)).toBeUndefined();
+    });
+
+    it('is left out: a __proto__ field', async () => {
+      const store = start();
+      const sid = await newSession(store, { n: 1 });
+      await outside.hset(keyOf(store, sid), '__proto__', '{"isAdmin":true}', 'constructor', '{"x":1}');
+      const { entries } = await found(store, sid);
+      expect([...entries.keys()].toSorted()).toEqual(['constructor', 'n']);
+      expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined();
+    });
+
+    it('is left out: metadata of another version of this package', async () => {
+      const store = start();
+      const sid = await newSession(store, { n: 1 });
+      await outside.hset(keyOf(store, sid), '@later', 'x');
+      expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 1 }));
+    });
+
+    it.each([
+      ['not JSON', '{"path'],
+      ['a list', '[]'],
+      ['a string', '"x"'],
+      ['null', 'null'],
+      ['an unknown attribute', '{"maxAge":"x"}'],
+      ['a prototype', '{"__proto__":{"path":"/x"}}'],
+      ['words for a number', '{"originalMaxAge":"long"}'],
+      ['a number beyond all dates', '{"originalMaxAge":1e300}'],
+      ['a path that is no path', '{"path":"/;Domain=evil.example"}'],
+      ['a path of two lines', '{"path":"/\\nSet-Cookie: x"}'],
+      ['a domain that is no domain', '{"domain":"a;b"}'],
+      ['words for a boolean', '{"secure":"auto"}'],
+      ['an unknown sameSite', '{"sameSite":"all"}'],
+      ['an unknown priority', '{"priority":"highest"}'],
+    ])('is no cookie: %s', async (_what, text) => {
+      const store = start();
+      const sid = await newSession(store, { n: 1 });
+      await outside.hset(keyOf(store, sid), '@cookie', text);
+      expect(await store.load(sid)).toMatchObject({ cookie: undefined, entries: entriesOf({ n: 1 }) });
+    });
+
+    it('an entry that is not JSON comes as it is: decoding is left to the reader', async () => {
+      const store = start();
+      const sid = await newSession(store, { n: 1 });
+      await outside.hset(keyOf(store, sid), 'n', '{"broken');
+      expect((await found(store, sid)).entries.get('n')).toBe('{"broken');
+    });
+  });
+
+  describe('time', () => {
+    it.each([-600_000, 600_000])("is Redis' own: a clock of this process that is %d ms off changes nothing", async (off) => {
+      const store = start({ ttl: 60, touchAfter: 30, rotationGrace: 30 });
+      const now = Date.now();
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now + off);
+      try {
+        const sid = await newSession(store);
+        const record = await found(store, sid);
+        expect(Math.abs(record.lastSeenAt - now)).toBeLessThan(5_000);
+        expect(await outside.pttl(keyOf(store, sid))).toBeGreaterThan(50_000);
+        expect(store.isTouchDue(record)).toBe(false);
+
+        await confirmed(store, await rotated(store, sid));
+        const fresh = startAgain(store);
+        expect(await fresh.load(sid)).toMatchObject({ secret: 'previous' });
+      } finally {
+        clock.mockRestore();
+      }
+    });
+
+    it("is Redis' own: a new process whose clock is behind knows that a grace is over", async () => {
+      const store = start({ rotationGrace: 0.03 });
+      const sid = await newSession(store);
+      const next = await rotated(store, sid);
+      await confirmed(store, next);
+      await ended(store, sid);
+      const now = Date.now();
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now - 600_000);
+      try {
+        const fresh = startAgain(store);
+        expect(await fresh.load(sid)).toBeUndefined();
+        expect(await fresh.load(next)).toBeDefined();
+      } finally {
+        clock.mockRestore();
+      }
+    });
+
+    it('is not known before the first answer, so a touch is due', async () => {
+      const store = start();
+      const sid = await newSession(store);
+      const fresh = startAgain(store);
+      const record = await found(fresh, sid);
+      expect(fresh.isTouchDue(record)).toBe(true);
+      const touched = await fresh.touch(sid, record, LEASE);
+      expect(fresh.isTouchDue(touched!)).toBe(false);
+    });
+  });
+
+  describe('out of memory', () => {
+    async function withoutMemory(run: () => Promise<void>): Promise<void> {
+      await outside.config('SET', 'maxmemory', '1');
+      try {
+        await run();
+      } finally {
+        await outside.config('SET', 'maxmemory', '0');
+      }
+    }
+
+    it.each(['scripts known', 'scripts lost'])(
+      'refuses a create, a save and a rotation and writes nothing, half or whole (%s)',
+      async (scripts) => {
+        const store = start();
+        const sid = await newSession(store, { n: 1, m: 1 });
+        const record = await found(store, sid);
+        await everyScriptRan(store);
+        const before = await dumpOf(store);
+        await withoutMemory(async () => {
+          if (scripts === 'scripts lost') await outside.script('FLUSH');
+          const refusal = { code: 'SESSION_STORE_UNAVAILABLE', reason: 'OOM' };
+          await expect(store.create(generateSid(), { entries: entriesOf({ n: 1 }), lease: LEASE })).rejects.toMatchObject(refusal);
+          await expect(store.save(sid, record, deltaOf({ n: 2, m: undefined, o: 1 }), leaseOf(5, { path: '/x' }))).rejects.toMatchObject(
+            refusal,
+          );
+          await expect(store.rotate(sid, record, newSid(record.handle))).rejects.toMatchObject(refusal);
+          expect(await dumpOf(store)).toBe(before);
+        });
+      },
+    );
+
+    it('lets a touch keep a session alive', async () => {
+      const store = start({ ttl: 60 });
+      const sid = await newSession(store, {}, leaseOf(20_000));
+      const record = await found(store, sid);
+      await withoutMemory(async () => {
+        const touched = await store.touch(sid, record, LEASE);
+        expect(await ends(store, sid)).toBe(touched!.lastSeenAt + 60_000);
+        expect(await store.load(sid)).toEqual(touched);
+      });
+    });
+
+    it('lets a destroy end a session', async () => {
+      const store = start();
+      const sid = await newSession(store);
+      await withoutMemory(async () => {
+        expect(await store.destroy(sid)).toBe(true);
+        expect(await store.load(sid)).toBeUndefined();
+      });
+    });
+  });
+
+  describe('when Redis does not answer', () => {
+    it('rejects every call, and says nothing of keys, arguments or data', async () => {
+      const gone = await startRedis();
+      const { client, close } = openRedis(gone.url, () => undefined);
+      const store = new RedisSessionStore(client, { prefix: 'the-prefix:' });
+      const sid = await newSession(store, { card: 'the data' });
+      const record = await found(store, sid);
+      await gone.kill();
+      const calls: (() => Promise<unknown>)[] = [
+        () => store.load(sid),
+        () => store.create(generateSid(), { entries: entriesOf({ card: 'the data' }), lease: LEASE }),
+        () => store.save(sid, record, deltaOf({ card: 'the data' }), LEASE),
+        () => store.touch(sid, record, LEASE),
+        () => store.rotate(sid, record, newSid(record.handle)),
+        () => store.destroy(sid),
+      ];
+      for (const call of calls) {
+        const error: unknown = await call().then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
+        expect(error).toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
+        const shown = Object.getOwnPropertyNames(error).map((name) => String((error as Record<string, unknown>)[name]));
+        for (const secret of [sid, handleOf(sid), secretHashOf(sid), 'the data', 'the-prefix']) expect(shown.join()).not.toContain(secret);
+      }
+      await store.settled();
+      await close(100);
+      await gone.stop();
+    });
+
+    it('settles when a write that hangs was given up', async () => {
+      const frozen = await startRedis();
+      const { client, close } = openRedis(frozen.url, () => undefined);
+      const store = new RedisSessionStore(client);
+      const sid = await newSession(store);
+      frozen.pause();
+      let isOver = false;
+      const write = store.destroy(sid).catch(() => (isOver = true));
+      await store.settled();
+      await Promise.resolve();
+      expect(isOver).toBe(true);
+      await write;
+      frozen.resume();
+      await close(100);
+      await frozen.stop();
+    });
+  });
+});
+
+const RECORD = Promise.resolve({
+  handle: handleOf(generateSid()),
+  createdAt: 1,
+  lastSeenAt: 1,
+  absoluteEndsAt: undefined,
+  idle: 60_000,
+  cookie: undefined,
+  entries: new Map<string, string>(),
+  secret: 'current' as const,
+});
+
+function keyOf(store: RedisSessionStore, sid: Sid): string {
+  return store.settings.prefix + handleOf(sid);
+}
+
+/** When the key ends, epoch ms. */
+function ends(store: RedisSessionStore, sid: Sid): Promise<number> {
+  return outside.pexpiretime(keyOf(store, sid));
+}
+
+async function writeHash(key: string, fields: Record<string, string>): Promise<void> {
+  await outside.hset(key, fields);
+  await outside.pexpire(key, 60_000);
+}
+
+/** All that Redis holds under the prefix of that store, TTLs included. */
+async function dumpOf(store: RedisSessionStore): Promise<string> {
+  const keys = (await outside.keys(`${store.settings.prefix}*`)).toSorted();
+  return JSON.stringify(await Promise.all(keys.map(async (key) => [key, await outside.hgetall(key), await outside.pexpiretime(key)])));
+}
+
+async function everyScriptRan(store: RedisSessionStore): Promise<void> {
+  const sid = await newSession(store);
+  const record = await found(store, sid);
+  await store.save(sid, record, deltaOf({ n: 1 }), LEASE);
+  await store.touch(sid, record, LEASE);
+  await rotated(store, sid);
+  await store.destroy(sid);
+}

@@ -1,0 +1,113 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { LUA } from '../../src/redis/lua.generated.js';
+import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { generateSid, handleOf } from '../../src/session/sid.js';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { confirmed, deltaOf, entriesOf, found, leaseOf, passes, rotated } from './session-store.contract.js';
+
+const IDENTITY = { id: 'ada', roles: ['user', 'admin'] };
+const CART = [{ sku: 'tea', quantity: 2 }];
+const DAY = 86_400_000;
+const LEASE = leaseOf(DAY, { originalMaxAge: DAY });
+
+let document: string;
+let server: RedisServer;
+let redis: Redis;
+
+beforeAll(async () => {
+  document = await readFile('docs/storage-format.md', 'utf8');
+  server = await startRedis({ config: { 'hash-max-listpack-value': '1024' } });
+  redis = server.client();
+});
+
+afterAll(() => server.stop());
+
+describe('docs/storage-format.md', () => {
+  it('shows sessions as they are in Redis', async () => {
+    const store = new RedisSessionStore(redis, { absoluteTtl: 86_400 });
+    const sid = generateSid();
+    const key = `sess:${handleOf(sid)}`;
+
+    await store.create(sid, { entries: entriesOf({ identity: IDENTITY, gone: 1 }), lease: LEASE });
+    await passes(store, 2);
+    await store.save(sid, await found(store, sid), deltaOf({ gone: undefined, cart: CART, '@draft': 'a name that begins with @' }), LEASE);
+    expect(patternOf(await terminal(['HGETALL', key], ['PEXPIRETIME', key]))).toBe(patternOf(exampleOf('a session')));
+
+    const next = await rotated(store, sid);
+    expect(patternOf(await terminal(['HGET', key, '@meta']))).toBe(patternOf(exampleOf('rotated')));
+    await passes(store, 2);
+    await store.touch(next, await found(store, next), LEASE);
+    expect(patternOf(await terminal(['HGET', key, '@meta']))).toBe(patternOf(exampleOf('confirmed')));
+  });
+
+  it('explains the parts of @meta with those of the example', () => {
+    const packed = /"(1\|.*)"/.exec(exampleOf('a session'))![1]!.split('|');
+    const table = [...document.matchAll(/^\|\s*(\d)\s*\|\s*(\S+)\s*\|/gm)].map(([, , shown]) => shown);
+    expect(table).toHaveLength(packed.length);
+    for (const [part, shown] of table.entries()) {
+      const value = shown === 'empty' ? '' : shown!.replaceAll('`', '').replace('…', '');
+      expect(packed[part]!.startsWith(value)).toBe(true);
+    }
+  });
+
+  it('names each script', async () => {
+    const named = [...document.matchAll(/script `(\w+)`/g)].map(([, name]) => name);
+    const files = (await readdir('src/redis/lua')).filter((file) => !file.startsWith('_'));
+    expect(new Set(named)).toEqual(new Set(Object.keys(LUA)));
+    expect(new Set(named)).toEqual(new Set(files.map((file) => file.replace('.lua', ''))));
+  });
+
+  it('says truly what the setting it recommends saves', async () => {
+    const store = new RedisSessionStore(redis, { prefix: 'memory:' });
+    const memoryOf = async (encoding: string) => {
+      const sid = generateSid();
+      await store.create(sid, { entries: entriesOf({ identity: IDENTITY, cart: CART }), lease: leaseOf() });
+      expect(await redis.object('ENCODING', `memory:${handleOf(sid)}`)).toBe(encoding);
+      return (await redis.memory('USAGE', `memory:${handleOf(sid)}`))!;
+    };
+    const withSetting = await memoryOf('listpack');
+    await redis.config('SET', 'hash-max-listpack-value', '64');
+    const withDefault = await memoryOf('hashtable');
+    expect(withSetting / withDefault).toBeLessThan(0.7);
+
+    const cookie = { originalMaxAge: DAY, expires: new Date(), secure: true, httpOnly: true, path: '/', sameSite: 'lax' };
+    const classicKey = `memory:${generateSid().slice(0, 32)}`;
+    await redis.set(classicKey, JSON.stringify({ cookie, identity: IDENTITY, cart: CART }), 'PX', DAY);
+    expect(withSetting).toBeLessThan((await redis.memory('USAGE', classicKey))!);
+  });
+});
+
+/** The code block that follows the comment with that name. */
+function exampleOf(name: string): string {
+  const block = new RegExp(`<!-- example: ${name} -->\\s+\`\`\`\\n([\\s\\S]*?)\`\`\``).exec(document);
+  if (block === null) throw new Error(`The document has no example "${name}".`);
+  return block[1]!;
+}
+
+/** Commands and answers as redis-cli shows them. */
+async function terminal(...commands: [string, ...string[]][]): Promise<string> {
+  let text = '';
+  for (const [name, ...args] of commands) {
+    const answer: unknown = await redis.call(name, ...args);
+    text += `> ${[name, ...args].join(' ')}\n${shown(answer)}\n`;
+  }
+  return text;
+}
+
+function shown(answer: unknown): string {
+  if (typeof answer === 'number') return `(integer) ${answer}`;
+  if (typeof answer === 'string') return JSON.stringify(answer);
+  return (answer as string[]).map((item, index) => `${index + 1}) ${shown(item)}`).join('\n');
+}
+
+/** What differs from session to session, under a name of its own: times, hashes and handles; the same value gets the same name. */
+function patternOf(text: string): string {
+  const names = new Map<string, string>();
+  return text.replace(/\b\d{13}\b|[\w-]{43}|(?<=sess:)[\w-]{22}/g, (value) => {
+    const kind = value.length === 13 ? 'time' : value.length === 43 ? 'hash' : 'handle';
+    if (!names.has(value)) names.set(value, `<${kind} ${names.size + 1}>`);
+    return names.get(value)!;
+  });
+}

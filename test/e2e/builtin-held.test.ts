@@ -1,0 +1,357 @@
+import { once } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { describe, expect, test } from '@jest/globals';
+import compression from 'compression';
+import type { Response } from 'express';
+import { SessionGoneError, SessionStoreUnavailableError } from '../../src/index.js';
+import type { SessionHandler } from '../../src/express.js';
+import { useHeldApps, type HeldApp } from '../support/held-app.js';
+import type { Answerer } from '../support/plain-app.js';
+import { headerOf } from '../support/raw-client.js';
+import { refusal } from '../support/refusal.js';
+import { until } from '../support/until.js';
+
+const OUTAGE = new SessionStoreUnavailableError('timeout');
+
+/** What a handler tells the test. */
+function notes(): { list: unknown[]; note: (what: unknown) => void } {
+  const list: unknown[] = [];
+  return { list, note: (what) => void list.push(what) };
+}
+
+/** Asks, and returns once a write of the store waits at the gate. */
+async function askHeld(app: HeldApp, headers: Record<string, string> = {}) {
+  const gate = app.hold();
+  const client = await app.ask('GET', headers);
+  await gate.full;
+  return { client, gate };
+}
+
+describe('a held answer', () => {
+  const open = useHeldApps();
+
+  test('looks as sent to the application, which can change nothing about it any more', async () => {
+    const { list, note } = notes();
+    const app = await open(async (request, response) => {
+      request.session['visits'] = 1;
+      response.setHeader('X-One', '1').status(201).json({ done: true });
+      note([response.headersSent, response.writableEnded]);
+      for (const change of ['setHeader', 'appendHeader'] as const) note((await refusal(() => response[change]('X-Two', '2')))?.code);
+      note((await refusal(() => response.removeHeader('X-One')))?.code);
+      note((await refusal(() => response.writeHead(500)))?.code);
+      response.statusCode = 500;
+    });
+    const { client, gate } = await askHeld(app);
+    gate.open();
+    const answer = await client.answer();
+    const sent = 'ERR_HTTP_HEADERS_SENT';
+    expect(list).toEqual([[true, true], sent, sent, sent, sent]);
+    expect(answer).toMatchObject({ status: 201, body: '{"done":true}' });
+    expect([headerOf(answer, 'x-one'), headerOf(answer, 'x-two')]).toEqual([['1'], []]);
+  });
+
+  test('gives setHeader back as it found it', async () => {
+    const own = function (this: Response, ...args: [string, string]) {
+      return Object.getPrototypeOf(this).setHeader.apply(this, args);
+    };
+    let after: unknown;
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      response.setHeader = own as never;
+      response.on('finish', () => (after = response.setHeader)).end('done');
+    });
+    expect(await app.answer()).toMatchObject({ status: 200, body: 'done' });
+    expect(after).toBe(own);
+  });
+
+  test('is not spoilt by an error handler that answers once more', async () => {
+    const app = await open(async (request, response) => {
+      request.session['visits'] = 1;
+      response.json({ done: true });
+      await turn();
+      await refusal(() => response.status(500).json({ error: 'something much longer than the answer before' }));
+    });
+    const { client, gate } = await askHeld(app);
+    await app.roundTrip();
+    gate.open();
+    const answer = await client.answer();
+    expect(answer).toMatchObject({ status: 200, body: '{"done":true}' });
+    expect(headerOf(answer, 'content-length')).toEqual(['13']);
+  });
+
+  test('is cut off by the default error handler of Express, as any answer is, and the session stays stored', async () => {
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      response.json({ done: true });
+      throw new Error('after the answer');
+    });
+    const { client, gate } = await askHeld(app);
+    gate.open();
+    expect((await client.answer()).statusLine).toBe('');
+    expect(app.store.writes).toEqual(['create']);
+    await app.roundTrip();
+  });
+
+  test('calls the callbacks of write and end in order', async () => {
+    const { list, note } = notes();
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      response.write('one', () => note('one written'));
+      response.write('two', 'utf8', () => note('two written'));
+      response.end('three', () => note('ended'));
+    });
+    const { client, gate } = await askHeld(app);
+    await app.roundTrip();
+    expect(list).toEqual([]);
+    gate.open();
+    expect((await client.answer()).body).toBe('onetwothree');
+    expect(list).toEqual(['one written', 'two written', 'ended']);
+  });
+
+  test('takes small pieces, asks for a pause when there is more, and for more when it has left', async () => {
+    const { list, note } = notes();
+    const app = await open(async (request, response) => {
+      request.session['visits'] = 1;
+      note(response.write('x'.repeat(1_000)));
+      note(response.write('x'.repeat(100_000)));
+      note(response.write('y'));
+      response.on('drain', () => note('drain'));
+      await once(response, 'drain');
+      response.end();
+    });
+    const { client, gate } = await askHeld(app);
+    await app.roundTrip();
+    expect(list).toEqual([true, false, false]);
+    gate.open();
+    expect((await client.answer()).body).toHaveLength(101_001);
+    expect(list).toEqual([true, false, false, 'drain']);
+  });
+
+  test('asks for more when the client reads on, where the connection is full', async () => {
+    const piece = Buffer.alloc(100_000, 'x');
+    const pieces = 300;
+    let produced = 0;
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      const source = new Readable({ read: () => void source.push(produced++ < pieces ? piece : null) });
+      source.pipe(response);
+    });
+    const { client, gate } = await askHeld(app);
+    expect(produced).toBeLessThan(10);
+    client.pause();
+    gate.open();
+    await app.roundTrip();
+    expect(produced).toBeLessThan(pieces);
+    client.resume();
+    expect((await client.answer()).body).toHaveLength(pieces * piece.length);
+  });
+
+  const streams: [string, Answerer][] = [
+    ['a pipe', (_, response) => void Readable.from(['one', 'x'.repeat(300_000), 'two', 'y'.repeat(300_000)]).pipe(response)],
+    ['a pipeline', (_, response) => pipeline(Readable.from(['one', 'x'.repeat(300_000), 'two', 'y'.repeat(300_000)]), response)],
+    ['send', (_, response) => response.send('x'.repeat(300_000))],
+  ];
+  test.each(streams)('by %s passes through a compression that was mounted before', async (_, answer) => {
+    const compress = compression({ threshold: 0 }) as unknown as SessionHandler;
+    const change: Answerer = (request, response) => ((request.session['visits'] = 1), answer(request, response.type('text/plain')));
+    const app = await open(change, { before: compress });
+    const gate = app.hold();
+    const fetched = fetch(app.origin).then(async (response) => ({ response, text: await response.text() }));
+    await gate.full;
+    await app.roundTrip();
+    gate.open();
+    const { response, text } = await fetched;
+    expect(response.headers.get('content-encoding')).toBe('gzip');
+    expect(response.headers.getSetCookie()).toHaveLength(1);
+    expect(text.length).toBeGreaterThanOrEqual(300_000);
+  });
+
+  test('keeps its turn on a connection with several requests', async () => {
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      response.end('first');
+    });
+    const gate = app.hold();
+    const client = await app.ask('GET', { connection: 'keep-alive' });
+    client.request('GET', '/ping');
+    await gate.full;
+    await app.roundTrip();
+    expect(client.received).toBe('');
+    gate.open();
+    await client.answer();
+    expect(client.received).toMatch(/first[^]*pong$/);
+  });
+
+  test('lets 100 Continue pass at once', async () => {
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      response.end('done');
+    });
+    const { client, gate } = await askHeld(app, { expect: '100-continue', 'content-length': '2' });
+    await client.receives('HTTP/1.1 100 Continue\r\n\r\n');
+    await app.roundTrip();
+    expect(client.received).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    gate.open();
+    await client.receives('HTTP/1.1 200 OK\r\n');
+    client.leave();
+  });
+
+  test('holds what changed between writeHead and the first byte', async () => {
+    const app = await open((request, response) => {
+      response.writeHead(200, { 'X-One': '1' });
+      request.session['visits'] = 1;
+      response.end('done');
+    });
+    const answer = await app.answer();
+    expect(headerOf(answer, 'set-cookie')).toHaveLength(1);
+    expect(app.store.writes).toEqual(['create']);
+  });
+
+  test('refuses at once what Node refuses to write', async () => {
+    const { list, note } = notes();
+    const app = await open(async (request, response) => {
+      request.session['visits'] = 1;
+      response.write('one');
+      for (const bad of [42, null, {}, undefined]) note((await refusal(() => response.write(bad)))?.code);
+      note((await refusal(() => response.end(42)))?.code);
+      response.end('two');
+    });
+    expect((await app.answer()).body).toBe('onetwo');
+    expect(list).toEqual(['ERR_INVALID_ARG_TYPE', 'ERR_STREAM_NULL_VALUES', 'ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_TYPE']);
+  });
+
+  const impossible: [string, Answerer][] = [
+    ['a status code', (_, response) => ((response.statusCode = 42), response.end('done'))],
+    ['a status code given to writeHead', (_, response) => response.writeHead(42).end('done')],
+    ['a reason', (_, response) => ((response.statusMessage = 'a\nb'), response.end('done'))],
+    ['a header', (_, response) => response.writeHead(200, { 'X-One': 'a\nb' }).end('done')],
+    ['a list of headers', (_, response) => response.writeHead(200, ['X-One']).end('done')],
+  ];
+  test.each(impossible)('with %s that Node refuses is 500, and harms no other request', async (_, answer) => {
+    const app = await open((request, response) => ((request.session['visits'] = 1), answer(request, response)));
+    expect((await app.answer()).status).toBe(500);
+    await app.roundTrip();
+  });
+});
+
+describe('an abandoned answer', () => {
+  const open = useHeldApps();
+
+  test('takes what the application still writes, and tells it that all is well', async () => {
+    const { list, note } = notes();
+    const app = await open(async (request, response) => {
+      request.session['visits'] = 1;
+      response.on('error', note);
+      response.write('x'.repeat(100_000), () => note('written'));
+      await once(response, 'drain');
+      note(response.write('more', () => note('more written')));
+      response.writeHead(200);
+      response.flushHeaders();
+      response.end('end', () => note('ended'));
+      response.end();
+    });
+    app.store.failure = OUTAGE;
+    expect((await app.answer()).status).toBe(503);
+    await until(() => list.length === 4, 'the application has ended its answer');
+    expect(list.map(String).toSorted()).toEqual(['ended', 'more written', 'true', 'written']);
+  });
+
+  test.each([
+    ['a pipe', (source: Readable, response: Response) => void source.pipe(response)],
+    ['a pipeline', (source: Readable, response: Response) => pipeline(source, response)],
+  ])('does not leave the source of %s open', async (_, feed) => {
+    const source = Readable.from(['one', 'x'.repeat(300_000), 'y'.repeat(300_000)]);
+    const app = await open((request, response) => ((request.session['visits'] = 1), feed(source, response)));
+    app.store.failure = OUTAGE;
+    expect((await app.answer()).status).toBe(503);
+    await until(() => source.destroyed, 'the source is closed');
+  });
+
+  test('keeps the connection for the next request', async () => {
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      response.writeHead(200, { connection: 'keep-alive', 'content-length': '4' }).end('done');
+    });
+    app.store.failure = OUTAGE;
+    const client = await app.ask('GET', { connection: 'keep-alive' });
+    await client.receives('SESSION_STORE_UNAVAILABLE');
+    client.request('GET', '/ping');
+    await client.answer();
+    expect(client.received).toMatch(/^HTTP\/1.1 503 [^]*HTTP\/1.1 200 OK[^]*pong$/);
+  });
+
+  const unstorable: [string, unknown, string][] = [
+    ['is too large', 'x'.repeat(20_000), 'SESSION_LIMIT_EXCEEDED'],
+    ['cannot be text', 1n, 'SESSION_NOT_SERIALIZABLE'],
+  ];
+  test.each(unstorable)('is 500 when an entry %s', async (_, value, code) => {
+    const app = await open((request, response) => {
+      request.session['bad'] = value;
+      response.cookie('theme', 'dark').json({ done: true });
+    });
+    const answer = await app.answer();
+    expect(JSON.parse(answer.body)).toEqual({ statusCode: 500, error: 'Internal Server Error', message: 'The session could not be stored.', code });
+    expect([headerOf(answer, 'set-cookie'), headerOf(answer, 'retry-after')]).toEqual([[], []]);
+    expect(app.logged).toMatchObject([{ code }]);
+  });
+
+  test('is 503 when storing takes longer than the deadline', async () => {
+    const app = await open(
+      (request, response) => {
+        request.session['visits'] = 1;
+        response.end('done');
+      },
+      { store: { deadline: 50 } },
+    );
+    const { client, gate } = await askHeld(app);
+    expect(await client.answer()).toMatchObject({ status: 503, body: expect.stringContaining('SESSION_STORE_UNAVAILABLE') });
+    gate.open();
+  });
+});
+
+describe('a call that the answer does not wait for', () => {
+  const open = useHeldApps();
+  const calls: [string, Answerer, string[]][] = [
+    ['save', ({ session }) => ((session['visits'] = 2), session.save()), ['save']],
+    ['save with a callback', ({ session }) => ((session['visits'] = 2), session.save(() => undefined)), ['save']],
+    ['login', ({ session }) => session.login({ id: 'ada' }), ['create', 'destroy']],
+    ['logout', ({ session }) => session.logout(), ['destroy']],
+    ['destroy', ({ session }) => session.destroy(), ['destroy']],
+    ['destroy, then null', (request) => (void request.session.destroy(), (request.session = null as never)), ['destroy']],
+    ['regenerate', ({ session }) => session.regenerate(), ['destroy']],
+    ['rotate', ({ session }) => session.rotate(), ['rotate']],
+  ];
+
+  test.each(calls)('%s is done before a byte leaves', async (_, call, writes) => {
+    const app = await open((request, response) => (void call(request, response), response.end('done')));
+    const headers = await app.cookieOf({ visits: 1 });
+    const { client, gate } = await askHeld(app, headers);
+    await app.roundTrip();
+    expect(client.received).toBe('');
+    gate.open();
+    const answer = await client.answer();
+    expect(answer).toMatchObject({ status: 200, body: 'done' });
+    expect(headerOf(answer, 'set-cookie')).toHaveLength(writes.includes('save') ? 0 : 1);
+    expect(app.store.writes).toEqual(['create', ...writes]);
+  });
+
+  test.each(calls)('%s turns the answer into 503 when it fails', async (_, call) => {
+    const app = await open((request, response) => (void call(request, response), response.end('done')));
+    const headers = await app.cookieOf({ visits: 1 });
+    app.store.failure = OUTAGE;
+    const answer = await app.answer('GET', headers);
+    expect(answer).toMatchObject({ status: 503, body: expect.stringContaining('SESSION_STORE_UNAVAILABLE') });
+    expect(headerOf(answer, 'set-cookie')).toEqual([]);
+  });
+
+  test('login turns the answer into 401 when the session of a signed-in requester has ended meanwhile', async () => {
+    const app = await open((request, response) => (void request.session.login({ id: 'ada' }), response.end('done')));
+    const headers = await app.cookieOf({ identity: { id: 'ada' } });
+    const { client, gate } = await askHeld(app, headers);
+    await app.endBehind(headers);
+    gate.open();
+    expect(JSON.parse((await client.answer()).body)).toMatchObject({ statusCode: 401, code: new SessionGoneError().code });
+  });
+});

@@ -1,0 +1,231 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { Controller, Req, Sse } from '@nestjs/common';
+import { describe, expect, test } from '@jest/globals';
+import type { Request } from 'express';
+import { interval, map, take, tap } from 'rxjs';
+import { SessionStoreUnavailableError } from '../../src/index.js';
+import type { SessionHandler } from '../../src/express.js';
+import { Gate } from '../support/gate.js';
+import { useHeldApps } from '../support/held-app.js';
+import type { Answerer } from '../support/plain-app.js';
+import { headerOf } from '../support/raw-client.js';
+import type { AnySession } from '../support/scripted-app.js';
+import { useVariant } from '../support/variants.js';
+import { until } from '../support/until.js';
+
+const OUTAGE = new SessionStoreUnavailableError('timeout');
+
+describe('a session that changes after the head is out', () => {
+  const open = useHeldApps();
+
+  /** Sends the head at once, then an event, then waits for the test before it changes the session and ends. */
+  const events = (changes: Gate, change: (session: AnySession) => unknown = (session) => (session['visits'] = 2)): Answerer => {
+    return async (request, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders();
+      response.write('data: one\n\n');
+      await changes.pass();
+      await change(request.session);
+      response.end('data: two\n\n');
+    };
+  };
+
+  test('is stored before the end of the response, which then comes', async () => {
+    const changes = new Gate(1);
+    const app = await open(events(changes));
+    const client = await app.ask('GET', await app.cookieOf({ visits: 1 }));
+    await client.receives('data: one');
+    const saving = app.hold();
+    changes.open();
+    await saving.full;
+    await app.roundTrip();
+    expect(client.received).not.toContain('data: two');
+    saving.open();
+    expect((await client.answer()).body).toBe('data: one\n\ndata: two\n\n');
+    expect(app.store.writes).toEqual(['create', 'save']);
+  });
+
+  test('is logged when it cannot be stored, and the response ends all the same', async () => {
+    const changes = new Gate(1);
+    const app = await open(events(changes));
+    const client = await app.ask('GET', await app.cookieOf({ visits: 1 }));
+    await client.receives('data: one');
+    app.store.failure = OUTAGE;
+    changes.open();
+    expect((await client.answer()).body).toBe('data: one\n\ndata: two\n\n');
+    expect(app.logged).toEqual([OUTAGE]);
+  });
+
+  test('is logged when it cannot be text, and the response ends all the same', async () => {
+    const changes = new Gate(1);
+    changes.open();
+    const app = await open(events(changes, (session) => (session['bad'] = 1n)));
+    expect((await app.answer('GET', await app.cookieOf({}))).body).toBe('data: one\n\ndata: two\n\n');
+    expect(app.logged).toMatchObject([{ code: 'SESSION_NOT_SERIALIZABLE' }]);
+  });
+
+  test('is stored when it changes while the head is held', async () => {
+    const changes = new Gate(1);
+    const app = await open((request, response) => {
+      request.session['visits'] = 2;
+      return events(changes, (session) => (session['visits'] = 3))(request, response);
+    });
+    const headers = await app.cookieOf({ visits: 1 });
+    const saving = app.hold();
+    const client = await app.ask('GET', headers);
+    await saving.full;
+    changes.open();
+    await turn();
+    saving.open();
+    expect((await client.answer()).body).toBe('data: one\n\ndata: two\n\n');
+    expect(app.store.writes).toEqual(['create', 'save', 'save']);
+    expect(await app.stored(headers)).toEqual({ visits: 3 });
+  });
+
+  test('is ended by a late logout, of which the cookie can say nothing', async () => {
+    const changes = new Gate(1);
+    changes.open();
+    const app = await open(events(changes, (session) => void session.logout()));
+    const headers = await app.cookieOf({ visits: 1 });
+    const answer = await app.answer('GET', headers);
+    expect(headerOf(answer, 'set-cookie')).toEqual([]);
+    expect(await app.stored(headers)).toBeUndefined();
+  });
+
+  test('is stored when somebody else had sent the head before the session was there', async () => {
+    const early: SessionHandler = (_, response, next) => (response.flushHeaders(), next());
+    const app = await open((request, response) => ((request.session['visits'] = 2), response.end('done')), { before: early });
+    const headers = await app.cookieOf({ visits: 1 });
+    expect(await app.answer('GET', headers)).toMatchObject({ status: 200, body: 'done' });
+    expect(await app.stored(headers)).toEqual({ visits: 2 });
+    expect(app.logged).toEqual([]);
+  });
+});
+
+describe('a touch', () => {
+  const open = useHeldApps();
+  const due = { touchAfter: 0 };
+
+  const answers: [string, Answerer][] = [
+    ['an answer', (_, response) => response.end('done')],
+    ['an answer in pieces', (_, response) => (response.write('do'), response.end('ne'))],
+    ['an answer that read the session', ({ session }, response) => (response.write(String(session['visits']).slice(1)), response.end('done'))],
+  ];
+  test.each(answers)('is made once for %s, which does not wait for it', async (_, answer) => {
+    const app = await open(answer, { store: due });
+    const headers = await app.cookieOf({ visits: 1 });
+    const gate = app.hold();
+    expect(await app.answer('GET', headers)).toMatchObject({ status: 200, body: 'done' });
+    gate.open();
+    await app.roundTrip();
+    expect(app.store.writes).toEqual(['create', 'touch']);
+  });
+
+  test('that fails is logged, and changes nothing about the answer', async () => {
+    const app = await open((_, response) => response.end('done'), { store: due });
+    const headers = await app.cookieOf({ visits: 1 });
+    app.store.failure = OUTAGE;
+    expect(await app.answer('GET', headers)).toMatchObject({ status: 200, body: 'done' });
+    expect(app.logged).toEqual([OUTAGE]);
+  });
+
+  test('is waited for where the answer renews the cookie, which is left alone when the session has ended', async () => {
+    const app = await open((_, response) => response.end('done'), { store: due, session: { cookie: { maxAge: 60_000 } } });
+    const headers = await app.cookieOf({ visits: 1 });
+    const gate = app.hold();
+    const client = await app.ask('GET', headers);
+    await gate.full;
+    await app.endBehind(headers);
+    gate.open();
+    const answer = await client.answer();
+    expect(answer).toMatchObject({ status: 200, body: 'done' });
+    expect(headerOf(answer, 'set-cookie')).toEqual([]);
+  });
+});
+
+describe('a client that leaves', () => {
+  const open = useHeldApps();
+
+  test('while its answer is held changes nothing about what is stored, once', async () => {
+    const app = await open((request, response) => {
+      request.session['visits'] = 2;
+      response.write('x'.repeat(100_000));
+      response.end('done');
+    });
+    const headers = await app.cookieOf({ visits: 1 });
+    const gate = app.hold();
+    const client = await app.ask('GET', headers);
+    await gate.full;
+    client.leave();
+    await app.roundTrip();
+    gate.open();
+    await app.roundTrip();
+    expect(await app.stored(headers)).toEqual({ visits: 2 });
+    expect(app.store.writes).toEqual(['create', 'save']);
+  });
+
+  test.each([
+    ['before anything was written', () => undefined],
+    ['in the middle of the answer', (response: { write(text: string): unknown }) => void response.write('some')],
+  ])('%s changes nothing about what is stored, once', async (_, begin) => {
+    const [change, end] = [new Gate(1), new Gate(1)];
+    const app = await open(async (request, response) => {
+      begin(response);
+      request.session['visits'] = 2;
+      response.on('close', () => change.pass());
+      await end.pass();
+      response.end('done');
+    });
+    const headers = await app.cookieOf({ visits: 1 });
+    const client = await app.ask('GET', headers);
+    await end.full;
+    client.leave();
+    await change.full;
+    await until(async () => (await app.stored(headers))?.['visits'] === 2, 'the change is stored');
+    end.open();
+    await app.roundTrip();
+    expect(app.store.writes).toEqual(['create', 'save']);
+  });
+
+  test('does not keep a later change of its request from being stored', async () => {
+    const gone = new Gate(1);
+    const app = await open(async (request, response) => {
+      await new Promise((resolve) => response.on('close', resolve));
+      request.session['visits'] = 2;
+      response.end('done');
+      gone.pass().catch(() => undefined);
+    });
+    const headers = await app.cookieOf({ visits: 1 });
+    const client = await app.ask('GET', headers);
+    await app.roundTrip();
+    client.leave();
+    await gone.full;
+    await until(async () => (await app.stored(headers))?.['visits'] === 2, 'the change is stored');
+  });
+});
+
+@Controller()
+class EventsController {
+  @Sse('events')
+  events(@Req() request: Request) {
+    const session = request.session as unknown as AnySession;
+    return interval(5).pipe(
+      take(3),
+      tap((n) => (session['seen'] = n)),
+      map((n) => ({ data: String(n) })),
+    );
+  }
+}
+
+describe('events of Nest', () => {
+  const stage = useVariant({ name: 'builtin × memory', middleware: 'builtin', kind: 'memory', storesFirst: true });
+
+  test('are sent as they come, and what changed meanwhile is stored', async () => {
+    const app = await stage.open({ controllers: [EventsController] });
+    app.on('/write', ({ session }) => void (session['note'] = 'kept'));
+    const browser = app.browser();
+    await browser.get('/write');
+    const answer = await browser.get('/events');
+    expect(answer.text.match(/data: \d/g)).toEqual(['data: 0', 'data: 1', 'data: 2']);
+    await until(async () => (await stage.stored(app, await browser.sid()))?.entries['seen'] === 2, 'the last change is stored');
+  });
+});

@@ -1,0 +1,128 @@
+import { describe, expect, test } from '@jest/globals';
+import { Gate } from '../support/gate.js';
+import { refusal } from '../support/refusal.js';
+import type { AnySession, ScriptedApp } from '../support/scripted-app.js';
+import { until } from '../support/until.js';
+import { redisVariants, useVariant, variants, type Stage, type StageOptions } from '../support/variants.js';
+
+const REQUESTS = 20;
+
+/** What a request that is under way does to its session after that has ended. */
+const DEEDS: readonly [string, (session: AnySession) => unknown][] = [
+  ['writes', (session) => (session['late'] = 1)],
+  ['changes inside', (session) => session['cart'].push('late')],
+  ['saves', (session) => Object.assign(session, { late: 1 }).save()],
+  ['rotates', (session) => session.rotate()],
+  ['regenerates', (session) => session.regenerate()],
+  ['signs in again', (session) => session.login({ id: 'ada' }, { keep: true })],
+  ['signs in as another', (session) => session.login({ id: 'eve' })],
+  ['does nothing', () => undefined],
+];
+
+/** A signed-in session with 20 requests inside their handlers, at a gate after which each does its deed. */
+async function underWay(stage: Stage, deed: (session: AnySession) => unknown, options: StageOptions = {}) {
+  const app = await stage.open(options);
+  const browser = app.browser();
+  const gate = new Gate(REQUESTS);
+  app.on('/cart', ({ session }) => void (session['cart'] = ['tea']));
+  app.on('/deed', async ({ session }) => {
+    void session['cart'];
+    await gate.pass();
+    return (await refusal(() => deed(session))) ?? { code: 'done' };
+  });
+  await browser.post('/login/ada');
+  await browser.get('/cart');
+  const sid = await browser.sid();
+  const cookie = (await browser.cookie('sid'))?.cookieString() ?? '';
+  const answers = Promise.all(Array.from({ length: REQUESTS }, () => app.browser().get('/deed', { cookie })));
+  await gate.full;
+  const finish = () => {
+    gate.open();
+    return answers;
+  };
+  return { app, browser, sid, cookie, finish };
+}
+
+async function expectEnded(stage: Stage, app: ScriptedApp, { sid, cookie }: { sid: string | undefined; cookie: string }): Promise<void> {
+  expect(await stage.stored(app, sid)).toBeUndefined();
+  expect((await app.browser().get('/whoami', { cookie })).json).toEqual({ identity: null });
+}
+
+describe.each(variants)('ended stays ended (G2), $name', (variant) => {
+  const stage = useVariant(variant);
+
+  test.each(DEEDS)('after a logout, while each of 20 requests %s', async (_, deed) => {
+    const { app, browser, finish, ...session } = await underWay(stage, deed);
+    await browser.post('/logout');
+    await finish();
+    await expectEnded(stage, app, session);
+  });
+
+  test.each(DEEDS)('after it was deleted by hand, while each of 20 requests %s', async (_, deed) => {
+    const { app, finish, ...session } = await underWay(stage, deed);
+    await stage.end(app, session.sid);
+    await finish();
+    await expectEnded(stage, app, session);
+  });
+
+  test.each(DEEDS.filter(([deed]) => ['writes', 'rotates', 'signs in again'].includes(deed)))('after it expired, while each of 20 requests %s', async (_, deed) => {
+    const { app, finish, ...session } = await underWay(stage, deed, { store: { ttl: 0.5 } });
+    await until(async () => (await stage.stored(app, session.sid)) === undefined, 'the session has expired');
+    await finish();
+    await expectEnded(stage, app, session);
+  });
+
+  test.each<[string, (session: AnySession) => unknown]>([
+    ['login', (session) => session.login({ id: 'ada' })],
+    ['regenerate', (session) => session.regenerate()],
+    ['rotate', (session) => session.rotate()],
+  ])('%s from a revoked signed-in session rejects with 401 SESSION_GONE and leaves the cookie alone', async (_, deed) => {
+    const app = await stage.open({ session: { rolling: true } });
+    const browser = app.browser();
+    await browser.post('/login/ada');
+    app.on('/deed', async ({ session }) => {
+      await stage.end(app, session.id);
+      await deed(session);
+    });
+    const answer = await browser.get('/deed');
+    expect(answer.json).toEqual({ statusCode: 401, error: 'Unauthorized', message: 'The session has ended. Sign in again.', code: 'SESSION_GONE' });
+    expect([answer.status, answer.setCookies]).toEqual([401, []]);
+  });
+
+  test('a late save answers as the handler did, drops the change and leaves the cookie of a login in parallel alone', async () => {
+    const lost: string[] = [];
+    const { app, browser, sid, finish } = await underWay(stage, (session) => (session['late'] = 1), { session: { cookie: { maxAge: 60_000 } } });
+    app.store.events.on('lost', ({ handle }) => lost.push(handle));
+    await browser.post('/login/ada');
+    const answers = await finish();
+    expect(answers.map(({ status, json }) => [status, json.code])).toEqual(Array.from({ length: REQUESTS }, () => [200, 'done']));
+    expect(lost).toEqual(Array.from({ length: REQUESTS }, () => sid?.slice(0, 22)));
+    if (variant.storesFirst) expect(answers.flatMap(({ setCookies }) => setCookies)).toEqual([]);
+    expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' }, cart: ['tea'] });
+  });
+
+  test('the sign-in of a visitor whose session has ended meanwhile succeeds: nobody was signed in', async () => {
+    const app = await stage.open();
+    const browser = app.browser();
+    app.on('/fill', ({ session }) => void (session['cart'] = ['tea']));
+    await browser.get('/fill');
+    app.on('/deed', async ({ session }) => {
+      await stage.end(app, session.id);
+      await session.login({ id: 'ada' }, { keep: true });
+    });
+    expect((await browser.get('/deed')).status).toBe(200);
+    expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' }, cart: ['tea'] });
+  });
+});
+
+describe.each(redisVariants)('ended stays ended in Redis (G2), $name', (variant) => {
+  const stage = useVariant(variant);
+
+  test.each(DEEDS)('no key is left when each of 20 requests %s after the end', async (_, deed) => {
+    const { app, sid, finish } = await underWay(stage, deed);
+    await stage.end(app, sid);
+    await finish();
+    await app.store.settled();
+    await until(async () => (await stage.client.dbsize()) === 0, 'no key is left', 1_000);
+  });
+});

@@ -1,0 +1,58 @@
+import { afterEach } from '@jest/globals';
+import { openRedis, type OpenRedis, type RedisClient, type RedisConnection } from '../../src/redis/redis-client.js';
+import { until } from './until.js';
+
+/** Connections that are closed after each test. To be made at the top of a `describe` or a file. */
+export class Connections {
+  readonly #open: OpenRedis[] = [];
+
+  constructor() {
+    afterEach(async () => {
+      await Promise.all(this.#open.splice(0).map((redis) => redis.close(1_000)));
+    });
+  }
+
+  /** Opens a connection; `lines` is what it logs. */
+  open(connection: RedisConnection): OpenRedis & { readonly lines: readonly string[] } {
+    const lines: string[] = [];
+    const redis = openRedis(connection, (line) => lines.push(line));
+    this.#open.push(redis);
+    return { ...redis, lines };
+  }
+
+  /** The client of a new connection, once it is ready. */
+  async ready(connection: RedisConnection): Promise<RedisClient> {
+    const { client } = this.open(connection);
+    await untilStatus(client, 'ready');
+    return client;
+  }
+}
+
+export function untilStatus(client: RedisClient, status: RedisClient['status']): Promise<void> {
+  return until(() => client.status === status, `the client's status is "${status}"`);
+}
+
+/** Waits for the nth time from now that a client emits an event, and answers with what came with the event each time. */
+export function emitted<T = unknown>(client: RedisClient, event: string, times = 1): Promise<T[]> {
+  return new Promise((resolve) => {
+    const seen: T[] = [];
+    const listener = (value: T) => {
+      seen.push(value);
+      if (seen.length < times) return;
+      client.off(event, listener);
+      resolve(seen);
+    };
+    client.on(event, listener);
+  });
+}
+
+/** What a promise came to, its error included, and after how many ms. */
+export async function outcomeOf(promise: Promise<unknown>): Promise<{ value?: unknown; error?: Error; ms: number }> {
+  const start = performance.now();
+  try {
+    const value = await promise;
+    return { value, ms: performance.now() - start };
+  } catch (error) {
+    return { error: error as Error, ms: performance.now() - start };
+  }
+}

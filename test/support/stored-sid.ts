@@ -1,0 +1,10 @@
+import type { SessionStore, Sid } from '../../src/index.js';
+import { generateSid } from '../../src/session/sid.js';
+
+/** Puts a session with those entries into a store, and returns its sid. */
+export async function storedSid(store: SessionStore, entries: Record<string, unknown> = {}): Promise<Sid> {
+  const sid = generateSid();
+  const encoded = new Map(Object.entries(entries).map(([name, value]) => [name, JSON.stringify(value)]));
+  await store.create(sid, { entries: encoded, lease: { idle: undefined, cookie: undefined, wholeCookie: {} } });
+  return sid;
+}

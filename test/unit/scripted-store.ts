@@ -1,0 +1,85 @@
+import { MemorySessionStore } from '../../src/session/memory-session-store.js';
+import type { EntryDelta, Lease, NewSession, SessionRecord } from '../../src/session/session-record.js';
+import type { Sid } from '../../src/session/sid.js';
+
+/** How a call goes: `run` does what the store does. */
+export type Course = <T>(run: () => Promise<T>) => Promise<T>;
+
+type Method = 'load' | 'create' | 'save' | 'touch' | 'rotate' | 'destroy';
+
+const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
+
+/** Neither runs nor answers. */
+export const hangs: Course = () => never();
+
+/** Runs, but its answer does not come. */
+export const runsWithoutAnswer: Course = async (run) => {
+  await run();
+  return never();
+};
+
+/** Is refused, by an error. */
+export function failsWith(error: Error): Course {
+  return async () => {
+    throw error;
+  };
+}
+
+/** Runs when the promise is fulfilled. */
+export function runsAfter(start: Promise<unknown>): Course {
+  return async (run) => {
+    await start;
+    return run();
+  };
+}
+
+/** A memory store whose next calls go as a test says, and that notes when each begins and ends. */
+export class ScriptedStore extends MemorySessionStore {
+  /** Names of calls as they begin; `-name` as they end. */
+  readonly log: string[] = [];
+  readonly #courses = new Map<Method, Course[]>();
+
+  /** The next calls of that method go so, one after the other. */
+  next(method: Method, ...courses: Course[]): void {
+    this.#courses.set(method, [...(this.#courses.get(method) ?? []), ...courses]);
+  }
+
+  /** The calls begun since the last look. */
+  calls(): string[] {
+    return this.log.splice(0).filter((entry) => !entry.startsWith('-'));
+  }
+
+  override load(sid: Sid) {
+    return this.#go('load', () => super.load(sid));
+  }
+
+  override create(sid: Sid, session: NewSession) {
+    return this.#go('create', () => super.create(sid, session));
+  }
+
+  override save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease) {
+    return this.#go('save', () => super.save(sid, record, delta, lease));
+  }
+
+  override touch(sid: Sid, record: SessionRecord, lease: Lease) {
+    return this.#go('touch', () => super.touch(sid, record, lease));
+  }
+
+  override rotate(sid: Sid, record: SessionRecord, next: Sid) {
+    return this.#go('rotate', () => super.rotate(sid, record, next));
+  }
+
+  override destroy(sid: Sid) {
+    return this.#go('destroy', () => super.destroy(sid));
+  }
+
+  async #go<T>(method: Method, run: () => Promise<T>): Promise<T> {
+    this.log.push(method);
+    const course = this.#courses.get(method)?.shift();
+    try {
+      return await (course === undefined ? run() : course(run));
+    } finally {
+      this.log.push(`-${method}`);
+    }
+  }
+}
