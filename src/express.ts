@@ -42,7 +42,9 @@ export interface SessionMiddlewareOptions extends Omit<SessionOptions, 'middlewa
  *
  * @publicApi
  */
-export function sessionMiddleware({ store, identity, ...options }: SessionMiddlewareOptions): SessionHandler {
+export function sessionMiddleware(
+  { store, identity, ...options }: SessionMiddlewareOptions = {} as SessionMiddlewareOptions,
+): SessionHandler {
   const problems = sessionOptionProblems(options, process.env['NODE_ENV'] === 'production');
   if (typeof store?.destroy !== 'function') problems.push('"store" must be a SessionStore or a store made for express-session.');
   if (problems.length > 0) throw new RedisSessionConfigError(problems);

@@ -31,7 +31,7 @@ export interface RedisSessionModuleExtras {
 }
 
 /** Under a global prefix, many releases of Nest 11 and 12 mount a wildcard below the prefix and not on the prefix itself. */
-const ALL_ROUTES = ['{*path}', { path: '/', method: RequestMethod.ALL }];
+export const ALL_ROUTES: NonNullable<RedisSessionModuleExtras['forRoutes']> = ['{*path}', { path: '/', method: RequestMethod.ALL }];
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<RedisSessionOptions>({ moduleName: 'RedisSession' })
@@ -44,7 +44,7 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
         global: isGlobal ?? true,
         providers: [
           ...(definition.providers ?? []),
-          { provide: SESSION_ROUTES, useValue: { exclude: exclude ?? [], forRoutes: forRoutes ?? ALL_ROUTES } },
+          { provide: SESSION_ROUTES, useValue: { isGlobal: isGlobal ?? true, exclude: exclude ?? [], forRoutes: forRoutes ?? ALL_ROUTES } },
         ],
       }),
     )

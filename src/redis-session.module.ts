@@ -9,6 +9,7 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { toHttpException } from './http/http-exceptions.js';
 import { SessionGuard } from './http/session.guard.js';
 import { SessionMiddleware } from './http/session.middleware.js';
@@ -16,6 +17,7 @@ import { shortSecretWarning } from './http/session-options.js';
 import { SessionRuntime } from './http/session-runtime.js';
 import { SessionUnsupportedError } from './redis-session.errors.js';
 import {
+  ALL_ROUTES,
   ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
@@ -47,7 +49,8 @@ const providers: Provider[] = [
   {
     provide: SESSION_CONNECTION,
     inject: [SESSION_OPTIONS, SessionLog],
-    useFactory: ({ redis }: ResolvedRedisSessionOptions, log: SessionLog) => (redis === undefined ? null : openRedis(redis, log.warn, 'later')),
+    useFactory: ({ redis }: ResolvedRedisSessionOptions, log: SessionLog) =>
+      redis === undefined ? null : openRedis(redis, log.warn, 'later'),
   },
   {
     provide: SESSION_REDIS,
@@ -99,7 +102,9 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
   constructor(
     private readonly store: SessionStore,
     @Inject(SESSION_CONNECTION) private readonly connection: OpenRedis | null,
-    @Inject(SESSION_ROUTES) private readonly routes: Required<RedisSessionModuleExtras>,
+    @Inject(SESSION_ROUTES) private readonly routes: RedisSessionModuleExtras,
+    private readonly middleware: SessionMiddleware,
+    private readonly adapterHost: HttpAdapterHost,
     log: SessionLog,
   ) {
     super();
@@ -125,11 +130,17 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
   }
 
   configure(consumer: MiddlewareConsumer): void {
-    const { exclude = [], forRoutes = [] } = this.routes;
+    const { isGlobal, exclude = [], forRoutes } = this.routes;
+    const { httpAdapter } = this.adapterHost;
+    if (isGlobal === true && exclude.length === 0 && forRoutes === ALL_ROUTES && httpAdapter !== undefined) {
+      // Where every route has a session there is no route to match, which costs more than reading the session's cookie.
+      httpAdapter.use(this.middleware.use.bind(this.middleware));
+      return;
+    }
     consumer
       .apply(SessionMiddleware)
       .exclude(...exclude)
-      .forRoutes(...forRoutes);
+      .forRoutes(...(forRoutes ?? ALL_ROUTES));
   }
 
   /** Not earlier: an application that cannot be put together is never closed, and would be kept alive by a connection. */

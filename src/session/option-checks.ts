@@ -1,12 +1,26 @@
-/** Names in `options` that are not options, each with the nearest real one. */
-export function unknownNames(group: string, options: object, known: readonly string[]): string[] {
+/**
+ * Names in `options` that are not options, each with the real one that was probably meant.
+ *
+ * @param elsewhere names that people put here, and the full names of what they are looking for
+ */
+export function unknownNames(
+  group: string,
+  options: object,
+  known: readonly string[],
+  elsewhere: ReadonlyMap<string, string> = new Map(),
+): string[] {
   return Object.keys(options)
     .filter((name) => !known.includes(name))
     .map((name) => {
-      const nearest = known.find((candidate) => isNear(name, candidate));
-      const cure = nearest === undefined ? `Known names: ${known.join(', ')}.` : `Did you mean "${nearest}"?`;
+      const meant = elsewhere.get(name) ?? nearest(name, known);
+      const cure = meant === undefined ? `Known names: ${known.join(', ')}.` : `Did you mean "${meant}"?`;
       return `"${group === '' ? name : `${group}.${name}`}" is not an option. ${cure}`;
     });
+}
+
+/** For `unknownNames`: options that live in another group. */
+export function namesOf(group: string, names: readonly string[]): [string, string][] {
+  return names.map((name) => [name, `${group}.${name}`]);
 }
 
 export function isPositive(value: unknown): value is number {
@@ -22,9 +36,12 @@ export function kindOf(value: unknown): string {
   return `${/^[aeiou]/.test(typeof value) ? 'an' : 'a'} ${typeof value}`;
 }
 
-function isNear(a: string, b: string): boolean {
-  const [left, right] = [a.toLowerCase(), b.toLowerCase()];
-  return left === right || editDistance(left, right) <= Math.max(1, Math.floor(Math.min(a.length, b.length) / 3));
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const byDistance = known
+    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(Math.min(name.length, candidate.length) / 3)))
+    .toSorted((a, b) => a.distance - b.distance);
+  return byDistance[0]?.candidate;
 }
 
 function editDistance(a: string, b: string): number {

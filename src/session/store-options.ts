@@ -135,9 +135,15 @@ export const STORE_DEFAULTS = {
   logErrors: true,
 } as const satisfies Required<StoreOptions>;
 
+export const STORE_NAMES: readonly string[] = Object.keys(STORE_DEFAULTS);
+const ELSEWHERE = new Map([
+  ['client', 'redis'],
+  ['maxAge', 'session.cookie.maxAge'],
+]);
+
 /** Fills in the defaults. Throws one `RedisSessionConfigError` with every problem. */
 export function resolveStoreOptions(options: StoreOptions): StoreSettings {
-  const problems = storeOptionProblems(options, STORE_DEFAULTS.ttl);
+  const problems = storeOptionProblems(options);
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
 
   const given = withoutUndefined(options);
@@ -164,11 +170,11 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
 /**
  * What is wrong with store options, one sentence each: name, rule, cure.
  *
- * @param idle the idle timeout in seconds that is in force when `ttl` is not given
+ * @param cookieIdle the idle timeout in seconds that the cookie asks for; it wins over `ttl`
  */
-export function storeOptionProblems(options: StoreOptions, idle: number): string[] {
+export function storeOptionProblems(options: StoreOptions, cookieIdle?: number): string[] {
   const given = withoutUndefined(options);
-  const problems = unknownNames('store', given, Object.keys(STORE_DEFAULTS));
+  const problems = unknownNames('store', given, STORE_NAMES, ELSEWHERE);
   const positive = (name: 'ttl' | 'maxBytes' | 'maxFieldBytes' | 'maxFields' | 'deadline') => {
     if (given[name] !== undefined && !isPositive(given[name]))
       problems.push(
@@ -189,15 +195,15 @@ export function storeOptionProblems(options: StoreOptions, idle: number): string
   }
 
   const { absoluteTtl, prefix, serializer, logErrors } = given;
-  const idleInForce = isPositive(given.ttl) ? given.ttl : idle;
+  const idle = cookieIdle ?? (isPositive(given.ttl) ? given.ttl : STORE_DEFAULTS.ttl);
   if (absoluteTtl !== undefined && absoluteTtl !== false) {
     if (!isPositive(absoluteTtl))
       problems.push(
         `"store.absoluteTtl" must be a positive finite number of seconds, or false for no absolute timeout, received ${kindOf(absoluteTtl)}.`,
       );
-    else if (absoluteTtl < idleInForce)
+    else if (absoluteTtl < idle)
       problems.push(
-        `"store.absoluteTtl" (${absoluteTtl} s) must not be below the idle timeout (${idleInForce} s). Raise it, or lower "store.ttl" or "session.cookie.maxAge".`,
+        `"store.absoluteTtl" (${absoluteTtl} s) must not be below the idle timeout (${idle} s). Raise it, or lower ${cookieIdle === undefined ? '"store.ttl"' : '"session.cookie.maxAge"'}.`,
       );
   }
   if (prefix !== undefined && (typeof prefix !== 'string' || prefix === '' || /[*?[\]{}\\\s]/.test(prefix)))
@@ -206,9 +212,19 @@ export function storeOptionProblems(options: StoreOptions, idle: number): string
     );
   if (serializer !== undefined && (typeof serializer?.stringify !== 'function' || typeof serializer?.parse !== 'function'))
     problems.push('"store.serializer" must have the functions stringify and parse. Leave it out for JSON.');
+  else if (serializer !== undefined && isAsync(serializer))
+    problems.push('"store.serializer" must be synchronous: its "stringify" returns a promise. Leave it out for JSON.');
   if (logErrors !== undefined && typeof logErrors !== 'boolean' && typeof logErrors !== 'function')
     problems.push(`"store.logErrors" must be true, false or a function, received ${kindOf(logErrors)}.`);
   return problems;
+}
+
+function isAsync(serializer: EntrySerializer): boolean {
+  try {
+    return (serializer.stringify({}) as unknown) instanceof Promise;
+  } catch {
+    return false; // It may have its own idea of what can be stored.
+  }
 }
 
 function withoutUndefined(options: StoreOptions): { [Name in keyof StoreOptions]?: Exclude<StoreOptions[Name], undefined> } {

@@ -219,7 +219,13 @@ describe('a held answer', () => {
       response.end('two');
     });
     expect((await app.answer()).body).toBe('onetwo');
-    expect(list).toEqual(['ERR_INVALID_ARG_TYPE', 'ERR_STREAM_NULL_VALUES', 'ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_TYPE']);
+    expect(list).toEqual([
+      'ERR_INVALID_ARG_TYPE',
+      'ERR_STREAM_NULL_VALUES',
+      'ERR_INVALID_ARG_TYPE',
+      'ERR_INVALID_ARG_TYPE',
+      'ERR_INVALID_ARG_TYPE',
+    ]);
   });
 
   const impossible: [string, Answerer][] = [
@@ -292,7 +298,12 @@ describe('an abandoned answer', () => {
       response.cookie('theme', 'dark').json({ done: true });
     });
     const answer = await app.answer();
-    expect(JSON.parse(answer.body)).toEqual({ statusCode: 500, error: 'Internal Server Error', message: 'The session could not be stored.', code });
+    expect(JSON.parse(answer.body)).toEqual({
+      statusCode: 500,
+      error: 'Internal Server Error',
+      message: 'The session could not be stored.',
+      code,
+    });
     expect([headerOf(answer, 'set-cookie'), headerOf(answer, 'retry-after')]).toEqual([[], []]);
     expect(app.logged).toMatchObject([{ code }]);
   });

@@ -108,7 +108,10 @@ describe('a touch', () => {
   const answers: [string, Answerer][] = [
     ['an answer', (_, response) => response.end('done')],
     ['an answer in pieces', (_, response) => (response.write('do'), response.end('ne'))],
-    ['an answer that read the session', ({ session }, response) => (response.write(String(session['visits']).slice(1)), response.end('done'))],
+    [
+      'an answer that read the session',
+      ({ session }, response) => (response.write(String(session['visits']).slice(1)), response.end('done')),
+    ],
   ];
   test.each(answers)('is made once for %s, which does not wait for it', async (_, answer) => {
     const app = await open(answer, { store: due });

@@ -36,7 +36,10 @@ const WAYS: readonly Way[] = [
   { name: 'end twice', answer: (_, response) => void response.end('done').end() },
   { name: 'a status and headers', answer: (_, response) => response.status(201).setHeader('x-one', '1').end('made') },
   { name: 'writeHead', answer: (_, response) => response.writeHead(202).end('later') },
-  { name: 'writeHead with an object', answer: (_, response) => response.writeHead(202, { 'X-One': '1', 'X-Many': ['1', '2'] }).end('later') },
+  {
+    name: 'writeHead with an object',
+    answer: (_, response) => response.writeHead(202, { 'X-One': '1', 'X-Many': ['1', '2'] }).end('later'),
+  },
   { name: 'writeHead with a flat list', answer: (_, response) => response.writeHead(200, ['X-One', '1', 'X-Two', '2']).end('done') },
   {
     name: 'writeHead with a flat list that repeats a name',
@@ -48,14 +51,30 @@ const WAYS: readonly Way[] = [
   },
   {
     name: 'writeHead with pairs',
-    answer: (_, response) => response.writeHead(200, [['Set-Cookie', 'a=1'], ['Set-Cookie', 'b=2'], ['X-One', '1']] as never).end('done'),
+    answer: (_, response) =>
+      response
+        .writeHead(200, [
+          ['Set-Cookie', 'a=1'],
+          ['Set-Cookie', 'b=2'],
+          ['X-One', '1'],
+        ] as never)
+        .end('done'),
   },
   { name: 'writeHead with a reason', answer: (_, response) => response.writeHead(200, 'Fine').end('done') },
-  { name: 'writeHead with a reason and headers', answer: (_, response) => response.writeHead(404, 'Not Here', { 'X-One': '1' }).end('gone') },
-  { name: 'writeHead with a Set-Cookie', answer: (_, response) => response.writeHead(200, { 'Set-Cookie': ['a=1; Path=/', 'b=2'] }).end('done') },
+  {
+    name: 'writeHead with a reason and headers',
+    answer: (_, response) => response.writeHead(404, 'Not Here', { 'X-One': '1' }).end('gone'),
+  },
+  {
+    name: 'writeHead with a Set-Cookie',
+    answer: (_, response) => response.writeHead(200, { 'Set-Cookie': ['a=1; Path=/', 'b=2'] }).end('done'),
+  },
   { name: 'writeHead and nothing else', answer: (_, response) => response.writeHead(200, { 'Content-Length': 0 }).end() },
   { name: 'write, then end', answer: (_, response) => void (response.write('one '), response.write('two '), response.end('three')) },
-  { name: 'writeHead, write, then end', answer: (_, response) => void (response.writeHead(200, { 'Content-Length': 6 }).write('one'), response.end('two')) },
+  {
+    name: 'writeHead, write, then end',
+    answer: (_, response) => void (response.writeHead(200, { 'Content-Length': 6 }).write('one'), response.end('two')),
+  },
   { name: 'flushHeaders', answer: (_, response) => void (response.flushHeaders(), response.end('done')) },
   { name: 'writeHead, flushHeaders', answer: (_, response) => void (response.writeHead(200).flushHeaders(), response.end('done')) },
   { name: 'trailers', answer: (_, response) => void (response.write('one'), response.addTrailers({ 'X-Sum': '1' }), response.end()) },
@@ -63,7 +82,11 @@ const WAYS: readonly Way[] = [
   { name: 'a pipeline', answer: (_, response) => pipeline(createReadStream(file), response) },
   { name: 'a pipeline of an iterator', answer: (_, response) => pipeline(Readable.from(['one', 'two', LARGE]), response) },
   { name: 'sendFile', answer: (_, response) => response.sendFile(file, { lastModified: false }) },
-  { name: 'sendFile of a range', answer: (_, response) => response.sendFile(file, { lastModified: false }), request: { range: 'bytes=10-20' } },
+  {
+    name: 'sendFile of a range',
+    answer: (_, response) => response.sendFile(file, { lastModified: false }),
+    request: { range: 'bytes=10-20' },
+  },
   { name: 'a redirect', answer: (_, response) => response.redirect('/elsewhere') },
   { name: 'json', answer: (_, response) => response.json({ done: true }) },
   { name: 'send', answer: (_, response) => response.send('<p>done</p>') },
@@ -103,7 +126,9 @@ describe.each(WAYS)('an answer by $name', ({ answer, method = 'GET', request = {
     gate.open();
     const received = await client.answer();
     expect(withoutSession(received)).toEqual({ ...(await plain()), headers: expectedHeaders(await plain(), received) });
-    expect(headerOf(received, 'set-cookie')).toContainEqual(expect.stringMatching(/^sid=s%3A[\w-]{54}\..*; Path=\/; HttpOnly; SameSite=Lax$/));
+    expect(headerOf(received, 'set-cookie')).toContainEqual(
+      expect.stringMatching(/^sid=s%3A[\w-]{54}\..*; Path=\/; HttpOnly; SameSite=Lax$/),
+    );
     expect(headerOf(received, 'cache-control')).toEqual(['no-store']);
     expect(app.store.writes).toEqual(['create']);
   });
@@ -122,7 +147,9 @@ describe.each(WAYS)('an answer by $name', ({ answer, method = 'GET', request = {
   });
 
   test('gives way to 503 when the session cannot be stored', async () => {
-    const app = await open(changing(answer), { before: (_, response, next) => (response.setHeader('Access-Control-Allow-Origin', '*'), next()) });
+    const app = await open(changing(answer), {
+      before: (_, response, next) => (response.setHeader('Access-Control-Allow-Origin', '*'), next()),
+    });
     app.store.failure = new SessionStoreUnavailableError('timeout');
     const received = await app.answer(method, request);
     expect(received.status).toBe(503);

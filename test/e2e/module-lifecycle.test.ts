@@ -221,11 +221,14 @@ describe('100 applications, one after the other, leave no handle and no listener
   });
   afterAll(() => client.disconnect());
 
+  // A timer that nobody clears would outlast the test.
+  const deadline = 30_000;
+
   test.each<[string, () => TestAppOptions]>([
-    ['with a client of their own', () => ({ redis: redis.url })],
-    ['with a given client', () => ({ redis: client })],
-    ['with a given client and the classic layout', () => ({ redis: client, store: { kind: 'connect-redis' } })],
-    ['in memory', () => ({ store: { kind: 'memory' } })],
+    ['with a client of their own', () => ({ redis: redis.url, store: { deadline } })],
+    ['with a given client', () => ({ redis: client, store: { deadline } })],
+    ['with a given client and the classic layout', () => ({ redis: client, store: { deadline, kind: 'connect-redis' } })],
+    ['in memory', () => ({ store: { deadline, kind: 'memory' } })],
   ])('%s', async (_, options) => {
     const cycle = async () => {
       const { browser, close } = await createApp({ controllers: [VisitsController], ...options() });
@@ -258,7 +261,7 @@ async function expectNoMoreThan(before: Usage, ...emitters: Emitter[]): Promise<
   await until(async () => {
     more = Object.entries(await usage(...emitters)).filter(([name, count]) => count > (before[name] ?? 0));
     return more.length === 0;
-  }, 'what was held is given back').catch(() => undefined);
+  }, 'what was held is given back', 3_000).catch(() => undefined);
   expect(more).toEqual([]);
 }
 

@@ -2,9 +2,15 @@ import { CookieJar, type Cookie } from 'tough-cookie';
 
 /** A client that keeps cookies as a browser does, and follows no redirect. */
 export class Browser {
-  readonly jar = new CookieJar();
+  constructor(
+    private readonly origin: string,
+    readonly jar = new CookieJar(),
+  ) {}
 
-  constructor(private readonly origin: string) {}
+  /** The same client at another application of the same host. */
+  at(origin: string): Browser {
+    return new Browser(origin, this.jar);
+  }
 
   get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
     return this.send('GET', path, undefined, headers);

@@ -1,14 +1,24 @@
 import { MemorySessionStore, type EntryDelta, type Lease, type NewSession, type SessionRecord, type Sid } from '../../src/index.js';
 import type { Gate } from './gate.js';
 
-/** A store whose writes wait where the test wants it, or fail. Reads go through. */
+/** A store whose writes wait where the test wants it, or fail. */
 export class HeldStore extends MemorySessionStore {
   /** Where writes wait. */
   gate: Gate | undefined;
   /** How writes fail. */
   failure: Error | undefined;
+  /** How reads fail. */
+  loadFailure: Error | undefined;
   /** The writes so far, by name. */
   readonly writes: string[] = [];
+  /** How many sessions were looked for so far. */
+  loads = 0;
+
+  override async load(sid: Sid): Promise<SessionRecord | undefined> {
+    this.loads++;
+    if (this.loadFailure !== undefined) throw this.loadFailure;
+    return super.load(sid);
+  }
 
   override async create(sid: Sid, session: NewSession): Promise<SessionRecord> {
     await this.#arrive('create');

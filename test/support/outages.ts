@@ -20,7 +20,7 @@ export const blackouts: readonly Outage[] = [
     reason: /NOAUTH|connection|timeout/,
     begin: async (redis) => {
       await redis.client().config('SET', 'requirepass', 'changed meanwhile');
-      await redis.client().client('KILL', 'TYPE', 'normal');
+      await redis.client().call('CLIENT', 'KILL', 'TYPE', 'normal');
     },
     end: async (redis) => {
       await redis.client().config('SET', 'requirepass', '');

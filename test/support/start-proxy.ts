@@ -10,6 +10,8 @@ export interface ChaosProxy {
   cut(): Promise<void>;
   /** Keeps and accepts connections, and forwards nothing. */
   stall(): void;
+  /** Forwards what clients say on the connections that are open, and nothing of what they are answered. */
+  stallAnswers(): void;
   /** Forwards again, first of all what was held back on connections that are still open. */
   heal(): Promise<void>;
   stop(): Promise<void>;
@@ -63,6 +65,9 @@ export async function startProxy(targetPort: number): Promise<ChaosProxy> {
     stall: () => {
       stalled = true;
       for (const socket of [...pairs].flat()) socket.pause();
+    },
+    stallAnswers: () => {
+      for (const [, upstream] of pairs) upstream.pause();
     },
     heal: async () => {
       stalled = false;

@@ -1,0 +1,88 @@
+// `npm run bench:memory`: what a session costs in Redis' memory. See docs/performance.md.
+import { startRedis, type RedisServer } from '../test/support/start-redis.js';
+import { sampleSession } from './app/sample-session.js';
+import { numberOf } from './processes/redis-counters.js';
+import { describeEnvironment, summaryOf } from './report/environment.js';
+import { saveResult } from './report/result-file.js';
+import { number, textTable } from './report/text-table.js';
+import { fillWithConnectRedis, fillWithOurs, type Fill } from './stored-sessions.js';
+
+const SESSIONS = 100_000;
+const SIZES = [350, 4_096];
+const LISTPACK_VALUE = '1024';
+
+interface Case {
+  readonly name: string;
+  readonly title: string;
+  readonly fill: Fill;
+  readonly config: Record<string, string>;
+  /** Of 350-byte sessions, to connect-redis. */
+  readonly atMost?: number;
+}
+
+const CASES: readonly Case[] = [
+  { name: 'connect-redis', title: 'connect-redis 8.1', fill: fillWithConnectRedis, config: {} },
+  { name: 'stock', title: 'ours', fill: fillWithOurs, config: {}, atMost: 1.35 },
+  {
+    name: 'listpack',
+    title: `ours, hash-max-listpack-value ${LISTPACK_VALUE}`,
+    fill: fillWithOurs,
+    config: { 'hash-max-listpack-value': LISTPACK_VALUE },
+    atMost: 0.9,
+  },
+];
+
+const first = await startRedis();
+const environment = await describeEnvironment(first);
+await first.stop();
+console.log(`${summaryOf(environment)}\n`);
+
+const rows: { sessions: number; bytes: number; case: string; bytesPerSession: number; toConnectRedis: number }[] = [];
+for (const bytes of SIZES) {
+  let connectRedis = Number.NaN;
+  for (const { name, fill, config } of CASES) {
+    const used = await memoryPerSession(bytes, fill, config);
+    if (name === 'connect-redis') connectRedis = used;
+    rows.push({ sessions: SESSIONS, bytes, case: name, bytesPerSession: used, toConnectRedis: used / connectRedis });
+  }
+}
+
+console.log(
+  textTable(
+    [`${number(SESSIONS)} sessions`, 'JSON bytes', 'bytes of Redis', 'to connect-redis', 'goal', ''],
+    rows.map((row) => {
+      const { title, atMost } = CASES.find(({ name }) => name === row.case) ?? { title: row.case };
+      const goal = row.bytes === SIZES[0] ? atMost : undefined;
+      return [
+        title,
+        number(row.bytes),
+        number(row.bytesPerSession),
+        number(row.toConnectRedis, 2),
+        goal === undefined ? '' : `<= ${goal}`,
+        goal === undefined ? '' : row.toConnectRedis <= goal ? 'reached' : 'NOT REACHED',
+      ];
+    }),
+  ),
+);
+console.log(`\n${await saveResult('memory', { environment, rows }, { isWhole: true })}`);
+
+async function memoryPerSession(bytes: number, fill: Fill, config: Record<string, string>): Promise<number> {
+  const redis = await startRedis({ config });
+  try {
+    const session = sampleSession(1, bytes);
+    // One goes before, so that scripts, clients and the key space itself are there already.
+    await fill(redis.url, [{ user: 0, session }]);
+    const before = await usedMemory(redis);
+    const sessions = Array.from({ length: SESSIONS }, (_, index) => ({ user: index + 1, session: sampleSession(index + 1, bytes) }));
+    await fill(redis.url, sessions);
+    const [keys, after] = [await redis.client().dbsize(), await usedMemory(redis)];
+    if (keys !== SESSIONS + 1) throw new Error(`There are ${keys} keys for ${SESSIONS + 1} sessions.`);
+    return (after - before) / SESSIONS;
+  } finally {
+    await redis.stop();
+  }
+}
+
+async function usedMemory(redis: RedisServer): Promise<number> {
+  return numberOf(await redis.client().info('memory'), 'used_memory');
+}

@@ -1,0 +1,111 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { RedisSessionStore, type SessionRecord, type Sid } from '../../src/index.js';
+import { storedSid } from '../support/stored-sid.js';
+import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
+import { until } from '../support/until.js';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+
+/** What a load of nothing says. */
+const GONE = undefined;
+
+describe('sessions that are loaded at the same time', () => {
+  let server: RedisServer;
+  let proxy: ChaosProxy;
+  let client: Redis;
+  let store: RedisSessionStore;
+  beforeAll(async () => {
+    server = await startRedis();
+    proxy = await startProxy(server.port);
+    const patience = { retryStrategy: () => 50, maxRetriesPerRequest: 1, autoResendUnfulfilledCommands: false };
+    client = new Redis({ host: '127.0.0.1', port: proxy.port, ...patience }).on('error', () => undefined);
+    store = new RedisSessionStore(client);
+  });
+  afterEach(async () => {
+    await proxy.heal();
+    await server.client().flushall();
+  });
+  afterAll(async () => {
+    client.disconnect();
+    await proxy.stop();
+    await server.stop();
+  });
+
+  /** The commands that reach the server through our client while something is done. */
+  async function commandsOf(what: () => Promise<unknown>): Promise<string[]> {
+    const recorder = await server.monitor();
+    await what();
+    return (await recorder.stop()).filter(({ source }) => source !== 'lua').map(({ name }) => name);
+  }
+
+  const visits = (record: SessionRecord | undefined) => record?.entries.get('visits');
+
+  test('cost one command when they are one session, and one each when they are several', async () => {
+    const [ada, grace] = [await storedSid(store, { visits: 1 }), await storedSid(store, { visits: 2 })];
+    const absent = `${'x'.repeat(54)}` as Sid;
+    let loaded: (SessionRecord | undefined)[] = [];
+    const commands = await commandsOf(async () => {
+      loaded = await Promise.all([ada, ada, grace, ada, absent, grace].map((sid) => store.load(sid)));
+    });
+    expect(commands).toEqual(['hgetall', 'hgetall', 'hgetall']);
+    expect(loaded.map(visits)).toEqual(['1', '1', '2', '1', undefined, '2']);
+  });
+
+  test('cost one command in each turn of the event loop', async () => {
+    const sid = await storedSid(store);
+    const commands = await commandsOf(async () => {
+      for (let turn = 0; turn < 3; turn++) await Promise.all([store.load(sid), store.load(sid)]);
+    });
+    expect(commands).toEqual(['hgetall', 'hgetall', 'hgetall']);
+  });
+
+  test('share no record', async () => {
+    const sid = await storedSid(store, { visits: 1 });
+    const [one, two] = await Promise.all([store.load(sid), store.load(sid)]);
+    (one?.entries as Map<string, string>).set('visits', '9');
+    expect(visits(two)).toBe('1');
+    expect(one).not.toBe(two);
+  });
+
+  test('are each told by their own secret', async () => {
+    const sid = await storedSid(store, { visits: 1 });
+    const guessed = (sid.slice(0, 22) + 'x'.repeat(32)) as Sid;
+    const [guess, real] = await Promise.all([store.load(guessed), store.load(sid)]);
+    expect(guess).toBe(GONE);
+    expect(visits(real)).toBe('1');
+  });
+
+  test('never join one that is on the wire: its answer may be older than a revocation', async () => {
+    const sid = await storedSid(store, { visits: 1 });
+    const recorder = await server.monitor();
+    const arrived = async (count: number) => (await recorder.commands()).filter(({ name }) => name === 'hgetall').length === count;
+    proxy.stallAnswers();
+    const before = store.load(sid);
+    await until(() => arrived(1), 'the first load has reached Redis');
+    await server.client().del(store.settings.prefix + store.handleOf(sid));
+    const after = store.load(sid);
+    await until(() => arrived(2), 'the second load has reached Redis');
+    await proxy.heal();
+    expect([visits(await before), await after]).toEqual(['1', GONE]);
+    await recorder.stop();
+  });
+
+  test('are told of an outage together, and the next ones of its end', async () => {
+    const sid = await storedSid(store, { visits: 1 });
+    proxy.stall();
+    const loads = [store.load(sid), store.load(sid)];
+    await proxy.cut();
+    const outcomes = await Promise.allSettled(loads);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(outcomes.map((outcome) => (outcome as PromiseRejectedResult).reason.code)).toEqual(Array(2).fill('SESSION_STORE_UNAVAILABLE'));
+    await proxy.heal();
+    expect(visits(await store.load(sid))).toBe('1');
+  });
+
+  test('fail one by one where only one of them is not a session', async () => {
+    const [sid, other] = [await storedSid(store, { visits: 1 }), `${'y'.repeat(54)}` as Sid];
+    await server.client().set(store.settings.prefix + store.handleOf(other), 'a string');
+    const [loaded, rejected] = await Promise.all([store.load(sid), store.load(other)]);
+    expect([visits(loaded), rejected]).toEqual(['1', GONE]);
+  });
+});

@@ -1,0 +1,252 @@
+import { describe, expect, test } from '@jest/globals';
+import { createServer, request as httpsRequest } from 'node:https';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import cookieParser from 'cookie-parser';
+import { generateSid } from '../../src/session/sid.js';
+import type { Answer } from '../support/browser.js';
+import { CapturedLog } from '../support/captured-log.js';
+import { TEST_SECRET } from '../support/create-app.js';
+import { signedCookie } from '../support/signed-cookie.js';
+import { writeTlsCertificates } from '../support/tls-certificates.js';
+import { redisVariants, useVariant, variants, type StageOptions } from '../support/variants.js';
+
+const HTTPS = { 'x-forwarded-proto': 'https' };
+const SIGN_IN = '/login/ada';
+const LONG_GONE = 'Expires=Thu, 01 Jan 1970 00:00:00 GMT';
+
+/** Name and value of the only cookie that an answer sets, and its attributes. */
+function onlyCookie({ setCookies }: Answer): { pair: string; name: string; attributes: string[] } {
+  expect(setCookies).toHaveLength(1);
+  const [pair = '', ...attributes] = (setCookies[0] ?? '').split('; ');
+  return { pair, name: pair.split('=', 1)[0] ?? '', attributes };
+}
+
+describe.each(variants)('the attributes of the cookie, $name', (variant) => {
+  const stage = useVariant(variant);
+  const behindProxy = (cookie: object, more: object = {}): StageOptions => ({ session: { proxy: true, cookie, ...more } });
+
+  test('by default: sid, for the whole host, not for scripts, not with requests from other sites', async () => {
+    const app = await stage.open();
+    const { name, attributes } = onlyCookie(await app.browser().post(SIGN_IN));
+    expect([name, attributes]).toEqual(['sid', ['Path=/', 'HttpOnly', 'SameSite=Lax']]);
+  });
+
+  test('secure: true makes it __Host-sid, which is sent, read and dropped as browsers ask', async () => {
+    const app = await stage.open(behindProxy({ secure: true }));
+    const { pair, name, attributes } = onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS));
+    expect([name, attributes]).toEqual(['__Host-sid', ['Path=/', 'HttpOnly', 'Secure', 'SameSite=Lax']]);
+    expect((await app.browser().get('/whoami', { cookie: pair, ...HTTPS })).json).toEqual({ identity: { id: 'ada' } });
+    const dropped = onlyCookie(await app.browser().post('/logout', undefined, { cookie: pair, ...HTTPS }));
+    expect([dropped.pair, dropped.attributes]).toEqual(['__Host-sid=', ['Path=/', LONG_GONE, 'HttpOnly', 'Secure', 'SameSite=Lax']]);
+  });
+
+  test.each<[string, object, string]>([
+    ['a name of its own', { name: 'mine' }, 'mine'],
+    ['another path', { cookie: { secure: true, path: '/login' } }, 'sid'],
+    ['a domain', { cookie: { secure: true, domain: 'example.org' } }, 'sid'],
+  ])('with secure: true and %s it is called otherwise', async (_, more, expected) => {
+    const app = await stage.open(behindProxy({ secure: true }, more));
+    expect(onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS)).name).toBe(expected);
+  });
+
+  test('a secure cookie is not sent over plain http', async () => {
+    const app = await stage.open(behindProxy({ secure: true }));
+    expect((await app.browser().post(SIGN_IN)).setCookies).toEqual([]);
+  });
+
+  test('logout drops it with the attributes that it was set with', async () => {
+    const cookie = { secure: true, path: '/login', domain: 'example.org', sameSite: 'none', httpOnly: false, partitioned: true, priority: 'high', maxAge: 60_000 };
+    const app = await stage.open(behindProxy(cookie, { name: 'sid' }));
+    const { pair, attributes } = onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS));
+    app.on('/login', ({ session }) => session.logout());
+    const dropped = onlyCookie(await app.browser().post('/login', undefined, { cookie: pair, ...HTTPS }));
+    const others = (list: string[]) => list.filter((attribute) => !attribute.startsWith('Expires='));
+    expect(others(attributes)).toEqual(['Domain=example.org', 'Path=/login', 'Secure', 'Partitioned', 'Priority=High', 'SameSite=None']);
+    expect([dropped.pair, others(dropped.attributes)]).toEqual(['sid=', others(attributes)]);
+    expect(dropped.attributes).toContain(LONG_GONE);
+  });
+
+  test('other cookies of the response stay, also when the session is dropped', async () => {
+    const app = await stage.open();
+    const browser = app.browser();
+    app.on('/both', async ({ session, response }) => {
+      response.cookie('theme', 'dark');
+      await session.login({ id: 'ada' });
+    });
+    app.on('/neither', async ({ session, response }) => {
+      response.cookie('theme', 'light');
+      await session.logout();
+      response.cookie('sidebar', 'open');
+    });
+    const names = (answer: Answer) => answer.setCookies.map((cookie) => cookie.split(';', 1)[0]?.replace(/=s%3A.*/, '=…'));
+    expect(new Set(names(await browser.get('/both')))).toEqual(new Set(['theme=dark', 'sid=…']));
+    expect(new Set(names(await browser.get('/neither')))).toEqual(new Set(['theme=light', 'sid=', 'sidebar=open']));
+  });
+
+  test('logout and then login in one request sets one cookie, that of the login', async () => {
+    const app = await stage.open();
+    const browser = app.browser();
+    await browser.post(SIGN_IN);
+    app.on('/switch', async ({ session, request }) => {
+      await session.regenerate();
+      await request.session?.login({ id: 'grace' });
+    });
+    const answer = await browser.get('/switch');
+    expect(answer.setCookies).toHaveLength(1);
+    expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'grace' } });
+  });
+});
+
+describe.each(variants)("'auto', $name", (variant) => {
+  const stage = useVariant(variant);
+  const AUTO = { secure: 'auto', sameSite: 'auto' } as const;
+  const PLAIN = ['Path=/', 'HttpOnly', 'SameSite=Lax'];
+  const SECURE = ['Path=/', 'HttpOnly', 'Secure', 'SameSite=None'];
+
+  test.each<[string, StageOptions['session']]>([
+    ['given in an object', { cookie: AUTO }],
+    ['given by a function', { cookie: () => AUTO }],
+  ])('%s is resolved for each request', async (_, session) => {
+    const app = await stage.open({ session: { proxy: true, ...session } });
+    expect(onlyCookie(await app.browser().post(SIGN_IN)).attributes).toEqual(PLAIN);
+    const { pair, attributes } = onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS));
+    expect(attributes).toEqual(SECURE);
+    expect((await app.browser().get('/whoami', { cookie: pair, ...HTTPS })).json).toEqual({ identity: { id: 'ada' } });
+    expect(onlyCookie(await app.browser().post('/logout', undefined, { cookie: pair, ...HTTPS })).attributes).toEqual(['Path=/', LONG_GONE, 'HttpOnly', 'Secure', 'SameSite=None']);
+  });
+
+  test('a function sees the request', async () => {
+    const app = await stage.open({ session: { cookie: (request) => ({ maxAge: request.headers['x-remember'] === 'yes' ? 86_400_000 : null }) } });
+    expect(onlyCookie(await app.browser().post(SIGN_IN, undefined, { 'x-remember': 'yes' })).attributes.join()).toContain('Expires=');
+    expect(onlyCookie(await app.browser().post(SIGN_IN)).attributes.join()).not.toContain('Expires=');
+  });
+
+  const trusting: [string, Partial<StageOptions>, string[]][] = [
+    ['session.proxy: true', { session: { proxy: true, cookie: AUTO } }, SECURE],
+    ['"trust proxy" of Express', { session: { cookie: AUTO }, prepare: (app) => void app.set('trust proxy', 'loopback') }, SECURE],
+    ['"trust proxy" that does not name this one', { session: { cookie: AUTO }, prepare: (app) => void app.set('trust proxy', '10.0.0.1') }, PLAIN],
+    ['session.proxy: false in spite of "trust proxy"', { session: { proxy: false, cookie: AUTO }, prepare: (app) => void app.set('trust proxy', true) }, PLAIN],
+    ['nothing that trusts it', { session: { cookie: AUTO } }, PLAIN],
+  ];
+  test.each(trusting)('behind a TLS proxy with %s', async (_, options, expected) => {
+    const logger = new CapturedLog();
+    const app = await stage.open({ ...options, logger });
+    for (let i = 0; i < 3; i++) expect(onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS)).attributes).toEqual(expected);
+    expect(logger.matching(/warn .*X-Forwarded-Proto: https.*"trust proxy".*"session.proxy"/)).toHaveLength(expected === PLAIN ? 1 : 0);
+  });
+
+  test('X-Forwarded-Proto of several proxies counts by the outermost', async () => {
+    const app = await stage.open({ session: { proxy: true, cookie: AUTO } });
+    const attributes = async (protocols: string) => onlyCookie(await app.browser().post(SIGN_IN, undefined, { 'x-forwarded-proto': protocols })).attributes;
+    expect(await attributes('HTTPS , http')).toEqual(SECURE);
+    expect(await attributes('http, https')).toEqual(PLAIN);
+  });
+
+  test('a connection over TLS is secure by itself', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'tls-'));
+    const { ca, certFile, keyFile } = await writeTlsCertificates(directory);
+    const app = await stage.open({ session: { cookie: AUTO } });
+    const server = createServer({ cert: await readFile(certFile), key: await readFile(keyFile) }, app.app.getHttpAdapter().getInstance());
+    try {
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const request = httpsRequest({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, path: SIGN_IN, method: 'POST', ca, agent: false });
+      const [response] = (await once(request.end(), 'response')) as [import('node:http').IncomingMessage];
+      response.resume();
+      expect(response.headers['set-cookie']?.[0]?.split('; ').slice(1)).toEqual(SECURE);
+    } finally {
+      server.close();
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
+describe.each(variants)('secrets, $name', (variant) => {
+  const stage = useVariant(variant);
+  const [OLD, NEW] = ['the old secret, long enough for everybody', 'the new secret, long enough for everybody'];
+
+  test('with several, the first signs and all verify', async () => {
+    const app = await stage.open({ session: { secret: [NEW, OLD, Buffer.from(TEST_SECRET)] } });
+    const browser = app.browser();
+    await browser.post(SIGN_IN);
+    const sid = (await browser.sid()) ?? '';
+    expect((await browser.cookie('sid'))?.cookieString()).toBe(signedCookie(sid, { secret: NEW }));
+    for (const secret of [NEW, OLD, TEST_SECRET])
+      expect((await app.browser().get('/whoami', { cookie: signedCookie(sid, { secret }) })).json).toEqual({ identity: { id: 'ada' } });
+    expect((await app.browser().get('/whoami', { cookie: signedCookie(sid, { secret: 'another' }) })).json).toEqual({ identity: null });
+  });
+});
+
+describe.each(variants)('cookies that come in, $name', (variant) => {
+  const stage = useVariant(variant);
+
+  async function signedIn(options?: StageOptions) {
+    const app = await stage.open(options);
+    const browser = app.browser();
+    await browser.post(SIGN_IN);
+    const sid = (await browser.sid()) ?? '';
+    const who = async (cookie: string, headers: Record<string, string> = {}) => (await app.browser().get('/whoami', { cookie, ...headers })).json.identity;
+    return { app, sid, cookie: signedCookie(sid), who };
+  }
+
+  test('are found among others, in quotes, and with or without percent-encoding', async () => {
+    const { cookie, who } = await signedIn();
+    const value = cookie.slice('sid='.length);
+    const decoded = decodeURIComponent(value);
+    for (const header of [`a=1; ${cookie}; b=2`, `asid=x;${cookie}`, `sid2=x; ${cookie}`, `sid="${value}"`, `sid=${decoded}`, `sid = ${value} `, `=;;${cookie}`, `b; ${cookie}`])
+      expect([header, await who(header)]).toEqual([header, { id: 'ada' }]);
+  });
+
+  test('that are malformed, oversized, unsigned or signed by somebody else are anonymous', async () => {
+    const { sid, cookie, who } = await signedIn();
+    const signature = decodeURIComponent(cookie).split('.')[1] ?? '';
+    const bad = [
+      '', 'sid', 'sid=', 'sid=;', `sid=${sid}`, `sid=s:${sid}`, `sid=s:${sid}.`, 'sid=s:.', `sid=s:.${signature}`, 'sid=%', 'sid=%ff%fe', 'sid=s%3A%',
+      `sid=j:{"id":"ada"}`, `SID=${cookie.slice(4)}`, `${cookie}x`, cookie.replace('s%3A', 's%3a%3A'), `sid=s:${sid}.${signature.slice(1)}`, `sid=s:${sid}x.${signature}`,
+      signedCookie(sid, { secret: 'another' }), signedCookie(`${sid}.${signature}`), signedCookie(sid.slice(0, 22)), signedCookie(generateSid()),
+      signedCookie(sid.slice(0, 22) + generateSid().slice(22)), signedCookie('x'.repeat(5_000)), `sid=${'a'.repeat(8_000)}`, signedCookie('../../etc/passwd'), signedCookie('*'),
+    ];
+    for (const header of bad) expect([header.slice(0, 80), await who(header)]).toEqual([header.slice(0, 80), null]);
+  });
+
+  test.each([
+    ['/admin', ['/admin', '/admin/', '/admin/users', '/admin?x=1'], ['/', '/administrator', '/Admin', '/x/admin']],
+    ['/admin/', ['/admin/', '/admin/users'], ['/', '/administrator']],
+  ])('count for requests under the path %s', async (path, inside, outside) => {
+    const app = await stage.open({ session: { cookie: { path } } });
+    for (const url of ['/', '/admin', '/admin/', '/admin/users', '/administrator', '/Admin', '/x/admin']) app.on(url, ({ request }) => ({ has: request.session !== undefined }));
+    for (const url of inside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: true }]);
+    for (const url of outside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: false }]);
+  });
+
+  test('may have been parsed by cookie-parser before', async () => {
+    const parser = cookieParser(TEST_SECRET);
+    const { sid, cookie, who } = await signedIn({
+      prepare: (app) =>
+        void app.use((request: Parameters<typeof parser>[0], response: Parameters<typeof parser>[1], next: () => void) =>
+          parser(request, response, () => {
+            if (request.headers['x-hide'] === 'yes') delete request.headers.cookie;
+            next();
+          }),
+        ),
+    });
+    expect(await who(cookie)).toEqual({ id: 'ada' });
+    expect(await who(cookie, { 'x-hide': 'yes' })).toEqual({ id: 'ada' });
+    expect(await who(signedCookie(sid, { secret: 'another' }), { 'x-hide': 'yes' })).toBeNull();
+  });
+});
+
+describe.each(redisVariants)('bad cookies and Redis, $name', (variant) => {
+  const stage = useVariant(variant);
+
+  test('cost no command, whatever they hold', async () => {
+    const app = await stage.open();
+    const before = await stage.redis.commandCounts();
+    for (const header of ['sid', `sid=${'a'.repeat(8_000)}`, 'sid=s:x.y', signedCookie(generateSid(), { secret: 'another' }), signedCookie('x'.repeat(5_000))])
+      expect((await app.browser().get('/read', { cookie: header })).status).toBe(200);
+    expect(await stage.redis.commandCounts()).toEqual(before);
+  });
+});

@@ -1,0 +1,317 @@
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { dirname, resolve } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { RedisStore } from 'connect-redis';
+import expressSession from 'express-session';
+import { Redis } from 'ioredis';
+import {
+  MemorySessionStore,
+  RedisSessionStore,
+  sessionMiddleware,
+  SessionStore,
+  type SessionMiddlewareOptions,
+} from '../../src/express.js';
+import { SessionStoreUnavailableError } from '../../src/index.js';
+import type { Browser } from '../support/browser.js';
+import { TEST_SECRET } from '../support/create-app.js';
+import { HeldStore } from '../support/held-store.js';
+import { plainExpress, serve, type Answerer, type PlainRequest, type PlainServer } from '../support/plain-app.js';
+import { refusal } from '../support/refusal.js';
+import { createScriptedApp, type ScriptedApp } from '../support/scripted-app.js';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+
+let redis: RedisServer;
+let client: Redis;
+let servers: { close(): Promise<void> }[] = [];
+beforeAll(async () => {
+  redis = await startRedis();
+  client = new Redis(redis.options);
+});
+afterEach(async () => {
+  await Promise.all(servers.map((server) => server.close()));
+  servers = [];
+  await client.flushall();
+});
+afterAll(async () => {
+  client.disconnect();
+  await redis.stop();
+});
+
+type Store = SessionMiddlewareOptions['store'];
+
+const STORES: [string, () => Store][] = [
+  ['RedisSessionStore', () => new RedisSessionStore(client)],
+  ['MemorySessionStore', () => new MemorySessionStore()],
+  ["express-session's MemoryStore", () => new expressSession.MemoryStore()],
+  ['connect-redis', () => new RedisStore({ client })],
+];
+
+const HANDLERS: Record<string, Answerer> = {
+  '/login': async ({ session }, response) => (await session.login({ id: 'ada' }), response.json(session.identity)),
+  '/whoami': ({ session }, response) => response.json(session.identity ?? null),
+  '/logout': async ({ session }, response) => (await session.logout(), response.json('bye')),
+  '/visit': ({ session }, response) => ((session['visits'] = (session['visits'] ?? 0) + 1), response.json(session['visits'])),
+  '/nested': ({ session }, response) => ((session['cart'] ??= []).push('tea'), response.json(session['cart'])),
+};
+
+async function open(options: Partial<SessionMiddlewareOptions> & { store: Store }, handlers = HANDLERS): Promise<PlainServer> {
+  const server = await serve(plainExpress(sessionMiddleware({ secret: TEST_SECRET, ...options }), handlers));
+  servers.push(server);
+  return server;
+}
+
+/** The same handlers without Express. */
+async function openBare(store: Store): Promise<PlainServer> {
+  const session = sessionMiddleware({ secret: TEST_SECRET, store });
+  const server = await serve((request, response) =>
+    session(request, response, (error) => {
+      const answer = HANDLERS[request.url ?? ''];
+      const json = Object.assign(response, { json: (value: unknown) => response.end(JSON.stringify(value)) });
+      if (error === undefined && answer !== undefined) answer(request as unknown as PlainRequest, json as never);
+      else response.writeHead(404).end();
+    }),
+  );
+  servers.push(server);
+  return server;
+}
+
+async function openStock(store: expressSession.Store): Promise<PlainServer> {
+  const session = expressSession({ name: 'sid', secret: TEST_SECRET, resave: false, saveUninitialized: false, store });
+  const server = await serve(plainExpress(session, HANDLERS));
+  servers.push(server);
+  return server;
+}
+
+describe.each([
+  ['Express', (store: Store) => open({ store })],
+  ['node:http', openBare],
+])('sessionMiddleware in %s', (_, openWith) => {
+  test.each(STORES)('serves sessions of %s', async (_name, store) => {
+    const browser = (await openWith(store())).browser();
+    expect((await browser.get('/visit')).json).toBe(1);
+    expect((await browser.get('/visit')).json).toBe(2);
+    expect((await browser.get('/login')).json).toEqual({ id: 'ada' });
+    expect((await browser.get('/visit')).json).toBe(1);
+    expect((await browser.get('/nested')).json).toEqual(['tea']);
+    expect((await browser.get('/nested')).json).toEqual(['tea', 'tea']);
+    expect((await browser.get('/whoami')).json).toEqual({ id: 'ada' });
+    const stolen = await browser.clone();
+    expect((await browser.get('/logout')).setCookies).toEqual([expect.stringMatching(/^sid=;/)]);
+    expect((await stolen.get('/whoami')).json).toBeNull();
+  });
+});
+
+describe('sessionMiddleware', () => {
+  test('puts the store that it was given on req.sessionStore, when it was made for express-session', async () => {
+    const store = new expressSession.MemoryStore();
+    const app = await open(
+      { store },
+      { '/': (request, response) => response.json((request as { sessionStore?: unknown }).sessionStore === store) },
+    );
+    expect((await app.browser().get('/')).json).toBe(true);
+  });
+
+  test("gives req.sessionStore express-session's methods over a SessionStore", async () => {
+    const read: Answerer = (request, response) =>
+      (request as never as { sessionStore: expressSession.Store }).sessionStore.get(request.session.id, (_error, data) =>
+        response.json(data),
+      );
+    const browser = (await open({ store: new MemorySessionStore() }, { ...HANDLERS, '/data': read })).browser();
+    await browser.get('/visit');
+    expect((await browser.get('/data')).json).toEqual({ cookie: {}, visits: 1 });
+  });
+
+  test('finds the identity where the application keeps it', async () => {
+    const identity: SessionMiddlewareOptions['identity'] = (session) => (session as unknown as { user?: { id: string } }).user;
+    const keep: Answerer = async ({ session }, response) => ((session['user'] = { id: 'ada' }), await session.save(), response.json(null));
+    const gone: Answerer = async (request, response) => (
+      await store.destroy(request.session.id as never),
+      response.json(await refusal(() => request.session.regenerate()))
+    );
+    const store = new MemorySessionStore();
+    const browser = (await open({ store, identity }, { '/keep': keep, '/gone': gone })).browser();
+    await browser.get('/keep');
+    expect((await browser.get('/gone')).json).toMatchObject({ code: 'SESSION_GONE' });
+  });
+
+  test('answers 503 with Retry-After through the error handler of Express when the session cannot be read', async () => {
+    const store = new HeldStore({ logErrors: false });
+    const browser = (await open({ store }, { ...HANDLERS, '/health': (_, response) => response.json('well') })).browser();
+    await browser.get('/visit');
+    store.loadFailure = new SessionStoreUnavailableError('timeout');
+    const answer = await browser.get('/visit');
+    expect([answer.status, answer.headers.get('retry-after'), answer.setCookies]).toEqual([503, '1', []]);
+    expect((await browser.get('/health')).json).toBe('well');
+  });
+
+  test('answers 503 when a wrapped store fails, and tells nothing of what that store said', async () => {
+    const logged: unknown[] = [];
+    const store = new expressSession.MemoryStore();
+    store.set = (_sid, _data, callback) => callback?.(new Error('SET sess:secret-sid'));
+    const answer = await (await open({ store })).browser().get('/visit');
+    expect([answer.status, answer.json.code, answer.text.includes('secret')]).toEqual([503, 'SESSION_STORE_UNAVAILABLE', false]);
+    expect(logged).toEqual([]);
+  });
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('at once');
+      },
+    ],
+    ['calls back with an error', (_sid: string, callback: (error: unknown) => void) => callback(new Error('soon'))],
+  ])('answers 503 when a wrapped store %s', async (_, get) => {
+    const store = new expressSession.MemoryStore();
+    const browser = (await open({ store })).browser();
+    await browser.get('/visit');
+    store.get = get as never;
+    expect((await browser.get('/visit')).status).toBe(503);
+  });
+
+  test('begins a new session when a wrapped store has no file of it', async () => {
+    const store = new expressSession.MemoryStore();
+    const browser = (await open({ store })).browser();
+    await browser.get('/visit');
+    store.get = (_sid, callback) => callback(Object.assign(new Error('no such file'), { code: 'ENOENT' }));
+    expect((await browser.get('/visit')).json).toBe(1);
+  });
+
+  test('calls next once, whatever that does', async () => {
+    const session = sessionMiddleware({ secret: TEST_SECRET, store: new MemorySessionStore() });
+    const app = await open({ store: new MemorySessionStore() });
+    const browser = app.browser();
+    await browser.get('/visit');
+    const cookie = (await browser.cookie('sid'))?.cookieString() ?? '';
+    let calls = 0;
+    const uncaught = caughtByProcess();
+    const server = createServer((request, response) =>
+      session(request, response, () => {
+        calls++;
+        response.end('done');
+        throw new Error('in the handler');
+      }),
+    ).listen(0);
+    const { port } = server.address() as { port: number };
+    await (await fetch(`http://127.0.0.1:${port}`, { headers: { cookie } })).text();
+    expect((await uncaught).message).toBe('in the handler');
+    expect(calls).toBe(1);
+    await new Promise((closed) => server.close(closed).closeAllConnections());
+  });
+
+  test('steps aside where it runs a second time', async () => {
+    const outer = sessionMiddleware({ secret: TEST_SECRET, store: new MemorySessionStore() });
+    const inner = sessionMiddleware({ secret: TEST_SECRET, store: new MemorySessionStore() });
+    const server = await serve(
+      plainExpress((request, response, next) => outer(request, response, () => inner(request, response, next)), HANDLERS),
+    );
+    servers.push(server);
+    const browser = server.browser();
+    expect((await browser.get('/visit')).setCookies).toHaveLength(1);
+    expect((await browser.get('/visit')).json).toBe(2);
+  });
+
+  test.each([
+    ['no store', { secret: TEST_SECRET }, /"store" must be/],
+    ['a store that is none', { secret: TEST_SECRET, store: {} }, /"store" must be/],
+    ['no secret', { store: new MemorySessionStore() }, /"session.secret"/],
+    ['a wrong maxAge', { secret: TEST_SECRET, store: new MemorySessionStore(), cookie: { maxAge: '1h' } }, /"session.cookie.maxAge"/],
+    ['an unknown option', { secret: TEST_SECRET, store: new MemorySessionStore(), secure: true }, /secure/],
+    ['nothing', undefined, /"session.secret"/],
+  ])('refuses %s', async (_, options, message) => {
+    const refused = await refusal(() => sessionMiddleware(options as never));
+    expect(refused).toEqual({ code: 'SESSION_CONFIG_INVALID', message: expect.stringMatching(message) });
+    expect(refused?.message).not.toContain(TEST_SECRET);
+  });
+
+  test('depends on nothing of Nest', async () => {
+    expect(await packagesOf(resolve('src/express.ts'))).toEqual(new Set(['express-session', 'ioredis']));
+    expect(new MemorySessionStore()).toBeInstanceOf(SessionStore);
+  });
+});
+
+describe('a session of stock express-session, in connect-redis', () => {
+  const store = () => new RedisStore({ client });
+  const visit = async (app: PlainServer, browser: Browser, path = '/visit') => (await browser.at(app.origin).get(path)).json;
+
+  test('is read and written by ours, and the reverse', async () => {
+    const [stock, ours] = [await openStock(store()), await open({ store: store() })];
+    for (const [first, second] of [
+      [stock, ours],
+      [ours, stock],
+    ] as const) {
+      const browser = first.browser();
+      expect(await visit(first, browser)).toBe(1);
+      expect(await visit(second, browser)).toBe(2);
+      expect(await visit(first, browser, '/nested')).toEqual(['tea']);
+      expect(await visit(second, browser, '/nested')).toEqual(['tea', 'tea']);
+      expect(await visit(first, browser)).toBe(3);
+    }
+    expect((await client.keys('*')).length).toBe(2);
+  });
+
+  test('lives as long after a request to either', async () => {
+    const [stock, ours] = [await openStock(store()), await open({ store: store() })];
+    for (const app of [stock, ours]) {
+      const browser = app.browser();
+      await browser.get('/visit');
+      const [key = ''] = await client.keys('*');
+      expect(await client.ttl(key)).toBe(86_400);
+      await client.expire(key, 100);
+      await browser.get('/whoami');
+      expect(await client.ttl(key)).toBe(86_400);
+      await client.flushall();
+    }
+  });
+});
+
+describe('a switch of the middleware', () => {
+  async function openNest(middleware: 'builtin' | 'express-session'): Promise<ScriptedApp> {
+    const app = await createScriptedApp({ redis: redis.options, session: { middleware } });
+    app.on('/visit', ({ session }) => (session['visits'] = Number(session['visits'] ?? 0) + 1));
+    servers.push(app);
+    return app;
+  }
+
+  test.each([
+    ['builtin', 'express-session'],
+    ['express-session', 'builtin'],
+  ] as const)('from %s to %s signs nobody out', async (before, after) => {
+    const [old, young] = [await openNest(before), await openNest(after)];
+    const browser = old.browser();
+    await browser.post('/login/ada');
+    await browser.get('/visit');
+    const moved = browser.at(young.origin);
+    expect((await moved.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
+    expect((await moved.get('/visit')).text).toBe('2');
+    expect((await moved.get('/plain')).setCookies).toEqual([]);
+    expect((await browser.at(old.origin).get('/visit')).text).toBe('3');
+    expect(await client.keys('*')).toHaveLength(1);
+  });
+});
+
+/** The next error that nobody catches. */
+function caughtByProcess(): Promise<Error> {
+  return new Promise((caught) => {
+    const listeners = process.rawListeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection');
+    process.once('unhandledRejection', (error) => {
+      for (const listener of listeners) process.on('unhandledRejection', listener as never);
+      caught(error as Error);
+    });
+  });
+}
+
+/** The packages that a source file imports, itself or through others. */
+async function packagesOf(file: string, seen = new Set<string>()): Promise<Set<string>> {
+  const packages = new Set<string>();
+  if (seen.has(file)) return packages;
+  seen.add(file);
+  for (const [, name = ''] of (await readFile(file, 'utf8')).matchAll(/^(?:import|export) [^;]*?from '([^']+)'/gm)) {
+    if (name.startsWith('node:')) continue;
+    if (!name.startsWith('.')) packages.add(name);
+    else for (const one of await packagesOf(resolve(dirname(file), name.replace(/\.js$/, '.ts')), seen)) packages.add(one);
+  }
+  return packages;
+}
