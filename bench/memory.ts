@@ -8,6 +8,7 @@ import { number, textTable } from './report/text-table.js';
 import { fillWithConnectRedis, fillWithOurs, type Fill } from './stored-sessions.js';
 
 const SESSIONS = 100_000;
+const FIRST = 100;
 const SIZES = [350, 4_096];
 const LISTPACK_VALUE = '1024';
 
@@ -69,14 +70,14 @@ console.log(`\n${await saveResult('memory', { environment, rows }, { isWhole: tr
 async function memoryPerSession(bytes: number, fill: Fill, config: Record<string, string>): Promise<number> {
   const redis = await startRedis({ config });
   try {
-    const session = sampleSession(1, bytes);
-    // One goes before, so that scripts, clients and the key space itself are there already.
-    await fill(redis.url, [{ user: 0, session }]);
+    const client = redis.client();
+    const sample = (user: number) => sampleSession(user, bytes);
+    // Some go before, so that scripts and buffers of the connection are there already.
+    await fill(client, FIRST, sample);
     const before = await usedMemory(redis);
-    const sessions = Array.from({ length: SESSIONS }, (_, index) => ({ user: index + 1, session: sampleSession(index + 1, bytes) }));
-    await fill(redis.url, sessions);
-    const [keys, after] = [await redis.client().dbsize(), await usedMemory(redis)];
-    if (keys !== SESSIONS + 1) throw new Error(`There are ${keys} keys for ${SESSIONS + 1} sessions.`);
+    await fill(client, SESSIONS, sample);
+    const [keys, after] = [await client.dbsize(), await usedMemory(redis)];
+    if (keys !== FIRST + SESSIONS) throw new Error(`There are ${keys} keys for ${FIRST + SESSIONS} sessions.`);
     return (after - before) / SESSIONS;
   } finally {
     await redis.stop();

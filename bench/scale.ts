@@ -13,7 +13,6 @@ const SIZES = [1_000, 100_000, 1_000_000];
 const BYTES = 350;
 const ROUNDS = 9;
 const CALLS = 2_000;
-const BATCH = 20_000;
 /** What a p50 may differ by, and two rounds of the same size do on a quiet machine. */
 const NOISE = 0.15;
 
@@ -34,12 +33,7 @@ class Population {
     const redis = await startRedis();
     const client = new Redis(redis.url, { enableAutoPipelining: true });
     const store = new RedisSessionStore(client);
-    const sids: Sid[] = [];
-    for (let made = 0; made < size; made += BATCH) {
-      const count = Math.min(BATCH, size - made);
-      const samples = Array.from({ length: count }, (_, index) => ({ user: index, session: sampleSession(made + index, BYTES) }));
-      sids.push(...(await createSessions(store, samples)));
-    }
+    const sids = await createSessions(store, size, (user) => sampleSession(user, BYTES));
     return new Population(size, redis, client, store, sids);
   }
 

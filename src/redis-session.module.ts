@@ -60,7 +60,7 @@ const providers: Provider[] = [
     useFactory: (connection: OpenRedis | null) => {
       if (connection === null)
         throw new SessionUnsupportedError(
-          'There is no Redis client to inject: the sessions of this application are kept without Redis. Set the option "redis".',
+          'There is no Redis client to inject: the sessions of this application are kept without Redis. Set the option "redis", and no "store.kind" but "hash" or "connect-redis".',
         );
       return connection.client;
     },

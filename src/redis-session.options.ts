@@ -1,6 +1,7 @@
 import {
   idleOfCookie,
   resolveSessionOptions,
+  SESSION_NAMES,
   sessionOptionProblems,
   type SessionOptions,
   type SessionSettings,
@@ -9,12 +10,13 @@ import type { IdentityFinder } from './http/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { connectionProblems } from './redis/connection-problems.js';
 import type { RedisConnection } from './redis/redis-client.js';
-import { kindOf, unknownNames } from './session/option-checks.js';
+import { kindOf, namesOf, unknownNames } from './session/option-checks.js';
 import { SessionStore } from './session/session-store.js';
 import {
   resolveStoreOptions,
   storeOptionProblems,
   STORE_DEFAULTS,
+  STORE_NAMES,
   type StoreOptions,
   type StoreSettings,
 } from './session/store-options.js';
@@ -86,6 +88,7 @@ export interface ResolvedRedisSessionOptions {
 }
 
 const GROUPS = ['redis', 'session', 'store', 'identity'];
+const ELSEWHERE = new Map([...namesOf('store', ['kind', ...STORE_NAMES]), ...namesOf('session', SESSION_NAMES)]);
 const KINDS: readonly unknown[] = ['hash', 'connect-redis', 'memory'] satisfies StoreKind[];
 
 /** Fills in the defaults. Throws one `RedisSessionConfigError` that names every problem: the option, the rule and the cure, never a value that may be secret. */
@@ -94,7 +97,8 @@ export function resolveOptions(options: RedisSessionOptions, production: boolean
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const { redis, session, store = {}, identity } = options;
   if (store instanceof SessionStore) return { redis, session: resolveSessionOptions(session), store, identity };
-  const { kind = 'hash', ...storeOptions } = store;
+  const { kind = 'hash', ...given } = store;
+  const storeOptions = withinAbsolute(given);
   return {
     redis: kind === 'memory' ? undefined : redis,
     session: resolveSessionOptions(session),
@@ -103,11 +107,17 @@ export function resolveOptions(options: RedisSessionOptions, production: boolean
   };
 }
 
+/** Where the cookie has an idle timeout, `ttl` may be longer than the absolute one; to a store, which knows no cookie, it may not. */
+function withinAbsolute(options: StoreOptions): StoreOptions {
+  const { ttl = STORE_DEFAULTS.ttl, absoluteTtl } = options;
+  return typeof absoluteTtl === 'number' && absoluteTtl < ttl ? { ...options, ttl: absoluteTtl } : options;
+}
+
 function optionProblems(options: RedisSessionOptions, production: boolean): string[] {
   if (typeof options !== 'object' || options === null)
     return [`The options must be an object, received ${kindOf(options)}. See the README.`];
   const { redis, session, store, identity } = options;
-  const problems = unknownNames('', options, GROUPS);
+  const problems = unknownNames('', options, GROUPS, ELSEWHERE);
   if (typeof session !== 'object' || session === null)
     problems.push(`"session" must be an object with at least "secret", received ${kindOf(session)}.`);
   else problems.push(...sessionOptionProblems(session, production));
@@ -118,10 +128,15 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
   if (store !== undefined && !(store instanceof SessionStore)) {
     if (typeof store !== 'object' || store === null)
       return [...problems, `"store" must be an object or a SessionStore, received ${kindOf(store)}.`];
+    if ('get' in store && 'set' in store)
+      return [
+        ...problems,
+        '"store" must be options or a SessionStore, received a store made for express-session. Set "store.kind" to "connect-redis" to share sessions with it.',
+      ];
     const { kind, ...storeOptions } = store;
     if (kind !== undefined && !KINDS.includes(kind))
       problems.push(`"store.kind" must be "hash", "connect-redis" or "memory", received ${kindOf(kind)}. Leave it out for "hash".`);
-    problems.push(...storeOptionProblems(storeOptions, idleOfCookie(session ?? {}) ?? STORE_DEFAULTS.ttl));
+    problems.push(...storeOptionProblems(storeOptions, idleOfCookie(session ?? {})));
   }
   if (identity !== undefined && typeof identity !== 'function')
     problems.push(`"identity" must be a function that finds the identity in a session, received ${kindOf(identity)}.`);

@@ -27,13 +27,24 @@ export async function openStore(
   return open[store.kind]();
 }
 
-async function openClassicStore(client: RedisClient, options: StoreOptions, { prefix, idle }: StoreSettings): Promise<SessionStore> {
+async function openClassicStore(client: RedisClient, options: StoreOptions, settings: StoreSettings): Promise<SessionStore> {
   const { RedisStore } = await importConnectRedis();
-  return new ClassicSessionStore(new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000) }), options, toStoreError);
+  const { prefix, idle, serializer } = settings;
+  // Its own type wants text and session data, as which ours can be any value.
+  const classic = {
+    parse: (text: string) => serializer.parse(text) as never,
+    stringify: (data: object) => serializer.stringify(data) ?? '',
+  };
+  return new ClassicSessionStore(
+    new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000), serializer: classic }),
+    options,
+    toStoreError,
+  );
 }
 
 async function importConnectRedis() {
-  const module = await import('connect-redis').catch(() => {
+  const module = await import('connect-redis').catch((error: unknown) => {
+    if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     throw new RedisSessionConfigError([
       '"store.kind" is "connect-redis", but that package is not installed. Type: npm install connect-redis@8',
     ]);

@@ -18,10 +18,18 @@ export interface SampleSession {
 export const FIRST_VISIT = 100_000;
 const CART_SHARE = 0.75;
 
+const templates = new Map<number, SampleSession>();
+
 /** The session of one user, whose JSON has exactly that many bytes. */
 export function sampleSession(user: number, bytes: number): SampleSession {
+  const template = templates.get(bytes) ?? createTemplate(bytes);
+  templates.set(bytes, template);
+  return { ...template, identity: identityOf(user) };
+}
+
+function createTemplate(bytes: number): SampleSession {
   const session: SampleSession = {
-    identity: { id: userId(user), name: `Ada Example ${digits(user, 4)}`, roles: ['customer'] },
+    identity: identityOf(0),
     cart: [],
     preferences: { locale: 'en-GB', theme: 'dark' },
     csrf: 'q0Yx3mJ8sVtZ5bKw',
@@ -29,13 +37,17 @@ export function sampleSession(user: number, bytes: number): SampleSession {
     note: '',
   };
   do session.cart.push({ sku: `SKU-${digits(session.cart.length, 6)}`, quantity: 1, price: 1_999 });
-  while (sizeOf(session) < bytes * CART_SHARE && sizeOf(session) + 60 < bytes);
-  session.note = 'x'.repeat(Math.max(0, bytes - sizeOf(session)));
+  while (sizeOf(session) < bytes * CART_SHARE);
+  session.note = 'x'.repeat(bytes - sizeOf(session));
   return session;
 }
 
+function identityOf(user: number): SampleIdentity {
+  return { id: userId(user), name: `Ada Example ${digits(user, 7)}`, roles: ['customer'] };
+}
+
 export function userId(user: number): string {
-  return `user-${digits(user, 6)}`;
+  return `user-${digits(user, 7)}`;
 }
 
 export function sizeOf(session: Partial<SampleSession>): number {

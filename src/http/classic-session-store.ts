@@ -99,6 +99,10 @@ export class ClassicSessionStore extends SessionStore {
     throw new SessionUnsupportedError('A store made for express-session cannot change the secret of a session: the sid is its key.');
   }
 
+  async increment(): Promise<never> {
+    throw new SessionUnsupportedError('A store made for express-session cannot add to an entry: it saves sessions as a whole.');
+  }
+
   async destroy(sid: Sid): Promise<boolean> {
     await this.#write((done) => this.store.destroy(sid, done));
     return true;

@@ -90,29 +90,31 @@ function once(next: Next, runtime: SessionRuntime): Next {
  */
 function keepNewerCookie(exchange: SessionExchange): void {
   const { runtime, response, loaded } = exchange;
-  const writeHead = response.writeHead;
-  response.writeHead = function (this: ServerResponse, ...args: unknown[]) {
+  around(response, 'writeHead', (writeHead) => {
     const { active } = exchange.used ?? {};
     const isOld = active?.isLost === true || (active?.sid === loaded?.sid && loaded?.record.secret === 'previous');
-    if (isOld) runtime.cookie.retract(this);
-    return Reflect.apply(writeHead, this, args) as ServerResponse;
-  } as typeof writeHead;
+    if (isOld) runtime.cookie.retract(response);
+    return writeHead();
+  });
 }
 
 /** Lets express-session see the stand-in where it looks at the session again: before the head of the response, and at its end. */
 function useStandIn(exchange: SessionExchange): void {
-  const { response } = exchange;
-  const { writeHead, end } = response;
-  const disguised = (method: (...args: never[]) => ServerResponse) =>
-    function (this: ServerResponse, ...args: unknown[]) {
+  for (const name of ['writeHead', 'end'] as const)
+    around(exchange.response, name, (call) => {
       const before = exchange.standIn;
       exchange.standIn = true;
       try {
-        return Reflect.apply(method, this, args) as ServerResponse;
+        return call();
       } finally {
         exchange.standIn = before;
       }
-    };
-  response.writeHead = disguised(writeHead) as typeof writeHead;
-  response.end = disguised(end) as typeof end;
+    });
+}
+
+function around(response: ServerResponse, name: 'writeHead' | 'end', wrapper: (call: () => ServerResponse) => ServerResponse): void {
+  const method = response[name] as (...args: unknown[]) => ServerResponse;
+  response[name] = function (this: ServerResponse, ...args: unknown[]) {
+    return wrapper(() => Reflect.apply<ServerResponse, unknown[], ServerResponse>(method, this, args));
+  };
 }

@@ -65,6 +65,14 @@ export interface SessionMembers {
   login<Who extends Identity>(identity: Who, options?: LoginOptions): Promise<void>;
   /** Signs out: ends this session and drops the cookie. */
   logout(): Promise<void>;
+  /**
+   * Adds to an integer entry in the store, so that parallel requests all count, and resolves with the sum. An absent entry counts as 0, and
+   * a new session is stored first. Rejects when the entry is not an integer or has an unsaved change. It is never tried twice: without an
+   * answer in time it rejects with code `SESSION_STORE_UNAVAILABLE`, and whether it was added is unknown.
+   *
+   * @param by default 1
+   */
+  increment(name: string, by?: number): Promise<number>;
   /** Gives the session a new sid and keeps all else; the old one stays good for a short time (`store.rotationGrace`). */
   rotate(): Promise<void>;
 }

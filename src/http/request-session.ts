@@ -6,7 +6,7 @@ import type { CookieAttributes, Lease, SessionRecord } from '../session/session-
 import type { Sid } from '../session/sid.js';
 import type { HttpSession, LoginOptions } from './http-session.js';
 import type { Cookie } from './session-cookie.js';
-import type { SessionOwner } from './session-members.js';
+import { checkWritable, type SessionOwner } from './session-members.js';
 import { createHttpSession } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -100,6 +100,11 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   async login(identity: Identity, { keep = [] }: LoginOptions = {}): Promise<void> {
     await this.active.login(identity, keep);
+  }
+
+  async increment(name: string, by: number): Promise<number> {
+    checkWritable(this, name);
+    return this.active.increment(name, by);
   }
 
   async rotate(): Promise<void> {

@@ -4,7 +4,7 @@ import expressSession from 'express-session';
 import type { CookieAttributes } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import { isSecureRequest } from './request-security.js';
-import { COOKIE_DEFAULTS, type Secret, type SessionSettings } from './session-options.js';
+import { COOKIE_DEFAULTS, type Secret, type SessionCookieOptions, type SessionSettings } from './session-options.js';
 import { VerifiedCookies } from './verified-cookies.js';
 
 /** A cookie as `req.session.cookie` shows it: express-session's own class. */
@@ -58,6 +58,12 @@ export class SessionCookie {
     }
     const parsed = this.#readParsed(request);
     return parsed === undefined ? NO_SIDS : [parsed];
+  }
+
+  /** The configured attributes, unless they depend on the request. */
+  get fixedOptions(): SessionCookieOptions | undefined {
+    const { cookie } = this.settings;
+    return typeof cookie === 'function' ? undefined : cookie;
   }
 
   /** What the cookie is for this request by configuration, `'auto'` resolved. */

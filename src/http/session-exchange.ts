@@ -105,7 +105,7 @@ export class SessionExchange implements SessionPlace {
 
   /** Whether the cookie's path covers the request, as browsers see it: `/admin` covers `/admin/x`, not `/administrator`. */
   get isInPath(): boolean {
-    const { path = '/' } = this.#configured;
+    const { path = '/' } = this.runtime.cookie.fixedOptions ?? this.#configured;
     if (path === '/') return true;
     const { originalUrl = this.request.url ?? '/' } = this.request as { originalUrl?: string };
     const requested = originalUrl.split('?', 1)[0] ?? '/';
@@ -203,7 +203,7 @@ const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
     },
     set(value: unknown) {
       const exchange = this[EXCHANGE];
-      if (exchange !== undefined) exchange.session = value as HttpSession;
+      if (exchange !== undefined) exchange.session = value;
     },
   },
   sessionID: {

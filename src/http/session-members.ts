@@ -1,5 +1,6 @@
+import { SessionMisuseError, SessionSerializationError } from '../redis-session.errors.js';
 import type { ActiveSession } from '../session/active-session.js';
-import type { Identity } from '../session/identity.js';
+import { IDENTITY_ENTRY, type Identity } from '../session/identity.js';
 import { expiresAt, type CookieAttributes, type SessionRecord } from '../session/session-record.js';
 import type { HttpSession, LoginOptions, SessionCallback, SessionMembers } from './http-session.js';
 import type { Cookie } from './session-cookie.js';
@@ -18,6 +19,7 @@ export interface SessionOwner {
   destroy(): Promise<void>;
   login(identity: Identity, options?: LoginOptions): Promise<void>;
   rotate(): Promise<void>;
+  increment(name: string, by: number): Promise<number>;
   /** The error as the caller of a member should see it. */
   told(error: unknown): unknown;
   logError(error: unknown): void;
@@ -42,6 +44,10 @@ const MEMBERS: Readonly<Record<MemberName, (owner: SessionOwner) => unknown>> = 
   login: (owner) => (identity: Identity, options?: LoginOptions) => answer(owner, owner.login(identity, options)),
   logout: (owner) => () => answer(owner, owner.destroy()),
   rotate: (owner) => () => answer(owner, owner.rotate()),
+  increment:
+    (owner) =>
+    (name: string, by = 1) =>
+      answer(owner, owner.increment(name, by)),
 };
 
 export function isMember(name: string): name is MemberName {
@@ -52,13 +58,28 @@ export function memberOf(owner: SessionOwner, name: MemberName): unknown {
   return MEMBERS[name](owner);
 }
 
+/** Throws for a name that cannot be written, with the cure. */
+export function checkWritable(owner: SessionOwner, name: string): void {
+  const quoted = JSON.stringify(name);
+  if (owner.active.isDestroyed)
+    throw new SessionMisuseError(
+      `The session was destroyed, so its entry ${quoted} cannot be changed. Use the new session on the request.`,
+    );
+  if (name === '__proto__') throw new SessionSerializationError('A session entry cannot be called "__proto__". Choose another name.');
+  if (name === IDENTITY_ENTRY)
+    throw new SessionMisuseError(
+      '"identity" is changed only by session.login() and session.logout(). Call one of them, or choose another name.',
+    );
+  if (isMember(name)) throw new SessionMisuseError(`The session has a member ${quoted}, which cannot be changed. Choose another name.`);
+}
+
 function date(record: SessionRecord | undefined, time: (record: SessionRecord) => number | undefined): Date | undefined {
   const epochMs = record && time(record);
   return epochMs === undefined ? undefined : new Date(epochMs);
 }
 
 /** With a callback: it is told, outside of any promise, so that what it throws is thrown. Without: a promise, which is never unhandled. */
-function answer(owner: SessionOwner, call: Promise<void>, callback?: SessionCallback): Promise<void> | HttpSession {
+function answer<T>(owner: SessionOwner, call: Promise<T>, callback?: SessionCallback): Promise<T> | HttpSession {
   const result = call.catch((error: unknown) => {
     throw owner.told(error);
   });

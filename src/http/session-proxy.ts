@@ -1,9 +1,8 @@
 import { inspect } from 'node:util';
-import { SessionMisuseError, SessionSerializationError } from '../redis-session.errors.js';
-import { IDENTITY_ENTRY } from '../session/identity.js';
+import { SessionMisuseError } from '../redis-session.errors.js';
 import type { CookieAttributes } from '../session/session-record.js';
 import type { HttpSession } from './http-session.js';
-import { isMember, memberOf, type SessionOwner } from './session-members.js';
+import { checkWritable, isMember, memberOf, type SessionOwner } from './session-members.js';
 
 const COOKIE = 'cookie';
 
@@ -57,14 +56,14 @@ class HttpSessionTraps implements ProxyHandler<object> {
       this.owner.setCookie(value as CookieAttributes);
       return true;
     }
-    this.#mayWrite(name);
+    checkWritable(this.owner, name);
     this.owner.active.entries.set(name, value);
     return true;
   }
 
   deleteProperty(target: object, name: string | symbol): boolean {
     if (typeof name === 'symbol') return Reflect.deleteProperty(target, name);
-    this.#mayWrite(name);
+    checkWritable(this.owner, name);
     this.owner.active.entries.remove(name);
     return true;
   }
@@ -99,19 +98,5 @@ class HttpSessionTraps implements ProxyHandler<object> {
 
   preventExtensions(): boolean {
     throw new SessionMisuseError('A session cannot be frozen. Do not assign to it instead.');
-  }
-
-  #mayWrite(name: string): void {
-    const quoted = JSON.stringify(name);
-    if (this.owner.active.isDestroyed)
-      throw new SessionMisuseError(
-        `The session was destroyed, so its entry ${quoted} cannot be changed. Use the new session on the request.`,
-      );
-    if (name === '__proto__') throw new SessionSerializationError('A session entry cannot be called "__proto__". Choose another name.');
-    if (name === IDENTITY_ENTRY)
-      throw new SessionMisuseError(
-        '"identity" is changed only by session.login() and session.logout(). Call one of them, or choose another name.',
-      );
-    if (isMember(name)) throw new SessionMisuseError(`The session has a member ${quoted}, which cannot be changed. Choose another name.`);
   }
 }

@@ -15,6 +15,8 @@ export const STATUS = {
   existed: 2,
   /** The key belongs to somebody else. */
   taken: 3,
+  /** The entry is not an integer, or would not be one that JavaScript knows exactly. */
+  notInteger: 4,
 } as const;
 
 /**

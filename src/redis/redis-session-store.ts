@@ -1,4 +1,4 @@
-import { SessionConflictError } from '../redis-session.errors.js';
+import { SessionConflictError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from '../session/lifetime.js';
 import { firstPresented, matchSecret } from '../session/secret-check.js';
 import { decodeHash, fieldOfEntry, recordOf, type Metadata } from '../session/session-fields.js';
@@ -11,7 +11,7 @@ import {
   type NewSession,
   type SessionRecord,
 } from '../session/session-record.js';
-import { SessionStore } from '../session/session-store.js';
+import { notInteger, SessionStore } from '../session/session-store.js';
 import { handleOf, isOurForm, secretHashOf, type Handle, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store-options.js';
 import type { RedisClient } from './redis-client.js';
@@ -64,7 +64,11 @@ export class RedisSessionStore extends SessionStore {
     checkLimits(NO_ENTRIES, { set: entries, removed: [] }, this.settings);
     const handle = handleOf(sid);
     const idle = idleOf(lease, this.settings);
-    const { status, now, ends } = await this.#write('create', handle, [
+    const {
+      status,
+      now,
+      value: ends,
+    } = await this.#write('create', handle, [
       secretHashOf(sid),
       idle,
       absoluteOf(idle, this.settings) ?? 0,
@@ -111,6 +115,17 @@ export class RedisSessionStore extends SessionStore {
     if (status === STATUS.gone) return this.#lose(record.handle);
     const rotated = status === STATUS.done;
     return { rotated, record: { ...record, secret: rotated ? 'current' : record.secret } };
+  }
+
+  async increment(record: SessionRecord, name: string, by: number): Promise<number | undefined> {
+    const { status, value: sum } = await this.#write('increment', record.handle, [record.createdAt ?? 0, fieldOfEntry(name), by]).catch(
+      (error: unknown) => {
+        throw withUnknownOutcome(error);
+      },
+    );
+    if (status === STATUS.gone) return this.#lose(record.handle);
+    if (status === STATUS.notInteger) throw notInteger(name);
+    return sum;
   }
 
   async destroy(sid: Sid): Promise<boolean> {
@@ -178,15 +193,15 @@ export class RedisSessionStore extends SessionStore {
     script: ScriptName,
     handle: Handle,
     args: readonly (string | number)[],
-  ): Promise<{ status: number; now: number; ends: number }> {
+  ): Promise<{ status: number; now: number; value: number }> {
     try {
-      const [status = STATUS.gone, now = 0, ends = 0] = await this.#track(this.#scripts.run(script, this.#keys.session(handle), args));
+      const [status = STATUS.gone, now = 0, value = 0] = await this.#track(this.#scripts.run(script, this.#keys.session(handle), args));
       this.#clock.learn(now);
-      return { status, now, ends };
+      return { status, now, value };
     } catch (error) {
       if (!isWrongType(error)) throw error;
       this.#reject(handle);
-      return { status: script === 'create' ? STATUS.taken : STATUS.gone, now: 0, ends: 0 };
+      return { status: script === 'create' ? STATUS.taken : STATUS.gone, now: 0, value: 0 };
     }
   }
 
@@ -218,4 +233,10 @@ function fieldsAndValues(entries: EncodedEntries): string[] {
   const result: string[] = [];
   for (const [name, text] of entries) result.push(fieldOfEntry(name), text);
   return result;
+}
+
+/** Whoever waited too long, or lost the connection, cannot know whether Redis has added. */
+function withUnknownOutcome(error: unknown): unknown {
+  const isUnknown = error instanceof SessionStoreUnavailableError && (error.reason === 'timeout' || error.reason === 'connection');
+  return isUnknown ? new SessionStoreUnavailableError('outcome unknown') : error;
 }

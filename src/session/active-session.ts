@@ -8,7 +8,7 @@ import {
 import { within, type Deadline } from './deadline.js';
 import { Entries } from './entries.js';
 import { IDENTITY_ENTRY, isIdentity, isSameUser, type Identity } from './identity.js';
-import type { EntryDelta, Lease, SessionRecord } from './session-record.js';
+import { applyDelta, type EntryDelta, type Lease, type SessionRecord } from './session-record.js';
 import type { SessionStore } from './session-store.js';
 import { newSid, type Handle, type Sid } from './sid.js';
 
@@ -118,6 +118,25 @@ export class ActiveSession {
       if (delta !== undefined) await this.#write(record, delta, deadline);
       else if (stored !== undefined && (touch || this.#isDue(stored)))
         this.#keep(await deadline.wait(this.store.touch(this.#sid, record, this.host.lease())));
+    });
+  }
+
+  /** Adds to an integer entry in the store, so that parallel requests all count. The entry must have no change of this request. */
+  increment(name: string, by: number): Promise<number> {
+    return this.#inTurn(async (deadline) => {
+      if (!Number.isSafeInteger(by)) throw new SessionMisuseError('session.increment() needs an integer to add.');
+      if (this.entries.isChanged(name))
+        throw new SessionMisuseError(
+          `The session entry ${JSON.stringify(name)} was changed and is not stored yet. Call session.save() before session.increment().`,
+        );
+      const record = this.#record ?? (await this.#create(deadline));
+      const sum = await deadline.wait(this.store.increment(record, name, by)).catch((error: unknown) => {
+        throw isTimeout(error) ? new SessionStoreUnavailableError('outcome unknown') : error;
+      });
+      if (sum === undefined) throw this.#gone();
+      this.#keep({ ...record, entries: applyDelta(record.entries, { set: new Map([[name, String(sum)]]), removed: [] }) });
+      this.entries.forget(name);
+      return sum;
     });
   }
 
@@ -309,4 +328,8 @@ export class ActiveSession {
 /** Whether a write that failed so may have happened all the same. */
 function mayHaveRun(error: unknown): boolean {
   return error instanceof SessionStoreUnavailableError || !(error instanceof RedisSessionError);
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof SessionStoreUnavailableError && error.reason === 'timeout';
 }

@@ -72,6 +72,18 @@ export class Entries {
     return set.size > 0 || removed.length > 0 ? { set, removed } : undefined;
   }
 
+  /** Whether that entry holds what the store has not. */
+  isChanged(name: string): boolean {
+    const delta = this.delta();
+    return delta !== undefined && (delta.set.has(name) || delta.removed.includes(name));
+  }
+
+  /** Drops what this request has read or set of that entry; the store has something newer. */
+  forget(name: string): void {
+    this.#values.delete(name);
+    this.#assigned.delete(name);
+  }
+
   /** Call with what the store has after a write. Changes made since that write was begun are still changes. */
   rebase(loaded: EncodedEntries): void {
     this.#loaded = loaded;

@@ -12,7 +12,7 @@ import {
   type NewSession,
   type SessionRecord,
 } from './session-record.js';
-import { SessionStore } from './session-store.js';
+import { notInteger, SessionStore } from './session-store.js';
 import { handleOf, isOurForm, secretHashOf, type Handle, type Sid } from './sid.js';
 
 interface StoredSession {
@@ -104,6 +104,17 @@ export class MemorySessionStore extends SessionStore {
       metadata: { ...metadata, secretHash, previousSecretHash, previousEndsAt: 0, rotatedAt: now },
     });
     return { rotated: true, record: { ...record, secret: 'current' } };
+  }
+
+  async increment(record: SessionRecord, name: string, by: number): Promise<number | undefined> {
+    const stored = this.#same(record);
+    if (stored === undefined) return this.#lose(record.handle);
+    const text = stored.entries.get(name) ?? '0';
+    const sum = /^-?\d+$/.test(text) ? Number(text) + by : NaN;
+    if (!Number.isSafeInteger(sum)) throw notInteger(name);
+    const entries = applyDelta(stored.entries, { set: new Map([[name, String(sum)]]), removed: [] });
+    this.#sessions.set(record.handle, { ...stored, entries });
+    return sum;
   }
 
   async destroy(sid: Sid): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { SessionMisuseError } from '../redis-session.errors.js';
 import { SessionEvents } from './session-events.js';
 import type { EntryDelta, Lease, NewSession, SessionRecord } from './session-record.js';
 import { resolveStoreOptions, type StoreOptions, type StoreSettings } from './store-options.js';
@@ -93,6 +94,15 @@ export abstract class SessionStore {
     next: Sid,
   ): Promise<{ readonly rotated: boolean; readonly record: SessionRecord } | undefined>;
 
+  /**
+   * Adds `by`, a safe integer, to an entry that holds one (an absent one counts as 0), and answers with the sum. Alone of all writes it
+   * adds again when it is repeated: when no answer comes it rejects with `SessionStoreUnavailableError`, reason `outcome unknown`. `undefined`
+   * when the session has ended since; then `lost` is emitted.
+   *
+   * Rejects with `SessionMisuseError` when the entry is not an integer, and with `SessionUnsupportedError` where the store cannot add.
+   */
+  abstract increment(record: SessionRecord, name: string, by: number): Promise<number | undefined>;
+
   /** Ends the session under that sid's handle, also when its secret was replaced meanwhile. False when it was not there (any more). */
   abstract destroy(sid: Sid): Promise<boolean>;
 
@@ -104,4 +114,11 @@ export abstract class SessionStore {
 
   /** Resolves when every write begun so far has been answered, refused or given up. */
   abstract settled(): Promise<void>;
+}
+
+/** What `increment` rejects with. */
+export function notInteger(name: string): SessionMisuseError {
+  return new SessionMisuseError(
+    `session.increment() needs an entry that is an integer between -(2^53 - 1) and 2^53 - 1, before and after; ${JSON.stringify(name)} is not. Assign a number first.`,
+  );
 }

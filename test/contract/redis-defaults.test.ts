@@ -41,7 +41,9 @@ async function ready(options: RedisOptions = {}): Promise<Redis> {
 
 describe('the options of a client', () => {
   it('are ours by default, by URL and by options', async () => {
-    for (const connection of [server.url, server.options]) expect((await connections.ready(connection)).options).toMatchObject(DEFAULTS);
+    for (const connection of [server.url, server.options]) {
+      expect((await connections.ready(connection)).options).toMatchObject({ ...DEFAULTS, retryStrategy: retryDelay });
+    }
   });
 
   it('are what the user wants', async () => {

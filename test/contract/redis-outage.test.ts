@@ -112,7 +112,9 @@ describe('an outage is logged once', () => {
 describe('commands in an outage', () => {
   it('wait for the connection when it is short', async () => {
     const client = await connections.ready({ ...server.options, ...FAST, commandTimeout: 5_000, maxRetriesPerRequest: null });
+    const noticed = emitted(client, 'reconnecting', 2);
     await server.kill();
+    await noticed;
     const reply = client.set('during', 'short');
     await server.restart();
     expect(await reply).toBe('OK');
@@ -133,6 +135,8 @@ describe('commands in an outage', () => {
     await server.restart();
     await ready;
     expect(await client.get('late')).toBeNull();
+    // The next short interruption is one again.
+    expect(client.options.enableOfflineQueue).toBe(true);
   });
 
   it('fail at once when no sentinel can be reached, and are not sent when one is back', async () => {
@@ -162,9 +166,9 @@ describe('commands in an outage', () => {
     const { client } = connections.open({ ...server.options, ...FAST, ...wish });
     await untilStatus(client, 'ready');
     await server.kill();
-    const reply = client.set('during', 'long');
     // 50 attempts take longer than the limit that is in force otherwise.
     await emitted(client, 'reconnecting', 50);
+    const reply = client.set('during', 'long');
     await server.restart();
     expect(await reply).toBe('OK');
   });

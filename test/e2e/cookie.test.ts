@@ -59,7 +59,16 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
   });
 
   test('logout drops it with the attributes that it was set with', async () => {
-    const cookie = { secure: true, path: '/login', domain: 'example.org', sameSite: 'none', httpOnly: false, partitioned: true, priority: 'high', maxAge: 60_000 };
+    const cookie = {
+      secure: true,
+      path: '/login',
+      domain: 'example.org',
+      sameSite: 'none',
+      httpOnly: false,
+      partitioned: true,
+      priority: 'high',
+      maxAge: 60_000,
+    };
     const app = await stage.open(behindProxy(cookie, { name: 'sid' }));
     const { pair, attributes } = onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS));
     app.on('/login', ({ session }) => session.logout());
@@ -116,11 +125,19 @@ describe.each(variants)("'auto', $name", (variant) => {
     const { pair, attributes } = onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS));
     expect(attributes).toEqual(SECURE);
     expect((await app.browser().get('/whoami', { cookie: pair, ...HTTPS })).json).toEqual({ identity: { id: 'ada' } });
-    expect(onlyCookie(await app.browser().post('/logout', undefined, { cookie: pair, ...HTTPS })).attributes).toEqual(['Path=/', LONG_GONE, 'HttpOnly', 'Secure', 'SameSite=None']);
+    expect(onlyCookie(await app.browser().post('/logout', undefined, { cookie: pair, ...HTTPS })).attributes).toEqual([
+      'Path=/',
+      LONG_GONE,
+      'HttpOnly',
+      'Secure',
+      'SameSite=None',
+    ]);
   });
 
   test('a function sees the request', async () => {
-    const app = await stage.open({ session: { cookie: (request) => ({ maxAge: request.headers['x-remember'] === 'yes' ? 86_400_000 : null }) } });
+    const app = await stage.open({
+      session: { cookie: (request) => ({ maxAge: request.headers['x-remember'] === 'yes' ? 86_400_000 : null }) },
+    });
     expect(onlyCookie(await app.browser().post(SIGN_IN, undefined, { 'x-remember': 'yes' })).attributes.join()).toContain('Expires=');
     expect(onlyCookie(await app.browser().post(SIGN_IN)).attributes.join()).not.toContain('Expires=');
   });
@@ -128,8 +145,16 @@ describe.each(variants)("'auto', $name", (variant) => {
   const trusting: [string, Partial<StageOptions>, string[]][] = [
     ['session.proxy: true', { session: { proxy: true, cookie: AUTO } }, SECURE],
     ['"trust proxy" of Express', { session: { cookie: AUTO }, prepare: (app) => void app.set('trust proxy', 'loopback') }, SECURE],
-    ['"trust proxy" that does not name this one', { session: { cookie: AUTO }, prepare: (app) => void app.set('trust proxy', '10.0.0.1') }, PLAIN],
-    ['session.proxy: false in spite of "trust proxy"', { session: { proxy: false, cookie: AUTO }, prepare: (app) => void app.set('trust proxy', true) }, PLAIN],
+    [
+      '"trust proxy" that does not name this one',
+      { session: { cookie: AUTO }, prepare: (app) => void app.set('trust proxy', '10.0.0.1') },
+      PLAIN,
+    ],
+    [
+      'session.proxy: false in spite of "trust proxy"',
+      { session: { proxy: false, cookie: AUTO }, prepare: (app) => void app.set('trust proxy', true) },
+      PLAIN,
+    ],
     ['nothing that trusts it', { session: { cookie: AUTO } }, PLAIN],
   ];
   test.each(trusting)('behind a TLS proxy with %s', async (_, options, expected) => {
@@ -141,7 +166,8 @@ describe.each(variants)("'auto', $name", (variant) => {
 
   test('X-Forwarded-Proto of several proxies counts by the outermost', async () => {
     const app = await stage.open({ session: { proxy: true, cookie: AUTO } });
-    const attributes = async (protocols: string) => onlyCookie(await app.browser().post(SIGN_IN, undefined, { 'x-forwarded-proto': protocols })).attributes;
+    const attributes = async (protocols: string) =>
+      onlyCookie(await app.browser().post(SIGN_IN, undefined, { 'x-forwarded-proto': protocols })).attributes;
     expect(await attributes('HTTPS , http')).toEqual(SECURE);
     expect(await attributes('http, https')).toEqual(PLAIN);
   });
@@ -153,7 +179,14 @@ describe.each(variants)("'auto', $name", (variant) => {
     const server = createServer({ cert: await readFile(certFile), key: await readFile(keyFile) }, app.app.getHttpAdapter().getInstance());
     try {
       await once(server.listen(0, '127.0.0.1'), 'listening');
-      const request = httpsRequest({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, path: SIGN_IN, method: 'POST', ca, agent: false });
+      const request = httpsRequest({
+        host: '127.0.0.1',
+        port: (server.address() as AddressInfo).port,
+        path: SIGN_IN,
+        method: 'POST',
+        ca,
+        agent: false,
+      });
       const [response] = (await once(request.end(), 'response')) as [import('node:http').IncomingMessage];
       response.resume();
       expect(response.headers['set-cookie']?.[0]?.split('; ').slice(1)).toEqual(SECURE);
@@ -188,7 +221,8 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
     const browser = app.browser();
     await browser.post(SIGN_IN);
     const sid = (await browser.sid()) ?? '';
-    const who = async (cookie: string, headers: Record<string, string> = {}) => (await app.browser().get('/whoami', { cookie, ...headers })).json.identity;
+    const who = async (cookie: string, headers: Record<string, string> = {}) =>
+      (await app.browser().get('/whoami', { cookie, ...headers })).json.identity;
     return { app, sid, cookie: signedCookie(sid), who };
   }
 
@@ -196,7 +230,16 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
     const { cookie, who } = await signedIn();
     const value = cookie.slice('sid='.length);
     const decoded = decodeURIComponent(value);
-    for (const header of [`a=1; ${cookie}; b=2`, `asid=x;${cookie}`, `sid2=x; ${cookie}`, `sid="${value}"`, `sid=${decoded}`, `sid = ${value} `, `=;;${cookie}`, `b; ${cookie}`])
+    for (const header of [
+      `a=1; ${cookie}; b=2`,
+      `asid=x;${cookie}`,
+      `sid2=x; ${cookie}`,
+      `sid="${value}"`,
+      `sid=${decoded}`,
+      `sid = ${value} `,
+      `=;;${cookie}`,
+      `b; ${cookie}`,
+    ])
       expect([header, await who(header)]).toEqual([header, { id: 'ada' }]);
   });
 
@@ -204,10 +247,33 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
     const { sid, cookie, who } = await signedIn();
     const signature = decodeURIComponent(cookie).split('.')[1] ?? '';
     const bad = [
-      '', 'sid', 'sid=', 'sid=;', `sid=${sid}`, `sid=s:${sid}`, `sid=s:${sid}.`, 'sid=s:.', `sid=s:.${signature}`, 'sid=%', 'sid=%ff%fe', 'sid=s%3A%',
-      `sid=j:{"id":"ada"}`, `SID=${cookie.slice(4)}`, `${cookie}x`, cookie.replace('s%3A', 's%3a%3A'), `sid=s:${sid}.${signature.slice(1)}`, `sid=s:${sid}x.${signature}`,
-      signedCookie(sid, { secret: 'another' }), signedCookie(`${sid}.${signature}`), signedCookie(sid.slice(0, 22)), signedCookie(generateSid()),
-      signedCookie(sid.slice(0, 22) + generateSid().slice(22)), signedCookie('x'.repeat(5_000)), `sid=${'a'.repeat(8_000)}`, signedCookie('../../etc/passwd'), signedCookie('*'),
+      '',
+      'sid',
+      'sid=',
+      'sid=;',
+      `sid=${sid}`,
+      `sid=s:${sid}`,
+      `sid=s:${sid}.`,
+      'sid=s:.',
+      `sid=s:.${signature}`,
+      'sid=%',
+      'sid=%ff%fe',
+      'sid=s%3A%',
+      `sid=j:{"id":"ada"}`,
+      `SID=${cookie.slice(4)}`,
+      `${cookie}x`,
+      cookie.replace('s%3A', 's%3a%3A'),
+      `sid=s:${sid}.${signature.slice(1)}`,
+      `sid=s:${sid}x.${signature}`,
+      signedCookie(sid, { secret: 'another' }),
+      signedCookie(`${sid}.${signature}`),
+      signedCookie(sid.slice(0, 22)),
+      signedCookie(generateSid()),
+      signedCookie(sid.slice(0, 22) + generateSid().slice(22)),
+      signedCookie('x'.repeat(5_000)),
+      `sid=${'a'.repeat(8_000)}`,
+      signedCookie('../../etc/passwd'),
+      signedCookie('*'),
     ];
     for (const header of bad) expect([header.slice(0, 80), await who(header)]).toEqual([header.slice(0, 80), null]);
   });
@@ -217,7 +283,8 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
     ['/admin/', ['/admin/', '/admin/users'], ['/', '/administrator']],
   ])('count for requests under the path %s', async (path, inside, outside) => {
     const app = await stage.open({ session: { cookie: { path } } });
-    for (const url of ['/', '/admin', '/admin/', '/admin/users', '/administrator', '/Admin', '/x/admin']) app.on(url, ({ request }) => ({ has: request.session !== undefined }));
+    for (const url of ['/', '/admin', '/admin/', '/admin/users', '/administrator', '/Admin', '/x/admin'])
+      app.on(url, ({ request }) => ({ has: request.session !== undefined }));
     for (const url of inside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: true }]);
     for (const url of outside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: false }]);
   });
@@ -245,7 +312,13 @@ describe.each(redisVariants)('bad cookies and Redis, $name', (variant) => {
   test('cost no command, whatever they hold', async () => {
     const app = await stage.open();
     const before = await stage.redis.commandCounts();
-    for (const header of ['sid', `sid=${'a'.repeat(8_000)}`, 'sid=s:x.y', signedCookie(generateSid(), { secret: 'another' }), signedCookie('x'.repeat(5_000))])
+    for (const header of [
+      'sid',
+      `sid=${'a'.repeat(8_000)}`,
+      'sid=s:x.y',
+      signedCookie(generateSid(), { secret: 'another' }),
+      signedCookie('x'.repeat(5_000)),
+    ])
       expect((await app.browser().get('/read', { cookie: header })).status).toBe(200);
     expect(await stage.redis.commandCounts()).toEqual(before);
   });

@@ -73,7 +73,10 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
   });
 
   /** An application with ada signed in, and then the outage. */
-  async function during(outage: Outage, options: StageOptions = {}): Promise<{ app: ScriptedApp; browser: Browser; end: () => Promise<void> }> {
+  async function during(
+    outage: Outage,
+    options: StageOptions = {},
+  ): Promise<{ app: ScriptedApp; browser: Browser; end: () => Promise<void> }> {
     const app = await stage.open({ redis: { host: '127.0.0.1', port: proxy.port }, controllers: [ShopController], ...options });
     const browser = app.browser();
     await browser.post('/login/ada');

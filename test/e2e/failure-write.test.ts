@@ -57,7 +57,10 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
   };
 
   const stalled = blackouts.filter(({ name }) => name !== 'asks for a password');
-  const cases = [...stalled.flatMap((outage) => [...WRITES, ...ENDS].map((deed) => [outage, deed] as const)), ...brownouts.flatMap((outage) => WRITES.map((deed) => [outage, deed] as const))];
+  const cases = [
+    ...stalled.flatMap((outage) => [...WRITES, ...ENDS].map((deed) => [outage, deed] as const)),
+    ...brownouts.flatMap((outage) => WRITES.map((deed) => [outage, deed] as const)),
+  ];
 
   test.each(cases.map(([outage, [name, deed]]) => ({ outage, deed, why: outage.name, name })))(
     'because Redis $why in the midst of a request, an awaited $name gets 503 in time and nothing is half done',
@@ -123,24 +126,30 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
     expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
   });
 
-  test.each([...brownouts, blackouts[0]!])('a change that cannot be stored because Redis $name: 503 where the middleware stores first, else a line in the log', async (outage) => {
-    const logger = new CapturedLog();
-    const { app, browser } = await open({ logger, session: { rolling: true } });
-    app.on('/write', async ({ session, response }) => {
-      session['late'] = 1;
-      await begin(outage);
-      response.setHeader('x-of-the-handler', 'yes');
-      return 'done';
-    });
-    const { status, json, headers, setCookies } = await browser.get('/write');
-    if (variant.storesFirst) {
-      expect([status, json, headers.get('retry-after'), setCookies]).toEqual([503, expect.objectContaining(UNAVAILABLE), '1', []]);
-      expect(headers.get('x-of-the-handler')).toBeNull();
-    } else expect(status).toBe(200);
-    await until(() => logger.matching(/^error .*The session store is unavailable \((OOM|READONLY|connection|timeout)\)/).length === 1, 'the failure is logged');
-    await end(browser);
-    expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' }, cart: ['tea'] });
-  });
+  test.each([...brownouts, blackouts[0]!])(
+    'a change that cannot be stored because Redis $name: 503 where the middleware stores first, else a line in the log',
+    async (outage) => {
+      const logger = new CapturedLog();
+      const { app, browser } = await open({ logger, session: { rolling: true } });
+      app.on('/write', async ({ session, response }) => {
+        session['late'] = 1;
+        await begin(outage);
+        response.setHeader('x-of-the-handler', 'yes');
+        return 'done';
+      });
+      const { status, json, headers, setCookies } = await browser.get('/write');
+      if (variant.storesFirst) {
+        expect([status, json, headers.get('retry-after'), setCookies]).toEqual([503, expect.objectContaining(UNAVAILABLE), '1', []]);
+        expect(headers.get('x-of-the-handler')).toBeNull();
+      } else expect(status).toBe(200);
+      await until(
+        () => logger.matching(/^error .*The session store is unavailable \((OOM|READONLY|connection|timeout)\)/).length === 1,
+        'the failure is logged',
+      );
+      await end(browser);
+      expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' }, cart: ['tea'] });
+    },
+  );
 
   test('a touch that fails is logged, and the answer is that of the handler', async () => {
     const logger = new CapturedLog();

@@ -65,12 +65,15 @@ describe.each(variants)('ended stays ended (G2), $name', (variant) => {
     await expectEnded(stage, app, session);
   });
 
-  test.each(DEEDS.filter(([deed]) => ['writes', 'rotates', 'signs in again'].includes(deed)))('after it expired, while each of 20 requests %s', async (_, deed) => {
-    const { app, finish, ...session } = await underWay(stage, deed, { store: { ttl: 0.5 } });
-    await until(async () => (await stage.stored(app, session.sid)) === undefined, 'the session has expired');
-    await finish();
-    await expectEnded(stage, app, session);
-  });
+  test.each(DEEDS.filter(([deed]) => ['writes', 'rotates', 'signs in again'].includes(deed)))(
+    'after it expired, while each of 20 requests %s',
+    async (_, deed) => {
+      const { app, finish, ...session } = await underWay(stage, deed, { store: { ttl: 0.5 } });
+      await until(async () => (await stage.stored(app, session.sid)) === undefined, 'the session has expired');
+      await finish();
+      await expectEnded(stage, app, session);
+    },
+  );
 
   test.each<[string, (session: AnySession) => unknown]>([
     ['login', (session) => session.login({ id: 'ada' })],
@@ -85,13 +88,20 @@ describe.each(variants)('ended stays ended (G2), $name', (variant) => {
       await deed(session);
     });
     const answer = await browser.get('/deed');
-    expect(answer.json).toEqual({ statusCode: 401, error: 'Unauthorized', message: 'The session has ended. Sign in again.', code: 'SESSION_GONE' });
+    expect(answer.json).toEqual({
+      statusCode: 401,
+      error: 'Unauthorized',
+      message: 'The session has ended. Sign in again.',
+      code: 'SESSION_GONE',
+    });
     expect([answer.status, answer.setCookies]).toEqual([401, []]);
   });
 
   test('a late save answers as the handler did, drops the change and leaves the cookie of a login in parallel alone', async () => {
     const lost: string[] = [];
-    const { app, browser, sid, finish } = await underWay(stage, (session) => (session['late'] = 1), { session: { cookie: { maxAge: 60_000 } } });
+    const { app, browser, sid, finish } = await underWay(stage, (session) => (session['late'] = 1), {
+      session: { cookie: { maxAge: 60_000 } },
+    });
     app.store.events.on('lost', ({ handle }) => lost.push(handle));
     await browser.post('/login/ada');
     const answers = await finish();

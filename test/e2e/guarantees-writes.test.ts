@@ -7,7 +7,7 @@ import { signedCookie } from '../support/signed-cookie.js';
 import { redisVariants, useVariant, variants, type Stage, type StageOptions } from '../support/variants.js';
 import { generateSid } from '../../src/session/sid.js';
 
-const LETTERS = [...'abcdefghijklmnopqrstuvwxyz'];
+const LETTERS = Array.from('abcdefghijklmnopqrstuvwxyz');
 const HOUR = 3_600_000;
 
 describe.each(variants)('no lost updates (G3), $name', (variant) => {
@@ -18,7 +18,8 @@ describe.each(variants)('no lost updates (G3), $name', (variant) => {
     const browser = app.browser();
     const gate = new Gate(LETTERS.length);
     app.on('/write', async ({ session, request }) => {
-      session[String(request.query['letter'])] = request.query['letter'];
+      const letter = request.query['letter'] as string;
+      session[letter] = letter;
       await gate.pass();
     });
     await browser.post('/login/ada');
@@ -85,8 +86,7 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
     const app = await stage.open({ session: { rolling: true, resave: true, cookie: { maxAge: HOUR } } });
     const setCookies: string[] = [];
     const commands = await commandsDuring(stage, app, async () => {
-      for (const path of ['/plain', '/read', '/whoami', '/absent'])
-        setCookies.push(...(await app.browser().get(path)).setCookies);
+      for (const path of ['/plain', '/read', '/whoami', '/absent']) setCookies.push(...(await app.browser().get(path)).setCookies);
     });
     expect(commands).toEqual([]);
     expect(setCookies).toEqual([]);
@@ -123,7 +123,10 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
     const recorder = await stage.redis.monitor();
     await browser.get('/change');
     const fields = (await recorder.stop()).filter(({ name, source }) => source === 'lua' && name === 'hset').map(({ args }) => args);
-    expect(fields.map(([at, field]) => [at, field])).toEqual([[key, '@meta'], [key, 'cart']]);
+    expect(fields.map(([at, field]) => [at, field])).toEqual([
+      [key, '@meta'],
+      [key, 'cart'],
+    ]);
   });
 
   test('a touch is made once the session was not seen for touchAfter, and only once', async () => {
@@ -177,7 +180,15 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
   test('cookies that are not ours cost no command', async () => {
     const app = await stage.open();
     const sid = generateSid();
-    const headers = ['sid=', 'sid=abc', `sid=${sid}`, `sid=s%3A${sid}`, `sid=s%3A${sid}.`, signedCookie(sid, { secret: 'another' }), signedCookie(sid, { name: 'other' })];
+    const headers = [
+      'sid=',
+      'sid=abc',
+      `sid=${sid}`,
+      `sid=s%3A${sid}`,
+      `sid=s%3A${sid}.`,
+      signedCookie(sid, { secret: 'another' }),
+      signedCookie(sid, { name: 'other' }),
+    ];
     const commands = await commandsDuring(stage, app, () => Promise.all(headers.map((cookie) => app.browser().get('/read', { cookie }))));
     expect(commands).toEqual([]);
   });

@@ -140,7 +140,10 @@ describe('forRootAsync', () => {
           useFactory: (config: Config) => config.createRedisSessionOptions(),
         }),
     ],
-    ['useFactory without a promise', () => RedisSessionModule.forRootAsync({ useFactory: () => ({ ...MEMORY, session: { ...session, name: 'from-config' } }) })],
+    [
+      'useFactory without a promise',
+      () => RedisSessionModule.forRootAsync({ useFactory: () => ({ ...MEMORY, session: { ...session, name: 'from-config' } }) }),
+    ],
     ['useClass', () => RedisSessionModule.forRootAsync({ useClass: Config })],
     ['useExisting', () => RedisSessionModule.forRootAsync({ imports: [ConfigModule], useExisting: Config })],
   ])('%s', async (_, sessionModule) => {
@@ -185,7 +188,7 @@ describe('without Redis', () => {
     const starting = start(RedisSessionModule.forRoot(MEMORY), moduleOf(Everything));
     await expect(starting).rejects.toThrow(SessionUnsupportedError);
     await expect(starting).rejects.toThrow(
-      'There is no Redis client to inject: the sessions of this application are kept without Redis. Set the option "redis".',
+      'There is no Redis client to inject: the sessions of this application are kept without Redis. Set the option "redis"',
     );
   });
 
@@ -229,12 +232,17 @@ describe('who injects the client', () => {
   }
 
   test('stays a singleton, and all have the same client', async () => {
-    const started = await start({ ...moduleOf(Singleton), controllers: [NumberController] }, RedisSessionModule.forRoot({ redis: redis.url, session }));
+    const started = await start(
+      { ...moduleOf(Singleton), controllers: [NumberController] },
+      RedisSessionModule.forRoot({ redis: redis.url, session }),
+    );
     const browser = await browse(started);
     const answer = (await browser.get('/')).json;
     expect(answer).toEqual({ number: made, same: true, pong: 'PONG' });
     expect((await browser.get('/')).json).toEqual(answer);
-    expect(started.get(Singleton).redis).toBe((await started.get(ModuleRef, { strict: false }).resolve(Singleton, undefined, { strict: false })).redis);
+    expect(started.get(Singleton).redis).toBe(
+      (await started.get(ModuleRef, { strict: false }).resolve(Singleton, undefined, { strict: false })).redis,
+    );
   });
 
   test('may be made per request, with the same client', async () => {
@@ -281,7 +289,9 @@ describe('as Nest applications do', () => {
 
   test('a test can put a memory store in the place of Redis', async () => {
     const store = new MemorySessionStore();
-    const module = await Test.createTestingModule({ imports: [RedisSessionModule.forRoot({ redis: redis.url, session }), moduleOf(Everything)] })
+    const module = await Test.createTestingModule({
+      imports: [RedisSessionModule.forRoot({ redis: redis.url, session }), moduleOf(Everything)],
+    })
       .overrideProvider(SessionStore)
       .useValue(store)
       .compile();

@@ -229,19 +229,23 @@ describe('100 applications, one after the other, leave no handle and no listener
     ['with a given client', () => ({ redis: client, store: { deadline } })],
     ['with a given client and the classic layout', () => ({ redis: client, store: { deadline, kind: 'connect-redis' } })],
     ['in memory', () => ({ store: { deadline, kind: 'memory' } })],
-  ])('%s', async (_, options) => {
-    const cycle = async () => {
-      const { browser, close } = await createApp({ controllers: [VisitsController], ...options() });
-      const visitor = browser();
-      await visitor.post('/visits');
-      expect((await visitor.get('/visits')).json).toEqual({ visits: 1 });
-      await close();
-    };
-    await cycle();
-    const before = await usage(client);
-    for (let count = 0; count < 100; count++) await cycle();
-    await expectNoMoreThan(before, client);
-  }, 60_000);
+  ])(
+    '%s',
+    async (_, options) => {
+      const cycle = async () => {
+        const { browser, close } = await createApp({ controllers: [VisitsController], ...options() });
+        const visitor = browser();
+        await visitor.post('/visits');
+        expect((await visitor.get('/visits')).json).toEqual({ visits: 1 });
+        await close();
+      };
+      await cycle();
+      const before = await usage(client);
+      for (let count = 0; count < 100; count++) await cycle();
+      await expectNoMoreThan(before, client);
+    },
+    60_000,
+  );
 });
 
 type Usage = Record<string, number>;
@@ -251,17 +255,22 @@ async function usage(...emitters: Emitter[]): Promise<Usage> {
   const counts: Usage = { connections: Number(/connected_clients:(\d+)/.exec(await redis.client().info('clients'))?.[1]) };
   const count = (name: string, by = 1) => (counts[name] = (counts[name] ?? 0) + by);
   for (const name of process.getActiveResourcesInfo()) count(name);
-  for (const emitter of [process, ...emitters]) for (const [name, listeners] of Object.entries(listenersOf(emitter))) count(`on ${name}`, listeners);
+  for (const emitter of [process, ...emitters])
+    for (const [name, listeners] of Object.entries(listenersOf(emitter))) count(`on ${name}`, listeners);
   return counts;
 }
 
 /** The other ends of closed connections, and timers of fetch, are cleared away a moment later. */
 async function expectNoMoreThan(before: Usage, ...emitters: Emitter[]): Promise<void> {
   let more: [string, number][] = [];
-  await until(async () => {
-    more = Object.entries(await usage(...emitters)).filter(([name, count]) => count > (before[name] ?? 0));
-    return more.length === 0;
-  }, 'what was held is given back', 3_000).catch(() => undefined);
+  await until(
+    async () => {
+      more = Object.entries(await usage(...emitters)).filter(([name, count]) => count > (before[name] ?? 0));
+      return more.length === 0;
+    },
+    'what was held is given back',
+    3_000,
+  ).catch(() => undefined);
   expect(more).toEqual([]);
 }
 

@@ -162,10 +162,18 @@ const OUTSIDE = { exclude: ['/', 'health', { path: 'users/:id', method: RequestM
 describe('the session is on the request', () => {
   test.each<[string, TestAppOptions['prepare'], string[], Record<string, string>?]>([
     ['without further ado', undefined, ['/', '/plain', '/plain/', '/users/7', '/nested/deeper/still', '/plain?a=1']],
-    ['under a global prefix', (app) => app.setGlobalPrefix('api'), ['/api', '/api/', '/api/plain', '/api/users/7', '/api/nested/deeper/still']],
+    [
+      'under a global prefix',
+      (app) => app.setGlobalPrefix('api'),
+      ['/api', '/api/', '/api/plain', '/api/users/7', '/api/nested/deeper/still'],
+    ],
     ['under a prefix of two parts', (app) => app.setGlobalPrefix('my/api'), ['/my/api', '/my/api/plain', '/my/api/users/7']],
     ['on routes outside the global prefix', (app) => app.setGlobalPrefix('api', OUTSIDE), ['/', '/health', '/users/7', '/api/plain']],
-    ['with the version in the path', (app) => app.enableVersioning(URI), ['/v1/versioned', '/v2/versioned', '/versioned/neutral', '/plain']],
+    [
+      'with the version in the path',
+      (app) => app.enableVersioning(URI),
+      ['/v1/versioned', '/v2/versioned', '/versioned/neutral', '/plain'],
+    ],
     [
       'with a default version in the path',
       (app) => app.enableVersioning({ ...URI, defaultVersion: '1' }),
@@ -182,7 +190,12 @@ describe('the session is on the request', () => {
       ['/v1/health', '/v1/users/7', '/v1', '/api/v1/plain', '/api/v2/versioned'],
     ],
     ['with the version in a header', (app) => app.enableVersioning(HEADER), ['/versioned'], { 'x-version': '2' }],
-    ['with the version in a header under a prefix', (app) => app.setGlobalPrefix('api').enableVersioning(HEADER), ['/api/versioned'], { 'x-version': '1' }],
+    [
+      'with the version in a header under a prefix',
+      (app) => app.setGlobalPrefix('api').enableVersioning(HEADER),
+      ['/api/versioned'],
+      { 'x-version': '1' },
+    ],
   ])('%s', async (_, prepare, paths, headers = {}) => {
     const { browser } = await start({ ...(prepare && { prepare }) });
     for (const path of paths) {
@@ -289,7 +302,13 @@ describe.each(['builtin', 'express-session'] as const)('a request that passes th
 
   async function startCounting() {
     const store = new CountingStore();
-    const { browser } = await start({ session: { middleware }, store, controllers: [VisitsController], providers: [], imports: [SecondMountModule] });
+    const { browser } = await start({
+      session: { middleware },
+      store,
+      controllers: [VisitsController],
+      providers: [],
+      imports: [SecondMountModule],
+    });
     const visitor = browser();
     await visitor.get('/visits');
     return { store, visitor };

@@ -1,85 +1,118 @@
 import { describe, expect, test } from '@jest/globals';
-import { Body, Controller, Get, Post, Req, UseGuards } from '@nestjs/common';
-import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { NextFunction, Request, Response } from 'express';
-import { Authenticator } from 'passport';
-import { Strategy } from 'passport-local';
+import { Controller, Get, Req, UseGuards } from '@nestjs/common';
+import type { Request } from 'express';
 import { Identity, SessionGuard, type HttpSession } from '../../src/index.js';
+import { passportModule, type PassportUser } from '../support/passport-module.js';
+import { refusal } from '../support/refusal.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { useVariant, variants } from '../support/variants.js';
 
-interface User {
-  id: string;
-  name: string;
-}
-
-const USERS: Record<string, User & { password: string }> = {
-  ada: { id: 'ada', name: 'Ada', password: 'lovelace' },
-  grace: { id: 'grace', name: 'Grace', password: 'hopper' },
-};
-
-function createPassport(): Authenticator {
-  const passport = new Authenticator();
-  passport.use(new Strategy((name, password, done) => done(null, USERS[name]?.password === password ? (USERS[name] as Express.User) : false)));
-  passport.serializeUser((user, done) => done(null, { id: (user as User).id }));
-  passport.deserializeUser(({ id }: { id: string }, done) => done(null, (USERS[id] as Express.User | undefined) ?? false));
-  return passport;
-}
-
-@Controller('guarded')
+@Controller('account')
 @UseGuards(SessionGuard)
-class GuardedController {
-  @Get() me(@Identity() who: Identity, @Req() request: Request) {
-    return { who, user: (request.user as User | undefined)?.name ?? null };
-  }
-}
-
-@Controller('by-hand')
-class ByHandController {
-  @Post() login(@Req() request: Request, @Body() user: User) {
-    Object.assign(request.session, { passport: { user } });
+class AccountController {
+  @Get() me(@Identity() who: Identity, @Identity('id') id: string, @Req() request: Request) {
+    return { who, id, user: (request.user as PassportUser | undefined)?.name ?? null };
   }
 }
 
 const identity = (session: HttpSession) => (session as { passport?: { user?: Identity } }).passport?.user;
 
+describe.each(variants)('an identity that the application keeps where Passport does, $name', (variant) => {
+  const stage = useVariant(variant);
+
+  test('is the identity for guard and decorators', async () => {
+    const app = await stage.open({ identity, controllers: [AccountController] });
+    const browser = app.browser();
+    app.on('/sign-in', ({ session }) => void (session['passport'] = { user: { id: 'ada' } }));
+    app.on('/sign-out', ({ session }) => delete session['passport'].user);
+    expect((await browser.get('/account')).status).toBe(401);
+    await browser.get('/sign-in');
+    expect((await browser.get('/account')).json).toEqual({ who: { id: 'ada' }, id: 'ada', user: null });
+    await browser.get('/sign-out');
+    expect((await browser.get('/account')).status).toBe(401);
+  });
+
+  test('counts for what is kept at login and for what ends with the session', async () => {
+    const app = await stage.open({ identity, controllers: [AccountController] });
+    const browser = app.browser();
+    app.on('/sign-in', ({ session }) => void Object.assign(session, { passport: { user: { id: 'ada' } }, cart: ['tea'] }));
+    app.on('/regenerate', async ({ session }) => {
+      await stage.end(app, session.id);
+      return refusal(() => session.regenerate());
+    });
+    await browser.get('/sign-in');
+    await browser.post('/login/grace');
+    expect((await browser.get('/read')).json).toEqual({ identity: { id: 'grace' } });
+    await browser.get('/sign-in');
+    expect((await browser.get('/regenerate')).json).toMatchObject({ code: 'SESSION_GONE' });
+  });
+});
+
 describe.each(variants)('passport 0.7 with passport-local, $name', (variant) => {
   const stage = useVariant(variant);
 
-  /** An application that uses passport as its documentation says, beside our guard. */
   async function open() {
-    const passport = createPassport();
-    const app = await stage.open({ identity, controllers: [GuardedController, ByHandController], prepare: (nest) => void mount(nest, passport) });
+    const app = await stage.open({ identity, imports: [passportModule()], controllers: [AccountController] });
     app.on('/cart', ({ session }) => void (session['cart'] = ['tea']));
-    app.on('/user', ({ request }) => ({ user: (request.user as User | undefined)?.name ?? null, isIn: request.isAuthenticated() }));
     const browser = app.browser();
     const signIn = (username: string, password: string, query = '') => browser.post(`/passport/login${query}`, { username, password });
+    await browser.get('/cart');
     return { app, browser, signIn };
   }
 
-  // Nest mounts the middleware of modules later than what main.ts mounts, so passport's is called from routes, as a guard would.
-  function mount(nest: NestExpressApplication, passport: Authenticator): void {
-    const handle = (request: Request, response: Response, next: NextFunction) => {
-      const finish = (error: unknown) => (error ? next(error) : response.json({ user: (request.user as User | undefined)?.name ?? null }));
-      if (request.path === '/passport/logout') request.logout({ keepSessionInfo: request.query['keep'] === 'yes' }, finish);
-      else if (request.path === '/passport/login')
-        passport.authenticate('local', { keepSessionInfo: request.query['keep'] === 'yes' })(request, response, finish);
-      else next();
-    };
-    const withSession = passport.session();
-    nest.use('/unused', (_: Request, __: Response, next: NextFunction) => next());
-    const { prototype } = Object.getPrototypeOf(nest.getHttpAdapter()) as { prototype: unknown };
-    void prototype;
-    Object.assign(nest, { passportMiddleware: [withSession, handle] });
-  }
-
-  test('signs in with a new sid, knows the user on each request, and signs out', async () => {
+  test('signs in with a new sid, and knows the user on each request', async () => {
     const { app, browser, signIn } = await open();
-    await browser.get('/cart');
-    const before = await browser.sid();
-    void app;
+    const before = (await browser.sid()) ?? '';
     expect((await signIn('ada', 'lovelace')).json).toEqual({ user: 'Ada' });
     expect(await browser.sid()).not.toBe(before);
-    expect((await browser.get('/guarded', { cookie: signedCookie(before ?? '') })).status).toBe(401);
+    expect(await stage.stored(app, before)).toBeUndefined();
+    expect((await browser.get('/account')).json).toEqual({ who: { id: 'ada' }, id: 'ada', user: 'Ada' });
+    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({ passport: { user: { id: 'ada' } } });
+    expect((await app.browser().get('/account', { cookie: signedCookie(before) })).status).toBe(401);
+  });
+
+  test('refuses a wrong password and leaves the session as it is', async () => {
+    const { browser, signIn } = await open();
+    expect((await signIn('ada', 'wrong')).status).toBe(401);
+    expect((await browser.get('/read')).json).toEqual({ cart: ['tea'] });
+    expect((await browser.get('/account')).status).toBe(401);
+  });
+
+  test('keeps the visitor’s entries with keepSessionInfo, at sign-in and at sign-out', async () => {
+    const { browser, signIn } = await open();
+    await signIn('ada', 'lovelace', '?keep=yes');
+    expect((await browser.get('/read')).json).toEqual({ cart: ['tea'], passport: { user: { id: 'ada' } } });
+    await browser.post('/passport/logout?keep=yes');
+    expect((await browser.get('/read')).json).toEqual({ cart: ['tea'], passport: {} });
+    expect((await browser.get('/account')).status).toBe(401);
+  });
+
+  test('signs out: the session before it is dead', async () => {
+    const { app, browser, signIn } = await open();
+    await signIn('ada', 'lovelace');
+    const sid = (await browser.sid()) ?? '';
+    expect((await browser.post('/passport/logout')).json).toEqual({ user: null });
+    expect(await stage.stored(app, sid)).toBeUndefined();
+    expect((await browser.get('/account')).status).toBe(401);
+    expect((await app.browser().get('/account', { cookie: signedCookie(sid) })).status).toBe(401);
+  });
+
+  test('changes users', async () => {
+    const { browser, signIn } = await open();
+    await signIn('ada', 'lovelace');
+    await signIn('grace', 'hopper');
+    expect((await browser.get('/account')).json).toMatchObject({ id: 'grace', user: 'Grace' });
+  });
+
+  test('forgets a user who no longer exists', async () => {
+    const { app, browser, signIn } = await open();
+    await signIn('ada', 'lovelace');
+    app.on('/rename', ({ session }) => void (session['passport'].user.id = 'nobody'));
+    await browser.get('/rename');
+    app.on('/user', ({ request }) => ({
+      user: request.user ?? null,
+      left: (request.session as { passport?: object } | undefined)?.passport,
+    }));
+    expect((await browser.get('/user')).json).toEqual({ user: null, left: {} });
   });
 });

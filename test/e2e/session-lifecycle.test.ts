@@ -125,7 +125,9 @@ describe.each(variants)('the ends of a session, $name', (variant) => {
     const later = ['save', 'reload', 'regenerate', 'destroy', 'login', 'logout', 'rotate'] as const;
     app.on('/end', async ({ session }) => {
       await session.destroy();
-      const calls = await Promise.all(later.map((name) => refusal(() => (session[name] as (argument?: object) => unknown)(name === 'login' ? { id: 'eve' } : undefined))));
+      const calls = await Promise.all(
+        later.map((name) => refusal(() => (session[name] as (argument?: object) => unknown)(name === 'login' ? { id: 'eve' } : undefined))),
+      );
       const writes = [await refusal(() => (session['x'] = 1)), await refusal(() => delete session['identity'])];
       return { calls, writes, identity: session['identity'], keys: Object.keys(session) };
     });
@@ -243,7 +245,10 @@ describe.each(variants)('the methods of a session, $name', (variant) => {
   test('a callback gets the error, and what it throws is thrown as from any callback', async () => {
     const app = await stage.open();
     const surfaced: unknown[] = [];
-    app.on('/error', ({ session }) => new Promise((resolve) => void session.reload((error) => resolve({ code: (error as { code: string }).code }))));
+    app.on(
+      '/error',
+      ({ session }) => new Promise((resolve) => void session.reload((error) => resolve({ code: (error as { code: string }).code }))),
+    );
     app.on('/throw', ({ session }) => {
       const domain = createDomain();
       domain.on('error', (error) => surfaced.push(error));
@@ -270,7 +275,10 @@ describe.each(variants)('the methods of a session, $name', (variant) => {
       return 'fine';
     });
     expect((await app.browser().get('/forget')).text).toBe('fine');
-    await until(() => logger.matching('cannot be reloaded').length === 1 && logger.matching('session.rotate()').length === 1, 'both are logged');
+    await until(
+      () => logger.matching('cannot be reloaded').length === 1 && logger.matching('session.rotate()').length === 1,
+      'both are logged',
+    );
     expect((await app.browser().get('/plain')).status).toBe(200);
   });
 
@@ -439,7 +447,9 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
   });
 
   test('other attributes set for one session are sent and stay', async () => {
-    const { app, browser, answer } = await remembered((session) => Object.assign(session.cookie, { sameSite: 'strict', path: '/', httpOnly: false }));
+    const { app, browser, answer } = await remembered((session) =>
+      Object.assign(session.cookie, { sameSite: 'strict', path: '/', httpOnly: false }),
+    );
     expect(answer.setCookies[0]).toMatch(/SameSite=Strict/);
     expect(answer.setCookies[0]).not.toContain('HttpOnly');
     app.on('/cookie', ({ session }) => session.cookie);

@@ -185,7 +185,12 @@ describe.each(variants)('SessionGuard, $name', (variant) => {
   test('each of its steps can be overridden', async () => {
     const app = await stage.open({ controllers });
     const [user, admin] = [await signIn(app, { id: 1, role: 'user' }), await signIn(app, { id: 2, role: 'admin' })];
-    expect((await app.browser().get('/custom/admin')).json).toEqual({ statusCode: 401, error: 'Unauthorized', message: 'Who goes there?', code: 'NOT_YOU' });
+    expect((await app.browser().get('/custom/admin')).json).toEqual({
+      statusCode: 401,
+      error: 'Unauthorized',
+      message: 'Who goes there?',
+      code: 'NOT_YOU',
+    });
     expect((await user.get('/custom/admin')).status).toBe(403);
     expect((await admin.get('/custom/admin')).text).toBe('admin');
     expect((await app.browser().get('/custom/token', { 'x-token': 'robot' })).text).toBe('token');
@@ -194,10 +199,25 @@ describe.each(variants)('SessionGuard, $name', (variant) => {
   });
 
   test('asks the function "identity" where there is one, and takes what is no identity for nobody', async () => {
-    const app = await stage.open({ controllers: [GuardedController, PartsController], identity: (session) => (session as unknown as AnySession)['user'] as Identity });
+    const app = await stage.open({
+      controllers: [GuardedController, PartsController],
+      identity: (session) => (session as unknown as AnySession)['user'] as Identity,
+    });
     const browser = app.browser();
-    app.on('/user', ({ session, request }) => void (session['user'] = JSON.parse(String(request.query['is']))));
-    for (const nobody of ['null', '""', '"ada"', '7', '{}', '[]', '{"id":""}', '{"id":null}', '{"id":["ada"]}', '{"id":{}}', '{"id":true}']) {
+    app.on('/user', ({ session, request }) => void (session['user'] = JSON.parse(request.query['is'] as string)));
+    for (const nobody of [
+      'null',
+      '""',
+      '"ada"',
+      '7',
+      '{}',
+      '[]',
+      '{"id":""}',
+      '{"id":null}',
+      '{"id":["ada"]}',
+      '{"id":{}}',
+      '{"id":true}',
+    ]) {
       await browser.get(`/user?is=${encodeURIComponent(nobody)}`);
       expect([nobody, (await browser.get('/guarded')).status]).toEqual([nobody, 401]);
     }
@@ -210,12 +230,15 @@ describe.each(variants)('SessionGuard, $name', (variant) => {
 describe.each(variants)('a route that the session middleware does not cover, $name', (variant) => {
   const stage = useVariant(variant);
 
-  test.each(['/guarded', '/parts/session', '/parts/cart', '/parts/who'])('%s answers 500, and the log says how to mend it', async (path) => {
-    const logger = new CapturedLog();
-    const app = await stage.open({ controllers: [GuardedController, PartsController], exclude: ['{*path}'], logger });
-    expect((await app.browser().get(path)).json).toEqual({ statusCode: 500, message: 'Internal server error' });
-    expect(logger.matching(/No session middleware ran for this request. Import RedisSessionModule in the root module/)).toHaveLength(1);
-  });
+  test.each(['/guarded', '/parts/session', '/parts/cart', '/parts/who'])(
+    '%s answers 500, and the log says how to mend it',
+    async (path) => {
+      const logger = new CapturedLog();
+      const app = await stage.open({ controllers: [GuardedController, PartsController], exclude: ['{*path}'], logger });
+      expect((await app.browser().get(path)).json).toEqual({ statusCode: 500, message: 'Internal server error' });
+      expect(logger.matching(/No session middleware ran for this request. Import RedisSessionModule in the root module/)).toHaveLength(1);
+    },
+  );
 });
 
 describe.each(redisVariants)('an identity written by hand, $name', (variant) => {

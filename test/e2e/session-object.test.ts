@@ -10,7 +10,23 @@ import { until } from '../support/until.js';
 import { redisVariants, useVariant, variants } from '../support/variants.js';
 
 const CART = [{ sku: 'tea', quantity: 2 }];
-const MEMBERS = ['id', 'handle', 'isNew', 'createdAt', 'lastSeenAt', 'expiresAt', 'save', 'reload', 'regenerate', 'destroy', 'touch', 'resetMaxAge', 'login', 'logout', 'rotate'];
+const MEMBERS = [
+  'id',
+  'handle',
+  'isNew',
+  'createdAt',
+  'lastSeenAt',
+  'expiresAt',
+  'save',
+  'reload',
+  'regenerate',
+  'destroy',
+  'touch',
+  'resetMaxAge',
+  'login',
+  'logout',
+  'rotate',
+];
 
 describe.each(variants)('the session object, $name', (variant) => {
   const stage = useVariant(variant);
@@ -52,7 +68,9 @@ describe.each(variants)('the session object, $name', (variant) => {
   test('hasOwnProperty tells entries from members and from what every object has', async () => {
     const { app, browser } = await openWith({ cart: CART });
     const names = ['cart', 'cookie', 'login', 'id', 'toString', 'absent'];
-    app.on('/own', ({ session }) => names.map((name) => [Object.prototype.hasOwnProperty.call(session, name), Object.hasOwn(session, name)]));
+    app.on('/own', ({ session }) =>
+      names.map((name) => [Object.prototype.hasOwnProperty.call(session, name), Object.hasOwn(session, name)]),
+    );
     expect((await browser.get('/own')).json).toEqual([true, true, false, false, false, false].map((own) => [own, own]));
   });
 
@@ -79,7 +97,18 @@ describe.each(variants)('the session object, $name', (variant) => {
   });
 
   test('keeps every name that can be one', async () => {
-    const odd = { constructor: 1, toJSON: 'x', '@meta': 2, '@': 3, 'a.b': 4, 'with blank': 5, ünï: 6, hasOwnProperty: 7, prototype: 8, '': 9 };
+    const odd = {
+      constructor: 1,
+      toJSON: 'x',
+      '@meta': 2,
+      '@': 3,
+      'a.b': 4,
+      'with blank': 5,
+      ünï: 6,
+      hasOwnProperty: 7,
+      prototype: 8,
+      '': 9,
+    };
     const { app, browser } = await openWith(odd);
     app.on('/odd', ({ session }) => ({ ...session, cookie: undefined }));
     expect((await browser.get('/odd')).json).toEqual(odd);
@@ -91,7 +120,10 @@ describe.each(variants)('the session object, $name', (variant) => {
     app.on('/merge', ({ session }) => refusal(() => Object.assign(session, { [name]: 'mine' })));
     app.on('/delete', ({ session }) => refusal(() => delete session[name]));
     for (const path of ['/assign', '/merge', '/delete'])
-      expect((await browser.get(path)).json).toEqual({ code: 'SESSION_MISUSE', message: expect.stringMatching(`"${name}".*Choose another name`) });
+      expect((await browser.get(path)).json).toEqual({
+        code: 'SESSION_MISUSE',
+        message: expect.stringMatching(`"${name}".*Choose another name`),
+      });
     expect(await entries()).toBeUndefined();
   });
 
@@ -100,7 +132,8 @@ describe.each(variants)('the session object, $name', (variant) => {
     app.on('/proto', ({ session }) => refusal(() => (session['__proto__'] = { admin: true })));
     app.on('/parsed', ({ session }) => refusal(() => Object.assign(session, JSON.parse('{"__proto__":{"admin":true}}'))));
     app.on('/set', ({ session }) => refusal(() => Object.setPrototypeOf(session, { admin: true })));
-    for (const path of ['/proto', '/parsed', '/set']) expect((await browser.get(path)).json).toMatchObject({ code: expect.stringMatching('SESSION_') });
+    for (const path of ['/proto', '/parsed', '/set'])
+      expect((await browser.get(path)).json).toMatchObject({ code: expect.stringMatching('SESSION_') });
     expect({}).not.toHaveProperty('admin');
   });
 

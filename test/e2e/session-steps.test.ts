@@ -70,7 +70,9 @@ describe.each(variants)('the four steps, $name', (variant) => {
     for (const name of ['sid', 'x-sid', 'authorization', 'set-cookie', 'cookie2', 'x-session-id'])
       expect((await stranger.get('/me', { [name]: signedCookie(sid) })).status).toBe(401);
     expect((await stranger.get(`/me?sid=${value}&cookie=sid=${value}&sessionID=${sid}`)).status).toBe(401);
-    expect((await stranger.send('POST', '/whoami', { sid: value, cookie: signedCookie(sid), sessionID: sid })).json).toEqual({ identity: null });
+    expect((await stranger.send('POST', '/whoami', { sid: value, cookie: signedCookie(sid), sessionID: sid })).json).toEqual({
+      identity: null,
+    });
     expect((await stranger.get('/me', { cookie: signedCookie(sid) })).status).toBe(200);
   });
 

@@ -47,7 +47,7 @@ export async function createScriptedApp({ controllers = [], ...options }: TestAp
         get session() {
           return request.session as unknown as AnySession;
         },
-        request: request as unknown as Exchange['request'],
+        request,
         response,
       });
     }

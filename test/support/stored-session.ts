@@ -12,7 +12,11 @@ const META = '@meta';
 const SEEN = 2;
 
 /** Reads a session from outside: its hash and the key's TTL, or without Redis what the store itself says. */
-export async function sessionStoredIn(store: SessionStore, client: Redis | undefined, sid: string | undefined): Promise<StoredSession | undefined> {
+export async function sessionStoredIn(
+  store: SessionStore,
+  client: Redis | undefined,
+  sid: string | undefined,
+): Promise<StoredSession | undefined> {
   if (sid === undefined) return undefined;
   if (client !== undefined) return readHash(client, keyOf(store, sid));
   const record = await store.load(sid as Sid);
