@@ -6,7 +6,7 @@ import { toStoreError } from './redis/redis-errors.js';
 import { RedisSessionStore } from './redis/redis-session-store.js';
 import { MemorySessionStore } from './session/memory-session-store.js';
 import { SessionStore } from './session/session-store.js';
-import type { StoreOptions, StoreSettings } from './session/store-options.js';
+import type { EntrySerializer, StoreOptions, StoreSettings } from './session/store-options.js';
 
 /** Makes the store that the options ask for. */
 export async function openStore(
@@ -30,9 +30,8 @@ export async function openStore(
 async function openClassicStore(client: RedisClient, options: StoreOptions, settings: StoreSettings): Promise<SessionStore> {
   const { RedisStore } = await importConnectRedis();
   const { prefix, idle, serializer } = settings;
-  // Its own type wants text and session data, as which ours can be any value.
   const classic = {
-    parse: (text: string) => serializer.parse(text) as never,
+    parse: (text: string) => parseWhole(serializer, text) as never,
     stringify: (data: object) => serializer.stringify(data) ?? '',
   };
   return new ClassicSessionStore(
@@ -40,6 +39,15 @@ async function openClassicStore(client: RedisClient, options: StoreOptions, sett
     options,
     toStoreError,
   );
+}
+
+/** Whatever a serializer throws at what it cannot read, the value is no session. */
+function parseWhole(serializer: EntrySerializer, text: string): unknown {
+  try {
+    return serializer.parse(text);
+  } catch {
+    throw new SyntaxError('The value is not what the serializer writes.');
+  }
 }
 
 async function importConnectRedis() {

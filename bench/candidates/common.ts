@@ -20,7 +20,7 @@ export const PLAIN_ACCESS: SessionAccess = {
     plainSession(request).visit = visit;
   },
   entries: (request) => {
-    const { identity, cart, preferences, csrf, visit, note } = plainSession(request);
-    return { identity, cart, preferences, csrf, visit, note } as SampleSession;
+    const { identity, cart, visit } = plainSession(request);
+    return { identity, cart, visit } as Partial<SampleSession>;
   },
 };

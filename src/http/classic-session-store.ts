@@ -55,16 +55,16 @@ export class ClassicSessionStore extends SessionStore {
       return this.#reject(sid);
     }
     if (data === undefined || data === null) return undefined;
-    if (typeof data !== 'object' || Array.isArray(data)) return this.#reject(sid);
-    const { cookie: stored, ...values } = data as SessionData;
-    const cookie = typeof stored === 'object' && stored !== null ? stored : undefined;
+    // What express-session stores always has a cookie; it fails the request when it finds none.
+    const { cookie, ...values } = data as SessionData;
+    if (typeof cookie !== 'object' || cookie === null) return this.#reject(sid);
     return {
       handle: this.handleOf(sid),
       createdAt: undefined,
       lastSeenAt: Date.now(),
       absoluteEndsAt: undefined,
-      idle: typeof cookie?.originalMaxAge === 'number' ? cookie.originalMaxAge : this.settings.idle,
-      cookie: cookie && { ...cookie, expires: undefined },
+      idle: typeof cookie.originalMaxAge === 'number' ? cookie.originalMaxAge : this.settings.idle,
+      cookie: { ...cookie, expires: undefined },
       entries: this.#encode(values),
       secret: 'current',
     };

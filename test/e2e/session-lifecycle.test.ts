@@ -272,11 +272,11 @@ describe.each(variants)('the methods of a session, $name', (variant) => {
     app.on('/forget', ({ session }) => {
       void session.reload();
       void session.rotate();
-      return 'fine';
     });
-    expect((await app.browser().get('/forget')).text).toBe('fine');
+    // A middleware that stores first waits for the calls, so it can tell the client.
+    expect((await app.browser().get('/forget')).status).toBe(variant.storesFirst ? 500 : 200);
     await until(
-      () => logger.matching('cannot be reloaded').length === 1 && logger.matching('session.rotate()').length === 1,
+      () => logger.matching('cannot be reloaded').length > 0 && logger.matching('session.rotate()').length > 0,
       'both are logged',
     );
     expect((await app.browser().get('/plain')).status).toBe(200);

@@ -1,0 +1,512 @@
+import { describe, expect, test } from '@jest/globals';
+import { createSecretKey, generateKeyPairSync } from 'node:crypto';
+import expressSession from 'express-session';
+import { Cluster, Redis } from 'ioredis';
+import { RedisStore } from 'connect-redis';
+import { MemorySessionStore, RedisSessionConfigError } from '../../src/index.js';
+import { shortSecretWarning } from '../../src/http/session-options.js';
+import { resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from '../../src/redis-session.options.js';
+import { assertTakesIoredis } from '../../src/redis-session.stores.js';
+
+const PASSWORD = 'kept-to-ourselves';
+const URL = `redis://:${PASSWORD}@127.0.0.1:6379`;
+const SECRET = 'a secret of 32 bytes or more, kept to ourselves';
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+/** Options that are right but for what is given, which no type has checked. */
+function options({ session = {}, ...rest }: Record<string, unknown> = {}): RedisSessionOptions {
+  return { redis: URL, session: { secret: SECRET, ...(session as object) }, ...rest };
+}
+
+function problemsOf(given: unknown, production = false): readonly string[] {
+  try {
+    resolveOptions(given as RedisSessionOptions, production);
+    return [];
+  } catch (error) {
+    if (error instanceof RedisSessionConfigError) return error.problems;
+    throw error;
+  }
+}
+
+const resolve = (given: RedisSessionOptions) => resolveOptions(given, true);
+
+function client<Client extends Redis | Cluster>(made: Client): Client {
+  made.disconnect();
+  return made;
+}
+
+describe('a wrong option is named, with the rule and the cure', () => {
+  type Case = [what: string, given: unknown, option: string, rule: string | RegExp, cure: string | RegExp];
+
+  test.each<Case>([
+    ['no secret', options({ session: { secret: undefined } }), 'session.secret', 'non-empty string', 'openssl rand -base64 32'],
+    ['an empty secret', options({ session: { secret: '' } }), 'session.secret', 'received an empty string', 'openssl'],
+    ['no secrets', options({ session: { secret: [] } }), 'session.secret', 'received an array', 'openssl'],
+    ['an empty one among secrets', options({ session: { secret: [SECRET, ''] } }), 'session.secret', 'must not hold an empty', 'openssl'],
+    ['a missing one among secrets', options({ session: { secret: [undefined, SECRET] } }), 'session.secret', 'must not hold', 'openssl'],
+    ['a secret of another type', options({ session: { secret: 123_456_789 } }), 'session.secret', 'must not hold', 'openssl'],
+    [
+      'an asymmetric key',
+      options({ session: { secret: generateKeyPairSync('ed25519').privateKey } }),
+      'session.secret',
+      'must not',
+      'openssl',
+    ],
+    ['no session options', { redis: URL }, 'session', 'object with at least "secret"', 'received undefined'],
+
+    ['a name with a semicolon', options({ session: { name: 'sid;x' } }), 'session.name', 'RFC 6265', 'Use something like "sid"'],
+    ['a name with a line break', options({ session: { name: 'sid\r\nX-Evil: 1' } }), 'session.name', 'RFC 6265', 'Use something'],
+    ['an empty name', options({ session: { name: '' } }), 'session.name', 'cookie name', 'Use something'],
+    ['a cookie that is none', options({ session: { cookie: 'sid' } }), 'session.cookie', 'object or a function', 'received a string'],
+    [
+      'rolling of another type',
+      options({ session: { rolling: 'always' } }),
+      'session.rolling',
+      'true, false or "touch"',
+      'received a string',
+    ],
+    ['resave of another type', options({ session: { resave: 'false' } }), 'session.resave', 'true or false', 'received a string'],
+    ['unset of another type', options({ session: { unset: 'delete' } }), 'session.unset', '"destroy" or "keep"', 'received a string'],
+    ['another middleware', options({ session: { middleware: 'koa' } }), 'session.middleware', '"builtin" or "express-session"', 'received'],
+    ['genid that is no function', options({ session: { genid: 'uuid' } }), 'session.genid', 'must be a function', 'unguessable'],
+
+    ['a negative maxAge', options({ session: { cookie: { maxAge: -1 } } }), 'session.cookie.maxAge', 'positive finite', 'Leave it out'],
+    [
+      'maxAge as text',
+      options({ session: { cookie: { maxAge: '1800000' } } }),
+      'session.cookie.maxAge',
+      'number of milliseconds',
+      'Leave it out',
+    ],
+    ['an infinite maxAge', options({ session: { cookie: { maxAge: Infinity } } }), 'session.cookie.maxAge', 'finite', 'Leave it out'],
+    ['expires as text', options({ session: { cookie: { expires: 'soon' } } }), 'session.cookie.expires', 'must be a Date', 'maxAge'],
+    [
+      'an invalid Date',
+      options({ session: { cookie: { expires: new Date('soon') } } }),
+      'session.cookie.expires',
+      'must be a Date',
+      'maxAge',
+    ],
+    [
+      'sameSite none',
+      options({ session: { cookie: { sameSite: 'none' } } }),
+      'session.cookie.sameSite',
+      'only with a secure',
+      '"session.cookie.secure"',
+    ],
+    [
+      'sameSite None, not secure',
+      options({ session: { cookie: { sameSite: 'None', secure: false } } }),
+      'session.cookie.sameSite',
+      'only with a secure',
+      '"session.cookie.secure" to true',
+    ],
+    [
+      'an unknown sameSite',
+      options({ session: { cookie: { sameSite: 'relaxed' } } }),
+      'session.cookie.sameSite',
+      '"lax", "strict", "none"',
+      'received',
+    ],
+    [
+      'secure as text',
+      options({ session: { cookie: { secure: 'true' } } }),
+      'session.cookie.secure',
+      'true, false or "auto"',
+      'received a string',
+    ],
+    [
+      'an unknown priority',
+      options({ session: { cookie: { priority: 'urgent' } } }),
+      'session.cookie.priority',
+      '"low", "medium" or "high"',
+      'received',
+    ],
+    [
+      'partitioned, not secure',
+      options({ session: { cookie: { partitioned: true } } }),
+      'session.cookie.partitioned',
+      'secure',
+      'Set "session.cookie.secure"',
+    ],
+    [
+      '__Host- with a domain',
+      options({ session: { name: '__Host-sid', cookie: { secure: true, domain: 'example.com' } } }),
+      'session.name',
+      '"__Host-" only for a secure cookie with path "/" and no domain',
+      'Change the name or those attributes',
+    ],
+    [
+      '__Host- with a path',
+      options({ session: { name: '__Host-sid', cookie: { path: '/app' } } }),
+      'session.name',
+      '"__Host-"',
+      'Change the name',
+    ],
+    [
+      '__Host-, not secure',
+      options({ session: { name: '__Host-sid', cookie: { secure: false } } }),
+      'session.name',
+      '"__Host-"',
+      'Change the name',
+    ],
+    [
+      '__Secure-, not secure',
+      options({ session: { name: '__Secure-a', cookie: { secure: false } } }),
+      'session.name',
+      '"__Secure-"',
+      'Change the name',
+    ],
+    [
+      'a domain with a semicolon',
+      options({ session: { cookie: { domain: 'a.b; Path=/x' } } }),
+      'session.cookie.domain',
+      'domain name',
+      'Leave it out',
+    ],
+    [
+      'a domain with a line break',
+      options({ session: { cookie: { domain: 'a.b\r\nX: 1' } } }),
+      'session.cookie.domain',
+      'domain name',
+      'Leave it out',
+    ],
+    [
+      'a domain with a port',
+      options({ session: { cookie: { domain: 'a.b:3000' } } }),
+      'session.cookie.domain',
+      'without protocol and port',
+      'Leave it out',
+    ],
+    [
+      'a path with a semicolon',
+      options({ session: { cookie: { path: '/;Domain=b.c' } } }),
+      'session.cookie.path',
+      'without ";"',
+      'Leave it out for "/"',
+    ],
+    ['a relative path', options({ session: { cookie: { path: 'app' } } }), 'session.cookie.path', 'begin with "/"', 'Leave it out'],
+
+    ['a ttl of 0', options({ store: { ttl: 0 } }), 'store.ttl', 'positive finite number, received 0', 'Leave it out for 1800'],
+    ['a ttl as text', options({ store: { ttl: '1800' } }), 'store.ttl', 'received a string', 'Leave it out'],
+    ['a ttl that is no number', options({ store: { ttl: Number.NaN } }), 'store.ttl', 'received NaN', 'Leave it out'],
+    ['a ttl as function', options({ store: { ttl: () => 1_800 } }), 'store.ttl', 'received a function', 'Leave it out'],
+    [
+      'an absoluteTtl below ttl',
+      options({ store: { ttl: 3_600, absoluteTtl: 600 } }),
+      'store.absoluteTtl',
+      'idle timeout (3600 s)',
+      'lower "store.ttl"',
+    ],
+    [
+      'an absoluteTtl below the default idle',
+      options({ store: { absoluteTtl: 600 } }),
+      'store.absoluteTtl',
+      'idle timeout (1800 s)',
+      'Raise it',
+    ],
+    [
+      'an absoluteTtl below maxAge, whatever ttl says',
+      options({ session: { cookie: { maxAge: DAY } }, store: { ttl: 60, absoluteTtl: 3_600 } }),
+      'store.absoluteTtl',
+      'idle timeout (86400 s)',
+      'lower "session.cookie.maxAge"',
+    ],
+    [
+      'an infinite absoluteTtl',
+      options({ store: { absoluteTtl: Infinity } }),
+      'store.absoluteTtl',
+      'positive finite',
+      'false for no absolute timeout',
+    ],
+    ['a negative touchAfter', options({ store: { touchAfter: -1 } }), 'store.touchAfter', '0 or a positive', 'Leave it out for 60'],
+    ['a deadline of 0', options({ store: { deadline: 0 } }), 'store.deadline', 'positive finite', 'Leave it out for 1000'],
+    ['a limit of 0', options({ store: { maxFields: 0 } }), 'store.maxFields', 'positive finite', 'Leave it out for 128'],
+    [
+      'a glob in prefix',
+      options({ store: { prefix: 'shop*' } }),
+      'store.prefix',
+      'without the characters',
+      'Use something like "shop:sess:"',
+    ],
+    ['a brace in prefix', options({ store: { prefix: '{shop}:' } }), 'store.prefix', 'one Cluster node', 'Use something'],
+    ['an empty prefix', options({ store: { prefix: '' } }), 'store.prefix', 'non-empty', 'Use something'],
+    [
+      'half a serializer',
+      options({ store: { serializer: { parse: JSON.parse } } }),
+      'store.serializer',
+      'stringify and parse',
+      'Leave it out for JSON',
+    ],
+    [
+      'an asynchronous serializer',
+      options({ store: { serializer: { parse: JSON.parse, stringify: async () => '' } } }),
+      'store.serializer',
+      'must be synchronous',
+      'Leave it out',
+    ],
+    [
+      'logErrors of another type',
+      options({ store: { logErrors: 'yes' } }),
+      'store.logErrors',
+      'true, false or a function',
+      'received a string',
+    ],
+    [
+      'an unknown kind',
+      options({ store: { kind: 'file' } }),
+      'store.kind',
+      '"hash", "connect-redis" or "memory"',
+      'Leave it out for "hash"',
+    ],
+    ['a store that is none', options({ store: 'redis' }), 'store', 'object or a SessionStore', 'received a string'],
+    [
+      'a store of express-session',
+      options({ store: new expressSession.MemoryStore() }),
+      'store',
+      'made for express-session',
+      '"connect-redis"',
+    ],
+    ['identity that is no function', options({ identity: 'user' }), 'identity', 'must be a function', 'received a string'],
+
+    ['no redis', options({ redis: undefined }), 'redis', 'must be a URL', 'Set it, for example to "redis://localhost:6379"'],
+    ['an empty redis', options({ redis: '' }), 'redis', 'received an empty string', 'Set it'],
+    ['redis null', options({ redis: null }), 'redis', 'received null', 'Set it'],
+    ['redis without content', options({ redis: {} }), 'redis', 'received an empty object', 'Use something like { host'],
+    ['no redis for connect-redis', options({ redis: undefined, store: { kind: 'connect-redis' } }), 'redis', 'must be a URL', 'Set it'],
+    ['another protocol', options({ redis: `http://:${PASSWORD}@localhost` }), 'redis', 'begins with redis://', 'Use something like'],
+    ['a URL that cannot be read', options({ redis: `redis://:${PASSWORD}#@:x` }), 'redis', 'cannot be read', 'encodeURIComponent'],
+    ['a cluster without nodes', options({ redis: { cluster: [] } }), 'redis.cluster', 'at least one node', 'Use something like'],
+    [
+      'sentinels without a name',
+      options({ redis: { sentinels: [{ host: 'a' }], password: PASSWORD } }),
+      'redis.sentinels',
+      'name',
+      'Set both',
+    ],
+    [
+      'reads from replicas of a cluster',
+      options({ redis: { cluster: [{}], options: { scaleReads: 'all' } } }),
+      'redis',
+      'replicas',
+      'Leave that',
+    ],
+    [
+      'reads from replicas of a sentinel',
+      options({ redis: { sentinels: [{}], name: 'm', role: 'slave' } }),
+      'redis',
+      'replicas',
+      'Leave that',
+    ],
+    [
+      'a given cluster that reads from replicas',
+      options({ redis: client(new Cluster([{}], { scaleReads: 'slave', lazyConnect: true })) }),
+      'redis',
+      'a revoked session would still answer',
+      'Leave that setting out',
+    ],
+    ['keyPrefix', options({ redis: { host: 'a', keyPrefix: 'shop:', password: PASSWORD } }), 'redis', '"keyPrefix"', 'Use "store.prefix"'],
+    ['keyPrefix in the URL', options({ redis: `${URL}?keyPrefix=shop:` }), 'redis', '"keyPrefix"', 'Use "store.prefix"'],
+    [
+      'a given client with a keyPrefix',
+      options({ redis: client(new Redis({ keyPrefix: 'shop:', password: PASSWORD, lazyConnect: true })) }),
+      'redis',
+      'keys would get two prefixes',
+      'Use "store.prefix"',
+    ],
+  ])('%s', (_, given, option, rule, cure) => {
+    const problems = problemsOf(given);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(new RegExp(`^"${option.replaceAll('.', String.raw`\.`)}"`));
+    expect(problems[0]).toMatch(rule);
+    expect(problems[0]).toMatch(cure);
+    expect(problems[0]).not.toMatch(new RegExp(`${PASSWORD}|${SECRET}|123_?456_?789`));
+  });
+
+  test.each([undefined, null, 'redis://localhost', 5])('options that are %p', (given) => {
+    expect(problemsOf(given)).toEqual([expect.stringMatching(/^The options must be an object, received .* See the README\.$/)]);
+  });
+
+  test('all at once', () => {
+    const problems = problemsOf({ redis: '', session: { secret: '', resave: 1 }, store: { ttl: -1 }, identity: {}, extra: true });
+    const named = ['"extra"', '"session.secret"', '"session.resave"', '"redis"', '"store.ttl"', '"identity"'];
+    expect(problems.map((problem) => problem.split(' ', 1)[0])).toEqual(named);
+  });
+});
+
+describe('an unknown name', () => {
+  test.each([
+    [options({ sesion: {} }), '"sesion"', 'session'],
+    [options({ secret: SECRET }), '"secret"', 'session.secret'],
+    [options({ ttl: 1_800 }), '"ttl"', 'store.ttl'],
+    [options({ session: { saveUninitialised: false } }), '"session.saveUninitialised"', 'saveUninitialized'],
+    [options({ session: { maxAge: MINUTE } }), '"session.maxAge"', 'session.cookie.maxAge'],
+    [options({ session: { sameSite: 'lax' } }), '"session.sameSite"', 'session.cookie.sameSite'],
+    [options({ session: { key: 'sid' } }), '"session.key"', 'session.name'],
+    [options({ session: { store: {} } }), '"session.store"', 'store'],
+    [options({ session: { cookie: { httponly: true } } }), '"session.cookie.httponly"', 'httpOnly'],
+    [options({ session: { cookie: { max_age: 1 } } }), '"session.cookie.max_age"', 'maxAge'],
+    [options({ store: { absoluteTTL: 28_800 } }), '"store.absoluteTTL"', 'absoluteTtl'],
+    [options({ store: { maxField: 1 } }), '"store.maxField"', 'maxFields'],
+    [options({ store: { client: {} } }), '"store.client"', 'redis'],
+  ])('%#: is answered with "did you mean"', (given, name, meant) => {
+    expect(problemsOf(given)).toEqual([`${name} is not an option. Did you mean "${meant}"?`]);
+  });
+
+  test('that resembles none is answered with the known ones', () => {
+    expect(problemsOf(options({ store: { disableTouch: true } }))[0]).toMatch(
+      /^"store.disableTouch" is not an option\. Known names: prefix, ttl, /,
+    );
+  });
+});
+
+describe('a secret below 32 bytes', () => {
+  test.each<[string, unknown]>([
+    ['text', 'keyboard cat'],
+    ['the second of two', [SECRET, 'keyboard cat']],
+    ['a Buffer', Buffer.alloc(31)],
+    ['a KeyObject', createSecretKey(Buffer.alloc(31))],
+  ])('%s: is an error in production and a warning elsewhere', (_, secret) => {
+    const given = options({ session: { secret } });
+    expect(problemsOf(given, true)).toEqual([
+      expect.stringMatching(/^"session.secret" must have at least 32 bytes in production\. Make one/),
+    ]);
+    expect(problemsOf(given, false)).toEqual([]);
+    expect(shortSecretWarning(given.session)).toMatch(
+      /^"session.secret" has fewer than 32 bytes; this is an error in production\. Make one/,
+    );
+    expect(shortSecretWarning(given.session)).not.toContain('keyboard');
+  });
+
+  test('is counted in bytes', () => {
+    expect(problemsOf(options({ session: { secret: 'ü'.repeat(16) } }), true)).toEqual([]);
+    expect(shortSecretWarning({ secret: SECRET })).toBeUndefined();
+  });
+});
+
+describe('a configuration of express-session starts as it stands', () => {
+  test.each<[string, object]>([
+    ['the classic one', { name: 'sid', resave: true, rolling: true, saveUninitialized: false, cookie: { maxAge: 30 * MINUTE } }],
+    ['a cookie of 30 days', { cookie: { maxAge: 30 * DAY } }],
+    ['maxAge null', { cookie: { path: '/', httpOnly: true, secure: false, maxAge: null } }],
+    ['attributes that are there and undefined', { cookie: { maxAge: undefined, domain: undefined, path: undefined, sameSite: undefined } }],
+    ['no domain, in other words', { name: '__Host-sid', cookie: { secure: true, domain: '' } }],
+    ['words in upper case', { cookie: { sameSite: 'Strict', priority: 'High' } }],
+    ['expires', { cookie: { expires: new Date(Date.now() + DAY) } }],
+    ['expires: false, as its older documents had it', { cookie: { expires: false } }],
+    ['a domain with a dot in front', { cookie: { domain: '.example.com' } }],
+    ['a cookie function', { cookie: () => ({ secure: 'auto' }) }],
+    ['secrets', { secret: [SECRET, `older ${SECRET}`] }],
+    ['a Buffer', { secret: Buffer.alloc(32, 1) }],
+    ['a KeyObject', { secret: createSecretKey(Buffer.alloc(32, 1)) }],
+    ['everything', { genid: () => 'id', proxy: true, unset: 'destroy', rolling: false, saveUninitialized: true, resave: false }],
+  ])('%s', (_, session) => {
+    expect(problemsOf(options({ session }), true)).toEqual([]);
+    expect(() =>
+      expressSession({ secret: SECRET, resave: false, saveUninitialized: false, ...session, store: new expressSession.MemoryStore() }),
+    ).not.toThrow();
+  });
+
+  test.each<[string, object, object]>([
+    ['maxAge wins over a longer ttl', { cookie: { maxAge: 5 * MINUTE } }, { ttl: 86_400, absoluteTtl: 3_600 }],
+    ['maxAge wins over the default ttl', { cookie: { maxAge: 5 * MINUTE } }, { absoluteTtl: 600 }],
+    ['a ttl of 30 days', {}, { ttl: (30 * DAY) / 1_000 }],
+    ['absoluteTtl as long as the idle timeout', {}, { ttl: 3_600, absoluteTtl: 3_600 }],
+    ['no absolute timeout', { cookie: { maxAge: 30 * DAY } }, { absoluteTtl: false }],
+  ])('%s', (_, session, store) => {
+    expect(problemsOf(options({ session, store }), true)).toEqual([]);
+  });
+});
+
+describe('resolved', () => {
+  test('nothing given: the defaults', () => {
+    const { session, store, redis, identity } = resolve({ redis: URL, session: { secret: SECRET } });
+    expect({ redis, identity, session }).toEqual({
+      redis: URL,
+      identity: undefined,
+      session: {
+        name: 'sid',
+        secrets: [SECRET],
+        cookie: {},
+        rolling: 'touch',
+        resave: false,
+        saveUninitialized: false,
+        unset: 'keep',
+        proxy: undefined,
+        genid: undefined,
+        noStore: true,
+        middleware: 'builtin',
+      },
+    });
+    expect(store).toMatchObject({
+      kind: 'hash',
+      settings: {
+        prefix: 'sess:',
+        idle: 1_800_000,
+        absolute: 28_800_000,
+        touchAfter: 60_000,
+        rotationGrace: 10_000,
+        maxBytes: 65_536,
+        maxFieldBytes: 16_384,
+        maxFields: 128,
+        deadline: 1_000,
+      },
+    });
+  });
+
+  const nameOf = (cookie: object) => resolve(options({ session: { cookie } })).session.name;
+
+  test('the cookie is called __Host-sid where that is allowed for certain', () => {
+    expect(nameOf({ secure: true })).toBe('__Host-sid');
+    expect(nameOf({ secure: true, domain: '', path: '/' })).toBe('__Host-sid');
+    expect([{}, { secure: 'auto' }, { secure: true, path: '/a' }, { secure: true, domain: 'a.b' }].map(nameOf)).toEqual(
+      Array(4).fill('sid'),
+    );
+  });
+
+  test('undefined is no wish', () => {
+    const unset = { session: { secret: SECRET, rolling: undefined, cookie: undefined }, store: { ttl: undefined, kind: undefined } };
+    const plain = resolve({ redis: URL, session: { secret: SECRET } });
+    const { store, ...rest } = resolve({ redis: URL, ...unset });
+    expect(rest).toEqual({ redis: plain.redis, session: plain.session, identity: undefined });
+    expect(store as typeof plain.store & object).toMatchObject({ kind: 'hash', settings: { idle: 1_800_000 } });
+  });
+
+  test('in memory, and with a store of the application, Redis is not needed', () => {
+    const store = new MemorySessionStore();
+    const session = { secret: SECRET };
+    expect(resolve({ session, store: { kind: 'memory' } })).toMatchObject({ redis: undefined, store: { kind: 'memory' } });
+    expect(resolve({ session, store })).toMatchObject({ redis: undefined, store });
+    expect(resolve({ redis: URL, session, store: { kind: 'memory' } }).redis).toBeUndefined();
+    expect(resolve({ redis: URL, session, store }).redis).toBe(URL);
+  });
+
+  test('secrets are copied, so that changing the array changes nothing', () => {
+    const secrets = [SECRET];
+    const resolved: ResolvedRedisSessionOptions = resolve({ redis: URL, session: { secret: secrets } });
+    secrets.push('another');
+    expect(resolved.session.secrets).toEqual([SECRET]);
+  });
+});
+
+describe("kind 'connect-redis'", () => {
+  /** What version 9 and 10 export: they call the client as node-redis is called. */
+  class NodeRedisStore extends expressSession.MemoryStore {
+    constructor(readonly options: { client: object }) {
+      super();
+    }
+  }
+
+  test('takes version 8', () => {
+    expect(() => assertTakesIoredis({ RedisStore })).not.toThrow();
+  });
+
+  test.each([
+    ['9 or later', { RedisStore: NodeRedisStore }],
+    ['7, which has only a default export', {}],
+  ])('with version %s says why not, and what to type', (_, module) => {
+    expect(() => assertTakesIoredis(module)).toThrow(RedisSessionConfigError);
+    expect(() => assertTakesIoredis(module)).toThrow(/needs version 8 .* take no ioredis client\. Type: npm install connect-redis@8/);
+  });
+});
