@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startRedis, type RedisServer } from '../../test/support/start-redis.js';
 import { MEMORY, startSample, type RunningSample } from './start-sample.js';
@@ -90,9 +92,11 @@ test('an unknown user name takes as long as a wrong password', async () => {
   expect(unknown).toBeGreaterThan(known / 3);
 });
 
-test('it ends with code 0 when it is asked to', async () => {
+test('it ends soon and with code 0 when it is asked to, with an unused connection of a browser too', async () => {
   const another = await startAnother({ REDIS_URL: redis.url });
   await another.browser().post('/auth/login', LOVELACE);
+  const unused = connect(Number(new URL(another.origin).port), '127.0.0.1').on('error', () => undefined);
+  await once(unused, 'connect');
   expect(await another.end('SIGTERM')).toBe(0);
 });
 

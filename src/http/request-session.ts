@@ -5,7 +5,7 @@ import type { Identity } from '../session/identity.js';
 import type { CookieAttributes, Lease, SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import type { HttpSession, LoginOptions } from './http-session.js';
-import type { Cookie } from './session-cookie.js';
+import { restartMaxAge, type Cookie } from './session-cookie.js';
 import { checkWritable, type SessionOwner } from './session-members.js';
 import { createHttpSession } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
@@ -74,7 +74,7 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   touch(): HttpSession {
-    this.cookie.maxAge = this.cookie.originalMaxAge as number;
+    restartMaxAge(this.cookie);
     return this.object;
   }
 

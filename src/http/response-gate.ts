@@ -23,7 +23,7 @@ export interface GateKeeper {
   substitute(error: unknown): { readonly statusCode: number; readonly headers: Readonly<Record<string, string>>; readonly body: string };
 }
 
-type GatedResponse = ServerResponse & { [GATE]: ResponseGate };
+type GatedResponse = ServerResponse & { [GATE]?: ResponseGate };
 
 /**
  * Holds a response back until its keeper lets it pass. What the application writes meanwhile is kept in order; when that is much, it is
@@ -42,37 +42,38 @@ export class ResponseGate {
   #held: Held[] = [];
   #heldBytes = 0;
   #isAwaited = false;
-  readonly #writeHead: ServerResponse['writeHead'];
-  readonly #write: ServerResponse['write'];
-  readonly #end: ServerResponse['end'];
-  readonly #flushHeaders: ServerResponse['flushHeaders'];
-  readonly #earlierHeaders: OutgoingHttpHeaders;
+  readonly #earlierHeaders: readonly (readonly [name: string, value: OutgoingHttpHeader | undefined])[];
 
   private constructor(
     private readonly response: ServerResponse,
+    private readonly original: GatedMethods,
     private readonly keeper: GateKeeper,
   ) {
     this.#state = response.headersSent ? 'open' : 'waiting';
-    this.#writeHead = response.writeHead;
-    this.#write = response.write;
-    this.#end = response.end;
-    this.#flushHeaders = response.flushHeaders;
-    this.#earlierHeaders = response.getHeaders();
+    this.#earlierHeaders = response.getHeaderNames().map((name) => [name, response.getHeader(name)]);
   }
 
   static install(response: ServerResponse, keeper: GateKeeper): void {
-    const gate = new ResponseGate(response, keeper);
+    const { original, isShared } = findMethods(response);
+    const gate = new ResponseGate(response, original, keeper);
     (response as GatedResponse)[GATE] = gate;
-    response.writeHead = writeHead as ServerResponse['writeHead'];
-    response.write = write as ServerResponse['write'];
-    response.end = end as ServerResponse['end'];
-    response.flushHeaders = flushHeaders;
+    if (!isShared) Object.assign(response, gatedMethods(original));
     response.once('close', () => gate.#disconnected());
   }
 
+  /** Whether the head is out, so that nothing but the end is of interest. */
+  get isOpen(): boolean {
+    return this.#state === 'open' || this.#state === 'closed';
+  }
+
+  /** Whether the end is out too. */
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
   writeHead(args: HeadArguments): void {
-    if (this.#state === 'open' || this.#state === 'closed') {
-      Reflect.apply(this.#writeHead, this.response, args);
+    if (this.isOpen) {
+      Reflect.apply(this.original.writeHead, this.response, args);
       return;
     }
     if (this.#state === 'abandoned') return;
@@ -94,7 +95,7 @@ export class ResponseGate {
         swallow(args);
         return true;
       default:
-        return Reflect.apply(this.#write, this.response, args as never) as boolean;
+        return Reflect.apply(this.original.write, this.response, args as never) as boolean;
     }
   }
 
@@ -109,13 +110,13 @@ export class ResponseGate {
       case 'abandoned':
         return swallow(args);
       default:
-        Reflect.apply(this.#end, this.response, args as never);
+        Reflect.apply(this.original.end, this.response, args as never);
     }
   }
 
   flushHeaders(): void {
     if (this.#state === 'waiting') this.#arrive();
-    if (this.#state === 'open') Reflect.apply(this.#flushHeaders, this.response, []);
+    if (this.#state === 'open') Reflect.apply(this.original.flushHeaders, this.response, []);
     else if (this.#state === 'held') this.#hold(['flushHeaders'], 0);
   }
 
@@ -144,7 +145,7 @@ export class ResponseGate {
     this.#unseal();
     this.#state = 'open';
     this.keeper.head();
-    if (this.#head !== undefined) Reflect.apply(this.#writeHead, this.response, this.#head);
+    if (this.#head !== undefined) Reflect.apply(this.original.writeHead, this.response, this.#head);
   }
 
   #release(): void {
@@ -204,7 +205,7 @@ export class ResponseGate {
 
   #finish(args: WriteArguments): void {
     this.#state = 'closed';
-    Reflect.apply(this.#end, this.response, args as never);
+    Reflect.apply(this.original.end, this.response, args as never);
   }
 
   #abandon(error: unknown): void {
@@ -217,7 +218,7 @@ export class ResponseGate {
       for (const name of response.getHeaderNames()) response.removeHeader(name);
       // Node counts the bytes only while nobody has ever taken that header off.
       const length = { 'Content-Length': Buffer.byteLength(body) };
-      for (const [name, value] of Object.entries({ ...this.#earlierHeaders, ...headers, ...length }))
+      for (const [name, value] of [...this.#earlierHeaders, ...Object.entries({ ...headers, ...length })])
         if (value !== undefined) response.setHeader(name, value);
       response.statusCode = statusCode;
       response.statusMessage = '';
@@ -271,22 +272,62 @@ class Seal {
   }
 }
 
-function writeHead(this: GatedResponse, ...args: HeadArguments): GatedResponse {
-  this[GATE].writeHead(args);
-  return this;
+/** The methods through which a response leaves. */
+type GatedMethods = Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
+
+const METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const;
+
+/** What stood in the place of the gate's methods on the prototypes that have them. */
+const originals = new WeakMap<object, GatedMethods>();
+
+/**
+ * Finds the methods to guard. Where an application has a prototype of its own for its responses, as Express applications do to be extended,
+ * the gate's methods go there, once: as own properties they would make each request several us dearer (docs/performance.md). A response whose
+ * methods somebody has replaced already, and one of a plain Node server, gets them itself.
+ */
+function findMethods(response: ServerResponse): { readonly original: GatedMethods; readonly isShared: boolean } {
+  const prototype = Object.getPrototypeOf(response) as GatedMethods;
+  const isShared = !Object.hasOwn(prototype, 'constructor') && !METHODS.some((name) => Object.hasOwn(response, name));
+  if (!isShared) return { original: methodsOf(response), isShared };
+  let original = originals.get(prototype);
+  if (original === undefined) {
+    original = methodsOf(prototype);
+    originals.set(prototype, original);
+    Object.assign(prototype, gatedMethods(original));
+  }
+  return { original, isShared };
 }
 
-function write(this: GatedResponse, ...args: WriteArguments): boolean {
-  return this[GATE].write(args);
+function methodsOf({ writeHead, write, end, flushHeaders }: GatedMethods): GatedMethods {
+  return { writeHead, write, end, flushHeaders };
 }
 
-function end(this: GatedResponse, ...args: WriteArguments): GatedResponse {
-  this[GATE].end(args);
-  return this;
-}
-
-function flushHeaders(this: GatedResponse): void {
-  this[GATE].flushHeaders();
+/** Methods that ask the response's gate, and leave alone a response that has none or has passed it. */
+function gatedMethods(original: GatedMethods): GatedMethods {
+  const methods = {
+    writeHead(this: GatedResponse, ...args: HeadArguments) {
+      const gate = this[GATE];
+      if (gate === undefined || gate.isOpen) return Reflect.apply(original.writeHead, this, args) as ServerResponse;
+      gate.writeHead(args);
+      return this;
+    },
+    write(this: GatedResponse, ...args: WriteArguments) {
+      const gate = this[GATE];
+      return gate === undefined || gate.isOpen ? Reflect.apply(original.write, this, args as never) : gate.write(args);
+    },
+    end(this: GatedResponse, ...args: WriteArguments) {
+      const gate = this[GATE];
+      if (gate === undefined || gate.isClosed) return Reflect.apply(original.end, this, args as never) as ServerResponse;
+      gate.end(args);
+      return this;
+    },
+    flushHeaders(this: GatedResponse) {
+      const gate = this[GATE];
+      if (gate === undefined || gate.isOpen) Reflect.apply(original.flushHeaders, this, []);
+      else gate.flushHeaders();
+    },
+  };
+  return methods as unknown as GatedMethods;
 }
 
 /** What `writeHead` does with its headers: an object, a flat list of names and values, or pairs. */

@@ -84,7 +84,8 @@ export class SessionCookie {
   create(attributes: CookieAttributes & { maxAge?: number | null | undefined }): Cookie {
     const { originalMaxAge, ...rest } = attributes;
     const cookie = new CookieClass(rest);
-    if (originalMaxAge !== undefined) cookie.maxAge = originalMaxAge as number;
+    const maxAge = originalMaxAge === undefined && !rest.expires ? rest.maxAge : originalMaxAge;
+    if (maxAge !== undefined) setMaxAge(cookie, maxAge);
     return cookie;
   }
 
@@ -93,7 +94,7 @@ export class SessionCookie {
     const { proxy, secrets, noStore } = this.settings;
     const [secret] = secrets;
     if (secret === undefined || (cookie.secure === true && !isSecureRequest(request, proxy))) return;
-    if (cookie.originalMaxAge !== null && cookie.originalMaxAge !== undefined) cookie.maxAge = cookie.originalMaxAge;
+    if (cookie.originalMaxAge !== null && cookie.originalMaxAge !== undefined) restartMaxAge(cookie);
     response.setHeader('Set-Cookie', [
       ...this.#otherCookies(response),
       cookie.serialize(this.name, `${SIGNED}${sid}.${sign(sid, secret)}`),
@@ -180,4 +181,18 @@ function decode(value: string): string {
   } catch {
     return value;
   }
+}
+
+/** Moves the expiry of a cookie to `originalMaxAge` from now. */
+export function restartMaxAge(cookie: Cookie): void {
+  setMaxAge(cookie, cookie.originalMaxAge as number | null);
+}
+
+/**
+ * express-session works out `originalMaxAge` from the expiry and the clock, which may have gone on by a millisecond: the session would then
+ * look as if the application had changed its cookie, and lose a millisecond each time.
+ */
+function setMaxAge(cookie: Cookie, maxAge: number | null): void {
+  cookie.maxAge = maxAge as number;
+  cookie.originalMaxAge = maxAge as number;
 }

@@ -221,7 +221,8 @@ const PATH = /^\/[\x20-\x3A\x3D-\x7E]*$/;
 
 /** Fills in the defaults of options without problems. */
 export function resolveSessionOptions(options: SessionOptions): SessionSettings {
-  const cookie = options.cookie ?? {};
+  const { cookie: given = {} } = options;
+  const cookie = typeof given === 'function' ? (request: IncomingMessage) => withoutUndefined(given(request)) : withoutUndefined(given);
   return {
     name: options.name ?? defaultName(cookie),
     secrets: secretsOf(options.secret),
@@ -321,6 +322,11 @@ function cookieProblems(cookie: SessionCookieOptions, name: string): string[] {
       '"session.cookie.path" must begin with "/" and be without ";" and control characters, which would end it. Leave it out for "/".',
     );
   return problems;
+}
+
+/** What is there and `undefined`, as `config.get()` yields it, is no wish: least of all for a cookie that scripts can read. */
+function withoutUndefined(cookie: SessionCookieOptions): SessionCookieOptions {
+  return Object.fromEntries(Object.entries(cookie).filter(([, value]) => value !== undefined));
 }
 
 function choiceProblem(name: string, value: unknown, values: readonly unknown[]): string[] {

@@ -2,7 +2,7 @@ import { SessionConflictError, SessionStoreUnavailableError } from '../redis-ses
 import { absoluteOf, idleOf } from '../session/lifetime.js';
 import { firstPresented, matchSecret } from '../session/secret-check.js';
 import { decodeHash, fieldOfEntry, recordOf, type Metadata } from '../session/session-fields.js';
-import { checkLimits } from '../session/session-limits.js';
+import { checkIncrement, checkLimits } from '../session/session-limits.js';
 import {
   applyDelta,
   type EncodedEntries,
@@ -118,6 +118,7 @@ export class RedisSessionStore extends SessionStore {
   }
 
   async increment(record: SessionRecord, name: string, by: number): Promise<number | undefined> {
+    checkIncrement(record.entries, name, by, this.settings);
     const { status, value: sum } = await this.#write('increment', record.handle, [record.createdAt ?? 0, fieldOfEntry(name), by]).catch(
       (error: unknown) => {
         throw withUnknownOutcome(error);

@@ -8,7 +8,7 @@ import {
 import { within, type Deadline } from './deadline.js';
 import { Entries } from './entries.js';
 import { IDENTITY_ENTRY, isIdentity, isSameUser, type Identity } from './identity.js';
-import { applyDelta, type EntryDelta, type Lease, type SessionRecord } from './session-record.js';
+import type { EntryDelta, Lease, SessionRecord } from './session-record.js';
 import type { SessionStore } from './session-store.js';
 import { newSid, type Handle, type Sid } from './sid.js';
 
@@ -101,8 +101,7 @@ export class ActiveSession {
     return this.#inTurn(
       async (deadline) => {
         const record = this.#record;
-        if (this.#state === 'live' && record !== undefined)
-          this.#keep(await deadline.wait(this.store.touch(this.#sid, record, this.host.lease())));
+        if (this.#state === 'live' && record !== undefined) await this.#touch(record, deadline);
       },
       { isAwaited: false },
     );
@@ -116,8 +115,7 @@ export class ActiveSession {
       const record = stored ?? (await this.#create(deadline));
       const delta = this.entries.delta();
       if (delta !== undefined) await this.#write(record, delta, deadline);
-      else if (stored !== undefined && (touch || this.#isDue(stored)))
-        this.#keep(await deadline.wait(this.store.touch(this.#sid, record, this.host.lease())));
+      else if (stored !== undefined && (touch || this.#isDue(stored))) await this.#touch(stored, deadline);
     });
   }
 
@@ -130,12 +128,13 @@ export class ActiveSession {
           `The session entry ${JSON.stringify(name)} was changed and is not stored yet. Call session.save() before session.increment().`,
         );
       const record = this.#record ?? (await this.#create(deadline));
+      const { assignments } = this.entries;
       const sum = await deadline.wait(this.store.increment(record, name, by)).catch((error: unknown) => {
         throw isTimeout(error) ? new SessionStoreUnavailableError('outcome unknown') : error;
       });
       if (sum === undefined) throw this.#gone();
-      this.#keep({ ...record, entries: applyDelta(record.entries, { set: new Map([[name, String(sum)]]), removed: [] }) });
-      this.entries.forget(name);
+      this.#record = { ...record, entries: new Map(record.entries).set(name, String(sum)) };
+      this.entries.learn(name, String(sum), assignments);
       return sum;
     });
   }
@@ -215,6 +214,7 @@ export class ActiveSession {
     try {
       const record = await deadline.wait(this.store.create(this.#sid, session));
       this.#keep(record);
+      this.entries.rebase(record.entries);
       return record;
     } catch (error) {
       this.#mayBeStored ||= mayHaveRun(error);
@@ -225,11 +225,17 @@ export class ActiveSession {
   async #write(record: SessionRecord, delta: EntryDelta, deadline: Deadline): Promise<void> {
     const lease = this.host.lease();
     try {
-      this.#keep(await deadline.wait(this.store.save(this.#sid, record, delta, lease)));
+      const saved = await deadline.wait(this.store.save(this.#sid, record, delta, lease));
+      this.#keep(saved);
+      if (saved !== undefined) this.entries.rebase(saved.entries);
     } catch (error) {
       if (mayHaveRun(error)) this.entries.uncertain(delta);
       throw error;
     }
+  }
+
+  async #touch(record: SessionRecord, deadline: Deadline): Promise<void> {
+    this.#keep(await deadline.wait(this.store.touch(this.#sid, record, this.host.lease())));
   }
 
   /** False when there was nothing to end. */
@@ -248,12 +254,8 @@ export class ActiveSession {
 
   /** Goes on from what a write has left in the store; nothing left means that the session ended meanwhile. */
   #keep(record: SessionRecord | undefined): void {
-    if (record === undefined) {
-      this.#state = 'lost';
-      return;
-    }
-    this.#record = record;
-    this.entries.rebase(record.entries);
+    if (record === undefined) this.#state = 'lost';
+    else this.#record = record;
   }
 
   /** The new session is durable before the old one goes; if the old one cannot be ended, or must have been there and was not, there is no new one either. */

@@ -78,8 +78,11 @@ export class Entries {
     return delta !== undefined && (delta.set.has(name) || delta.removed.includes(name));
   }
 
-  /** Drops what this request has read or set of that entry; the store has something newer. */
-  forget(name: string): void {
+  /** Call with what the store has of one entry now. What was assigned to it after the first `assignments` is still a change. */
+  learn(name: string, text: string, assignments: number): void {
+    this.#loaded = new Map(this.#loaded).set(name, text);
+    this.#uncertain.delete(name);
+    if ((this.#assigned.get(name) ?? 0) > assignments) return;
     this.#values.delete(name);
     this.#assigned.delete(name);
   }
@@ -105,7 +108,7 @@ export class Entries {
     return result;
   }
 
-  /** How many assignments there have been, for `replace`. */
+  /** How many assignments there have been, for `replace` and `learn`. */
   get assignments(): number {
     return this.#assignments;
   }

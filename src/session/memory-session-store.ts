@@ -2,7 +2,7 @@ import { SessionConflictError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from './lifetime.js';
 import { firstPresented, matchSecret } from './secret-check.js';
 import { recordOf, type Metadata } from './session-fields.js';
-import { checkLimits } from './session-limits.js';
+import { checkIncrement, checkLimits } from './session-limits.js';
 import {
   applyDelta,
   type CookieAttributes,
@@ -107,11 +107,13 @@ export class MemorySessionStore extends SessionStore {
   }
 
   async increment(record: SessionRecord, name: string, by: number): Promise<number | undefined> {
+    checkIncrement(record.entries, name, by, this.settings);
     const stored = this.#same(record);
     if (stored === undefined) return this.#lose(record.handle);
     const text = stored.entries.get(name) ?? '0';
-    const sum = /^-?\d+$/.test(text) ? Number(text) + by : NaN;
-    if (!Number.isSafeInteger(sum)) throw notInteger(name);
+    const value = /^-?\d+$/.test(text) ? Number(text) : NaN;
+    const sum = value + by;
+    if (!Number.isSafeInteger(value) || !Number.isSafeInteger(sum)) throw notInteger(name);
     const entries = applyDelta(stored.entries, { set: new Map([[name, String(sum)]]), removed: [] });
     this.#sessions.set(record.handle, { ...stored, entries });
     return sum;

@@ -1,4 +1,4 @@
-import { SessionLimitError, SessionSerializationError } from '../redis-session.errors.js';
+import { SessionLimitError, SessionSerializationError, SessionUnsupportedError } from '../redis-session.errors.js';
 import { applyDelta, type EncodedEntries, type EntryDelta } from './session-record.js';
 import type { StoreSettings } from './store-options.js';
 
@@ -31,6 +31,21 @@ export function checkLimits(before: EncodedEntries, delta: EntryDelta, limits: L
     throw new SessionLimitError(
       `The session would have ${bytes} bytes, "store.maxBytes" allows ${limits.maxBytes}. Keep large data elsewhere and its id here.`,
     );
+}
+
+/** Throws for an entry that cannot be added to: as {@link checkLimits} does, and where integers are not stored as themselves. */
+export function checkIncrement(
+  before: EncodedEntries,
+  name: string,
+  by: number,
+  settings: Limits & Pick<StoreSettings, 'serializer'>,
+): void {
+  const text = String(by);
+  if (settings.serializer.stringify(by) !== text)
+    throw new SessionUnsupportedError(
+      'session.increment() needs integers to be stored as JSON has them; "store.serializer" stores them otherwise.',
+    );
+  checkLimits(before, { set: new Map([[name, text]]), removed: [] }, settings);
 }
 
 function sizeOf(entries: EncodedEntries): number {

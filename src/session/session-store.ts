@@ -99,7 +99,8 @@ export abstract class SessionStore {
    * adds again when it is repeated: when no answer comes it rejects with `SessionStoreUnavailableError`, reason `outcome unknown`. `undefined`
    * when the session has ended since; then `lost` is emitted.
    *
-   * Rejects with `SessionMisuseError` when the entry is not an integer, and with `SessionUnsupportedError` where the store cannot add.
+   * Rejects with `SessionMisuseError` when the entry is not a safe integer, or the sum would not be, with `SessionUnsupportedError` where
+   * the store cannot add, and as `save` does when the session would become too large or the entry's name cannot be stored.
    */
   abstract increment(record: SessionRecord, name: string, by: number): Promise<number | undefined>;
 

@@ -621,6 +621,104 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       });
     });
 
+    describe('increment', () => {
+      it('adds to an entry, of which an absent one counts as 0, and answers with the sum', async () => {
+        const store = await start();
+        const sid = await newSession(store, { n: 40 });
+        const record = await found(store, sid);
+        expect(await store.increment(record, 'n', 2)).toBe(42);
+        expect(await store.increment(record, 'n', -50)).toBe(-8);
+        expect(await store.increment(record, '@m', 3)).toBe(3);
+        expect(await store.increment(record, 'zero', 0)).toBe(0);
+        expect((await found(store, sid)).entries).toEqual(entriesOf({ n: -8, '@m': 3, zero: 0 }));
+      });
+
+      it('counts all of 30 that come in parallel', async () => {
+        const store = await start();
+        const sid = await newSession(store, { other: 1 });
+        const record = await found(store, sid);
+        const sums = await Promise.all(Array.from({ length: 30 }, () => store.increment(record, 'n', 1)));
+        expect(new Set(sums).size).toBe(30);
+        expect((await found(store, sid)).entries).toEqual(entriesOf({ other: 1, n: 30 }));
+      });
+
+      it('changes nothing but that entry', async () => {
+        const store = await start();
+        const sid = await newSession(store, { n: 1, m: 1 }, leaseOf(50_000, { path: '/x' }));
+        const record = await found(store, sid);
+        await store.increment(record, 'n', 1);
+        expect(await store.load(sid)).toEqual({ ...record, entries: entriesOf({ n: 2, m: 1 }) });
+      });
+
+      it('adds again when it is repeated', async () => {
+        const store = await start();
+        const record = await found(store, await newSession(store));
+        expect([await store.increment(record, 'n', 1), await store.increment(record, 'n', 1)]).toEqual([1, 2]);
+      });
+
+      it.each(['"1"', '1.5', '1e3', '[1]', '', ' 1', '1\n', '+1', 'null', '9007199254740992', '-9007199254740993', '1'.repeat(30)])(
+        'refuses an entry that holds %j, and leaves it',
+        async (text) => {
+          const store = await start();
+          const sid = generateSid();
+          const record = await store.create(sid, { entries: new Map([['n', text]]), lease: LEASE });
+          await expect(store.increment(record, 'n', -1)).rejects.toMatchObject({ code: 'SESSION_MISUSE' });
+          expect(await store.load(sid)).toEqual(record);
+        },
+      );
+
+      it('counts exactly as far as numbers do, and no further', async () => {
+        const store = await start();
+        const { MAX_SAFE_INTEGER: most, MIN_SAFE_INTEGER: least } = Number;
+        const sid = await newSession(store, { n: most - 1, m: least + 1 });
+        const record = await found(store, sid);
+        expect(await store.increment(record, 'n', 1)).toBe(most);
+        expect(await store.increment(record, 'm', -1)).toBe(least);
+        await expect(store.increment(record, 'n', 1)).rejects.toMatchObject({ code: 'SESSION_MISUSE' });
+        await expect(store.increment(record, 'm', -1)).rejects.toMatchObject({ code: 'SESSION_MISUSE' });
+        expect((await found(store, sid)).entries).toEqual(entriesOf({ n: most, m: least }));
+      });
+
+      it('does not revive a session that was destroyed, and says that it was lost', async () => {
+        const store = await start();
+        const events = listen(store, 'lost');
+        const sid = await newSession(store, { n: 1 });
+        const record = await found(store, sid);
+        await store.destroy(sid);
+        expect(await store.increment(record, 'n', 1)).toBeUndefined();
+        expect(await store.load(sid)).toBeUndefined();
+        expect(events).toEqual([{ handle: handleOf(sid) }]);
+      });
+
+      it('does not add in a later session under the same handle', async () => {
+        const store = await start();
+        const { record, next } = await supersede(store, CUSTOM_SID);
+        expect(await store.increment(record, 'm', 1)).toBeUndefined();
+        expect(await store.load(CUSTOM_SID)).toEqual(next);
+      });
+
+      it('refuses to make the session too large, or a name that cannot be stored', async () => {
+        const store = await start({ maxFields: 1 });
+        const sid = await newSession(store, { n: 1 });
+        const record = await found(store, sid);
+        await expect(store.increment(record, 'm', 1)).rejects.toMatchObject({ code: 'SESSION_LIMIT_EXCEEDED' });
+        await expect(store.increment({ ...record, entries: new Map() }, '__proto__', 1)).rejects.toMatchObject({
+          code: 'SESSION_NOT_SERIALIZABLE',
+        });
+        expect(await store.load(sid)).toEqual(record);
+      });
+
+      it('refuses where integers are not stored as themselves', async () => {
+        const serializer = {
+          stringify: (value: unknown) => `v1:${JSON.stringify(value)}`,
+          parse: (text: string) => JSON.parse(text.slice(3)) as unknown,
+        };
+        const store = await start({ serializer });
+        const record = await found(store, await newSession(store));
+        await expect(store.increment(record, 'n', 1)).rejects.toMatchObject({ code: 'SESSION_UNSUPPORTED' });
+      });
+    });
+
     describe('destroy', () => {
       it('ends a session, and is false when there is none', async () => {
         const store = await start();

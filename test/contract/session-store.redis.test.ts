@@ -161,6 +161,7 @@ describe('RedisSessionStore', () => {
       ['save', { hgetall: 1, evalsha: 1 }, async (store, sid) => store.save(sid, await found(store, sid), deltaOf({ n: 2 }), LEASE)],
       ['touch', { hgetall: 1, evalsha: 1 }, async (store, sid) => store.touch(sid, await found(store, sid), LEASE)],
       ['rotate', { hgetall: 1, evalsha: 1 }, (store, sid) => rotated(store, sid)],
+      ['increment', { hgetall: 1, evalsha: 1 }, async (store, sid) => store.increment(await found(store, sid), 'n', 1)],
       ['destroy', { del: 1 }, (store, sid) => store.destroy(sid)],
       ['isTouchDue and handleOf', {}, async (store, sid) => store.isTouchDue({ ...(await RECORD), handle: store.handleOf(sid) })],
     ])('%s: %j', async (_what, expected, call) => {
@@ -224,6 +225,7 @@ describe('RedisSessionStore', () => {
       expect(await store.save(sid, record, deltaOf({ n: 1 }), LEASE)).toBeUndefined();
       expect(await store.touch(sid, record, LEASE)).toBeUndefined();
       expect(await store.rotate(sid, record, newSid(record.handle))).toBeUndefined();
+      expect(await store.increment(record, 'n', 1)).toBeUndefined();
       await expect(store.create(sid, { entries: new Map(), lease: LEASE })).rejects.toMatchObject({ code: 'SESSION_CONFLICT' });
       expect(await outside.dump(key)).toBe(before);
     });
@@ -357,6 +359,7 @@ describe('RedisSessionStore', () => {
             refusal,
           );
           await expect(store.rotate(sid, record, newSid(record.handle))).rejects.toMatchObject(refusal);
+          await expect(store.increment(record, 'n', 1)).rejects.toMatchObject(refusal);
           expect(await dumpOf(store)).toBe(before);
         });
       },
@@ -397,6 +400,7 @@ describe('RedisSessionStore', () => {
         () => store.save(sid, record, deltaOf({ card: 'the data' }), LEASE),
         () => store.touch(sid, record, LEASE),
         () => store.rotate(sid, record, newSid(record.handle)),
+        () => store.increment(record, 'card', 1),
         () => store.destroy(sid),
       ];
       for (const call of calls) {
@@ -411,6 +415,18 @@ describe('RedisSessionStore', () => {
       await store.settled();
       await close(100);
       await gone.stop();
+    });
+
+    it('says of an increment that its outcome is unknown', async () => {
+      const frozen = await startRedis();
+      const { client, close } = openRedis(frozen.url, () => undefined);
+      const store = new RedisSessionStore(client);
+      const record = await found(store, await newSession(store));
+      frozen.pause();
+      await expect(store.increment(record, 'n', 1)).rejects.toMatchObject({ reason: 'outcome unknown' });
+      frozen.resume();
+      await close(100);
+      await frozen.stop();
     });
 
     it('settles when a write that hangs was given up', async () => {
@@ -469,5 +485,6 @@ async function everyScriptRan(store: RedisSessionStore): Promise<void> {
   await store.save(sid, record, deltaOf({ n: 1 }), LEASE);
   await store.touch(sid, record, LEASE);
   await rotated(store, sid);
+  await store.increment(record, 'n', 1);
   await store.destroy(sid);
 }

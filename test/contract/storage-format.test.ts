@@ -5,7 +5,7 @@ import { LUA } from '../../src/redis/lua.generated.js';
 import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
-import { confirmed, deltaOf, entriesOf, found, leaseOf, passes, rotated } from './session-store.contract.js';
+import { deltaOf, entriesOf, found, leaseOf, passes, rotated } from './session-store.contract.js';
 
 const IDENTITY = { id: 'ada', roles: ['user', 'admin'] };
 const CART = [{ sku: 'tea', quantity: 2 }];

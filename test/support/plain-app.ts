@@ -21,7 +21,7 @@ export interface PlainServer {
 }
 
 /** Express 5 with that session middleware, and handlers by path. */
-export function plainExpress(session: SessionHandler | RequestHandler | undefined, handlers: Record<string, Answerer>): Express {
+export function plainExpress(session: SessionHandler | undefined, handlers: Record<string, Answerer>): Express {
   const app = express().disable('x-powered-by');
   if (session !== undefined) app.use(session as RequestHandler);
   for (const [path, handler] of Object.entries(handlers)) app.all(path, handler as unknown as RequestHandler);
@@ -29,8 +29,8 @@ export function plainExpress(session: SessionHandler | RequestHandler | undefine
 }
 
 /** Listens on a free port of 127.0.0.1. */
-export async function serve(listener: RequestListener | Express): Promise<PlainServer> {
-  const server = createServer(listener as RequestListener).listen(0, '127.0.0.1');
+export async function serve(listener: RequestListener): Promise<PlainServer> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {

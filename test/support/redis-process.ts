@@ -78,7 +78,7 @@ export class RedisProcess {
     const child = spawn('redis-server', [join(this.directory, 'redis.conf'), ...this.args], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     await ready(child);
-    this.#guard = killWithUs(child);
+    this.#guard = killWithUs(child, this.directory);
     child.once('exit', () => this.#guard?.kill('SIGKILL'));
   }
 }
@@ -119,8 +119,8 @@ function ready(child: ChildProcess): Promise<void> {
  * Kills the child when this process is gone, however that happened: a shell holds the other end of a pipe from us, and the pipe closes.
  * (An exit listener would not run when the test runner is killed.)
  */
-function killWithUs(child: ChildProcess): ChildProcess {
-  const guard = spawn('sh', ['-c', 'cat >/dev/null; kill -KILL "$1"', 'redis-guard', String(child.pid)], {
+function killWithUs(child: ChildProcess, directory: string): ChildProcess {
+  const guard = spawn('sh', ['-c', 'cat >/dev/null; kill -KILL "$1"; rm -rf "$2"', 'redis-guard', String(child.pid), directory], {
     stdio: ['pipe', 'ignore', 'ignore'],
   });
   guard.unref();

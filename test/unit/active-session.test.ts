@@ -147,6 +147,70 @@ describe('ActiveSession', () => {
     });
   });
 
+  describe('increment', () => {
+    it('adds in the store, where parallel requests all count, and shows the sum', async () => {
+      const { store, session } = await startStored({ n: 1, a: 1 });
+      const other = await again(store, session);
+      session.entries.get('n');
+      session.entries.set('a', 2);
+      await other.increment('n', 10);
+      expect(await session.increment('n', 1)).toBe(12);
+      expect(session.entries.get('n')).toBe(12);
+      expect(await stored(store, session.sid)).toEqual({ n: 12, a: 1 });
+      await other.increment('n', 1);
+      await session.save();
+      expect(await stored(store, session.sid)).toEqual({ n: 13, a: 2 });
+    });
+
+    it('stores a new session first', async () => {
+      const { store, session } = start();
+      session.entries.set('a', 1);
+      expect(await session.increment('n', 1)).toBe(1);
+      expect(store.calls()).toEqual(['create', 'increment']);
+      expect(await stored(store, session.sid)).toEqual({ a: 1, n: 1 });
+      expect(session.isChanged).toBe(false);
+    });
+
+    it('refuses an entry that this request has changed, and what is no integer', async () => {
+      const { store, session } = await startStored({ n: 1, text: 'x' });
+      for (const by of [0.5, Number.NaN, 2 ** 53, '1' as unknown as number])
+        await expect(session.increment('n', by)).rejects.toMatchObject({ code: 'SESSION_MISUSE' });
+      session.entries.set('n', 2);
+      await expect(session.increment('n', 1)).rejects.toMatchObject({ code: 'SESSION_MISUSE' });
+      expect(store.calls()).toEqual([]);
+      await expect(session.increment('text', 1)).rejects.toMatchObject({ code: 'SESSION_MISUSE' });
+      await session.save();
+      expect(await session.increment('n', 1)).toBe(3);
+    });
+
+    it('keeps what is assigned to the entry while it is under way as a change', async () => {
+      const { store, session } = await startStored({ n: 1 });
+      const answer = deferred();
+      store.next('increment', runsAfter(answer.promise));
+      const sum = session.increment('n', 1);
+      await until(() => store.log.includes('increment'), 'the increment is under way');
+      session.entries.set('n', 100);
+      answer.resolve();
+      expect(await sum).toBe(2);
+      await session.save();
+      expect(await stored(store, session.sid)).toEqual({ n: 100 });
+    });
+
+    it('rejects when the session has ended meanwhile', async () => {
+      const { store, session } = await startStored({ n: 1 });
+      await store.destroy(session.sid);
+      await expect(session.increment('n', 1)).rejects.toMatchObject({ code: 'SESSION_GONE' });
+      expect(session.isLost).toBe(true);
+    });
+
+    it('says that the outcome is unknown when no answer comes', async () => {
+      const { store, session } = await startStored({ n: 1 }, { deadline: 30 });
+      store.next('increment', runsWithoutAnswer);
+      await expect(session.increment('n', 1)).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE', reason: 'outcome unknown' });
+      expect(session.isChanged).toBe(false);
+    });
+  });
+
   describe('calls', () => {
     it('that nobody awaits run one after the other, in their order', async () => {
       const { store, session } = start();
@@ -282,6 +346,20 @@ describe('ActiveSession', () => {
       await session.save();
       expect(await stored(store, session.sid)).toEqual({ a: 1, b: 1 });
       expect(session.isChanged).toBe(false);
+    });
+
+    it.each<[string, (session: ActiveSession) => Promise<unknown>]>([
+      ['touch', (session) => session.touch()],
+      ['increment', (session) => session.increment('n', 1)],
+    ])('save ran, then the value is set back: it is written again also after a %s', async (_name, call) => {
+      const { store, session } = await startStored({ a: 1 }, { deadline: 30 });
+      store.next('save', runsWithoutAnswer);
+      session.entries.set('a', 2);
+      await expect(session.save()).rejects.toMatchObject({ reason: 'timeout' });
+      session.entries.set('a', 1);
+      await call(session);
+      await session.save();
+      expect(await stored(store, session.sid)).toMatchObject({ a: 1 });
     });
 
     it('save was refused for certain: a value set back is no change, and overwrites nobody', async () => {

@@ -21,6 +21,7 @@ describe('Entries', () => {
       { weight: 2, arbitrary: fc.record({ does: fc.constant('beginSave' as const) }) },
       { weight: 2, arbitrary: fc.record({ does: fc.constant('endSave' as const), how: fc.constantFrom('done', 'ran', 'lost') }) },
       { weight: 1, arbitrary: fc.record({ does: fc.constant('reload' as const) }) },
+      { weight: 1, arbitrary: fc.record({ does: fc.constant('learn' as const), name, n: fc.integer() }) },
       { weight: 1, arbitrary: fc.record({ does: fc.constant('move' as const), keep: fc.uniqueArray(name) }) },
     );
     type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -73,6 +74,7 @@ describe('Entries', () => {
         if (one.does === 'beginSave') this.inFlight ??= this.entries.delta();
         if (one.does === 'endSave') this.#endSave(one.how);
         if (one.does === 'reload') this.#reload();
+        if (one.does === 'learn' && this.inFlight === undefined) this.#learn(one.name, one.n);
         if (one.does === 'move' && this.inFlight === undefined) this.#move(one.keep);
       }
 
@@ -131,6 +133,14 @@ describe('Entries', () => {
         this.entries.reload(this.stored);
         this.plain.clear();
         for (const [one, json] of decode(this.stored)) this.plain.set(one, json);
+      }
+
+      #learn(one: string, n: number): void {
+        this.stored = new Map(this.stored).set(one, String(n));
+        this.entries.learn(one, String(n), this.entries.assignments);
+        this.plain.set(one, n);
+        this.known.set(one, n);
+        this.uncertain.delete(one);
       }
 
       #move(keep: readonly string[]): void {
@@ -292,6 +302,34 @@ describe('Entries', () => {
       const text = `{"id":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
       const entries = new Entries(new Map([['identity', text]]), JSON, () => undefined);
       expect(entries.get('identity')).toBeUndefined();
+    });
+  });
+
+  describe('of which one was learnt anew', () => {
+    it('have that value', () => {
+      const entries = entriesOf({ n: 1, m: 1 });
+      entries.get('n');
+      entries.set('m', 2);
+      entries.learn('n', '5', entries.assignments);
+      expect(entries.get('n')).toBe(5);
+      expect(entries.delta()).toEqual({ set: encode({ m: 2 }), removed: [] });
+    });
+
+    it('keep what was assigned to it meanwhile as a change', () => {
+      const entries = entriesOf({ n: 1 });
+      const { assignments } = entries;
+      entries.set('n', 100);
+      entries.learn('n', '5', assignments);
+      expect(entries.delta()).toEqual({ set: encode({ n: 100 }), removed: [] });
+    });
+
+    it('leave those alone whose outcome is unknown', () => {
+      const entries = entriesOf({ a: 1 });
+      entries.set('a', 2);
+      entries.uncertain(entries.delta()!);
+      entries.set('a', 1);
+      entries.learn('n', '5', entries.assignments);
+      expect(entries.delta()).toEqual({ set: encode({ a: 1 }), removed: [] });
     });
   });
 

@@ -1,12 +1,15 @@
-import { describe, expect, test } from '@jest/globals';
+import type { IncomingMessage } from 'node:http';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { createSecretKey, generateKeyPairSync } from 'node:crypto';
 import expressSession from 'express-session';
 import { Cluster, Redis } from 'ioredis';
 import { RedisStore } from 'connect-redis';
 import { MemorySessionStore, RedisSessionConfigError } from '../../src/index.js';
+import { restartMaxAge, SessionCookie } from '../../src/http/session-cookie.js';
 import { shortSecretWarning } from '../../src/http/session-options.js';
 import { resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from '../../src/redis-session.options.js';
 import { assertTakesIoredis } from '../../src/redis-session.stores.js';
+import { unknownNames } from '../../src/session/option-checks.js';
 
 const PASSWORD = 'kept-to-ourselves';
 const URL = `redis://:${PASSWORD}@127.0.0.1:6379`;
@@ -354,6 +357,10 @@ describe('an unknown name', () => {
     expect(problemsOf(given)).toEqual([`${name} is not an option. Did you mean "${meant}"?`]);
   });
 
+  test('that resembles several is answered with the nearest', () => {
+    expect(unknownNames('', { maxByte: 1 }, ['maxBits', 'maxBytes'])).toEqual(['"maxByte" is not an option. Did you mean "maxBytes"?']);
+  });
+
   test('that resembles none is answered with the known ones', () => {
     expect(problemsOf(options({ store: { disableTouch: true } }))[0]).toMatch(
       /^"store.disableTouch" is not an option\. Known names: prefix, ttl, /,
@@ -473,6 +480,13 @@ describe('resolved', () => {
     expect(store as typeof plain.store & object).toMatchObject({ kind: 'hash', settings: { idle: 1_800_000 } });
   });
 
+  test('undefined in a cookie is no wish either', () => {
+    const cookie = { maxAge: MINUTE, httpOnly: undefined, secure: undefined };
+    expect(resolve(options({ session: { cookie } })).session.cookie).toStrictEqual({ maxAge: MINUTE });
+    const made = resolve(options({ session: { cookie: () => cookie } })).session.cookie as (request: unknown) => object;
+    expect(made({})).toStrictEqual({ maxAge: MINUTE });
+  });
+
   test('in memory, and with a store of the application, Redis is not needed', () => {
     const store = new MemorySessionStore();
     const session = { secret: SECRET };
@@ -508,5 +522,21 @@ describe("kind 'connect-redis'", () => {
   ])('with version %s says why not, and what to type', (_, module) => {
     expect(() => assertTakesIoredis(module)).toThrow(RedisSessionConfigError);
     expect(() => assertTakesIoredis(module)).toThrow(/needs version 8 .* take no ioredis client\. Type: npm install connect-redis@8/);
+  });
+});
+
+describe('maxAge', () => {
+  afterEach(() => void jest.restoreAllMocks());
+
+  test('is exactly what was asked for, however the clock ticks meanwhile', () => {
+    const cookies = new SessionCookie(resolve(options({ session: { cookie: { maxAge: MINUTE } } })).session);
+    let now = Date.now();
+    jest.spyOn(Date, 'now').mockImplementation(() => ++now);
+    const cookie = cookies.create(cookies.configured({ socket: {}, headers: {} } as IncomingMessage));
+    expect(cookie.originalMaxAge).toBe(MINUTE);
+    restartMaxAge(cookie);
+    expect(cookie.originalMaxAge).toBe(MINUTE);
+    expect(cookies.create({ originalMaxAge: 5_000, maxAge: MINUTE }).originalMaxAge).toBe(5_000);
+    expect(cookies.create({ originalMaxAge: null, maxAge: MINUTE })).toMatchObject({ originalMaxAge: null, expires: null });
   });
 });

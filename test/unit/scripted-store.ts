@@ -5,7 +5,7 @@ import type { Sid } from '../../src/session/sid.js';
 /** How a call goes: `run` does what the store does. */
 export type Course = <T>(run: () => Promise<T>) => Promise<T>;
 
-type Method = 'load' | 'create' | 'save' | 'touch' | 'rotate' | 'destroy';
+type Method = 'load' | 'create' | 'save' | 'touch' | 'rotate' | 'increment' | 'destroy';
 
 const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
@@ -67,6 +67,10 @@ export class ScriptedStore extends MemorySessionStore {
 
   override rotate(sid: Sid, record: SessionRecord, next: Sid) {
     return this.#go('rotate', () => super.rotate(sid, record, next));
+  }
+
+  override increment(record: SessionRecord, name: string, by: number) {
+    return this.#go('increment', () => super.increment(record, name, by));
   }
 
   override destroy(sid: Sid) {

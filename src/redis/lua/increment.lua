@@ -15,9 +15,9 @@ if not readLive(key, ARGV[1], now) then return {GONE, now} end
 
 local SAFE = 9007199254740991
 local text = redis.call('HGET', key, ARGV[2]) or '0'
--- Fifteen digits and one more: up to there Lua counts exactly.
+local function isSafe(value) return value <= SAFE and value >= -SAFE end
 local value = #text <= 17 and text:match('^-?%d+$') and tonumber(text)
 local sum = value and value + tonumber(ARGV[3])
-if not sum or sum > SAFE or sum < -SAFE then return {4, now} end
+if not sum or not isSafe(value) or not isSafe(sum) then return {4, now} end
 redis.call('HSET', key, ARGV[2], number(sum))
 return {DONE, now, sum}

@@ -1,0 +1,197 @@
+import { promisify } from 'node:util';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import express from 'express';
+import expressSession from 'express-session';
+import type { Redis } from 'ioredis';
+import { sessionMiddleware, type SessionHandler } from '../../src/express.js';
+import { builtinSessionMiddleware } from '../../src/http/builtin-session.middleware.js';
+import { expressSessionMiddleware } from '../../src/http/express-session.middleware.js';
+import { resolveSessionOptions, type SessionOptions } from '../../src/http/session-options.js';
+import { SessionRuntime } from '../../src/http/session-runtime.js';
+import type { SessionStore, Sid } from '../../src/index.js';
+import { TEST_SECRET } from './create-app.js';
+import { Gate } from './gate.js';
+import { serve } from './plain-app.js';
+import type { AnySession } from './scripted-app.js';
+import { sessionStoredIn } from './stored-session.js';
+
+/** The options in which programs differ. */
+export type Config = Pick<SessionOptions, 'resave' | 'saveUninitialized' | 'unset'> & { rolling: boolean; maxAge: number | null };
+
+/** What a handler does to its session. */
+export type Operation =
+  | { do: 'nothing' | 'read' | 'destroy' | 'unset' | 'logInAsPassport' | 'fail' | 'touch' }
+  | { do: 'write' | 'nest' | 'remove' | 'reorder' | 'save' | 'reload' | 'stream' | 'twice'; name: string; value: number }
+  | { do: 'regenerate'; name?: string; value?: number }
+  | { do: 'maxAge'; value: number };
+
+/** An application with a session middleware and a store, to be compared with others. */
+export interface Contestant {
+  readonly name: string;
+  readonly origin: string;
+  /** The entries under a sid; `undefined` without a session. */
+  entries(sid: string): Promise<Record<string, unknown> | undefined>;
+  /** How many sessions there are. */
+  count(): Promise<number>;
+  end(sid: string): Promise<void>;
+  clear(): Promise<void>;
+  /** Where the request waits that names that gate in its header `x-gate`. */
+  gate(name: string): Gate;
+  close(): Promise<void>;
+}
+
+type StoreView = Pick<Contestant, 'entries' | 'count' | 'end' | 'clear'>;
+
+/** express-session as it comes, over its own store. */
+export function stockContestant(): Promise<Contestant> {
+  const store = new expressSession.MemoryStore();
+  return openContestant('stock express-session', ({ maxAge, ...config }) => stockSession(store, { ...config, maxAge }), viewOfClassic(store));
+}
+
+/** One of our middlewares over one of our stores. */
+export function ourContestant(middleware: 'builtin' | 'express-session', store: SessionStore, client?: Redis): Promise<Contestant> {
+  const make = middleware === 'builtin' ? builtinSessionMiddleware : expressSessionMiddleware;
+  const handlerFor = (config: Config): SessionHandler => make(new SessionRuntime({ store, settings: resolveSessionOptions(optionsOf(config)), translate: (error) => error, warn: () => undefined }));
+  return openContestant(`${middleware} × ${store.constructor.name}`, handlerFor, viewOfOurs(store, client));
+}
+
+/** The built-in middleware over a store made for express-session. */
+export function wrappingContestant(): Promise<Contestant> {
+  const store = new expressSession.MemoryStore();
+  return openContestant('builtin × MemoryStore', (config) => sessionMiddleware({ ...optionsOf(config), store }), viewOfClassic(store));
+}
+
+function stockSession(store: expressSession.Store, config: Config): SessionHandler {
+  const { rolling: _ours, ...options } = optionsOf(config);
+  return expressSession({ ...options, rolling: config.rolling, store } as expressSession.SessionOptions) as unknown as SessionHandler;
+}
+
+function optionsOf({ maxAge, ...config }: Config): SessionOptions {
+  const cookie = { httpOnly: true, sameSite: 'lax', secure: false, ...(maxAge === null ? {} : { maxAge }) } as const;
+  return { ...config, secret: TEST_SECRET, name: 'sid', cookie };
+}
+
+async function openContestant(name: string, handlerFor: (config: Config) => SessionHandler, view: StoreView): Promise<Contestant> {
+  const handlers = new Map<string, SessionHandler>();
+  const gates = new Map<string, Gate>();
+  const gate = (one: string) => gates.get(one) ?? gates.set(one, new Gate(1)).get(one) ?? new Gate(1);
+
+  const session: SessionHandler = (request, response, next) => {
+    const config = String(request.headers['x-config']);
+    const handler = handlers.get(config) ?? handlerFor(JSON.parse(config) as Config);
+    handlers.set(config, handler);
+    handler(request, response, next);
+  };
+  const operate = async (request: Request, response: Response) => {
+    const { 'x-gate': waitsAt } = request.headers;
+    if (typeof waitsAt === 'string') await gate(waitsAt).pass();
+    await run(request, response, request.body as Operation);
+  };
+  const failed = (_error: unknown, _request: Request, response: Response, _next: NextFunction) => void response.status(500).json('failed');
+  const app = express().use(express.json(), session as RequestHandler).post('/', operate).use(failed);
+  const { origin, close } = await serve(app);
+  return { name, origin, gate, close, ...view };
+}
+
+/** Does what an operation says, and answers with what it then sees. */
+async function run(request: Request, response: Response, operation: Operation): Promise<void> {
+  const session = request.session as unknown as AnySession;
+  const call = (method: 'save' | 'reload' | 'regenerate' | 'destroy') => promisify((done: (error?: unknown) => void) => void (request.session as unknown as AnySession)[method](done))();
+  switch (operation.do) {
+    case 'nothing':
+      return void response.json('nothing');
+    case 'read':
+      break;
+    case 'write':
+      session[operation.name] = operation.value;
+      break;
+    case 'twice':
+      session[operation.name] = operation.value;
+      session[operation.name] = undefined;
+      break;
+    case 'nest':
+      session[operation.name] = Object(session[operation.name]);
+      session[operation.name][`n${operation.value}`] = [operation.value];
+      break;
+    case 'remove':
+      delete session[operation.name];
+      break;
+    case 'reorder':
+      session[operation.name] = reversed(session[operation.name]);
+      break;
+    case 'save':
+      session[operation.name] = operation.value;
+      await call('save');
+      break;
+    case 'reload':
+      session[operation.name] = operation.value;
+      await call('reload').catch(() => undefined);
+      break;
+    case 'stream':
+      session[operation.name] = operation.value;
+      response.type('json').write('"streamed');
+      return void response.end('"');
+    case 'touch':
+      session.touch();
+      break;
+    case 'maxAge':
+      session.cookie.maxAge = operation.value;
+      break;
+    case 'destroy':
+      await call('destroy');
+      break;
+    case 'unset':
+      request.session = null as never;
+      break;
+    case 'regenerate':
+      await call('regenerate');
+      if (operation.name !== undefined) (request.session as unknown as AnySession)[operation.name] = operation.value;
+      break;
+    case 'logInAsPassport':
+      await call('regenerate');
+      (request.session as unknown as AnySession)['passport'] = { user: 'ada' };
+      await call('save');
+      break;
+    case 'fail':
+      session['failed'] = true;
+      throw new Error('on purpose');
+  }
+  const { cookie, ...entries } = { ...(request.session as unknown as AnySession | undefined) };
+  response.json({ session: request.session === undefined ? 'none' : typeof request.session, entries, maxAge: cookie?.originalMaxAge ?? null });
+}
+
+function reversed(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).toReversed()) : value;
+}
+
+function viewOfClassic(store: expressSession.MemoryStore): StoreView {
+  const all = promisify((done: (error: unknown, all?: Record<string, object>) => void) => store.all?.(done as never));
+  return {
+    entries: async (sid) => {
+      const data = (await all())?.[sid];
+      return data && { ...data, cookie: undefined };
+    },
+    count: async () => Object.keys((await all()) ?? {}).length,
+    end: (sid) => new Promise((done) => store.destroy(sid, () => done())),
+    clear: () => new Promise((done) => store.clear?.(() => done())),
+  };
+}
+
+function viewOfOurs(store: SessionStore, client: Redis | undefined): StoreView {
+  const sids = new Set<Sid>();
+  const { create } = store;
+  store.create = (sid, session) => {
+    sids.add(sid);
+    return create.call(store, sid, session);
+  };
+  return {
+    entries: async (sid) => (await sessionStoredIn(store, client, sid))?.entries,
+    count: async () => (client === undefined ? (await Promise.all([...sids].map((sid) => store.load(sid)))).filter(Boolean).length : client.dbsize()),
+    end: async (sid) => void (await store.destroy(sid as Sid)),
+    clear: async () => {
+      await Promise.all([...sids].map((sid) => store.destroy(sid)));
+      sids.clear();
+    },
+  };
+}
+
