@@ -12,5 +12,5 @@ export default {
   },
   // The demo builds what the other tests run.
   maxWorkers: 1,
-  testTimeout: 30_000,
+  testTimeout: 60_000,
 };

@@ -26,7 +26,6 @@ if (executablePath === undefined)
 
   afterAll(async () => {
     await chrome?.close();
-    await sample?.end('SIGTERM');
     await redis?.stop();
   });
 
@@ -89,7 +88,7 @@ if (executablePath === undefined)
 
   async function open(viewport = { width: 1200, height: 800 }): Promise<void> {
     const context = await chrome.newContext({ viewport });
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(20_000);
     page = await context.newPage();
     page.on('pageerror', (error) => problems.push(error.message));
     page.on('console', (message) => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { afterAll } from '@jest/globals';
 
 export interface RunningProgram {
   /** All that it printed so far. */
@@ -9,6 +10,13 @@ export interface RunningProgram {
   /** Sends a signal, if it still runs, and waits for its end. Gives the exit code; the signal's name if that ended it. */
   end(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
+
+const started: RunningProgram[] = [];
+
+// Whatever a test file started ends with it, also when a test gave up waiting.
+afterAll(async () => {
+  await Promise.all(started.map((program) => program.end('SIGKILL')));
+});
 
 const INHERITED = ['PATH', 'HOME', 'TMPDIR'];
 
@@ -20,7 +28,7 @@ export function startProgram(file: string, env: Record<string, string>): Running
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const closed = once(child, 'close');
 
-  return {
+  const program: RunningProgram = {
     output: () => output,
     says: (pattern) =>
       new Promise((resolve, reject) => {
@@ -38,4 +46,6 @@ export function startProgram(file: string, env: Record<string, string>): Running
       return child.exitCode ?? child.signalCode;
     },
   };
+  started.push(program);
+  return program;
 }

@@ -18,9 +18,8 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: 
   return (request: SessionRequest, response, next) => {
     // Nest may mount a middleware on overlapping paths. Asking for the session would make one, or throw when it could not be loaded.
     if (SessionExchange.of(request) !== undefined || request.session) return next();
-    const exchange = new SessionExchange(runtime, request, response);
+    const exchange = new SessionExchange(runtime, request, response, sessionStore);
     if (!exchange.isInPath) return next();
-    request.sessionStore = sessionStore;
     runtime.checkProxy(request);
     ResponseGate.install(response, new SessionKeeper(exchange));
     const sids = runtime.cookie.readAll(request);

@@ -33,7 +33,7 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
   return (request: SessionRequest, response, next) => {
     // Nest may mount a middleware on overlapping paths. Asking only for the session would throw when it could not be loaded.
     if (SessionExchange.of(request) !== undefined || request.session) return next();
-    const exchange = new SessionExchange(runtime, request, response);
+    const exchange = new SessionExchange(runtime, request, response, store);
     if (!exchange.isInPath) return next();
     runtime.checkProxy(request);
     const sid = runtime.cookie.read(request);
@@ -47,11 +47,13 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
       else if (!canStart(exchange)) return next();
       const proceed = once((error) => {
         exchange.standIn = false;
+        store.arrive(undefined);
         useStandIn(exchange);
         next(error);
       }, runtime);
       exchange.standIn = true;
-      store.serving(exchange, () => serve(request, response, proceed));
+      store.arrive(exchange);
+      serve(request, response, proceed);
     };
     if (sid === undefined) return handle();
     exchange

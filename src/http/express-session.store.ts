@@ -23,14 +23,9 @@ export class ExpressSessionStore extends expressSession.Store {
     super();
   }
 
-  /** Calls express-session, which asks for the session of that exchange before this returns. */
-  serving(exchange: SessionExchange, call: () => void): void {
+  /** Names the exchange whose session express-session is about to ask for, in the same turn of the event loop; then that none is. */
+  arrive(exchange: SessionExchange | undefined): void {
     this.#arriving = exchange;
-    try {
-      call();
-    } finally {
-      this.#arriving = undefined;
-    }
   }
 
   /** express-session assigns its own way to make a session; ours makes them with their rules. */
@@ -51,6 +46,10 @@ export class ExpressSessionStore extends expressSession.Store {
   override createSession(...[request, session]: CreateSession): ReturnType<expressSession.Store['createSession']> {
     if (behind(session) !== undefined) SessionExchange.of(request)?.install();
     return session as ReturnType<expressSession.Store['createSession']>;
+  }
+
+  override regenerate(request: IncomingMessage, callback: (error?: unknown) => unknown): void {
+    SessionExchange.of(request)?.current?.object.regenerate((error) => void callback(error));
   }
 
   override set(sid: string, data: expressSession.SessionData, callback: Callback = () => undefined): void {

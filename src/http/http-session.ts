@@ -1,6 +1,6 @@
 import type expressSession from 'express-session';
-import type { Identity } from '../session/identity.js';
 import type { Handle } from '../session/sid.js';
+import type { Identity } from './identity.decorator.js';
 
 /** Called once, with the error or nothing. */
 export type SessionCallback = (error?: unknown) => void;

@@ -1,7 +1,7 @@
 import { createParamDecorator } from '@nestjs/common';
 import type { Identity as StoredIdentity } from '../session/identity.js';
 import type { NamedParameter } from './named-parameter.js';
-import { identityOf } from './request-context.js';
+import { requestContextOf } from './request-context.js';
 
 /**
  * Who is signed in, or with a name one field of it: `@Identity() who: Identity`, `@Identity('id') id: string`. `undefined` for nobody.
@@ -10,11 +10,11 @@ import { identityOf } from './request-context.js';
  *
  * @publicApi
  */
-export const Identity: NamedParameter = createParamDecorator((name: string | undefined, context) => {
-  const identity = identityOf(context);
+export const Identity = createParamDecorator((name: string | undefined, context) => {
+  const { identity } = requestContextOf(context);
   if (name === undefined || identity === undefined) return identity;
-  return Object.hasOwn(identity, name) ? identity[name as keyof Identity] : undefined;
-});
+  return Object.hasOwn(identity, name) ? (identity as unknown as Record<string, unknown>)[name] : undefined;
+}) as NamedParameter;
 
 /**
  * Who is signed in. Only `id` is required; give your own fields a type by declaration merging:

@@ -1,10 +1,10 @@
 import { SessionMisuseError } from '../redis-session.errors.js';
 import { ActiveSession, type SessionHost } from '../session/active-session.js';
 import type { Entries } from '../session/entries.js';
-import type { Identity } from '../session/identity.js';
 import type { CookieAttributes, Lease, SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import type { HttpSession, LoginOptions } from './http-session.js';
+import type { Identity } from './identity.decorator.js';
 import { restartMaxAge, type Cookie } from './session-cookie.js';
 import { checkWritable, type SessionOwner } from './session-members.js';
 import { createHttpSession } from './session-proxy.js';

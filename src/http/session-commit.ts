@@ -18,8 +18,7 @@ export function commitSession(exchange: SessionExchange): CookieNews | Promise<C
     return exchange.isOpen ? renew(exchange) : 'none';
   }
   if (used.active.record === undefined) return commitNew(exchange, used);
-  if (used.active.isChanged) return store(exchange);
-  return used.isLeaseChanged ? store(exchange, { isModified: false }) : renew(exchange);
+  return used.active.isChanged || used.isLeaseChanged ? store(exchange) : renew(exchange);
 }
 
 /** Stores what has changed since the client was told. */
@@ -42,28 +41,23 @@ function commitUnset(exchange: SessionExchange): CookieNews | Promise<CookieNews
   return exchange.endUnset()?.then(() => 'none') ?? 'none';
 }
 
-/** @param isModified whether the entries changed, or only the cookie and with it the idle timeout */
-async function store(exchange: SessionExchange, { isModified = true } = {}): Promise<CookieNews> {
-  const { current, loaded, runtime } = exchange;
+async function store(exchange: SessionExchange): Promise<CookieNews> {
+  const { current } = exchange;
   if (current === undefined) return 'none';
   await current.active.save();
   if (current.active.isLost) return 'none';
-  if (current.active.sid !== loaded?.sid) return 'set';
-  const isRenewed = runtime.settings.rolling === true || (isModified && current.cookie.expires instanceof Date);
-  return isRenewed && mayReplaceCookie(exchange) ? 'set' : 'none';
+  return current.active.sid !== exchange.loaded?.sid || renewsCookie(exchange, false) ? 'set' : 'none';
 }
 
 /** An unchanged session: starts its idle timeout anew when that is due. Nobody waits for it, unless the cookie is renewed with it. */
 function renew(exchange: SessionExchange): CookieNews | Promise<CookieNews> {
   const { loaded, used, runtime } = exchange;
-  const { resave, rolling } = runtime.settings;
   const record = used?.active.record ?? loaded?.record;
   if (record === undefined || used?.active.isLost === true) return 'none';
-  const isDue = resave || runtime.store.isTouchDue(record);
+  const isDue = runtime.settings.resave || runtime.store.isTouchDue(record);
   const touched = isDue ? touch(exchange) : undefined;
   if (used !== undefined && used.active.sid !== loaded?.sid) return 'set';
-  const isRolling = rolling === true || (rolling === 'touch' && isDue && exchange.current?.cookie.expires instanceof Date);
-  if (!isRolling || !mayReplaceCookie(exchange)) return 'none';
+  if (!renewsCookie(exchange, isDue)) return 'none';
   return touched?.then((isThere) => (isThere ? 'set' : 'none')) ?? 'set';
 }
 
@@ -78,7 +72,13 @@ async function touch({ current, runtime }: SessionExchange): Promise<boolean> {
   }
 }
 
-/** The browser of a request with the secret before a rotation has, or is about to get, a newer cookie. */
-function mayReplaceCookie({ loaded }: SessionExchange): boolean {
-  return loaded?.record.secret !== 'previous';
+/** Whether the browser is to learn a new expiry: as `rolling` says, and after a change. */
+function renewsCookie(exchange: SessionExchange, isTouched: boolean): boolean {
+  const { loaded, used, runtime } = exchange;
+  const { rolling } = runtime.settings;
+  // The browser of a request with the secret before a rotation has, or is about to get, a newer cookie.
+  if (loaded?.record.secret === 'previous') return false;
+  if (rolling === true) return true;
+  const hasMoved = used?.active.isWritten === true || (rolling === 'touch' && isTouched);
+  return hasMoved && exchange.current?.cookie.expires instanceof Date;
 }

@@ -1,33 +1,34 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RedisSessionError, SessionMisuseError } from '../redis-session.errors.js';
-import { within } from '../session/deadline.js';
+import { answerWithin } from '../session/deadline.js';
 import type { CookieAttributes, SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import type { HttpSession } from './http-session.js';
 import { standInFor } from './express-session.stand-in.js';
+import type { Identity } from './identity.decorator.js';
+import { REQUEST_CONTEXT, type RequestContext } from './request-context.js';
 import { RequestSession, type SessionPlace } from './request-session.js';
 import type { Cookie } from './session-cookie.js';
 import { ownerOf } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
 
-const EXCHANGE = Symbol('session exchange');
-
 /** What the middlewares put on a request. */
 export interface SessionRequest extends IncomingMessage {
   session?: HttpSession | null | undefined;
-  readonly sessionID?: string | undefined;
+  sessionID?: string | undefined;
   sessionStore?: object | undefined;
-  [EXCHANGE]?: SessionExchange;
+  [REQUEST_CONTEXT]?: SessionExchange;
 }
 
 /** One request and its response, and the session between them. */
-export class SessionExchange implements SessionPlace {
+export class SessionExchange implements SessionPlace, RequestContext {
   /** What the request came with; its session object is made when first asked for. */
   #loaded: { readonly sid: Sid; readonly record: SessionRecord } | undefined;
   #current: RequestSession | undefined;
   #state: 'open' | 'unset' | 'destroyed' | 'failed' = 'open';
   #failure: unknown;
   #replaced = false;
+  #installed = false;
   #dropped: Cookie | undefined;
   /** Whether express-session is looking, which must not see the session itself. */
   standIn = false;
@@ -37,13 +38,15 @@ export class SessionExchange implements SessionPlace {
     readonly runtime: SessionRuntime,
     readonly request: SessionRequest,
     readonly response: ServerResponse,
+    /** What `req.sessionStore` is. */
+    readonly sessionStore?: object,
   ) {
-    request[EXCHANGE] = this;
+    request[REQUEST_CONTEXT] = this;
   }
 
   /** `undefined` when no session middleware ran for this request. */
   static of(request: IncomingMessage): SessionExchange | undefined {
-    return (request as SessionRequest)[EXCHANGE];
+    return (request as SessionRequest)[REQUEST_CONTEXT];
   }
 
   /** The request's session; `undefined` after it was destroyed or unset. */
@@ -72,9 +75,14 @@ export class SessionExchange implements SessionPlace {
     return this.#state === 'open';
   }
 
+  /** Whether the request has its session. */
+  get isInstalled(): boolean {
+    return this.#installed;
+  }
+
   /** What `req.sessionID` is: also after the session was destroyed or unset. */
   get sid(): Sid | undefined {
-    if (this.#state === 'failed') return undefined;
+    if (this.#state === 'failed' || !this.#installed) return undefined;
     return (this.current ?? this.#current)?.active.sid ?? this.#loaded?.sid;
   }
 
@@ -115,7 +123,7 @@ export class SessionExchange implements SessionPlace {
   /** Loads the session of that sid. False when there is none. */
   async load(sid: Sid): Promise<boolean> {
     const { store } = this.runtime;
-    const record = await within(store.settings.deadline, (deadline) => deadline.wait(store.load(sid)));
+    const record = await answerWithin(store.settings.deadline, store.load(sid));
     if (record === undefined) return false;
     this.#loaded = { sid, record };
     return true;
@@ -128,13 +136,15 @@ export class SessionExchange implements SessionPlace {
     this.install();
   }
 
-  /** Puts `session` and `sessionID` on the request. */
+  /** Lets the request have its session. */
   install(): void {
-    Object.defineProperties(this.request, REQUEST_PROPERTIES);
+    this.#installed = true;
+    defineProperties(this.request);
   }
 
   /** What `req.session` is. */
   get session(): HttpSession | null | undefined {
+    if (!this.#installed) return undefined;
     if (this.#state === 'failed') throw this.told(this.#failure);
     if (this.#state === 'unset') return null;
     const { current } = this;
@@ -146,6 +156,11 @@ export class SessionExchange implements SessionPlace {
     if (value === null || value === undefined) this.#state = 'unset';
     else if (typeof value !== 'object' || this.#current === undefined || ownerOf(value) !== this.#current)
       throw new SessionMisuseError('req.session cannot be replaced by another object. Assign its entries, or call session.regenerate().');
+  }
+
+  get identity(): Identity | undefined {
+    const { session, current } = this;
+    return session === null || current === undefined ? undefined : this.runtime.identityOf(current.active.entries, current.object);
   }
 
   start(): void {
@@ -193,24 +208,60 @@ export class SessionExchange implements SessionPlace {
   }
 }
 
-/** The same for every request, so that adding them is cheap. */
 const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
   session: {
     configurable: true,
     enumerable: false,
     get() {
-      return this[EXCHANGE]?.session;
+      return this[REQUEST_CONTEXT]?.session;
     },
     set(value: unknown) {
-      const exchange = this[EXCHANGE];
-      if (exchange !== undefined) exchange.session = value;
+      const exchange = this[REQUEST_CONTEXT];
+      if (exchange?.isInstalled === true) exchange.session = value;
+      else replaceProperty(this, 'session', value);
     },
   },
   sessionID: {
     configurable: true,
     enumerable: false,
     get() {
-      return this[EXCHANGE]?.sid;
+      return this[REQUEST_CONTEXT]?.sid;
+    },
+    set(value: unknown) {
+      replaceProperty(this, 'sessionID', value);
+    },
+  },
+  sessionStore: {
+    configurable: true,
+    enumerable: false,
+    get() {
+      return this[REQUEST_CONTEXT]?.sessionStore;
+    },
+    set(value: unknown) {
+      replaceProperty(this, 'sessionStore', value);
     },
   },
 };
+
+/** Prototypes that have the properties. */
+const extended = new WeakSet<object>();
+
+/**
+ * Where an application has a prototype of its own for its requests, as Express applications do to be extended, the properties go there, once:
+ * on each request they cost more than all else that an anonymous one needs (docs/performance.md).
+ */
+function defineProperties(request: SessionRequest): void {
+  const prototype = Object.getPrototypeOf(request) as object;
+  const isShared =
+    !Object.hasOwn(prototype, 'constructor') && !Object.keys(REQUEST_PROPERTIES).some((name) => Object.hasOwn(request, name));
+  if (!isShared) Object.defineProperties(request, REQUEST_PROPERTIES);
+  else if (!extended.has(prototype)) {
+    Object.defineProperties(prototype, REQUEST_PROPERTIES);
+    extended.add(prototype);
+  }
+}
+
+/** What an assignment does where there is no accessor. */
+function replaceProperty(request: object, name: string, value: unknown): void {
+  Object.defineProperty(request, name, { configurable: true, enumerable: true, writable: true, value });
+}

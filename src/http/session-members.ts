@@ -1,8 +1,9 @@
 import { SessionMisuseError, SessionSerializationError } from '../redis-session.errors.js';
 import type { ActiveSession } from '../session/active-session.js';
-import { IDENTITY_ENTRY, type Identity } from '../session/identity.js';
+import { IDENTITY_ENTRY } from '../session/identity.js';
 import { expiresAt, type CookieAttributes, type SessionRecord } from '../session/session-record.js';
 import type { HttpSession, LoginOptions, SessionCallback, SessionMembers } from './http-session.js';
+import type { Identity } from './identity.decorator.js';
 import type { Cookie } from './session-cookie.js';
 
 /** Whose session an object is: what its members do. */

@@ -2,10 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import { RedisSessionError, SessionMisuseError } from '../redis-session.errors.js';
 import type { Entries } from '../session/entries.js';
-import { IDENTITY_ENTRY, isIdentity, type Identity } from '../session/identity.js';
+import { IDENTITY_ENTRY, isIdentity } from '../session/identity.js';
 import type { SessionStore } from '../session/session-store.js';
 import { generateSid, type Sid } from '../session/sid.js';
 import type { HttpSession } from './http-session.js';
+import type { Identity } from './identity.decorator.js';
 import { forwardedProtocol, isSecureRequest } from './request-security.js';
 import { SessionCookie } from './session-cookie.js';
 import type { SessionSettings } from './session-options.js';
@@ -55,7 +56,7 @@ export class SessionRuntime {
   /** Who is signed in; anything that is not an identity is nobody. */
   identityOf(entries: Entries, session: HttpSession): Identity | undefined {
     const found: unknown = this.#findIdentity === undefined ? entries.get(IDENTITY_ENTRY) : this.#findIdentity(session);
-    return isIdentity(found) ? found : undefined;
+    return isIdentity(found) ? (found as Identity) : undefined;
   }
 
   /** Warns once when a proxy says https and nobody believes it: the cookie would then be sent without "Secure", or not at all. */

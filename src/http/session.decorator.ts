@@ -1,7 +1,8 @@
 import { createParamDecorator } from '@nestjs/common';
 import { readSession } from './session-proxy.js';
 import type { NamedParameter } from './named-parameter.js';
-import { sessionOf } from './request-context.js';
+import type { HttpSession } from './http-session.js';
+import { requestContextOf } from './request-context.js';
 
 /**
  * The session of the request, or with a name one of its entries: `@Session() session: HttpSession`, `@Session('cart') cart?: Item[]`.
@@ -10,7 +11,7 @@ import { sessionOf } from './request-context.js';
  *
  * @publicApi
  */
-export const Session: NamedParameter = createParamDecorator((name: string | undefined, context) => {
-  const session = sessionOf(context);
+export const Session = createParamDecorator((name: string | undefined, context) => {
+  const session = (requestContextOf(context).session ?? undefined) as HttpSession | undefined;
   return name === undefined || session === undefined ? session : readSession(session, name);
-});
+}) as NamedParameter;

@@ -1,9 +1,9 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { Identity } from '../session/identity.js';
 import { GUARD_CODES, SessionHttpException } from './http-exceptions.js';
+import type { Identity } from './identity.decorator.js';
 import { Public } from './public.decorator.js';
-import { identityOf } from './request-context.js';
+import { requestContextOf } from './request-context.js';
 
 /**
  * Lets signed-in requesters pass, by the identity in their session. 401 for others, 503 when the session could not be read.
@@ -29,7 +29,7 @@ export class SessionGuard implements CanActivate {
 
   /** Who is signed in; `undefined` for nobody. */
   protected identityOf(context: ExecutionContext): Identity | undefined {
-    return identityOf(context);
+    return requestContextOf(context).identity as Identity | undefined;
   }
 
   /** Whether this identity may pass. Everyone who is signed in may. */

@@ -174,7 +174,8 @@ local value = #text <= 17 and text:match('^-?%d+$') and tonumber(text)
 local sum = value and value + tonumber(ARGV[3])
 if not sum or not isSafe(value) or not isSafe(sum) then return {4, now} end
 redis.call('HSET', key, ARGV[2], number(sum))
-return {DONE, now, sum}
+-- As text: ioredis reads an integer reply of sixteen digits inexactly.
+return {DONE, now, number(sum)}
 `,
 
   rotate: `-- Gives a session a new secret and keeps the presented one good until the new one is presented, unless the session has ended.

@@ -36,6 +36,7 @@ export class ActiveSession {
   #state: 'live' | 'lost' | 'destroyed' = 'live';
   /** A first save failed and may have run all the same. */
   #mayBeStored = false;
+  #isWritten = false;
   #latest: Promise<unknown> = Promise.resolve();
   #calls = 0;
   /** Of the calls under way. */
@@ -81,6 +82,11 @@ export class ActiveSession {
   /** Resolves when the calls under way have ended. Rejects as soon as one of them does. */
   async idle(): Promise<void> {
     await this.#outcome;
+  }
+
+  /** Whether changed entries were stored. */
+  get isWritten(): boolean {
+    return this.#isWritten;
   }
 
   get isDestroyed(): boolean {
@@ -227,7 +233,9 @@ export class ActiveSession {
     try {
       const saved = await deadline.wait(this.store.save(this.#sid, record, delta, lease));
       this.#keep(saved);
-      if (saved !== undefined) this.entries.rebase(saved.entries);
+      if (saved === undefined) return;
+      this.#isWritten = true;
+      this.entries.rebase(saved.entries);
     } catch (error) {
       if (mayHaveRun(error)) this.entries.uncertain(delta);
       throw error;

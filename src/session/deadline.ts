@@ -26,6 +26,23 @@ export class Deadline {
   }
 }
 
+/** A single wait of at most `ms`. */
+export function answerWithin<T>(ms: number, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new SessionStoreUnavailableError('timeout')), Math.min(ms, LONGEST_TIMER));
+    answer.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error as Error);
+      },
+    );
+  });
+}
+
 /** Runs a call of one or more waits within `ms`. */
 export async function within<T>(ms: number, call: (deadline: Deadline) => Promise<T>): Promise<T> {
   const deadline = new Deadline(ms);

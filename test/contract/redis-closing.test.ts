@@ -1,10 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Redis } from 'ioredis';
 import { openRedis, type OpenRedis, type RedisConnection } from '../../src/redis/redis-client.js';
 import { emitted, outcomeOf, untilStatus } from '../support/connections.js';
 import { freePort } from '../support/free-port.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
-import { startSentinel } from '../support/start-sentinel.js';
+import { startSentinel, type SentinelSetup } from '../support/start-sentinel.js';
 import { until } from '../support/until.js';
 
 let server: RedisServer;
@@ -32,6 +33,10 @@ function handles(): string[] {
     .getActiveResourcesInfo()
     .filter((kind) => /TCP|TLS|Pipe|Timeout|GetAddrInfo|Connect/.test(kind))
     .toSorted();
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Waits until nothing is left that was not there before, for less than the 1 s after which jest complains. */
@@ -153,16 +158,52 @@ describe('close', () => {
     await untilGone(before, 3_000);
   });
 
-  it('leaves neither socket nor timer with Sentinel', async () => {
-    const setup = await startSentinel();
-    await Promise.all([setup.master, setup.replica].map((one) => one.client().ping()));
-    const before = handles();
-    const { client, close } = open(setup.options);
-    await emitted(client, 'failoverSubscribed');
-    await untilStatus(client, 'ready');
-    expect((await outcomeOf(close(1_000))).ms).toBeLessThan(300);
-    await untilGone(before);
-    await setup.stop();
+  describe('with Sentinel', () => {
+    let setup: SentinelSetup;
+    beforeAll(async () => {
+      setup = await startSentinel();
+      await Promise.all([setup.master, setup.replica].map((one) => one.client().ping()));
+    }, 30_000);
+    afterAll(() => setup.stop());
+
+    it('leaves neither socket nor timer', async () => {
+      const before = handles();
+      const { client, close } = open(setup.options);
+      await emitted(client, 'failoverSubscribed');
+      await untilStatus(client, 'ready');
+      expect((await outcomeOf(close(1_000))).ms).toBeLessThan(300);
+      await untilGone(before);
+    });
+
+    it('leaves neither socket nor timer at whatever moment of connecting it comes', async () => {
+      const before = handles();
+      for (let n = 0; n < 60; n++) {
+        const { close } = open(setup.options);
+        for (let turn = 0; turn < n; turn++) await nextTurn();
+        await close(1_000);
+      }
+      await untilGone(before, 3_000);
+    });
+
+    it('leaves neither socket nor timer just when the master is being connected', async () => {
+      const before = handles();
+      const { client, close } = open(setup.options);
+      while (!(client as Redis).stream?.connecting) await nextTurn();
+      await close(1_000);
+      await untilGone(before, 3_000);
+    });
+
+    it('stops listening to the sentinels when the master is gone', async () => {
+      const before = handles();
+      const own = await startRedis();
+      await setup.sentinel.call('SENTINEL', 'MONITOR', 'other', '127.0.0.1', own.port, 1);
+      const { client, close } = open({ ...setup.options, name: 'other', retryStrategy: null });
+      await emitted(client, 'failoverSubscribed');
+      await own.stop();
+      await untilStatus(client, 'end');
+      await close(1_000);
+      await untilGone(before);
+    });
   });
 
   it.each<[string, () => Promise<OpenRedis>]>([

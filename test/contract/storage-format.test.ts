@@ -44,11 +44,11 @@ describe('docs/storage-format.md', () => {
 
   it('explains the parts of @meta with those of the example', () => {
     const packed = /"(1\|.*)"/.exec(exampleOf('a session'))![1]!.split('|');
-    const table = [...document.matchAll(/^\|\s*(\d)\s*\|\s*(\S+)\s*\|/gm)].map(([, , shown]) => shown);
+    const table = [...document.matchAll(/^\|\s*(\d)\s*\|\s*(\S+)\s*\|/gm)].map(([, , value]) => value);
     expect(table).toHaveLength(packed.length);
-    for (const [part, shown] of table.entries()) {
-      const value = shown === 'empty' ? '' : shown!.replaceAll('`', '').replace('…', '');
-      expect(packed[part]!.startsWith(value)).toBe(true);
+    for (const [part, value] of table.entries()) {
+      const beginning = value === 'empty' ? '' : value!.replaceAll('`', '').replace('…', '');
+      expect(packed[part]!.startsWith(beginning)).toBe(true);
     }
   });
 

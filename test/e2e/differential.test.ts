@@ -1,44 +1,67 @@
 import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { MemorySessionStore, RedisSessionStore } from '../../src/index.js';
-import { generateSid } from '../../src/session/sid.js';
-import { ourContestant, stockContestant, wrappingContestant, type Config, type Contestant, type Operation } from '../support/contestants.js';
-import { sidOf, signedCookie } from '../support/signed-cookie.js';
+import { ourContestant, stockContestant, wrappingContestant, type Contestant } from '../support/contestants.js';
+import { DIFFERENCES } from '../support/differences.js';
+import { play, programs } from '../support/programs.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 
 const SEED = 20_261_123;
 const PROGRAMS = 100;
-const CLIENTS = ['ada', 'grace'] as const;
-const COOKIES = ['own', 'none', 'forged', 'cut', 'unsigned', 'unknown'] as const;
+const LONGEST = 30_000;
 
-type Client = (typeof CLIENTS)[number];
-type Step =
-  | { kind: 'ask'; client: Client; operation: Operation; cookie: (typeof COOKIES)[number] }
-  | { kind: 'parallel'; client: Client; first: Operation; second: Operation }
-  | { kind: 'expire'; client: Client };
-type Program = { config: Config; steps: Step[] };
+describe('the same program', () => {
+  let redis: RedisServer;
+  let client: Redis;
+  let other: Redis;
+  let stock: Contestant;
+  let ours: Contestant[];
+  beforeAll(async () => {
+    redis = await startRedis();
+    client = new Redis(redis.options);
+    other = new Redis({ ...redis.options, db: 1 });
+    stock = await stockContestant();
+    ours = await Promise.all([
+      ourContestant('builtin', new MemorySessionStore({ logErrors: false })),
+      ourContestant('builtin', new RedisSessionStore(client, { logErrors: false }), client),
+      ourContestant('express-session', new MemorySessionStore({ logErrors: false })),
+      ourContestant('express-session', new RedisSessionStore(other, { logErrors: false }), other),
+      wrappingContestant(),
+    ]);
+  });
+  afterAll(async () => {
+    await Promise.all([stock, ...ours].map((contestant) => contestant.close()));
+    client.disconnect();
+    other.disconnect();
+    await redis.stop();
+  });
 
-/** What an answer says of the cookie. */
-type News = 'nothing' | 'cleared' | { sid: 'same' | 'new'; attributes: string; expiresIn: number | 'never' };
-type Outcome = { status: number; body: string; news: News };
-/** What a step showed: its answers, the entries behind the client's cookie afterwards, and the number of sessions there are. */
-type Observation = { answers: Outcome[]; entries: Record<string, unknown> | undefined; sessions: number };
+  test(
+    `shows the same with stock express-session and with ours, or a difference of the list (seed ${SEED})`,
+    async () => {
+      const sameness = fc.asyncProperty(programs, async (program) => {
+        const unexplained = (await play(program, stock, ours)).filter(({ difference }) => difference === undefined);
+        expect(unexplained).toEqual([]);
+      });
+      await fc.assert(sameness, { seed: SEED, numRuns: PROGRAMS, interruptAfterTimeLimit: LONGEST });
+    },
+    2 * LONGEST,
+  );
 
-const ends = ({ do: what }: Operation) => ['destroy', 'unset', 'regenerate', 'logInAsPassport'].includes(what);
-const writes = ({ do: what }: Operation) => !['nothing', 'read', 'touch', 'maxAge'].includes(what);
+  test.each(DIFFERENCES)('shows the difference "$name" where it is expected', async ({ name, example, shownBy }) => {
+    const shown = (await play(example, stock, ours)).filter(({ difference }) => difference === name);
+    expect(new Set(shown.map(({ contestant }) => contestant))).toEqual(
+      new Set(ours.map((one) => one.name).filter((one) => shownBy.test(one))),
+    );
+  });
 
-/** The differences on purpose, by the headings of the list in `docs/`, and when one may be seen. */
-const DIFFERENCES: readonly {
-  name: string;
-  mayShow(step: Step, config: Config): boolean;
-  /** Leaves out what differs. */
-  without?(observation: Observation): unknown;
-  /** A program that shows it. */
-  example: Program;
-}[] = [];
-
-describe('differences', () => {
-  test.todo('x');
+  test('is one that the list of differences knows by name', async () => {
+    const list = await readFile('docs/differences-from-express-session.md', 'utf8');
+    const headings = [...list.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading);
+    expect(headings).toEqual(expect.arrayContaining(DIFFERENCES.map(({ name }) => name)));
+    expect(isDeepStrictEqual(new Set(DIFFERENCES.map(({ name }) => name)).size, DIFFERENCES.length)).toBe(true);
+  });
 });

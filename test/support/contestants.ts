@@ -40,30 +40,36 @@ export interface Contestant {
   close(): Promise<void>;
 }
 
+type SharedStore = expressSession.MemoryStore & { sessions: Record<string, unknown> };
 type StoreView = Pick<Contestant, 'entries' | 'count' | 'end' | 'clear'>;
 
 /** express-session as it comes, over its own store. */
 export function stockContestant(): Promise<Contestant> {
-  const store = new expressSession.MemoryStore();
-  return openContestant('stock express-session', ({ maxAge, ...config }) => stockSession(store, { ...config, maxAge }), viewOfClassic(store));
+  const shared = new expressSession.MemoryStore() as SharedStore;
+  const handlerFor = (config: Config) => {
+    // express-session keeps a part of the configuration in the store.
+    const store = new expressSession.MemoryStore() as SharedStore;
+    store.sessions = shared.sessions;
+    const { rolling: _ours, ...options } = optionsOf(config);
+    return expressSession({ ...options, rolling: config.rolling, store } as expressSession.SessionOptions) as unknown as SessionHandler;
+  };
+  return openContestant('stock express-session', handlerFor, viewOfClassic(shared));
 }
 
 /** One of our middlewares over one of our stores. */
 export function ourContestant(middleware: 'builtin' | 'express-session', store: SessionStore, client?: Redis): Promise<Contestant> {
   const make = middleware === 'builtin' ? builtinSessionMiddleware : expressSessionMiddleware;
-  const handlerFor = (config: Config): SessionHandler => make(new SessionRuntime({ store, settings: resolveSessionOptions(optionsOf(config)), translate: (error) => error, warn: () => undefined }));
+  const handlerFor = (config: Config): SessionHandler =>
+    make(
+      new SessionRuntime({ store, settings: resolveSessionOptions(optionsOf(config)), translate: (error) => error, warn: () => undefined }),
+    );
   return openContestant(`${middleware} × ${store.constructor.name}`, handlerFor, viewOfOurs(store, client));
 }
 
 /** The built-in middleware over a store made for express-session. */
 export function wrappingContestant(): Promise<Contestant> {
-  const store = new expressSession.MemoryStore();
+  const store = new expressSession.MemoryStore() as SharedStore;
   return openContestant('builtin × MemoryStore', (config) => sessionMiddleware({ ...optionsOf(config), store }), viewOfClassic(store));
-}
-
-function stockSession(store: expressSession.Store, config: Config): SessionHandler {
-  const { rolling: _ours, ...options } = optionsOf(config);
-  return expressSession({ ...options, rolling: config.rolling, store } as expressSession.SessionOptions) as unknown as SessionHandler;
 }
 
 function optionsOf({ maxAge, ...config }: Config): SessionOptions {
@@ -88,7 +94,10 @@ async function openContestant(name: string, handlerFor: (config: Config) => Sess
     await run(request, response, request.body as Operation);
   };
   const failed = (_error: unknown, _request: Request, response: Response, _next: NextFunction) => void response.status(500).json('failed');
-  const app = express().use(express.json(), session as RequestHandler).post('/', operate).use(failed);
+  const app = express()
+    .use(express.json(), session as RequestHandler)
+    .post('/', operate)
+    .use(failed);
   const { origin, close } = await serve(app);
   return { name, origin, gate, close, ...view };
 }
@@ -96,7 +105,8 @@ async function openContestant(name: string, handlerFor: (config: Config) => Sess
 /** Does what an operation says, and answers with what it then sees. */
 async function run(request: Request, response: Response, operation: Operation): Promise<void> {
   const session = request.session as unknown as AnySession;
-  const call = (method: 'save' | 'reload' | 'regenerate' | 'destroy') => promisify((done: (error?: unknown) => void) => void (request.session as unknown as AnySession)[method](done))();
+  const call = (method: 'save' | 'reload' | 'regenerate' | 'destroy') =>
+    promisify((done: (error?: unknown) => void) => void (request.session as unknown as AnySession)[method](done))();
   switch (operation.do) {
     case 'nothing':
       return void response.json('nothing');
@@ -157,14 +167,19 @@ async function run(request: Request, response: Response, operation: Operation): 
       throw new Error('on purpose');
   }
   const { cookie, ...entries } = { ...(request.session as unknown as AnySession | undefined) };
-  response.json({ session: request.session === undefined ? 'none' : typeof request.session, entries, maxAge: cookie?.originalMaxAge ?? null });
+  response.json({
+    session: request.session === undefined ? 'none' : typeof request.session,
+    entries,
+    // express-session loses a millisecond now and then.
+    maxAge: cookie?.originalMaxAge == null ? null : Math.round(cookie.originalMaxAge / 100) * 100,
+  });
 }
 
 function reversed(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).toReversed()) : value;
 }
 
-function viewOfClassic(store: expressSession.MemoryStore): StoreView {
+function viewOfClassic(store: SharedStore): StoreView {
   const all = promisify((done: (error: unknown, all?: Record<string, object>) => void) => store.all?.(done as never));
   return {
     entries: async (sid) => {
@@ -173,7 +188,9 @@ function viewOfClassic(store: expressSession.MemoryStore): StoreView {
     },
     count: async () => Object.keys((await all()) ?? {}).length,
     end: (sid) => new Promise((done) => store.destroy(sid, () => done())),
-    clear: () => new Promise((done) => store.clear?.(() => done())),
+    clear: async () => {
+      for (const sid of Object.keys(store.sessions)) delete store.sessions[sid];
+    },
   };
 }
 
@@ -186,7 +203,8 @@ function viewOfOurs(store: SessionStore, client: Redis | undefined): StoreView {
   };
   return {
     entries: async (sid) => (await sessionStoredIn(store, client, sid))?.entries,
-    count: async () => (client === undefined ? (await Promise.all([...sids].map((sid) => store.load(sid)))).filter(Boolean).length : client.dbsize()),
+    count: async () =>
+      client === undefined ? (await Promise.all([...sids].map((sid) => store.load(sid)))).filter(Boolean).length : client.dbsize(),
     end: async (sid) => void (await store.destroy(sid as Sid)),
     clear: async () => {
       await Promise.all([...sids].map((sid) => store.destroy(sid)));
@@ -194,4 +212,3 @@ function viewOfOurs(store: SessionStore, client: Redis | undefined): StoreView {
     },
   };
 }
-

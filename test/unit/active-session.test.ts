@@ -612,15 +612,17 @@ describe('ActiveSession', () => {
       const custom = () => `custom sid number ${++sids}` as Sid;
 
       it('moves to a new sid with all the data and the same absolute end', async () => {
-        const { store, session, host } = await startStored({ a: 1 }, {}, undefined, custom());
+        const { store, host } = start();
         host.generateSid = custom;
-        const before = session.sid;
-        const end = session.record?.absoluteEndsAt;
+        const before = custom();
+        const absoluteEndsAt = Date.now() + 100_000;
+        const record = await store.create(before, { entries: new Map([['a', '1']]), lease: LEASE, absoluteEndsAt });
+        const session = new ActiveSession(store, host, before, record);
         session.entries.set('b', 1);
         await session.rotate();
         expect(session.sid).not.toBe(before);
         expect(await store.load(before)).toBeUndefined();
-        expect(await store.load(session.sid)).toMatchObject({ absoluteEndsAt: end });
+        expect(await store.load(session.sid)).toMatchObject({ absoluteEndsAt });
         expect(await stored(store, session.sid)).toEqual({ a: 1, b: 1 });
         expect(session.isChanged).toBe(false);
       });
