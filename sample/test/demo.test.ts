@@ -3,7 +3,7 @@ import { createServer, connect } from 'node:net';
 import { once } from 'node:events';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { startRedis } from '../../test/support/start-redis.js';
 import { until } from '../../test/support/until.js';
@@ -17,9 +17,6 @@ const LOVELACE = { username: 'ada', password: 'lovelace' };
 
 describe('npm run demo', () => {
   const cleanups: (() => Promise<unknown>)[] = [];
-
-  // The first one may have to build.
-  beforeAll(async () => (await startDemo()).end('SIGINT'), 120_000);
 
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();

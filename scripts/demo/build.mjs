@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
+const ROOT = path.resolve(import.meta.dirname, '../..');
 const BUILDS = [
   {
     name: 'the package',
@@ -21,14 +22,14 @@ const BUILDS = [
 /** Builds the package and then the sample, each unless its output is what these very sources gave the last time. */
 export function buildSample() {
   for (const { name, command, reads, writes } of BUILDS) {
-    const stamp = path.join('.cache', `demo-${writes.replace('/', '-')}`);
+    const stamp = path.join(ROOT, '.cache', `demo-${writes.replace('/', '-')}`);
     const state = () => fingerprint([...reads, writes]);
     if (existsSync(stamp) && readFileSync(stamp, 'utf8') === state()) continue;
 
     console.log(`Building ${name}`);
     rmSync(stamp, { force: true });
-    rmSync(writes, { recursive: true, force: true });
-    const { status } = spawnSync(process.execPath, command, { stdio: 'inherit' });
+    rmSync(path.join(ROOT, writes), { recursive: true, force: true });
+    const { status } = spawnSync(process.execPath, command, { cwd: ROOT, stdio: 'inherit' });
     if (status !== 0) {
       console.error(`${name} could not be built.`);
       process.exit(1);
@@ -40,14 +41,18 @@ export function buildSample() {
 
 function fingerprint(places) {
   const hash = createHash('sha256');
-  for (const file of places.flatMap(filesOf).toSorted())
-    hash.update(`${file}\0`).update(createHash('sha256').update(readFileSync(file)).digest());
+  for (const file of places.flatMap(filesOf).toSorted()) {
+    const content = createHash('sha256').update(readFileSync(path.join(ROOT, file)));
+    hash.update(`${file}\0`).update(content.digest());
+  }
   return hash.digest('hex');
 }
 
+/** The files at or below a place, as paths from the root. */
 function filesOf(place) {
-  if (!existsSync(place)) return [];
-  if (statSync(place).isFile()) return [place];
-  const entries = readdirSync(place, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+  const absolute = path.join(ROOT, place);
+  if (!existsSync(absolute)) return [];
+  if (statSync(absolute).isFile()) return [place];
+  const entries = readdirSync(absolute, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => path.relative(ROOT, path.join(entry.parentPath, entry.name)));
 }

@@ -12,10 +12,11 @@ export function standInFor(session: RequestSession): object {
   const known = standIns.get(session);
   if (known !== undefined) return known;
   const { active, object } = session;
-  const { record } = active;
+  const { sid, record } = active;
+  const isStoredNow = () => active.isWritten || active.sid !== sid || (record === undefined && active.record !== undefined);
   const standIn = Object.create(object, {
     toJSON: { value: undefined },
-    isChanged: { enumerable: true, get: () => active.record !== record || hasChanges(session) },
+    isChanged: { enumerable: true, get: () => isStoredNow() || hasChanges(session) },
   }) as object;
   standIns.set(session, standIn);
   sessions.set(standIn, session);

@@ -95,7 +95,7 @@ export class ResponseGate {
         swallow(args);
         return true;
       default:
-        return Reflect.apply(this.original.write, this.response, args as never) as boolean;
+        return Reflect.apply<ServerResponse, never, boolean>(this.original.write, this.response, args as never);
     }
   }
 
@@ -307,7 +307,8 @@ function gatedMethods(original: GatedMethods): GatedMethods {
   const methods = {
     writeHead(this: GatedResponse, ...args: HeadArguments) {
       const gate = this[GATE];
-      if (gate === undefined || gate.isOpen) return Reflect.apply(original.writeHead, this, args) as ServerResponse;
+      if (gate === undefined || gate.isOpen)
+        return Reflect.apply<ServerResponse, HeadArguments, ServerResponse>(original.writeHead as never, this, args);
       gate.writeHead(args);
       return this;
     },
@@ -317,7 +318,8 @@ function gatedMethods(original: GatedMethods): GatedMethods {
     },
     end(this: GatedResponse, ...args: WriteArguments) {
       const gate = this[GATE];
-      if (gate === undefined || gate.isClosed) return Reflect.apply(original.end, this, args as never) as ServerResponse;
+      if (gate === undefined || gate.isClosed)
+        return Reflect.apply<ServerResponse, never, ServerResponse>(original.end as never, this, args as never);
       gate.end(args);
       return this;
     },
@@ -327,7 +329,7 @@ function gatedMethods(original: GatedMethods): GatedMethods {
       else gate.flushHeaders();
     },
   };
-  return methods as unknown as GatedMethods;
+  return methods;
 }
 
 /** What `writeHead` does with its headers: an object, a flat list of names and values, or pairs. */
@@ -359,8 +361,8 @@ function lengthOf([chunk, encoding]: WriteArguments): number {
 }
 
 function checkStatusCode(statusCode: number): void {
-  if (statusCode < 100 || statusCode > 999 || Number.isNaN(Number(statusCode)))
-    throw nodeError(RangeError, 'ERR_HTTP_INVALID_STATUS_CODE', `Invalid status code: ${statusCode}`);
+  const isStatusCode = statusCode >= 100 && statusCode <= 999;
+  if (!isStatusCode) throw nodeError(RangeError, 'ERR_HTTP_INVALID_STATUS_CODE', `Invalid status code: ${statusCode}`);
 }
 
 function refuse(): never {

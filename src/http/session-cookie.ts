@@ -185,7 +185,7 @@ function decode(value: string): string {
 
 /** Moves the expiry of a cookie to `originalMaxAge` from now. */
 export function restartMaxAge(cookie: Cookie): void {
-  setMaxAge(cookie, cookie.originalMaxAge as number | null);
+  setMaxAge(cookie, cookie.originalMaxAge);
 }
 
 /**

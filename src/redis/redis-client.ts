@@ -6,7 +6,7 @@ import { closeClient } from './redis-closing.js';
 import { limitOfflineQueue } from './redis-offline-queue.js';
 import { logOutages } from './redis-outage.js';
 
-export { keyPrefixOf, readsFromReplica, redisConnectionProblems, type RedisClient, type RedisConnection } from './redis-connection.js';
+export type { RedisClient, RedisConnection } from './redis-connection.js';
 
 /** A client that is ready to be used, also while Redis is not. */
 export interface OpenRedis {

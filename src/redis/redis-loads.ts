@@ -32,7 +32,12 @@ export class RedisLoads {
     const loads = [...this.#next.values()];
     this.#next = new Map();
     // A Cluster client finds the node of each key itself.
-    if (this.client.isCluster) for (const load of loads) this.client.hgetall(load.key).then(load.resolve, load.reject);
+    if (this.client.isCluster)
+      for (const load of loads)
+        void this.client.hgetall(load.key).then(
+          (hash) => load.resolve(hash),
+          (error: unknown) => load.reject(error),
+        );
     else this.#sendTogether(loads);
   }
 

@@ -12,15 +12,12 @@ const PASSWORD = 'p@ss w/o?rd';
 
 const connections = new Connections();
 let server: RedisServer;
-let cluster: RedisCluster;
 
 beforeAll(async () => {
-  [server, cluster] = await Promise.all([startRedis({ password: PASSWORD, unixSocket: true }), startCluster({ password: PASSWORD })]);
-}, 30_000);
-
-afterAll(async () => {
-  await Promise.all([server.stop(), cluster.stop()]);
+  server = await startRedis({ password: PASSWORD, unixSocket: true });
 });
+
+afterAll(() => server.stop());
 
 describe('openRedis reaches', () => {
   it.each([
@@ -56,7 +53,30 @@ describe('openRedis reaches', () => {
     await tls.stop();
   });
 
-  it('every node of a Cluster', async () => {
+  it('the master that Sentinel names, and the next one after a failover', async () => {
+    const sentinel = await startSentinel({ password: PASSWORD });
+    const { client, close } = connections.open(sentinel.options);
+    await client.set('before', '1');
+    expect(await sentinel.master.client().get('before')).toBe('1');
+
+    const back = emitted(client, 'ready');
+    await sentinel.failover();
+    await back;
+    await client.set('after', '2');
+    expect(await sentinel.replica.client().get('after')).toBe('2');
+    await close(1_000);
+    await sentinel.stop();
+  }, 30_000);
+});
+
+describe('beside a Cluster,', () => {
+  let cluster: RedisCluster;
+  beforeAll(async () => {
+    cluster = await startCluster({ password: PASSWORD });
+  }, 30_000);
+  afterAll(() => cluster.stop());
+
+  it('openRedis reaches every node', async () => {
     const { client, owned } = connections.open({
       cluster: cluster.startupNodes.slice(0, 1),
       options: { redisOptions: { password: PASSWORD } },
@@ -69,65 +89,51 @@ describe('openRedis reaches', () => {
     expect(owned).toBe(true);
   });
 
-  it('the master that Sentinel names, and the next one after a failover', async () => {
-    const sentinel = await startSentinel({ password: PASSWORD });
-    const { client } = connections.open(sentinel.options);
-    await client.set('before', '1');
-    expect(await sentinel.master.client().get('before')).toBe('1');
+  describe('openRedis leaves an instance of the application as it is', () => {
+    const instances: [string, () => Redis | Cluster][] = [
+      ['Redis', () => new Redis(server.options)],
+      ['Cluster', () => new Cluster(cluster.startupNodes, { redisOptions: { password: PASSWORD } })],
+    ];
 
-    const back = emitted(client, 'ready');
-    await sentinel.failover();
-    await back;
-    await client.set('after', '2');
-    expect(await sentinel.replica.client().get('after')).toBe('2');
-    await sentinel.stop();
-  }, 30_000);
-});
-
-describe('openRedis leaves an instance of the application as it is', () => {
-  const instances: [string, () => Redis | Cluster][] = [
-    ['Redis', () => new Redis(server.options)],
-    ['Cluster', () => new Cluster(cluster.startupNodes, { redisOptions: { password: PASSWORD } })],
-  ];
-
-  it.each(instances)('a %s: uses it, and closes it never', async (_kind, make) => {
-    const instance = make();
-    const options = inspect(instance.options, { depth: 9 });
-    const redis = openRedis(instance, () => undefined);
-    expect(redis.client).toBe(instance);
-    expect(redis.owned).toBe(false);
-    await redis.client.set('mine', '1');
-    await redis.close(1_000);
-    expect(await instance.get('mine')).toBe('1');
-    expect(inspect(instance.options, { depth: 9 })).toBe(options);
-    expect(instance.scriptsSet).toEqual({});
-    await disconnected(instance);
-  });
-
-  it.each(instances)('a %s: 100 times opened and closed leave no listener', async (_kind, make) => {
-    const instance = make();
-    await untilStatus(instance, 'ready');
-    const before = listenersOf(instance);
-    for (let n = 0; n < 100; n++) {
+    it.each(instances)('a %s: uses it, and closes it never', async (_kind, make) => {
+      const instance = make();
+      const options = inspect(instance.options, { depth: 9 });
       const redis = openRedis(instance, () => undefined);
-      expect(instance.listenerCount('error')).toBe((before['error'] ?? 0) + 1);
+      expect(redis.client).toBe(instance);
+      expect(redis.owned).toBe(false);
+      await redis.client.set('mine', '1');
       await redis.close(1_000);
-    }
-    expect(listenersOf(instance)).toEqual(before);
-    await disconnected(instance);
-  });
+      expect(await instance.get('mine')).toBe('1');
+      expect(inspect(instance.options, { depth: 9 })).toBe(options);
+      expect(instance.scriptsSet).toEqual({});
+      await disconnected(instance);
+    });
 
-  it('an instance of another copy of ioredis too', async () => {
-    jest.resetModules();
-    const other = await import('ioredis');
-    const instance = new other.Redis(server.options);
-    expect(instance).not.toBeInstanceOf(Redis);
-    const redis = openRedis(instance, () => undefined);
-    expect(redis).toMatchObject({ owned: false });
-    expect(await redis.client.ping()).toBe('PONG');
-    await redis.close(1_000);
-    expect(await instance.ping()).toBe('PONG');
-    await disconnected(instance);
+    it.each(instances)('a %s: 100 times opened and closed leave no listener', async (_kind, make) => {
+      const instance = make();
+      await untilStatus(instance, 'ready');
+      const before = listenersOf(instance);
+      for (let n = 0; n < 100; n++) {
+        const redis = openRedis(instance, () => undefined);
+        expect(instance.listenerCount('error')).toBe((before['error'] ?? 0) + 1);
+        await redis.close(1_000);
+      }
+      expect(listenersOf(instance)).toEqual(before);
+      await disconnected(instance);
+    });
+
+    it('an instance of another copy of ioredis too', async () => {
+      jest.resetModules();
+      const other = await import('ioredis');
+      const instance = new other.Redis(server.options);
+      expect(instance).not.toBeInstanceOf(Redis);
+      const redis = openRedis(instance, () => undefined);
+      expect(redis).toMatchObject({ owned: false });
+      expect(await redis.client.ping()).toBe('PONG');
+      await redis.close(1_000);
+      expect(await instance.ping()).toBe('PONG');
+      await disconnected(instance);
+    });
   });
 });
 

@@ -293,7 +293,7 @@ describe('with a Cluster', () => {
 
   it('each default is where a Cluster looks for it', async () => {
     const { top, nodes } = await optionsWith();
-    expect(top).toMatchObject({ enableAutoPipelining, clusterRetryStrategy: retryDelay });
+    expect(top).toMatchObject({ enableAutoPipelining, clusterRetryStrategy: retryDelay, retryDelayOnFailover: 0 });
     expect(nodes).toHaveLength(3);
     for (const node of nodes) expect(node).toMatchObject({ ...NODE, reconnectOnError: expect.any(Function) });
   });
@@ -302,7 +302,7 @@ describe('with a Cluster', () => {
     const clusterRetryStrategy = () => 1;
     const given = { enableAutoPipelining: otherPipelining, clusterRetryStrategy, redisOptions: { ...OTHER_NODE, reconnectOnError: null } };
     const { top, nodes } = await optionsWith(given);
-    expect(top).toMatchObject({ enableAutoPipelining: otherPipelining, clusterRetryStrategy });
+    expect(top).toMatchObject({ enableAutoPipelining: otherPipelining, clusterRetryStrategy, retryDelayOnFailover: 50 });
     for (const node of nodes) expect(node).toMatchObject({ ...OTHER_NODE, reconnectOnError: null });
   });
 
@@ -310,6 +310,44 @@ describe('with a Cluster', () => {
     const { nodes } = await optionsWith({ redisOptions: { commandTimeout: 700 } });
     for (const node of nodes) expect(node).toMatchObject({ ...NODE, commandTimeout: 700 });
   });
+
+  it.each([
+    ['never sends a command twice', {}, 1],
+    ['can be told to', { retryDelayOnFailover: 50 }, 2],
+  ])('retryDelayOnFailover %s when the connection to a node breaks', async (what, options, most) => {
+    const client = (await connections.ready({ cluster: cluster.startupNodes, options })) as Cluster;
+    const keys = Array.from({ length: 12 }, (_, n) => `${what}:${n}`);
+    await Promise.all(keys.map((key) => client.set(key, 0)));
+    const [node] = cluster.nodes;
+    const connection = client.nodes().find(({ options: { port } }) => port === node!.port)!;
+
+    // The node has the commands in its socket, and runs them after the client has given up the connection.
+    node!.pause();
+    const outcomes = keys.map((key) => outcomeOf(client.incr(key)));
+    await until(() => connection.commandQueue.length > 0, 'the commands are sent');
+    await new Promise((resolve) => setImmediate(resolve));
+    connection.stream.destroy();
+    await emitted(connection, 'end');
+    node!.resume();
+
+    await Promise.all(outcomes);
+    const counts = await Promise.all(keys.map((key) => client.get(key)));
+    expect(Math.max(...counts.map(Number))).toBe(most);
+  });
+
+  it('uses a node again that comes back', async () => {
+    const client = await connections.ready({ cluster: cluster.startupNodes });
+    const keys = Array.from({ length: 12 }, (_, n) => `back:${n}`);
+    await Promise.all(keys.map((key) => client.set(key, 0)));
+    await cluster.nodes[0]!.kill();
+    const outcomes = await Promise.all(keys.map((key) => outcomeOf(client.get(key))));
+    expect(outcomes.filter(({ error }) => error === undefined).length).toBeGreaterThan(0);
+    expect(outcomes.filter(({ error }) => error !== undefined).length).toBeGreaterThan(0);
+    for (const { ms } of outcomes) expect(ms).toBeLessThan(900);
+    await cluster.nodes[0]!.restart();
+    await cluster.untilOk();
+    expect(await Promise.all(keys.map((key) => client.set(key, 1)))).toEqual(keys.map(() => 'OK'));
+  }, 15_000);
 
   it('commandTimeout ends the wait for a frozen node', async () => {
     const client = await connections.ready({ cluster: cluster.startupNodes });

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { LUA } from '../../src/redis/lua.generated.js';
 import { toStoreError } from '../../src/redis/redis-errors.js';
 import { RedisScripts, type ScriptName } from '../../src/redis/redis-scripts.js';
 import { Connections, outcomeOf } from '../support/connections.js';
@@ -8,6 +9,7 @@ import { startRedis, type RedisServer } from '../support/start-redis.js';
 
 /** Scripts in the place of the real ones, which are tested with the store. */
 const TABLE: Record<ScriptName, string> = {
+  ...LUA,
   create: "return redis.call('INCR', KEYS[1])",
   save: "redis.call('SET', KEYS[1], ARGV[1]); return {1, 2, #ARGV}",
   touch: "return {redis.call('HSET', KEYS[1], 'field', ARGV[1])}",

@@ -153,12 +153,14 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
 
       it('refuses a handle that exists, and leaves that session as it is', async () => {
         const store = await start();
+        const events = listen(store, 'reused');
         const sid = await newSession(store, { n: 1 });
         const before = await found(store, sid);
         await expect(store.create(newSid(handleOf(sid)), { entries: entriesOf({ n: 2 }), lease: leaseOf(5) })).rejects.toMatchObject({
           code: 'SESSION_CONFLICT',
         });
         expect(await store.load(sid)).toEqual(before);
+        expect(events).toEqual([]);
       });
 
       it('answers a repetition with the session as it is by now', async () => {
@@ -487,6 +489,18 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
           return record === undefined;
         }, 'the grace is over');
         expect(await store.load(next)).toBeDefined();
+      });
+
+      it('starts the grace once, when several requests are the first with the new secret', async () => {
+        const store = await start({ rotationGrace: 0.08 });
+        const sid = await newSession(store);
+        const next = await rotated(store, sid);
+        const early = await found(store, next);
+        await confirmed(store, next);
+        await until(async () => {
+          await store.touch(next, early, LEASE);
+          return (await store.load(sid)) === undefined;
+        }, 'the grace is over');
       });
 
       it('does not start the grace by writes of the request that rotated: its answer may get lost', async () => {

@@ -105,6 +105,9 @@ describe('RedisSessionStore', () => {
       const touched = await store.touch(sid, created, leaseOf(90_001));
       expect(await ends(store, sid)).toBe(touched!.lastSeenAt + 90_001);
 
+      await store.touch(sid, created, leaseOf(3_600_000));
+      expect(await ends(store, sid)).toBe(created.absoluteEndsAt);
+
       const saved = await store.save(sid, touched!, deltaOf({ n: 1 }), leaseOf(3_600_000));
       expect(await ends(store, sid)).toBe(created.absoluteEndsAt);
       expect(await ends(store, sid)).toBe(expiresAt(saved!));
@@ -141,6 +144,16 @@ describe('RedisSessionStore', () => {
       const dump = await dumpOf(store);
       expect(dump).toContain(secretHashOf(next));
       for (const secret of [sid, next, CUSTOM_SID, sid.slice(22), next.slice(22)]) expect(dump).not.toContain(secret);
+    });
+
+    it('has nothing left of the previous secret at the first write after its grace', async () => {
+      const store = start({ rotationGrace: 0.03 });
+      const sid = await newSession(store);
+      const next = await rotated(store, sid);
+      await confirmed(store, next);
+      await ended(store, sid);
+      await store.touch(next, await found(store, next), LEASE);
+      expect(await outside.hget(keyOf(store, sid), '@meta')).toMatch(new RegExp(`\\|${secretHashOf(next)}\\|\\|0\\|0$`));
     });
 
     it('is not in the way of another prefix', async () => {

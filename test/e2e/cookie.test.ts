@@ -306,6 +306,25 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
   });
 });
 
+describe.each(variants.filter(({ storesFirst }) => storesFirst))('several cookies of one name, $name', (variant) => {
+  const stage = useVariant(variant);
+
+  test('the first whose session exists wins, of at most three that are ours', async () => {
+    const app = await stage.open();
+    const [ada, grace] = [app.browser(), app.browser()];
+    await ada.post('/login/ada');
+    await grace.post('/login/grace');
+    const [first, second] = [signedCookie((await ada.sid()) ?? ''), signedCookie((await grace.sid()) ?? '')];
+    const gone = () => signedCookie(generateSid());
+    const who = async (...cookies: string[]) => (await app.browser().get('/whoami', { cookie: cookies.join('; ') })).json.identity?.id;
+
+    expect(await who(first, second)).toBe('ada');
+    expect(await who(second, first)).toBe('grace');
+    expect(await who(gone(), 'sid=forged', first)).toBe('ada');
+    expect(await who(gone(), gone(), gone(), first)).toBeUndefined();
+  });
+});
+
 describe.each(redisVariants)('bad cookies and Redis, $name', (variant) => {
   const stage = useVariant(variant);
 

@@ -21,6 +21,7 @@ export type Config = Pick<SessionOptions, 'resave' | 'saveUninitialized' | 'unse
 /** What a handler does to its session. */
 export type Operation =
   | { do: 'nothing' | 'read' | 'destroy' | 'unset' | 'logInAsPassport' | 'fail' | 'touch' }
+  | { do: 'writeMember' | 'writeDestroyed' }
   | { do: 'write' | 'nest' | 'remove' | 'reorder' | 'save' | 'reload' | 'stream' | 'twice'; name: string; value: number }
   | { do: 'regenerate'; name?: string; value?: number }
   | { do: 'maxAge'; value: number };
@@ -161,6 +162,13 @@ async function run(request: Request, response: Response, operation: Operation): 
       await call('regenerate');
       (request.session as unknown as AnySession)['passport'] = { user: 'ada' };
       await call('save');
+      break;
+    case 'writeMember':
+      Object.assign(session, { rotate: 1 });
+      break;
+    case 'writeDestroyed':
+      await call('destroy');
+      session['cart'] = 1;
       break;
     case 'fail':
       session['failed'] = true;

@@ -30,6 +30,7 @@ const ask = (operation: Operation): Step => ({ kind: 'ask', client: 'ada', opera
 const inParallel = (first: Operation, second: Operation): Step => ({ kind: 'parallel', client: 'ada', first, second });
 const write = (name: string, value: number): Operation => ({ do: 'write', name, value });
 
+const isAsked = (what: Operation['do'], { step }: Case) => step.kind === 'ask' && step.operation.do === what;
 const withoutNews = ({ answers, ...rest }: Observation) => ({ ...rest, answers: answers.map(({ news: _news, ...answer }) => answer) });
 const answersOf = ({ answers }: Observation) => answers.map(({ status, body }) => ({ status, body }));
 
@@ -78,6 +79,27 @@ export const DIFFERENCES: readonly Difference[] = [
     explains: ({ step, config, stock, ours }) =>
       step.kind === 'parallel' && config.resave === true && !writes(step.second) && isDeepStrictEqual(answersOf(stock), answersOf(ours)),
     example: { config: { ...CONFIG, resave: true }, steps: [ask(write('cart', 1)), inParallel({ do: 'destroy' }, { do: 'read' })] },
+  },
+  {
+    name: 'Several cookies of the name',
+    shownBy: /^builtin/,
+    explains: ({ step, ours }) => step.kind === 'ask' && step.cookie === 'after a dead one' && answersOf(ours)[0]?.status === 200,
+    example: {
+      config: CONFIG,
+      steps: [ask(write('cart', 1)), { kind: 'ask', client: 'ada', operation: { do: 'read' }, cookie: 'after a dead one' }],
+    },
+  },
+  {
+    name: 'Names that entries cannot have',
+    shownBy: OURS,
+    explains: (deviation) => isAsked('writeMember', deviation) && answersOf(deviation.ours)[0]?.status === 500,
+    example: { config: CONFIG, steps: [ask({ do: 'writeMember' })] },
+  },
+  {
+    name: 'A session that was destroyed refuses',
+    shownBy: OURS,
+    explains: (deviation) => isAsked('writeDestroyed', deviation) && answersOf(deviation.ours)[0]?.status === 500,
+    example: { config: CONFIG, steps: [ask(write('cart', 1)), ask({ do: 'writeDestroyed' })] },
   },
   {
     name: 'The same data is no change',

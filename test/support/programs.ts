@@ -8,10 +8,11 @@ import { sidOf, signedCookie } from './signed-cookie.js';
 
 const CLIENTS = ['ada', 'grace'] as const;
 const COOKIES = ['own', 'none', 'forged', 'cut', 'unsigned', 'unknown', 'quoted', 'after another'] as const;
+const AFTER_A_DEAD_ONE = 'after a dead one';
 const MINUTE = 60_000;
 
 type Client = (typeof CLIENTS)[number];
-type CookieForm = (typeof COOKIES)[number];
+type CookieForm = (typeof COOKIES)[number] | typeof AFTER_A_DEAD_ONE;
 
 /** One thing that happens to an application. */
 export type Step =
@@ -211,6 +212,7 @@ class Player {
       unsigned: `sid=${sidOf(own)}`,
       quoted: `${key}="${text}"`,
       'after another': `theme=dark; ${own}`,
+      [AFTER_A_DEAD_ONE]: `${signedCookie(generateSid())}; ${own}`,
     };
     return forms[form];
   }

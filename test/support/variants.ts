@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, jest } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { SessionSettings, StoreKind } from '../../src/index.js';
 import { createScriptedApp, type ScriptedApp } from './scripted-app.js';
 import { startRedis, type RedisServer } from './start-redis.js';
 import type { TestAppOptions } from './create-app.js';
-import { sessionStoredIn, type StoredSession } from './stored-session.js';
+import { keyOf, sessionStoredIn, type StoredSession } from './stored-session.js';
+import { until } from './until.js';
 
 /** A way to run the module that the end-to-end suite is to hold for. */
 export interface Variant {
@@ -38,6 +39,8 @@ export interface Stage {
   stored(app: ScriptedApp, sid: string | undefined): Promise<StoredSession | undefined>;
   /** Ends a session behind the application's back: `DEL` by hand. */
   end(app: ScriptedApp, sid: string | undefined): Promise<void>;
+  /** Lets a session reach the end of its idle timeout. */
+  expire(app: ScriptedApp, sid: string | undefined): Promise<void>;
 }
 
 export interface StageOptions extends Omit<TestAppOptions, 'store' | 'session'> {
@@ -84,7 +87,15 @@ export function useVariant({ middleware, kind }: Variant): Stage {
     stored: ({ store }, sid) => sessionStoredIn(store, server?.client(), sid),
     end: async ({ store }, sid) => {
       if (server === undefined) await store.destroy(sid as never);
-      else await server.client().del(store.settings.prefix + store.handleOf(sid as never));
+      else await server.client().del(keyOf(store, sid ?? ''));
+    },
+    expire: async ({ store }, sid) => {
+      await server?.client().pexpire(keyOf(store, sid ?? ''), 1);
+      // The memory store drops what has ended when it is next asked.
+      const later = Date.now() + store.settings.idle + 1;
+      const clock = server === undefined ? jest.spyOn(Date, 'now').mockReturnValue(later) : undefined;
+      await until(async () => (await sessionStoredIn(store, server?.client(), sid)) === undefined, 'the session has expired');
+      clock?.mockRestore();
     },
   };
 }

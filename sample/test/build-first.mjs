@@ -1,0 +1,1 @@
+export { buildSample as default } from '../../scripts/demo/build.mjs';
