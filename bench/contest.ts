@@ -34,7 +34,7 @@ export class Contest {
 
   /** Starts the servers and signs everybody in. */
   async prepare(): Promise<void> {
-    this.#loader = await this.#start('../load/loader.js');
+    this.#loader = await this.#start(new URL('./load/loader.js', import.meta.url));
     this.#competitors = await Promise.all(this.plan.candidates.map((candidate) => this.#enter(candidate)));
     for (const competitor of this.#competitors) await competitor.signInAll(this.plan.workloads);
     const builtin = this.#competitors.find(({ candidate }) => candidate.name === 'builtin');
@@ -42,7 +42,7 @@ export class Contest {
     this.#floors = await Promise.all(
       [false, true].map(async (autoPipelining) => {
         const args = [this.redis.url, String(autoPipelining)];
-        return new Floor(await this.#start('../load/floor.js', args), autoPipelining, builtin);
+        return new Floor(await this.#start(new URL('./load/floor.js', import.meta.url), args), autoPipelining, builtin);
       }),
     );
   }
@@ -106,6 +106,7 @@ export class Contest {
     const { leadInMs, measureMs } = this.plan;
     const { server, candidate } = competitor;
     const usage = () => server.ask<{ requests: number; cpu: number }>('usage');
+    await sleep(SETTLE_MS);
     const [redisBefore, before] = await Promise.all([this.#meter.read(), usage()]);
     const measured = await this.underLoad(competitor, workload, async (loader) => {
       await sleep(leadInMs);
@@ -142,10 +143,10 @@ export class Contest {
   }
 
   async #enter(candidate: Candidate): Promise<Competitor> {
-    return Competitor.start(candidate, await this.#start('../app/server.js', [candidate.name, this.redis.url]));
+    return Competitor.start(candidate, await this.#start(new URL('./app/server.js', import.meta.url), [candidate.name, this.redis.url]));
   }
 
-  async #start(program: string, args: readonly string[] = []): Promise<BenchProcess> {
+  async #start(program: URL, args: readonly string[] = []): Promise<BenchProcess> {
     const started = await BenchProcess.start(program, args);
     this.#processes.push(started);
     return started;

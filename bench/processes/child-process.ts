@@ -19,9 +19,8 @@ export class BenchProcess {
     child.on('exit', (code) => this.#fail(new Error(`A process of the benchmark ended with ${code}:\n${this.#output}`)));
   }
 
-  /** @param program a compiled module, relative to this one */
-  static async start(program: string, args: readonly string[] = []): Promise<BenchProcess> {
-    const child = fork(fileURLToPath(new URL(program, import.meta.url)), args, {
+  static async start(program: URL, args: readonly string[] = []): Promise<BenchProcess> {
+    const child = fork(fileURLToPath(program), args, {
       env: { ...process.env, NODE_ENV: 'production' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

@@ -26,13 +26,15 @@ export function speedTables({ rows, floors }: Measurements, { candidates, worklo
     .join('\n');
 
   function tableOf(workload: Workload): string {
-    const lines = candidates.map((candidate) => [candidate.title, ...cellsOf(workload, candidate)]);
-    return textTable(['', ...HEAD], lines);
+    const skipped = candidates.filter(({ skips }) => skips?.[workload.name] !== undefined);
+    const lines = candidates
+      .filter((candidate) => !skipped.includes(candidate))
+      .map((candidate) => [candidate.title, ...cellsOf(workload, candidate)]);
+    const notes = skipped.map(({ title, skips }) => `Without ${title}: ${skips?.[workload.name] ?? ''}.`);
+    return [textTable(['', ...HEAD], lines), ...notes].join('\n');
   }
 
   function cellsOf(workload: Workload, candidate: Candidate): string[] {
-    const reason = candidate.skips?.[workload.name];
-    if (reason !== undefined) return [`(${reason})`, ...HEAD.slice(1).map(() => '')].slice(0, 1);
     const median = (what: keyof Figures, of = candidate) =>
       medianOf(rows.filter((row) => row.workload === workload.name && row.candidate === of.name).map((row) => row[what]));
     const overhead = (of = candidate) => median('cpu', of) - median('cpu', noSession);

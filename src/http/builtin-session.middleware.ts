@@ -17,7 +17,7 @@ import type { SessionRuntime } from './session-runtime.js';
 export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: object = new ExpressSessionStore(runtime)): SessionHandler {
   return (request: SessionRequest, response, next) => {
     // Nest may mount a middleware on overlapping paths. Asking for the session would make one, or throw when it could not be loaded.
-    if (SessionExchange.of(request) !== undefined || request.session) return next();
+    if (SessionExchange.of(request)?.isInPath === true || request.session) return next();
     const exchange = new SessionExchange(runtime, request, response, sessionStore);
     if (!exchange.isInPath) return next();
     runtime.checkProxy(request);

@@ -32,7 +32,7 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
 
   return (request: SessionRequest, response, next) => {
     // Nest may mount a middleware on overlapping paths. Asking only for the session would throw when it could not be loaded.
-    if (SessionExchange.of(request) !== undefined || request.session) return next();
+    if (SessionExchange.of(request)?.isInPath === true || request.session) return next();
     const exchange = new SessionExchange(runtime, request, response, store);
     if (!exchange.isInPath) return next();
     runtime.checkProxy(request);

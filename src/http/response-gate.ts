@@ -1,8 +1,16 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { types } from 'node:util';
+import { sharedPrototypeOf } from './shared-prototype.js';
 
+/** Under which name a response has a gate that the methods of its prototype ask. */
 const GATE = Symbol('response gate');
+/**
+ * And one that its own methods ask: those of the prototype, to which they lead in the end, have nothing to ask then. What stands in between
+ * may write at any time, a compression also what is answered in the place of an abandoned answer.
+ */
+const OWN_GATE = Symbol('own response gate');
+type GateName = typeof GATE | typeof OWN_GATE;
 
 type GateState = 'waiting' | 'held' | 'open' | 'closed' | 'abandoned';
 type HeadArguments = [statusCode: number, reason?: string | HeaderList | null, headers?: HeaderList | null];
@@ -23,7 +31,7 @@ export interface GateKeeper {
   substitute(error: unknown): { readonly statusCode: number; readonly headers: Readonly<Record<string, string>>; readonly body: string };
 }
 
-type GatedResponse = ServerResponse & { [GATE]?: ResponseGate };
+type GatedResponse = ServerResponse & { [Name in GateName]?: ResponseGate };
 
 /**
  * Holds a response back until its keeper lets it pass. What the application writes meanwhile is kept in order; when that is much, it is
@@ -54,10 +62,9 @@ export class ResponseGate {
   }
 
   static install(response: ServerResponse, keeper: GateKeeper): void {
-    const { original, isShared } = findMethods(response);
+    const { original, name } = guard(response);
     const gate = new ResponseGate(response, original, keeper);
-    (response as GatedResponse)[GATE] = gate;
-    if (!isShared) Object.assign(response, gatedMethods(original));
+    (response as GatedResponse)[name] = gate;
     response.once('close', () => gate.#disconnected());
   }
 
@@ -281,21 +288,24 @@ const METHODS = ['writeHead', 'write', 'end', 'flushHeaders'] as const;
 const originals = new WeakMap<object, GatedMethods>();
 
 /**
- * Finds the methods to guard. Where an application has a prototype of its own for its responses, as Express applications do to be extended,
- * the gate's methods go there, once: as own properties they would make each request several us dearer (docs/performance.md). A response whose
- * methods somebody has replaced already, and one of a plain Node server, gets them itself.
+ * The methods that the gate stands before. Where responses have a prototype that is there to be extended, the gate's methods go there, once: as
+ * own properties they would make each request several us dearer (docs/performance.md). A response whose methods somebody has replaced
+ * already, and one of a plain Node server, gets them itself.
  */
-function findMethods(response: ServerResponse): { readonly original: GatedMethods; readonly isShared: boolean } {
-  const prototype = Object.getPrototypeOf(response) as GatedMethods;
-  const isShared = !Object.hasOwn(prototype, 'constructor') && !METHODS.some((name) => Object.hasOwn(response, name));
-  if (!isShared) return { original: methodsOf(response), isShared };
+function guard(response: ServerResponse): { readonly original: GatedMethods; readonly name: GateName } {
+  const prototype = sharedPrototypeOf(response) as GatedMethods | undefined;
+  if (prototype === undefined || METHODS.some((name) => Object.hasOwn(response, name))) {
+    const original = methodsOf(response);
+    Object.assign(response, gatedMethods(original, OWN_GATE));
+    return { original, name: OWN_GATE };
+  }
   let original = originals.get(prototype);
   if (original === undefined) {
     original = methodsOf(prototype);
     originals.set(prototype, original);
-    Object.assign(prototype, gatedMethods(original));
+    Object.assign(prototype, gatedMethods(original, GATE));
   }
-  return { original, isShared };
+  return { original, name: GATE };
 }
 
 function methodsOf({ writeHead, write, end, flushHeaders }: GatedMethods): GatedMethods {
@@ -303,28 +313,28 @@ function methodsOf({ writeHead, write, end, flushHeaders }: GatedMethods): Gated
 }
 
 /** Methods that ask the response's gate, and leave alone a response that has none or has passed it. */
-function gatedMethods(original: GatedMethods): GatedMethods {
+function gatedMethods(original: GatedMethods, name: GateName): GatedMethods {
   const methods = {
     writeHead(this: GatedResponse, ...args: HeadArguments) {
-      const gate = this[GATE];
+      const gate = this[name];
       if (gate === undefined || gate.isOpen)
         return Reflect.apply<ServerResponse, HeadArguments, ServerResponse>(original.writeHead as never, this, args);
       gate.writeHead(args);
       return this;
     },
     write(this: GatedResponse, ...args: WriteArguments) {
-      const gate = this[GATE];
+      const gate = this[name];
       return gate === undefined || gate.isOpen ? Reflect.apply(original.write, this, args as never) : gate.write(args);
     },
     end(this: GatedResponse, ...args: WriteArguments) {
-      const gate = this[GATE];
+      const gate = this[name];
       if (gate === undefined || gate.isClosed)
         return Reflect.apply<ServerResponse, never, ServerResponse>(original.end as never, this, args as never);
       gate.end(args);
       return this;
     },
     flushHeaders(this: GatedResponse) {
-      const gate = this[GATE];
+      const gate = this[name];
       if (gate === undefined || gate.isOpen) Reflect.apply(original.flushHeaders, this, []);
       else gate.flushHeaders();
     },

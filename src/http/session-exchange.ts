@@ -11,6 +11,7 @@ import { RequestSession, type SessionPlace } from './request-session.js';
 import type { Cookie } from './session-cookie.js';
 import { ownerOf } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
+import { sharedPrototypeOf } from './shared-prototype.js';
 
 /** What the middlewares put on a request. */
 export interface SessionRequest extends IncomingMessage {
@@ -243,18 +244,19 @@ const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
   },
 };
 
+const REQUEST_PROPERTY_NAMES = Object.keys(REQUEST_PROPERTIES);
+
 /** Prototypes that have the properties. */
 const extended = new WeakSet<object>();
 
 /**
- * Where an application has a prototype of its own for its requests, as Express applications do to be extended, the properties go there, once:
- * on each request they cost more than all else that an anonymous one needs (docs/performance.md).
+ * Where requests have a prototype that is there to be extended, the properties go there, once: on each request they cost more than all else
+ * that an anonymous one needs (docs/performance.md).
  */
 function defineProperties(request: SessionRequest): void {
-  const prototype = Object.getPrototypeOf(request) as object;
-  const isShared =
-    !Object.hasOwn(prototype, 'constructor') && !Object.keys(REQUEST_PROPERTIES).some((name) => Object.hasOwn(request, name));
-  if (!isShared) Object.defineProperties(request, REQUEST_PROPERTIES);
+  const prototype = sharedPrototypeOf(request);
+  if (prototype === undefined || REQUEST_PROPERTY_NAMES.some((name) => Object.hasOwn(request, name)))
+    Object.defineProperties(request, REQUEST_PROPERTIES);
   else if (!extended.has(prototype)) {
     Object.defineProperties(prototype, REQUEST_PROPERTIES);
     extended.add(prototype);

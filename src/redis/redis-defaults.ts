@@ -36,7 +36,9 @@ const REDIS_DEFAULTS = {
 } as const satisfies RedisOptions;
 
 const CLUSTER_DEFAULTS = {
-  enableAutoPipelining: true,
+  // Unlike above. When slots have moved to another node (a failover, a resharding), a pipeline whose commands belong to several of them
+  // fails with MOVED, and nothing makes ioredis look for the new node: as long as requests are concurrent, it goes on failing.
+  enableAutoPipelining: false,
   clusterRetryStrategy: retryDelay,
   // ioredis: 100 ms after a connection broke it sends again what was on its way, as autoResendUnfulfilledCommands does for one server: of 12
   // INCRs across one broken connection 4 were executed twice. The client finds a new master without it.

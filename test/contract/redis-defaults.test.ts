@@ -288,22 +288,21 @@ describe('with a Cluster', () => {
     return { top: client.options, nodes: client.nodes().map((node) => node.options) };
   }
 
-  const { enableAutoPipelining, ...NODE } = DEFAULTS;
-  const { enableAutoPipelining: otherPipelining, ...OTHER_NODE } = OTHERS;
+  const { enableAutoPipelining: _top, ...NODE } = DEFAULTS;
+  const { enableAutoPipelining: _otherTop, ...OTHER_NODE } = OTHERS;
 
   it('each default is where a Cluster looks for it', async () => {
     const { top, nodes } = await optionsWith();
-    expect(top).toMatchObject({ enableAutoPipelining, clusterRetryStrategy: retryDelay, retryDelayOnFailover: 0 });
+    expect(top).toMatchObject({ enableAutoPipelining: false, clusterRetryStrategy: retryDelay, retryDelayOnFailover: 0 });
     expect(nodes).toHaveLength(3);
     for (const node of nodes) expect(node).toMatchObject({ ...NODE, reconnectOnError: expect.any(Function) });
   });
 
   it('each default can be overridden', async () => {
-    const clusterRetryStrategy = () => 1;
-    const given = { enableAutoPipelining: otherPipelining, clusterRetryStrategy, redisOptions: { ...OTHER_NODE, reconnectOnError: null } };
-    const { top, nodes } = await optionsWith(given);
-    expect(top).toMatchObject({ enableAutoPipelining: otherPipelining, clusterRetryStrategy, retryDelayOnFailover: 50 });
-    for (const node of nodes) expect(node).toMatchObject({ ...OTHER_NODE, reconnectOnError: null });
+    const top = { enableAutoPipelining: true, clusterRetryStrategy: () => 1, retryDelayOnFailover: 50 };
+    const options = await optionsWith({ ...top, redisOptions: { ...OTHER_NODE, reconnectOnError: null } });
+    expect(options.top).toMatchObject(top);
+    for (const node of options.nodes) expect(node).toMatchObject({ ...OTHER_NODE, reconnectOnError: null });
   });
 
   it('one default more or less of the nodes leaves the others', async () => {
@@ -333,6 +332,16 @@ describe('with a Cluster', () => {
     await Promise.all(outcomes);
     const counts = await Promise.all(keys.map((key) => client.get(key)));
     expect(Math.max(...counts.map(Number))).toBe(most);
+  });
+
+  it('finds slots that moved to another node, with any number of commands at once', async () => {
+    const client = await connections.ready({ cluster: cluster.startupNodes });
+    const load = () => Promise.all(Array.from({ length: 300 }, (_, n) => client.hgetall(`empty:${n}`)));
+    await load();
+    await cluster.moveSlots(0, 1, 1_500);
+    expect(await load()).toHaveLength(300);
+    await cluster.moveSlots(1, 0, 1_500);
+    expect(await load()).toHaveLength(300);
   });
 
   it('uses a node again that comes back', async () => {

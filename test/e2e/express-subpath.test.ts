@@ -192,6 +192,10 @@ describe('sessionMiddleware', () => {
       'a mounted application has the session and leaves the answer to others',
       () => express().use(express().use(session())).get('/visit', visit),
     ],
+    [
+      'an application that another calls answers',
+      () => express().use(session(), (request, response) => express().get('/visit', visit)(request, response)),
+    ],
     ['a mounted application answers', () => express().use(session()).use(express().get('/visit', visit))],
     [
       'a mounted application has a session of another path too',

@@ -71,7 +71,7 @@ describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
 
   const keyOf = async (browser: Browser) => PREFIX + (await browser.sid('shop'));
   const keys = () => redis.client().keys('*');
-  const stored = async (browser: Browser) => JSON.parse((await redis.client().get(await keyOf(browser))) ?? 'null') as AnySession;
+  const stored = async (browser: Browser) => JSON.parse((await redis.client().get(await keyOf(browser))) ?? 'null') as StoredValue;
   const ttl = async (browser: Browser) => redis.client().pttl(await keyOf(browser));
 
   describe('beside a plain Express application with the same Redis, secret and prefix', () => {

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Controller, Get, Inject, Injectable, Module, Post, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -75,6 +76,31 @@ describe('starting', () => {
     class AppModule {}
     const starting = NestFactory.create(AppModule, { abortOnError: false, logger: false });
     await expect(starting).rejects.toMatchObject({ code: 'SESSION_CONFIG_INVALID', problems: { length: NAMES.length } });
+  });
+
+  test('with a short secret warns outside of production, and fails there', async () => {
+    const environment = process.env['NODE_ENV'];
+    later(undefined, () => (process.env['NODE_ENV'] = environment));
+    const options = { session: { secret: 'keyboard cat' }, store: { kind: 'memory' }, logger: new CapturedLog() } as const;
+    await start(options);
+    expect(options.logger.matching('fewer than 32 bytes')).toEqual([expect.stringMatching(/^warn /)]);
+    expect(options.logger.matching('keyboard')).toEqual([]);
+    process.env['NODE_ENV'] = 'production';
+    await expect(start(options)).rejects.toThrow('"session.secret" must have at least 32 bytes in production');
+  });
+
+  test.each(
+    (['builtin', 'express-session'] as const).flatMap((middleware) => [
+      { middleware, kind: 'text', secret: 'a'.repeat(32) },
+      { middleware, kind: 'a Buffer', secret: Buffer.alloc(32, 1) },
+      { middleware, kind: 'a KeyObject', secret: createSecretKey(Buffer.alloc(32, 1)) },
+      { middleware, kind: 'an array of each', secret: [Buffer.alloc(32, 1), 'b'.repeat(32), createSecretKey(Buffer.alloc(32, 2))] },
+    ]),
+  )('with $kind for a secret works, $middleware', async ({ middleware, secret }) => {
+    const { browser } = await start({ session: { middleware, secret }, store: { kind: 'memory' } });
+    const visitor = browser();
+    await visitor.post('/visits');
+    expect((await visitor.post('/visits')).json).toEqual({ visits: 2 });
   });
 
   test('without Redis succeeds, logs it once, and works as soon as Redis is there', async () => {

@@ -268,6 +268,26 @@ describe('exclude and forRoutes', () => {
   });
 });
 
+describe('an error in the middleware', () => {
+  @Catch()
+  class AnyFilter implements ExceptionFilter {
+    catch(error: Error, host: ArgumentsHost): void {
+      host.switchToHttp().getResponse<Response>().status(418).json({ message: error.message });
+    }
+  }
+
+  test.each<[string, TestAppOptions]>([
+    ['on all routes', {}],
+    ['on some', { exclude: ['health'] }],
+  ])('%s, goes to the exception filters', async (_, options) => {
+    const cookie = () => {
+      throw new Error('no cookie today');
+    };
+    const { browser } = await start({ ...options, session: { cookie }, providers: [{ provide: APP_FILTER, useClass: AnyFilter }] });
+    expect(await browser().get('/plain')).toMatchObject({ status: 418, json: { message: 'no cookie today' } });
+  });
+});
+
 describe.each(['builtin', 'express-session'] as const)('a request that passes the %s middleware twice', (middleware) => {
   class CountingStore extends MemorySessionStore {
     loads = 0;

@@ -14,6 +14,8 @@ export interface RedisCluster {
   client(): Cluster;
   /** Waits until every node finds the whole cluster in order. */
   untilOk(): Promise<void>;
+  /** Makes another node serve some of a node's slots, which must be empty. */
+  moveSlots(from: number, to: number, count: number): Promise<void>;
   /** How often each command was run on all nodes together; see `RedisServer.commandCounts`. */
   commandCounts(): Promise<Record<string, number>>;
   stop(): Promise<void>;
@@ -61,6 +63,7 @@ export async function startCluster({
     startupNodes,
     client,
     untilOk,
+    moveSlots: (from, to, count) => moveSlots(nodes, from, to, count),
     commandCounts: async () => sum(await Promise.all(nodes.map((node) => node.commandCounts()))),
     stop,
   };
@@ -73,6 +76,22 @@ async function takeSlots(node: RedisServer, index: number, masters: number): Pro
   await node.client().call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
   // ADDSLOTSRANGE would be shorter, and needs Redis 7.
   await node.client().cluster('ADDSLOTS', ...Array.from({ length: end - first }, (_, offset) => first + offset));
+}
+
+async function moveSlots(nodes: readonly RedisServer[], from: number, to: number, count: number): Promise<void> {
+  const [source, target] = [nodes[from]!.client(), nodes[to]!.client()];
+  const [sourceId, targetId] = [await source.cluster('MYID'), await target.cluster('MYID')];
+  const ranges = (await source.cluster('SLOTS')) as [first: number, last: number, master: [string, number, string]][];
+  const slots = ranges
+    .filter(([, , [, , id]]) => id === sourceId)
+    .flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, offset) => first + offset))
+    .slice(0, count);
+  // The new owner first, so that no slot is without one.
+  for (const client of [target, source, ...nodes.map((node) => node.client())]) {
+    const pipeline = client.pipeline();
+    for (const slot of slots) pipeline.call('CLUSTER', 'SETSLOT', slot, 'NODE', String(targetId));
+    await pipeline.exec();
+  }
 }
 
 function isInOrder(masters: number): (node: RedisServer) => Promise<boolean> {

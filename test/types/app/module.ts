@@ -1,4 +1,4 @@
-import { Injectable, Module, type ExecutionContext } from '@nestjs/common';
+import { Injectable, Module, RequestMethod, type ExecutionContext } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import {
   InjectSessionOptions,
@@ -49,7 +49,7 @@ export class Service {
         store: { prefix: 'shop:', absoluteTtl: false },
         identity: (session) => session.passport?.user,
       }),
-      forRoutes: [{ path: 'shop', method: 0 }],
+      forRoutes: [{ path: 'shop', method: RequestMethod.ALL }],
     }),
     RedisSessionModule.forRootAsync({ useClass: Config }),
     RedisSessionModule.forRootAsync({ useExisting: Config, isGlobal: false }),

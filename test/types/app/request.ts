@@ -14,7 +14,13 @@ export async function use({ session, sessionID }: Request): Promise<void> {
   session.cookie.maxAge = 60_000;
   const roles: readonly string[] | undefined = session.identity?.roles;
   const { handle, isNew, createdAt, lastSeenAt, expiresAt } = session;
-  const members: Pick<SessionMembers, 'handle' | 'isNew' | 'createdAt' | 'lastSeenAt' | 'expiresAt'> = { handle, isNew, createdAt, lastSeenAt, expiresAt };
+  const members: Pick<SessionMembers, 'handle' | 'isNew' | 'createdAt' | 'lastSeenAt' | 'expiresAt'> = {
+    handle,
+    isNew,
+    createdAt,
+    lastSeenAt,
+    expiresAt,
+  };
   session.cart = [{ sku: members.handle, quantity: roles?.length ?? 0 }];
   // @ts-expect-error only login and logout change it
   session.identity = { id: 1, roles: [] };
