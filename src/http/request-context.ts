@@ -6,17 +6,20 @@ import type { Identity } from '../session/identity.js';
 /** Under which name a request has its {@link RequestContext}. */
 export const REQUEST_CONTEXT = Symbol('session of a request');
 
-/** What decorators and the guard ask of a request. Both throw the 503 error when the session could not be loaded. */
-export interface RequestContext {
+/**
+ * What decorators and the guard ask of a request. Both throw the 503 error when the session could not be loaded. `Who`: the identity with what
+ * the application has declared of it, for those who may import that.
+ */
+export interface RequestContext<Who extends Identity = Identity> {
   /** `null` or `undefined` when it was unset or destroyed. */
   readonly session: object | null | undefined;
   /** Who is signed in. */
-  readonly identity: Identity | undefined;
+  readonly identity: Who | undefined;
 }
 
 /** Of the request that Nest is handling. */
-export function requestContextOf(context: ExecutionContext): RequestContext {
-  const request = context.switchToHttp().getRequest<IncomingMessage & { [REQUEST_CONTEXT]?: RequestContext }>();
+export function requestContextOf<Who extends Identity = Identity>(context: ExecutionContext): RequestContext<Who> {
+  const request = context.switchToHttp().getRequest<IncomingMessage & { [REQUEST_CONTEXT]?: RequestContext<Who> }>();
   const found = request[REQUEST_CONTEXT];
   if (found === undefined)
     throw new SessionMisuseError(

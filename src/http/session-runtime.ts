@@ -56,7 +56,7 @@ export class SessionRuntime {
   /** Who is signed in; anything that is not an identity is nobody. */
   identityOf(entries: Entries, session: HttpSession): Identity | undefined {
     const found: unknown = this.#findIdentity === undefined ? entries.get(IDENTITY_ENTRY) : this.#findIdentity(session);
-    return isIdentity(found) ? found : undefined;
+    return isIdentity<Identity>(found) ? found : undefined;
   }
 
   /** Warns once when a proxy says https and nobody believes it: the cookie would then be sent without "Secure", or not at all. */

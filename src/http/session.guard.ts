@@ -29,7 +29,7 @@ export class SessionGuard implements CanActivate {
 
   /** Who is signed in; `undefined` for nobody. */
   protected identityOf(context: ExecutionContext): Identity | undefined {
-    return requestContextOf(context).identity;
+    return requestContextOf<Identity>(context).identity;
   }
 
   /** Whether this identity may pass. Everyone who is signed in may. */

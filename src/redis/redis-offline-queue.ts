@@ -12,8 +12,8 @@ export function limitOfflineQueue(client: RedisClient): void {
   let troubledSince: number | undefined;
   const onTrouble = () => {
     troubledSince ??= performance.now();
-    // A Cluster closes when its last node is gone, and the commands that it queues have no timeout.
-    if (client.isCluster || performance.now() - troubledSince >= PATIENCE_MS) client.options.enableOfflineQueue = false;
+    if (client.isCluster) giveUp(client);
+    else if (performance.now() - troubledSince >= PATIENCE_MS) client.options.enableOfflineQueue = false;
   };
   client.on('error', onTrouble);
   client.on('close', onTrouble);
@@ -21,4 +21,11 @@ export function limitOfflineQueue(client: RedisClient): void {
     troubledSince = undefined;
     client.options.enableOfflineQueue = true;
   });
+}
+
+/** For a Cluster, trouble means that it has no node at all. What it queues has no timeout, so it does not queue, and forgets what it has. */
+function giveUp(client: RedisClient): void {
+  client.options.enableOfflineQueue = false;
+  // Not in its types, but there in ioredis 5 and 6: what the client itself does when it gives up for good.
+  (client as unknown as { flushQueue?: (error: Error) => void }).flushQueue?.(new Error('None of startup nodes is available'));
 }

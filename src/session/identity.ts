@@ -6,8 +6,11 @@ export interface Identity {
   readonly id: string | number;
 }
 
-/** An object whose `id` is a non-empty string or a finite number; anything else is nobody. */
-export function isIdentity(value: unknown): value is Identity {
+/**
+ * An object whose `id` is a non-empty string or a finite number; anything else is nobody. What else an application has declared of its
+ * identities (`Who`) is taken on trust.
+ */
+export function isIdentity<Who extends Identity = Identity>(value: unknown): value is Who {
   if (typeof value !== 'object' || value === null || !('id' in value)) return false;
   return (typeof value.id === 'string' && value.id !== '') || (typeof value.id === 'number' && Number.isFinite(value.id));
 }

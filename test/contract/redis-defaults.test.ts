@@ -337,6 +337,7 @@ describe('with a Cluster', () => {
   it('finds slots that moved to another node, with any number of commands at once', async () => {
     const client = await connections.ready({ cluster: cluster.startupNodes });
     const load = () => Promise.all(Array.from({ length: 300 }, (_, n) => client.hgetall(`empty:${n}`)));
+    await Promise.all(cluster.nodes.map((node) => node.client().flushall()));
     await load();
     await cluster.moveSlots(0, 1, 1_500);
     expect(await load()).toHaveLength(300);

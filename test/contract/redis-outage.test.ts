@@ -181,15 +181,18 @@ describe('with a Cluster', () => {
   }, 30_000);
   afterAll(() => cluster.stop());
 
-  it('that is down at the start, the first commands fail soon and the outage is logged once', async () => {
-    const { client, lines } = connections.open({
-      cluster: [{ host: '127.0.0.1', port: await freePort() }],
-      options: { clusterRetryStrategy: () => 20 },
-    });
-    for (let attempt = 0; attempt < 3; attempt++) expect((await outcomeOf(client.get('a'))).ms).toBeLessThan(500);
-    await emitted(client, 'reconnecting', 3);
-    expect(lines).toEqual([expect.stringMatching(LOST)]);
-  });
+  it.each([true, false])(
+    'that is down at the start, the first commands fail soon too, and it is logged once (enableAutoPipelining %p)',
+    async (enableAutoPipelining) => {
+      const { client, lines } = connections.open({
+        cluster: [{ host: '127.0.0.1', port: await freePort() }],
+        options: { enableAutoPipelining, clusterRetryStrategy: () => 20 },
+      });
+      for (let attempt = 0; attempt < 3; attempt++) expect((await outcomeOf(client.get('a'))).ms).toBeLessThan(500);
+      await emitted(client, 'reconnecting', 3);
+      expect(lines).toEqual([expect.stringMatching(LOST)]);
+    },
+  );
 
   it.each([true, false])(
     'of which no node is left, commands fail at once, and are not sent later (enableAutoPipelining %p)',

@@ -199,7 +199,7 @@ describe('sessionMiddleware', () => {
     ['a mounted application answers', () => express().use(session()).use(express().get('/visit', visit))],
     [
       'a mounted application has a session of another path too',
-      () => express().use(session({ cookie: { path: '/other' } }), express().use(session(), visit)),
+      () => express().use(session({ cookie: { path: '/other' } }), express().use(session()).get('/visit', visit)),
     ],
     [
       'one before it has answered without a session',

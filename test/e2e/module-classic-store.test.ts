@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Controller, Get, UseGuards } from '@nestjs/common';
-import { Identity, Session, SessionGuard, type RedisSessionStoreOptions, type Sid } from '../../src/index.js';
+import { Identity, Session, SessionGuard, type RedisSessionStoreOptions, type SessionCallback, type Sid } from '../../src/index.js';
 import { type Browser } from '../support/browser.js';
 import { createClassicApp, type ClassicApp } from '../support/classic-app.js';
 import { TEST_SECRET } from '../support/create-app.js';
@@ -11,6 +12,9 @@ import { variants } from '../support/variants.js';
 
 const PREFIX = 'shop:sess:';
 const MINUTE = 60_000;
+
+/** As express-session writes it. */
+type StoredValue = Record<string, unknown> & { cookie: { originalMaxAge: number | null; expires: string } };
 
 const middlewares = [...new Set(variants.map(({ middleware }) => middleware))];
 
@@ -54,13 +58,10 @@ describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
     for (const app of [ours, theirs]) {
       app.on('/put', ({ session: it, request }) => void Object.assign(it, request.query));
       app.on('/show', ({ session: { cookie: _, ...entries } }) => entries);
-      app.on(
-        '/save',
-        ({ session: it }) => new Promise<void>((resolve, reject) => it.save((error) => (error ? reject(error as Error) : resolve()))),
-      );
+      app.on('/save', ({ session: it }) => promisify((done: SessionCallback) => void it.save(done))());
     }
     theirs.on('/sign-in', ({ session: it }) => void Object.assign(it, { identity: { id: 'ada' }, cart: ['tea'] }));
-    theirs.on('/sign-out', ({ session: it }) => new Promise<void>((resolve) => void it.destroy(() => resolve())));
+    theirs.on('/sign-out', ({ session: it }) => promisify((done: SessionCallback) => void it.destroy(done))());
   }
 
   beforeEach(() => start({ maxAge: MINUTE }));
@@ -118,7 +119,7 @@ describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
         ...its,
         cookie: { ...its.cookie, originalMaxAge: MINUTE, expires: expect.any(String), secure: false, sameSite: 'lax' },
       });
-      expect(Math.abs(Date.parse(mine.cookie.expires as never) - Date.parse(its.cookie.expires as never))).toBeLessThan(10_000);
+      expect(Math.abs(Date.parse(mine.cookie.expires) - Date.parse(its.cookie.expires))).toBeLessThan(10_000);
     });
 
     test('a serializer is that of the whole value, as with connect-redis', async () => {

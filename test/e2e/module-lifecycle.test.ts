@@ -18,7 +18,7 @@ afterAll(() => redis.stop());
 
 let cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
-  for (const step of cleanUp.reverse()) await step();
+  for (const step of cleanUp.toReversed()) await step();
   cleanUp = [];
 });
 

@@ -5,7 +5,7 @@ import { RedisStore } from 'connect-redis';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import expressSession, { type SessionOptions } from 'express-session';
 import type { Redis } from 'ioredis';
-import type { AnySession, Script } from './scripted-app.js';
+import type { Script } from './scripted-app.js';
 
 /** What a team has that did not change anything: Express, express-session and connect-redis 8. */
 export interface ClassicApp {
@@ -31,7 +31,7 @@ export async function createClassicApp({ client, session, store }: ClassicAppOpt
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     on: (path, script) => {
       app.all(path, async (request: Request, response: Response) => {
-        response.json((await script({ session: request.session as unknown as AnySession, request: request as never, response })) ?? null);
+        response.json((await script({ session: request.session as never, request: request as never, response })) ?? null);
       });
       app.use((_error: unknown, _request: Request, response: Response, _next: NextFunction) => void response.status(500).end());
     },

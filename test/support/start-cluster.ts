@@ -81,16 +81,15 @@ async function takeSlots(node: RedisServer, index: number, masters: number): Pro
 async function moveSlots(nodes: readonly RedisServer[], from: number, to: number, count: number): Promise<void> {
   const [source, target] = [nodes[from]!.client(), nodes[to]!.client()];
   const [sourceId, targetId] = [await source.cluster('MYID'), await target.cluster('MYID')];
-  const ranges = (await source.cluster('SLOTS')) as [first: number, last: number, master: [string, number, string]][];
-  const slots = ranges
-    .filter(([, , [, , id]]) => id === sourceId)
+  const slots = (await source.cluster('SLOTS'))
+    .filter(([, , master]) => master?.[2] === sourceId)
     .flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, offset) => first + offset))
     .slice(0, count);
   // The new owner first, so that no slot is without one.
   for (const client of [target, source, ...nodes.map((node) => node.client())]) {
     const pipeline = client.pipeline();
-    for (const slot of slots) pipeline.call('CLUSTER', 'SETSLOT', slot, 'NODE', String(targetId));
-    await pipeline.exec();
+    for (const slot of slots) pipeline.call('CLUSTER', 'SETSLOT', slot, 'NODE', targetId);
+    for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
   }
 }
 
