@@ -42,7 +42,7 @@ describe('sessions that are loaded at the same time', () => {
 
   test('cost one command when they are one session, and one each when they are several', async () => {
     const [ada, grace] = [await storedSid(store, { visits: 1 }), await storedSid(store, { visits: 2 })];
-    const absent = `${'x'.repeat(54)}` as Sid;
+    const absent = 'x'.repeat(54) as Sid;
     let loaded: (SessionRecord | undefined)[] = [];
     const commands = await commandsOf(async () => {
       loaded = await Promise.all([ada, ada, grace, ada, absent, grace].map((sid) => store.load(sid)));
@@ -62,7 +62,7 @@ describe('sessions that are loaded at the same time', () => {
   test('share no record', async () => {
     const sid = await storedSid(store, { visits: 1 });
     const [one, two] = await Promise.all([store.load(sid), store.load(sid)]);
-    (one?.entries as Map<string, string>).set('visits', '9');
+    (one!.entries as Map<string, string>).set('visits', '9');
     expect(visits(two)).toBe('1');
     expect(one).not.toBe(two);
   });
@@ -103,7 +103,7 @@ describe('sessions that are loaded at the same time', () => {
   });
 
   test('fail one by one where only one of them is not a session', async () => {
-    const [sid, other] = [await storedSid(store, { visits: 1 }), `${'y'.repeat(54)}` as Sid];
+    const [sid, other] = [await storedSid(store, { visits: 1 }), 'y'.repeat(54) as Sid];
     await server.client().set(store.settings.prefix + store.handleOf(other), 'a string');
     const [loaded, rejected] = await Promise.all([store.load(sid), store.load(other)]);
     expect([visits(loaded), rejected]).toEqual(['1', GONE]);

@@ -54,7 +54,7 @@ describe('a request with a cookie', () => {
     ["cookie-parser's JSON mark", `sid=j%3A${encodeURIComponent('{"a":1}')}`],
     ['bad escapes', 'sid=s%3A%E0%A4%A.x%'],
     ['null characters', 'sid=s%3A%00%00.%00'],
-    ['thousands of characters', signedCookie('x'.repeat(5_000) as never)],
+    ['thousands of characters', signedCookie('x'.repeat(5_000))],
     ['a name that begins like ours', valid.replace('sid=', 'sid2=')],
     ['a name that ends like ours', valid.replace('sid=', 'xsid=')],
     ['only separators', ';;;=;=;'],

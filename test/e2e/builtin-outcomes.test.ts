@@ -192,7 +192,7 @@ describe('when the cookie is sent', () => {
     const app = await open((request, response) => {
       request.session['visits'] = 2;
       request.session = null as never;
-      response.end(String(request.session));
+      response.end(JSON.stringify(request.session));
     });
     const headers = await app.cookieOf({ visits: 1 });
     const received = await app.answer('GET', headers);

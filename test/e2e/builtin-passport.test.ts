@@ -43,7 +43,7 @@ describe('passport with passport-local over the builtin middleware', () => {
       .post('/login-redirect', logIn({ successRedirect: '/me', failureRedirect: '/sorry', failureMessage: true }))
       .post('/logout', (request, response, next) => request.logout((error) => (error ? next(error) : response.json('bye'))))
       .get('/me', (request, response) => response.json({ user: request.user ?? null, signedIn: request.isAuthenticated() }))
-      .get('/session', (request, response) => response.json({ ...request.session, cookie: undefined }))
+      .get('/session', (request, response) => response.json(Object.assign({}, request.session, { cookie: undefined })))
       .post('/cart', (request, response) => response.json(Object.assign(request.session, { cart: ['tea'] }) && null));
   }
 

@@ -65,6 +65,11 @@ describe.each(variants)('session.increment(), $name', (variant) => {
   });
 });
 
+interface Refusal {
+  readonly cause?: { readonly reason?: string };
+  readonly reason?: string;
+}
+
 describe.each(redisVariants)('session.increment() without an answer, $name', (variant) => {
   const stage = useVariant(variant);
 
@@ -76,11 +81,11 @@ describe.each(redisVariants)('session.increment() without an answer, $name', (va
     app.on('/add', async ({ session }) => {
       proxy.stallAnswers();
       const { cause = {}, reason } = await session.increment('n').then(
-        () => ({}) as { cause?: { reason?: string }; reason?: string },
-        (error: { cause?: { reason?: string }; reason?: string }) => error,
+        (): Refusal => ({}),
+        (error: Refusal) => error,
       );
       await proxy.heal();
-      return { reason: reason ?? (cause as { reason?: string }).reason };
+      return { reason: reason ?? cause.reason };
     });
     await browser.get('/begin');
     expect((await browser.get('/add')).json).toEqual({ reason: 'outcome unknown' });

@@ -179,7 +179,7 @@ async function run(request: Request, response: Response, operation: Operation): 
     session: request.session === undefined ? 'none' : typeof request.session,
     entries,
     // express-session loses a millisecond now and then.
-    maxAge: cookie?.originalMaxAge == null ? null : Math.round(cookie.originalMaxAge / 100) * 100,
+    maxAge: typeof cookie?.originalMaxAge === 'number' ? Math.round(cookie.originalMaxAge / 100) * 100 : null,
   });
 }
 
