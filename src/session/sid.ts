@@ -1,4 +1,4 @@
-import { hash, randomBytes } from 'node:crypto';
+import { hash, randomFillSync } from 'node:crypto';
 
 declare const sidBrand: unique symbol;
 declare const handleBrand: unique symbol;
@@ -16,12 +16,12 @@ const OUR_FORM = /^[A-Za-z0-9_-]{54}$/;
 
 /** A new sid: a random handle (128 bits) followed by a random secret (192 bits), 54 characters base64url. OWASP ASVS 5.0, 7.2.3. */
 export function generateSid(): Sid {
-  return newSid(randomBytes(HANDLE_BYTES).toString('base64url') as Handle);
+  return newSid(randomText(HANDLE_BYTES) as Handle);
 }
 
 /** A sid with a new secret for the session of that handle. */
 export function newSid(handle: Handle): Sid {
-  return (handle + randomBytes(SECRET_BYTES).toString('base64url')) as Sid;
+  return (handle + randomText(SECRET_BYTES)) as Sid;
 }
 
 /** A sid that is not in our form, from a custom `genid`, is named by its SHA-256. */
@@ -45,4 +45,20 @@ export function isOurForm(sid: Sid): boolean {
 
 function sha256(text: string): string {
   return hash('sha256', text, 'base64url');
+}
+
+/** Filled as a whole: asking for random bytes costs more than the bytes. */
+const pool = Buffer.alloc(4_096);
+let used = pool.length;
+
+/** Random bytes that nobody had before and nobody will have again, as base64url. */
+function randomText(bytes: number): string {
+  if (used + bytes > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  const text = pool.toString('base64url', used, used + bytes);
+  pool.fill(0, used, used + bytes);
+  used += bytes;
+  return text;
 }
