@@ -129,20 +129,6 @@ describe('a held answer', () => {
     expect(list).toEqual([true, false, false, 'drain']);
   });
 
-  test('asks for more after many small pieces too, none of which fills the connection', async () => {
-    const { list, note } = notes();
-    const app = await open(async (request, response) => {
-      request.session['visits'] = 1;
-      for (let piece = 1; piece <= 20; piece++) note(response.write('x'.repeat(1_000)));
-      await once(response, 'drain');
-      response.end();
-    });
-    const { client, gate } = await askHeld(app);
-    gate.open();
-    expect((await client.answer()).body).toHaveLength(20_000);
-    expect(list).toContain(false);
-  });
-
   test('asks for more when the client reads on, where the connection is full', async () => {
     const piece = Buffer.alloc(100_000, 'x');
     const pieces = 300;

@@ -7,7 +7,7 @@ import { SessionStoreUnavailableError } from '../../src/index.js';
 import type { SessionHandler } from '../../src/express.js';
 import { Gate } from '../support/gate.js';
 import { useHeldApps } from '../support/held-app.js';
-import type { Answerer } from '../support/plain-app.js';
+import type { Answerer, PlainRequest } from '../support/plain-app.js';
 import { headerOf } from '../support/raw-client.js';
 import type { AnySession } from '../support/scripted-app.js';
 import { useVariant } from '../support/variants.js';
@@ -81,10 +81,12 @@ describe('a session that changes after the head is out', () => {
     expect(await app.stored(headers)).toEqual({ visits: 3 });
   });
 
-  test('is ended by a late logout, of which the cookie can say nothing', async () => {
-    const changes = new Gate(1);
-    changes.open();
-    const app = await open(events(changes, (session) => void session.logout()));
+  test.each([
+    ['logout', (request: PlainRequest) => void request.session.logout()],
+    ["null with unset: 'destroy'", (request: PlainRequest) => (request.session = null as never)],
+  ])('is ended by a late %s, of which the cookie can say nothing', async (_, end) => {
+    const late: Answerer = (request, response) => (response.write('some'), end(request), response.end());
+    const app = await open(late, { session: { unset: 'destroy' } });
     const headers = await app.cookieOf({ visits: 1 });
     const answer = await app.answer('GET', headers);
     expect(headerOf(answer, 'set-cookie')).toEqual([]);

@@ -94,6 +94,7 @@ const WAYS: readonly Way[] = [
   { name: '204', answer: (_, response) => response.sendStatus(204) },
   { name: '304', answer: (_, response) => response.status(304).end() },
   { name: 'HEAD', answer: (_, response) => response.send('not seen'), method: 'HEAD' },
+  { name: 'HEAD of a pipe', answer: (_, response) => void createReadStream(file).pipe(response), method: 'HEAD' },
   { name: 'HEAD of a file', answer: (_, response) => response.sendFile(file, { lastModified: false }), method: 'HEAD' },
 ];
 

@@ -172,10 +172,10 @@ describe.each(variants)("'auto', $name", (variant) => {
     expect(await attributes('http, https')).toEqual(PLAIN);
   });
 
-  test('a connection over TLS is secure by itself', async () => {
+  test('a connection over TLS is secure by itself, whatever is said of proxies', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'tls-'));
     const { ca, certFile, keyFile } = await writeTlsCertificates(directory);
-    const app = await stage.open({ session: { cookie: AUTO } });
+    const app = await stage.open({ session: { proxy: false, cookie: AUTO } });
     const server = createServer({ cert: await readFile(certFile), key: await readFile(keyFile) }, app.app.getHttpAdapter().getInstance());
     try {
       await once(server.listen(0, '127.0.0.1'), 'listening');

@@ -167,6 +167,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
   test('a session in use goes on living while Redis is out of memory', async () => {
     const { app, browser } = await open({ store: { touchAfter: 0 } });
     const key = app.store.settings.prefix + app.store.handleOf(((await browser.sid()) ?? '') as never);
+    await app.store.settled();
     await stage.client.pexpire(key, 5_000);
     await begin(brownouts[0]!);
     expect((await browser.get('/whoami')).status).toBe(200);
