@@ -13,6 +13,7 @@ import { TEST_SECRET } from './create-app.js';
 import { Gate } from './gate.js';
 import { serve } from './plain-app.js';
 import type { AnySession } from './scripted-app.js';
+import { sessionStoredIn } from './stored-session.js';
 
 /** The options in which programs differ. */
 export type Config = Pick<SessionOptions, 'resave' | 'saveUninitialized' | 'unset'> & { rolling: boolean; maxAge: number | null };
@@ -25,19 +26,12 @@ export type Operation =
   | { do: 'regenerate'; name?: string; value?: number }
   | { do: 'maxAge'; value: number };
 
-/** What a store keeps of a session. */
-export interface Stored {
-  readonly entries: Record<string, unknown>;
-  /** What the application has set; `undefined` when it is as configured. */
-  readonly maxAge: number | null | undefined;
-}
-
 /** An application with a session middleware and a store, to be compared with others. */
 export interface Contestant {
   readonly name: string;
   readonly origin: string;
-  /** What is kept under a sid; `undefined` without a session. */
-  stored(sid: string): Promise<Stored | undefined>;
+  /** The entries under a sid; `undefined` without a session. */
+  entries(sid: string): Promise<Record<string, unknown> | undefined>;
   /** How many sessions there are. */
   count(): Promise<number>;
   end(sid: string): Promise<void>;
@@ -48,7 +42,7 @@ export interface Contestant {
 }
 
 type SharedStore = expressSession.MemoryStore & { sessions: Record<string, unknown> };
-type StoreView = Pick<Contestant, 'stored' | 'count' | 'end' | 'clear'>;
+type StoreView = Pick<Contestant, 'entries' | 'count' | 'end' | 'clear'>;
 
 /** express-session as it comes, over its own store. */
 export function stockContestant(): Promise<Contestant> {
@@ -189,21 +183,16 @@ async function run(request: Request, response: Response, operation: Operation): 
   });
 }
 
-/** express-session loses a millisecond now and then. */
-function rounded(maxAge: number | null | undefined): number | null {
-  return maxAge === null || maxAge === undefined ? null : Math.round(maxAge / 100) * 100;
-}
-
 function reversed(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).toReversed()) : value;
 }
 
 function viewOfClassic(store: SharedStore): StoreView {
-  const all = promisify((done: (error: unknown, all?: Record<string, Record<string, unknown>>) => void) => store.all?.(done as never));
+  const all = promisify((done: (error: unknown, all?: Record<string, object>) => void) => store.all?.(done as never));
   return {
-    stored: async (sid) => {
-      const { cookie, ...entries } = (await all())?.[sid] ?? {};
-      return cookie && { entries, maxAge: rounded((cookie as { originalMaxAge?: number | null }).originalMaxAge) };
+    entries: async (sid) => {
+      const data = (await all())?.[sid];
+      return data && { ...data, cookie: undefined };
     },
     count: async () => Object.keys((await all()) ?? {}).length,
     end: (sid) => new Promise((done) => store.destroy(sid, () => done())),
@@ -221,12 +210,7 @@ function viewOfOurs(store: SessionStore, client: Redis | undefined): StoreView {
     return create.call(store, sid, session);
   };
   return {
-    stored: async (sid) => {
-      const record = await store.load(sid as Sid);
-      if (record === undefined) return undefined;
-      const entries = Object.fromEntries([...record.entries].map(([name, text]) => [name, JSON.parse(text) as unknown]));
-      return { entries, maxAge: record.cookie === undefined ? undefined : rounded(record.cookie.originalMaxAge) };
-    },
+    entries: async (sid) => (await sessionStoredIn(store, client, sid))?.entries,
     count: async () =>
       client === undefined ? (await Promise.all([...sids].map((sid) => store.load(sid)))).filter(Boolean).length : client.dbsize(),
     end: async (sid) => void (await store.destroy(sid as Sid)),
