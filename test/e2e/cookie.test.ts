@@ -96,7 +96,7 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
     expect(new Set(names(await browser.get('/neither')))).toEqual(new Set(['theme=light', 'sid=', 'sidebar=open']));
   });
 
-  test('logout and then login in one request sets one cookie, that of the login', async () => {
+  test('regenerate and then login in one request sets one cookie, that of the login', async () => {
     const app = await stage.open();
     const browser = app.browser();
     await browser.post(SIGN_IN);

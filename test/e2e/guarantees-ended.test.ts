@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { Answer } from '../support/browser.js';
 import { Gate } from '../support/gate.js';
 import { refusal } from '../support/refusal.js';
 import type { AnySession, ScriptedApp } from '../support/scripted-app.js';
@@ -8,15 +9,15 @@ import { redisVariants, useVariant, variants, type Stage, type StageOptions } fr
 const REQUESTS = 20;
 
 /** What a request that is under way does to its session after that has ended. */
-const DEEDS: readonly [string, (session: AnySession) => unknown][] = [
-  ['writes', (session) => (session['late'] = 1)],
-  ['changes inside', (session) => session['cart'].push('late')],
-  ['saves', (session) => Object.assign(session, { late: 1 }).save()],
-  ['rotates', (session) => session.rotate()],
-  ['regenerates', (session) => session.regenerate()],
-  ['signs in again', (session) => session.login({ id: 'ada' }, { keep: true })],
-  ['signs in as another', (session) => session.login({ id: 'eve' })],
-  ['does nothing', () => undefined],
+const DEEDS: readonly [what: string, deed: (session: AnySession) => unknown, outcome: string][] = [
+  ['writes', (session) => (session['late'] = 1), 'done'],
+  ['changes inside', (session) => session['cart'].push('late'), 'done'],
+  ['saves', (session) => Object.assign(session, { late: 1 }).save(), 'done'],
+  ['rotates', (session) => session.rotate(), 'SESSION_GONE'],
+  ['regenerates', (session) => session.regenerate(), 'SESSION_GONE'],
+  ['signs in again', (session) => session.login({ id: 'ada' }, { keep: true }), 'SESSION_GONE'],
+  ['signs in as another', (session) => session.login({ id: 'eve' }), 'SESSION_GONE'],
+  ['does nothing', () => undefined, 'done'],
 ];
 
 /** A signed-in session with 20 requests inside their handlers, at a gate after which each does its deed. */
@@ -43,6 +44,8 @@ async function underWay(stage: Stage, deed: (session: AnySession) => unknown, op
   return { app, browser, sid, cookie, finish };
 }
 
+const outcomesOf = (answers: readonly Answer[]) => [...new Set(answers.map(({ json }) => json.code))];
+
 async function expectEnded(stage: Stage, app: ScriptedApp, { sid, cookie }: { sid: string | undefined; cookie: string }): Promise<void> {
   expect(await stage.stored(app, sid)).toBeUndefined();
   expect((await app.browser().get('/whoami', { cookie })).json).toEqual({ identity: null });
@@ -51,24 +54,24 @@ async function expectEnded(stage: Stage, app: ScriptedApp, { sid, cookie }: { si
 describe.each(variants)('ended stays ended (G2), $name', (variant) => {
   const stage = useVariant(variant);
 
-  test.each(DEEDS)('after a logout, while each of 20 requests %s', async (_, deed) => {
+  test.each(DEEDS)('after a logout, while each of 20 requests %s', async (_, deed, outcome) => {
     const { app, browser, finish, ...session } = await underWay(stage, deed);
     await browser.post('/logout');
-    await finish();
+    expect(outcomesOf(await finish())).toEqual([outcome]);
     await expectEnded(stage, app, session);
   });
 
-  test.each(DEEDS)('after it was deleted by hand, while each of 20 requests %s', async (_, deed) => {
+  test.each(DEEDS)('after it was deleted by hand, while each of 20 requests %s', async (_, deed, outcome) => {
     const { app, finish, ...session } = await underWay(stage, deed);
     await stage.end(app, session.sid);
-    await finish();
+    expect(outcomesOf(await finish())).toEqual([outcome]);
     await expectEnded(stage, app, session);
   });
 
-  test.each(DEEDS)('after it expired, while each of 20 requests %s', async (_, deed) => {
+  test.each(DEEDS)('after it expired, while each of 20 requests %s', async (_, deed, outcome) => {
     const { app, finish, ...session } = await underWay(stage, deed);
     await stage.expire(app, session.sid);
-    await finish();
+    expect(outcomesOf(await finish())).toEqual([outcome]);
     await expectEnded(stage, app, session);
   });
 
