@@ -171,7 +171,8 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   drop(session: RequestSession): void {
-    this.forget(session.cookie);
+    // A request of another site comes without the cookie (SameSite), and its answer must not take the cookie away.
+    if (this.#loaded !== undefined) this.forget(session.cookie);
     if (this.#current === session) this.#state = 'destroyed';
   }
 

@@ -107,6 +107,14 @@ describe('the cookie', () => {
     expect(cookieNews(await app.answer('GET', headers))).toBe('nothing');
   });
 
+  test.each(own)(
+    'is not cleared by %s in a request that came without one: a form of another site could sign the visitor out',
+    async (_, answer, session = {}) => {
+      const app = await open(answer, { session });
+      expect(cookieNews(await app.answer())).toBe('nothing');
+    },
+  );
+
   test('of a new session comes with Cache-Control: no-store, unless noStore is false', async () => {
     const caching: Answerer = ({ session }, response) => ((session['visits'] = 1), response.set('Cache-Control', 'public').end());
     const cached = await (await open(caching, { session: { noStore: false } })).answer();

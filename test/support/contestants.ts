@@ -13,7 +13,6 @@ import { TEST_SECRET } from './create-app.js';
 import { Gate } from './gate.js';
 import { serve } from './plain-app.js';
 import type { AnySession } from './scripted-app.js';
-import { sessionStoredIn } from './stored-session.js';
 
 /** The options in which programs differ. */
 export type Config = Pick<SessionOptions, 'resave' | 'saveUninitialized' | 'unset'> & { rolling: boolean; maxAge: number | null };
@@ -26,12 +25,19 @@ export type Operation =
   | { do: 'regenerate'; name?: string; value?: number }
   | { do: 'maxAge'; value: number };
 
+/** What a store keeps of a session. */
+export interface Stored {
+  readonly entries: Record<string, unknown>;
+  /** What the application has set; `undefined` when it is as configured. */
+  readonly maxAge: number | null | undefined;
+}
+
 /** An application with a session middleware and a store, to be compared with others. */
 export interface Contestant {
   readonly name: string;
   readonly origin: string;
-  /** The entries under a sid; `undefined` without a session. */
-  entries(sid: string): Promise<Record<string, unknown> | undefined>;
+  /** What is kept under a sid; `undefined` without a session. */
+  stored(sid: string): Promise<Stored | undefined>;
   /** How many sessions there are. */
   count(): Promise<number>;
   end(sid: string): Promise<void>;
@@ -42,7 +48,7 @@ export interface Contestant {
 }
 
 type SharedStore = expressSession.MemoryStore & { sessions: Record<string, unknown> };
-type StoreView = Pick<Contestant, 'entries' | 'count' | 'end' | 'clear'>;
+type StoreView = Pick<Contestant, 'stored' | 'count' | 'end' | 'clear'>;
 
 /** express-session as it comes, over its own store. */
 export function stockContestant(): Promise<Contestant> {
@@ -178,9 +184,13 @@ async function run(request: Request, response: Response, operation: Operation): 
   response.json({
     session: request.session === undefined ? 'none' : typeof request.session,
     entries,
-    // express-session loses a millisecond now and then.
-    maxAge: typeof cookie?.originalMaxAge === 'number' ? Math.round(cookie.originalMaxAge / 100) * 100 : null,
+    maxAge: rounded(cookie?.originalMaxAge),
   });
+}
+
+/** express-session loses a millisecond now and then. */
+function rounded(maxAge: number | null | undefined): number | null {
+  return maxAge === null || maxAge === undefined ? null : Math.round(maxAge / 100) * 100;
 }
 
 function reversed(value: unknown): unknown {
@@ -188,11 +198,11 @@ function reversed(value: unknown): unknown {
 }
 
 function viewOfClassic(store: SharedStore): StoreView {
-  const all = promisify((done: (error: unknown, all?: Record<string, object>) => void) => store.all?.(done as never));
+  const all = promisify((done: (error: unknown, all?: Record<string, Record<string, unknown>>) => void) => store.all?.(done as never));
   return {
-    entries: async (sid) => {
-      const data = (await all())?.[sid];
-      return data && { ...data, cookie: undefined };
+    stored: async (sid) => {
+      const { cookie, ...entries } = (await all())?.[sid] ?? {};
+      return cookie === undefined ? undefined : { entries, maxAge: rounded((cookie as { originalMaxAge?: number | null }).originalMaxAge) };
     },
     count: async () => Object.keys((await all()) ?? {}).length,
     end: (sid) => new Promise((done) => store.destroy(sid, () => done())),
@@ -210,7 +220,12 @@ function viewOfOurs(store: SessionStore, client: Redis | undefined): StoreView {
     return create.call(store, sid, session);
   };
   return {
-    entries: async (sid) => (await sessionStoredIn(store, client, sid))?.entries,
+    stored: async (sid) => {
+      const record = await store.load(sid as Sid);
+      if (record === undefined) return undefined;
+      const entries = Object.fromEntries([...record.entries].map(([name, text]) => [name, JSON.parse(text) as unknown]));
+      return { entries, maxAge: record.cookie === undefined ? undefined : rounded(record.cookie.originalMaxAge) };
+    },
     count: async () =>
       client === undefined ? (await Promise.all([...sids].map((sid) => store.load(sid)))).filter(Boolean).length : client.dbsize(),
     end: async (sid) => void (await store.destroy(sid as Sid)),

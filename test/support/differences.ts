@@ -31,53 +31,65 @@ const inParallel = (first: Operation, second: Operation): Step => ({ kind: 'para
 const write = (name: string, value: number): Operation => ({ do: 'write', name, value });
 
 const isAsked = (what: Operation['do'], { step }: Case) => step.kind === 'ask' && step.operation.do === what;
-const withoutNews = ({ answers, ...rest }: Observation) => ({ ...rest, answers: answers.map(({ news: _news, ...answer }) => answer) });
+/** What is stored, but for what the cookie that the client now has stands for. */
+const storedBy = ({ answers: _answers, now: _now, ...stored }: Observation) => stored;
+const withoutMaxAge = ({ before, after, now, ...rest }: Observation) => ({
+  ...rest,
+  entries: [before, after, now].map((one) => one?.entries),
+});
 const answersOf = ({ answers }: Observation) => answers.map(({ status, body }) => ({ status, body }));
+const isSameAnswer = ({ stock, ours }: Case) => isDeepStrictEqual(answersOf(stock), answersOf(ours));
+const isSameButForNews = (one: Case) => isSameAnswer(one) && isDeepStrictEqual(storedBy(one.stock), storedBy(one.ours));
 
 export const DIFFERENCES: readonly Difference[] = [
   {
     name: 'A session takes its cookie with it',
     shownBy: OURS,
-    explains: ({ stock, ours }) =>
-      ours.answers.some(({ news }, index) => news === 'cleared' && stock.answers[index]?.news === 'nothing') &&
-      isDeepStrictEqual({ ...withoutNews(stock), entries: undefined }, { ...withoutNews(ours), entries: undefined }),
+    explains: (one) =>
+      one.ours.answers.some(({ news }, index) => news === 'cleared' && one.stock.answers[index]?.news === 'nothing') &&
+      isSameButForNews(one),
     example: { config: CONFIG, steps: [ask(write('cart', 1)), ask({ do: 'destroy' })] },
   },
   {
     name: 'Regenerating stores nothing by itself',
     shownBy: /^builtin/,
-    explains: ({ step, stock, ours }) =>
-      step.kind === 'ask' &&
-      step.operation.do === 'regenerate' &&
-      step.operation.name === undefined &&
-      isDeepStrictEqual(answersOf(stock), answersOf(ours)) &&
-      ours.sessions === stock.sessions - 1,
+    explains: (one) => isAsked('regenerate', one) && isSameAnswer(one) && one.ours.sessions === one.stock.sessions - 1,
     example: { config: CONFIG, steps: [ask(write('cart', 1)), ask({ do: 'regenerate' })] },
+  },
+  {
+    name: 'Touches are rare',
+    shownBy: OVER_OUR_STORES,
+    explains: ({ step, stock, ours }) => step.kind === 'parallel' && isDeepStrictEqual(withoutMaxAge(stock), withoutMaxAge(ours)),
+    example: { config: CONFIG, steps: [ask(write('cart', 1)), inParallel({ do: 'maxAge', value: 2 * MINUTE }, { do: 'read' })] },
+  },
+  {
+    name: 'Reading again is no change',
+    shownBy: OURS,
+    explains: (one) => one.step.kind === 'parallel' && one.step.second.do === 'reload' && isSameButForNews(one),
+    example: { config: CONFIG, steps: [ask(write('cart', 1)), inParallel(write('note', 2), { do: 'reload', name: 'n', value: 3 })] },
   },
   {
     name: 'Ended stays ended',
     shownBy: OVER_OUR_STORES,
-    explains: ({ step, config, stock, ours }) =>
-      step.kind === 'parallel' &&
-      ends(step.first, config) &&
-      isDeepStrictEqual(answersOf(stock), answersOf(ours)) &&
-      ours.entriesBefore === undefined,
+    explains: (one) =>
+      one.step.kind === 'parallel' && ends(one.step.first, one.config) && isSameAnswer(one) && one.ours.after === undefined,
     example: { config: CONFIG, steps: [ask(write('cart', 1)), inParallel({ do: 'destroy' }, write('note', 2))] },
   },
   {
     name: 'No lost updates',
     shownBy: OVER_OUR_STORES,
-    explains: ({ step, stock, ours }) =>
-      step.kind === 'parallel' &&
-      isDeepStrictEqual(answersOf(stock), answersOf(ours)) &&
-      isDeepStrictEqual(ours.entries, merged(step, ours)),
+    explains: (one) =>
+      one.step.kind === 'parallel' && isSameAnswer(one) && isDeepStrictEqual(one.ours.after?.entries, merged(one.step, one.ours)),
     example: { config: CONFIG, steps: [ask(write('cart', 1)), inParallel(write('note', 2), write('n', 3))] },
   },
   {
-    name: 'resave writes nothing that has not changed',
+    name: 'What has not changed is not written',
     shownBy: /MemoryStore$/,
-    explains: ({ step, config, stock, ours }) =>
-      step.kind === 'parallel' && config.resave === true && !writes(step.second) && isDeepStrictEqual(answersOf(stock), answersOf(ours)),
+    explains: (one) =>
+      one.step.kind === 'parallel' &&
+      (one.config.resave === true || one.step.second.do === 'save') &&
+      isSameAnswer(one) &&
+      isDeepStrictEqual(effect(one.step.second, one.ours, 1), one.ours.before?.entries),
     example: { config: { ...CONFIG, resave: true }, steps: [ask(write('cart', 1)), inParallel({ do: 'destroy' }, { do: 'read' })] },
   },
   {
@@ -104,8 +116,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     name: 'The same data is no change',
     shownBy: OURS,
-    explains: ({ step, stock, ours }) =>
-      step.kind === 'ask' && step.operation.do === 'reorder' && isDeepStrictEqual(withoutNews(stock), withoutNews(ours)),
+    explains: (one) => isAsked('reorder', one) && isSameButForNews(one),
     example: {
       config: CONFIG,
       steps: [
@@ -117,20 +128,30 @@ export const DIFFERENCES: readonly Difference[] = [
   },
 ];
 
-function writes({ do: what }: Operation): boolean {
-  return !['nothing', 'read', 'touch', 'maxAge', 'twice', 'reorder', 'remove', 'reload'].includes(what);
-}
-
 function ends({ do: what }: Operation, { unset }: Config): boolean {
   return what === 'destroy' || what === 'regenerate' || what === 'logInAsPassport' || (what === 'unset' && unset === 'destroy');
 }
 
-/** What two requests leave when each changes its own entry. */
-function merged({ first, second }: Extract<Step, { kind: 'parallel' }>, { answers, entriesBefore }: Observation): unknown {
-  const result: Record<string, unknown> = { ...entriesBefore };
+/** What two requests leave of a session that both have loaded, when each counts with what it has changed. */
+function merged({ first, second }: Extract<Step, { kind: 'parallel' }>, observed: Observation): unknown {
+  const before = observed.before?.entries ?? {};
+  const result = { ...before };
   for (const [index, operation] of [first, second].entries()) {
-    const { entries = {} } = (answers[index]?.body ?? {}) as { entries?: Record<string, unknown> };
-    if ('name' in operation && operation.name !== undefined) result[operation.name] = entries[operation.name];
+    const own = effect(operation, observed, index);
+    for (const name of new Set([...Object.keys(before), ...Object.keys(own)])) {
+      if (isDeepStrictEqual(own[name], before[name])) continue;
+      if (name in own) result[name] = own[name];
+      else delete result[name];
+    }
   }
-  return JSON.parse(JSON.stringify(result));
+  return result;
+}
+
+/** The entries as one of two requests has left them for itself. */
+function effect(operation: Operation, { before, answers }: Observation, index: number): Record<string, unknown> {
+  const entries = before?.entries ?? {};
+  if (operation.do === 'nothing' || operation.do === 'unset') return entries;
+  if (operation.do === 'fail') return { ...entries, failed: true };
+  if (operation.do === 'stream') return { ...entries, [operation.name]: operation.value };
+  return (answers[index]?.body as { entries?: Record<string, unknown> } | undefined)?.entries ?? entries;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { isDeepStrictEqual } from 'node:util';
 import { generateSid } from '../../src/session/sid.js';
-import type { Config, Contestant, Operation } from './contestants.js';
+import type { Config, Contestant, Operation, Stored } from './contestants.js';
 import { DIFFERENCES } from './differences.js';
 import { sidOf, signedCookie } from './signed-cookie.js';
 
@@ -38,10 +38,12 @@ interface Outcome {
 /** What a step showed. */
 export interface Observation {
   readonly answers: readonly Outcome[];
-  /** What the store holds for the client's cookie afterwards. */
-  readonly entries: Record<string, unknown> | undefined;
-  /** What it holds for the cookie before. */
-  readonly entriesBefore: Record<string, unknown> | undefined;
+  /** What the store held for the client's cookie before the step. */
+  readonly before: Stored | undefined;
+  /** What it then holds for the same cookie. */
+  readonly after: Stored | undefined;
+  /** And for the cookie that the client has now. */
+  readonly now: Stored | undefined;
   readonly sessions: number;
 }
 
@@ -119,11 +121,16 @@ class Player {
   ) {}
 
   async take(one: Step): Promise<Observation> {
-    const before = this.#sid(one.client);
+    const old = this.#sid(one.client);
+    const before = await this.#stored(old);
     const answers = await this.#answers(one);
-    const now = this.#sid(one.client);
-    const entriesOf = async (sid: string | undefined) => (sid === undefined ? undefined : plain(await this.contestant.entries(sid)));
-    return { answers, entries: await entriesOf(now), entriesBefore: await entriesOf(before), sessions: await this.contestant.count() };
+    const now = await this.#stored(this.#sid(one.client));
+    return { answers, before, after: await this.#stored(old), now, sessions: await this.contestant.count() };
+  }
+
+  async #stored(sid: string | undefined): Promise<Stored | undefined> {
+    const stored = sid === undefined ? undefined : await this.contestant.stored(sid);
+    return stored && { entries: plain(stored.entries), maxAge: stored.maxAge === undefined ? this.settings.maxAge : stored.maxAge };
   }
 
   /** Drops the client's cookie and all its sessions. */
@@ -173,7 +180,7 @@ class Player {
       },
       body: JSON.stringify(operated),
     });
-    const body: unknown = await response.json();
+    const body: unknown = JSON.parse(await response.text());
     const [setCookie] = response.headers.getSetCookie();
     const news = this.#newsOf(setCookie, header);
     if (news === 'cleared') this.#cookies.delete(who);
@@ -224,6 +231,6 @@ class Player {
 }
 
 /** Without members that are undefined, and as JSON has them. */
-function plain(entries: Record<string, unknown> | undefined): Record<string, unknown> | undefined {
-  return entries && (JSON.parse(JSON.stringify(entries)) as Record<string, unknown>);
+function plain(entries: Record<string, unknown>): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(entries)) as Record<string, unknown>;
 }
