@@ -15,6 +15,7 @@ export {
   SessionGoneError,
   SessionLimitError,
   SessionMisuseError,
+  SessionRefusedError,
   SessionSerializationError,
   SessionStoreUnavailableError,
   SessionUnsupportedError,
@@ -35,16 +36,21 @@ export type { RedisClient, RedisConnection } from './redis/redis-client.js';
 export { RedisSessionStore } from './redis/redis-session-store.js';
 
 export { MemorySessionStore } from './session/memory-session-store.js';
-export { SessionEvents, type SessionEventMap, type SessionEventName } from './session/session-events.js';
-export { SessionStore } from './session/session-store.js';
-export type { EntrySerializer, StoreOptions, StoreSettings } from './session/store-options.js';
+export { SessionEvents, type SessionEvent, type SessionEventMap, type SessionEventName } from './session/session-events.js';
+export { SessionIndex, type Claim, type IndexedSession, type Reservation } from './session/session-index.js';
+export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } from './session/session-manager.js';
+export { SessionStore, type Revocation, type RotateOptions } from './session/session-store.js';
+export type { EntrySerializer, SessionsPerUser, StoreOptions, StoreSettings, TrackOptions } from './session/store-options.js';
 export type {
   CookieAttributes,
+  Device,
   EncodedEntries,
+  EndedSession,
   EntryDelta,
   Lease,
   NewSession,
   SecretState,
+  SessionFacts,
   SessionRecord,
 } from './session/session-record.js';
 export type { Handle, Sid } from './session/sid.js';

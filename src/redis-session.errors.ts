@@ -26,6 +26,7 @@ export type RedisSessionErrorCode =
   | 'SESSION_CONFIG_INVALID'
   | 'SESSION_STORE_UNAVAILABLE'
   | 'SESSION_GONE'
+  | 'SESSION_REFUSED'
   | 'SESSION_LIMIT_EXCEEDED'
   | 'SESSION_NOT_SERIALIZABLE'
   | 'SESSION_CONFLICT'
@@ -74,6 +75,21 @@ export class SessionGoneError extends RedisSessionError {
 
   constructor() {
     super('The session has ended. Sign in again.');
+  }
+}
+
+/**
+ * The user has as many sessions as `store.maxSessionsPerUser` allows, and its policy is to refuse a further one. Nobody was signed in.
+ * Answered to a client as 409.
+ *
+ * @publicApi
+ */
+export class SessionRefusedError extends RedisSessionError {
+  readonly code = 'SESSION_REFUSED';
+  readonly statusCode = 409;
+
+  constructor() {
+    super('There are too many sessions of this user already. Sign out elsewhere first.');
   }
 }
 

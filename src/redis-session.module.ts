@@ -30,6 +30,8 @@ import { SESSION_CONNECTION, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } fr
 import { openRedis, type OpenRedis } from './redis/redis-client.js';
 import { SessionLog } from './session-log.js';
 import { within } from './session/deadline.js';
+import { SessionEvents } from './session/session-events.js';
+import { SessionManager } from './session/session-manager.js';
 import { SessionStore } from './session/session-store.js';
 
 const providers: Provider[] = [
@@ -72,6 +74,16 @@ const providers: Provider[] = [
       openStore(options, connection?.client, log.error),
   },
   {
+    provide: SessionManager,
+    inject: [SessionStore],
+    useFactory: (store: SessionStore) => new SessionManager(store),
+  },
+  {
+    provide: SessionEvents,
+    inject: [SessionStore],
+    useFactory: (store: SessionStore) => store.events,
+  },
+  {
     provide: SessionRuntime,
     inject: [SessionStore, SESSION_OPTIONS, SessionLog],
     useFactory: (store: SessionStore, { session, identity }: ResolvedRedisSessionOptions, log: SessionLog) =>
@@ -94,7 +106,7 @@ const providers: Provider[] = [
  */
 @Module({
   providers,
-  exports: [SessionStore, SessionGuard, SessionMiddleware, SessionRuntime, SESSION_REDIS, SESSION_OPTIONS],
+  exports: [SessionStore, SessionManager, SessionEvents, SessionGuard, SessionMiddleware, SessionRuntime, SESSION_REDIS, SESSION_OPTIONS],
 })
 export class RedisSessionModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnApplicationShutdown {
   readonly #unwatch: () => void;

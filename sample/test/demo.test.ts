@@ -53,7 +53,7 @@ describe('npm run demo', () => {
     const demo = await startDemo({ REDIS_URL: redis.url });
     expect(demo.output()).toContain(`Sessions live in Redis at redis://127.0.0.1:${redis.port}\n`);
     await demo.browser().post('/auth/login', LOVELACE);
-    expect(await redis.client().keys('*')).toHaveLength(1);
+    expect(await redis.client().keys('sess:*')).toHaveLength(2);
     expect(await demo.end('SIGTERM')).toBe(0);
     expect(demo.output()).not.toContain('open-sesame');
   });

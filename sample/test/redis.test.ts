@@ -21,8 +21,8 @@ test('a session is one hash in Redis with the identity and the cart, from sign-i
   const browser = sample.browser();
   await browser.post('/cart', { sku: 'tea', quantity: 2 });
   await browser.post('/auth/login', LOVELACE);
-  const keys = await redis.client().keys('*');
-  expect(keys).toEqual([expect.stringMatching(/^sess:[\w-]{22}$/)]);
+  const keys = (await redis.client().keys('*')).toSorted();
+  expect(keys).toEqual([expect.stringMatching(/^sess:[\w-]{22}$/), expect.stringMatching(/^sess:user:/)]);
 
   const { identity, cart } = await redis.client().hgetall(keys[0]!);
   expect(JSON.parse(identity!)).toMatchObject({ name: 'ada', roles: ['user', 'admin'] });

@@ -39,7 +39,7 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: 
 
 /** Of several cookies, the first whose session exists wins. */
 async function loadFirst(exchange: SessionExchange, sids: readonly Sid[]): Promise<void> {
-  for (const sid of sids) if (await exchange.load(sid)) return;
+  for (const sid of sids) if (await exchange.load(sid)) return exchange.renewSecret();
 }
 
 class SessionKeeper implements GateKeeper {

@@ -16,6 +16,9 @@ import type { StoreOptions } from '../session/store-options.js';
 /** A store made for express-session. */
 export type ExpressSessionStoreLike = Pick<expressSession.Store, 'get' | 'set' | 'destroy' | 'touch'>;
 
+/** What such a store does not keep. */
+const UNKNOWN = { userId: undefined, authenticatedAt: undefined, rotatedAt: undefined, device: undefined } as const;
+
 type SessionData = Record<string, unknown> & { cookie?: CookieAttributes };
 
 /**
@@ -25,6 +28,7 @@ type SessionData = Record<string, unknown> & { cookie?: CookieAttributes };
  * no absolute timeout, no secret apart from the key and no handle to call a session by, and each request touches.
  */
 export class ClassicSessionStore extends SessionStore {
+  readonly index = undefined;
   readonly #writes = new Set<Promise<unknown>>();
 
   /** @param classify makes of the store's own errors one that is safe to log */
@@ -44,7 +48,7 @@ export class ClassicSessionStore extends SessionStore {
     return false;
   }
 
-  async load(sid: Sid): Promise<SessionRecord | undefined> {
+  async find(sid: Sid): Promise<SessionRecord | undefined> {
     let data: unknown;
     try {
       // Stores in files say so when there is no such session, and express-session understands them.
@@ -63,6 +67,7 @@ export class ClassicSessionStore extends SessionStore {
       createdAt: undefined,
       lastSeenAt: Date.now(),
       absoluteEndsAt: undefined,
+      ...UNKNOWN,
       idle: typeof cookie.originalMaxAge === 'number' ? cookie.originalMaxAge : this.settings.idle,
       cookie: { ...cookie, expires: undefined },
       entries: this.#encode(values),
@@ -77,6 +82,7 @@ export class ClassicSessionStore extends SessionStore {
       createdAt: undefined,
       lastSeenAt: Date.now(),
       absoluteEndsAt: undefined,
+      ...UNKNOWN,
       idle: lease.idle ?? this.settings.idle,
       cookie: lease.cookie,
       entries,
@@ -106,6 +112,30 @@ export class ClassicSessionStore extends SessionStore {
   async destroy(sid: Sid): Promise<boolean> {
     await this.#write((done) => this.store.destroy(sid, done));
     return true;
+  }
+
+  async describe(): Promise<never> {
+    throw byHandle();
+  }
+
+  async revoke(): Promise<never> {
+    throw byHandle();
+  }
+
+  async exchange(): Promise<never> {
+    throw byHandle();
+  }
+
+  async endBefore(): Promise<never> {
+    throw byHandle();
+  }
+
+  async now(): Promise<number> {
+    return Date.now();
+  }
+
+  isRotationDue(): boolean {
+    return false;
   }
 
   isTouchDue(): boolean {
@@ -161,4 +191,10 @@ export class ClassicSessionStore extends SessionStore {
       }
     });
   }
+}
+
+function byHandle(): SessionUnsupportedError {
+  return new SessionUnsupportedError(
+    'A store made for express-session cannot call a session by its handle: the sid is its key. Set "store.kind" to "hash".',
+  );
 }

@@ -49,7 +49,9 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
         exchange.standIn = false;
         store.arrive(undefined);
         useStandIn(exchange);
-        next(error);
+        const renewal = exchange.renewSecret();
+        if (renewal === undefined) next(error);
+        else renewal.then(() => next(error)).catch(next);
       }, runtime);
       exchange.standIn = true;
       store.arrive(exchange);

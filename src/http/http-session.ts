@@ -13,6 +13,14 @@ export type SessionCallback = (error?: unknown) => void;
 export interface LoginOptions {
   /** Entries that survive the sign-in: their names, or `true` for all. Those of another user never do. @default [] */
   keep?: readonly string[] | true | undefined;
+  /**
+   * Idle timeout in seconds of this one session and of its cookie, which thereby outlives the browser ("remember me").
+   *
+   * @default `session.cookie.maxAge`, or `store.ttl` with a cookie that ends with the browser
+   */
+  ttl?: number | undefined;
+  /** Absolute timeout in seconds of this one session, `false` for none. @default `store.absoluteTtl` */
+  absoluteTtl?: number | false | undefined;
 }
 
 /**
@@ -34,6 +42,8 @@ export interface SessionMembers {
   readonly lastSeenAt: Date | undefined;
   /** When the session ends if no other request comes; `undefined` until it is first stored. */
   readonly expiresAt: Date | undefined;
+  /** When its user last proved who they are, by `login` or `reauthenticate`; `undefined` for nobody. */
+  readonly authenticatedAt: Date | undefined;
   /** Who is signed in. Changed only by `login` and `logout`. */
   readonly identity?: Identity;
   /** The cookie of this session, as express-session has it. Setting its `maxAge` sets the idle timeout too. */
@@ -58,11 +68,19 @@ export interface SessionMembers {
 
   /**
    * Signs in. The session gets a new sid, stored before this resolves; the old one is dead by then. Visitor data is dropped unless
-   * named in `keep`. Rejects with code `SESSION_GONE` when a signed-in session has ended meanwhile.
+   * named in `keep`. Rejects with code `SESSION_GONE` when a signed-in session has ended meanwhile, and with `SESSION_REFUSED` when the user
+   * has too many sessions (`store.maxSessionsPerUser`).
    *
    * @see OWASP ASVS 5.0, 7.2.4
    */
   login<Who extends Identity>(identity: Who, options?: LoginOptions): Promise<void>;
+  /**
+   * The user has proved again who they are, by password or otherwise: `authenticatedAt` is now. The session gets a new sid and keeps all else;
+   * the old one is dead at once. Rejects with code `SESSION_GONE` when it has ended meanwhile, and when nobody is signed in.
+   *
+   * @see OWASP ASVS 5.0, 7.2.4 and 7.5.3
+   */
+  reauthenticate(): Promise<void>;
   /** Signs out: ends this session and drops the cookie. */
   logout(): Promise<void>;
   /**

@@ -15,6 +15,12 @@ export interface RequestContext<Who extends Identity = Identity> {
   readonly session: object | null | undefined;
   /** Who is signed in. */
   readonly identity: Who | undefined;
+  /** Why somebody else has ended the session that the request came with; `undefined` otherwise. */
+  readonly endedReason: string | undefined;
+  /** When whoever is signed in last proved who they are, epoch ms by the store's clock. */
+  readonly authenticatedAt: number | undefined;
+  /** The time by the store's clock. Rejects with the 503 error when that cannot be learnt. */
+  now(): Promise<number>;
 }
 
 /** Of the request that Nest is handling. */

@@ -1,7 +1,8 @@
 import { SessionMisuseError } from '../redis-session.errors.js';
 import { ActiveSession, type SessionHost } from '../session/active-session.js';
+import { isPositive } from '../session/option-checks.js';
 import type { Entries } from '../session/entries.js';
-import type { CookieAttributes, Lease, SessionRecord } from '../session/session-record.js';
+import type { CookieAttributes, Device, Lease, SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import type { HttpSession, LoginOptions } from './http-session.js';
 import type { Identity } from './identity.decorator.js';
@@ -10,6 +11,7 @@ import { checkWritable, type SessionOwner } from './session-members.js';
 import { createHttpSession } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
 
+const SECOND = 1_000;
 const KEPT_ATTRIBUTES = ['originalMaxAge', 'secure', 'httpOnly', 'domain', 'path', 'sameSite', 'priority', 'partitioned'] as const;
 
 /** The request that a session is used by. */
@@ -18,6 +20,8 @@ export interface SessionPlace {
   generateSid(): Sid;
   /** The cookie by configuration, with what this session has otherwise. */
   createCookie(changed?: CookieAttributes): Cookie;
+  /** The device that the request comes from, where it is to be kept. */
+  readonly device: Device | undefined;
   /** Puts a new, empty session in the place of the current one. */
   start(): void;
   /** Says that the session was destroyed. */
@@ -65,6 +69,7 @@ export class RequestSession implements SessionHost, SessionOwner {
       idle: typeof data.originalMaxAge === 'number' ? data.originalMaxAge : undefined,
       cookie: difference(data, this.place.createCookie().data),
       wholeCookie: data,
+      device: this.place.device,
     };
   }
 
@@ -98,8 +103,22 @@ export class RequestSession implements SessionHost, SessionOwner {
     this.place.drop(this);
   }
 
-  async login(identity: Identity, { keep = [] }: LoginOptions = {}): Promise<void> {
-    await this.active.login(identity, keep);
+  async login(identity: Identity, { keep = [], ttl, absoluteTtl }: LoginOptions = {}): Promise<void> {
+    checkSeconds('ttl', ttl);
+    if (absoluteTtl !== false) checkSeconds('absoluteTtl', absoluteTtl);
+    const before = this.#cookie;
+    // The idle timeout of one session is that of its cookie: a browser that drops the cookie has ended the session, whatever the store says.
+    if (ttl !== undefined) this.#cookie = this.place.createCookie({ ...this.cookie.data, originalMaxAge: ttl * SECOND });
+    try {
+      await this.active.login(identity, keep, typeof absoluteTtl === 'number' ? absoluteTtl * SECOND : absoluteTtl);
+    } catch (error) {
+      this.#cookie = before;
+      throw error;
+    }
+  }
+
+  async reauthenticate(): Promise<void> {
+    await this.active.reauthenticate();
   }
 
   async increment(name: string, by: number): Promise<number> {
@@ -118,6 +137,13 @@ export class RequestSession implements SessionHost, SessionOwner {
   logError(error: unknown): void {
     this.place.runtime.logError(error);
   }
+}
+
+function checkSeconds(name: string, seconds: number | undefined): void {
+  if (seconds !== undefined && !isPositive(seconds))
+    throw new SessionMisuseError(
+      `session.login() needs a positive finite number of seconds for ${JSON.stringify(name)}. Leave it out for the configured time.`,
+    );
 }
 
 /** Attributes that the application changed for this session. */

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RedisSessionError, SessionMisuseError } from '../redis-session.errors.js';
 import { answerWithin } from '../session/deadline.js';
-import type { CookieAttributes, SessionRecord } from '../session/session-record.js';
+import { isEnded, type CookieAttributes, type Device, type SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import type { HttpSession } from './http-session.js';
 import { standInFor } from './express-session.stand-in.js';
 import type { Identity } from './identity.decorator.js';
 import { REQUEST_CONTEXT, type RequestContext } from './request-context.js';
+import { deviceOf } from './request-device.js';
 import { RequestSession, type SessionPlace } from './request-session.js';
 import type { Cookie } from './session-cookie.js';
 import { ownerOf } from './session-proxy.js';
@@ -28,6 +29,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   #current: RequestSession | undefined;
   #state: 'open' | 'unset' | 'destroyed' | 'failed' = 'open';
   #failure: unknown;
+  #endedReason: string | undefined;
   #replaced = false;
   #installed = false;
   #dropped: Cookie | undefined;
@@ -124,10 +126,16 @@ export class SessionExchange implements SessionPlace, RequestContext {
   /** Loads the session of that sid. False when there is none. */
   async load(sid: Sid): Promise<boolean> {
     const { store } = this.runtime;
-    const record = await answerWithin(store.settings.deadline, store.load(sid));
-    if (record === undefined) return false;
-    this.#loaded = { sid, record };
-    return true;
+    const found = await answerWithin(store.settings.deadline, store.find(sid));
+    if (isEnded(found)) this.#endedReason ??= found.endedReason;
+    else if (found !== undefined) this.#loaded = { sid, record: found };
+    return this.#loaded !== undefined;
+  }
+
+  /** Gives a session that has had its secret for long (`store.renewAfter`) a new one, before anybody uses it. */
+  renewSecret(): Promise<void> | undefined {
+    if (this.#loaded === undefined || !this.runtime.store.isRotationDue(this.#loaded.record)) return undefined;
+    return this.current?.active.rotate().catch((error: unknown) => this.runtime.logError(error));
   }
 
   /** The session could not be loaded. The request may not need it, so it goes on; whoever asks for the session gets the error. */
@@ -137,8 +145,9 @@ export class SessionExchange implements SessionPlace, RequestContext {
     this.install();
   }
 
-  /** Lets the request have its session. */
+  /** Lets the request have its session. The cookie of one that somebody else has ended is of no use any more. */
   install(): void {
+    if (this.#endedReason !== undefined && this.#loaded === undefined && this.#state === 'open') this.forget(this.createCookie());
     this.#installed = true;
     defineProperties(this.request);
   }
@@ -162,6 +171,25 @@ export class SessionExchange implements SessionPlace, RequestContext {
   get identity(): Identity | undefined {
     const { session, current } = this;
     return session === null || current === undefined ? undefined : this.runtime.identityOf(current.active.entries, current.object);
+  }
+
+  get endedReason(): string | undefined {
+    return this.#loaded === undefined ? this.#endedReason : undefined;
+  }
+
+  get authenticatedAt(): number | undefined {
+    return this.current?.active.record?.authenticatedAt;
+  }
+
+  async now(): Promise<number> {
+    const { store } = this.runtime;
+    return answerWithin(store.settings.deadline, store.now()).catch((error: unknown) => {
+      throw this.told(error);
+    });
+  }
+
+  get device(): Device | undefined {
+    return deviceOf(this.request, this.runtime.store.settings.track);
   }
 
   start(): void {

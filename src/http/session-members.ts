@@ -19,6 +19,7 @@ export interface SessionOwner {
   regenerate(): Promise<void>;
   destroy(): Promise<void>;
   login(identity: Identity, options?: LoginOptions): Promise<void>;
+  reauthenticate(): Promise<void>;
   rotate(): Promise<void>;
   increment(name: string, by: number): Promise<number>;
   /** The error as the caller of a member should see it. */
@@ -36,6 +37,7 @@ const MEMBERS: Readonly<Record<MemberName, (owner: SessionOwner) => unknown>> = 
   createdAt: ({ active }) => date(active.record, (record) => record.createdAt),
   lastSeenAt: ({ active }) => date(active.record, (record) => record.lastSeenAt),
   expiresAt: ({ active }) => date(active.record, expiresAt),
+  authenticatedAt: ({ active }) => date(active.record, (record) => record.authenticatedAt),
   save: (owner) => (callback?: SessionCallback) => answer(owner, owner.save(), callback),
   reload: (owner) => (callback?: SessionCallback) => answer(owner, owner.reload(), callback),
   regenerate: (owner) => (callback?: SessionCallback) => answer(owner, owner.regenerate(), callback),
@@ -44,6 +46,7 @@ const MEMBERS: Readonly<Record<MemberName, (owner: SessionOwner) => unknown>> = 
   resetMaxAge: (owner) => () => owner.touch(),
   login: (owner) => (identity: Identity, options?: LoginOptions) => answer(owner, owner.login(identity, options)),
   logout: (owner) => () => answer(owner, owner.destroy()),
+  reauthenticate: (owner) => () => answer(owner, owner.reauthenticate()),
   rotate: (owner) => () => answer(owner, owner.rotate()),
   increment:
     (owner) =>

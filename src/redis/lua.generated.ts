@@ -1,5 +1,63 @@
 // Written by scripts/embed-lua.mjs from src/redis/lua/*.lua. Do not edit.
 export const LUA = {
+  claim: `-- Marks sessions of a user as being ended, from the one that ends first, and takes away the places of sign-ins under way: what is made out
+-- of one of these sessions from now on is refused.
+--
+-- KEYS[1]  sessions of the user
+-- ARGV[1]  handle of the session to leave alone, '' for none
+-- ARGV[2]  how many to pass over
+-- ARGV[3]  how many to look at
+--
+-- Returns {1, now, how many were not marked before, how many were looked at, handle, and so on}.
+
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
+-- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
+local GONE, DONE = 0, 1
+local RESERVED, ENDING = 0.5, 0.75
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function stateOf(score)
+  return tonumber(score) % 1
+end
+
+local function sweep(key, now)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+end
+
+local function add(key, handle, score)
+  redis.call('ZADD', key, string.format('%.2f', score), handle)
+end
+
+-- The key lives as long as the one that can live longest.
+local function expire(key)
+  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
+  if last[2] then redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(tonumber(last[2])))) end
+end
+
+local key, now = KEYS[1], clock()
+sweep(key, now)
+local first = tonumber(ARGV[2])
+local found = redis.call('ZRANGE', key, first, first + tonumber(ARGV[3]) - 1, 'WITHSCORES')
+local reply = {DONE, now, 0, #found / 2}
+for i = 1, #found, 2 do
+  local handle, state = found[i], stateOf(found[i + 1])
+  if handle ~= ARGV[1] then
+    if state == RESERVED then redis.call('ZREM', key, handle)
+    else reply[#reply + 1] = handle end
+    if state ~= ENDING then
+      -- Less than it was, so that it stays before those with the same time that are not yet looked at.
+      if state ~= RESERVED then add(key, handle, tonumber(found[i + 1]) - 1 + ENDING) end
+      reply[3] = reply[3] + 1
+    end
+  end
+end
+return reply
+`,
+
   create: `-- Stores a new session, unless its handle is taken.
 --
 -- KEYS[1]  session
@@ -7,15 +65,18 @@ export const LUA = {
 -- ARGV[2]  idle timeout in ms
 -- ARGV[3]  absolute timeout in ms, 0 for none
 -- ARGV[4]  absolute end in epoch ms to keep, 0 to take ARGV[3] from now
--- ARGV[5]  cookie attributes as JSON, '' for none
--- ARGV[6]  field and value of the first entry, and so on in pairs
+-- ARGV[5]  user id, '' for none
+-- ARGV[6]  when the user signed in, in epoch ms, to keep, 0 for now
+-- ARGV[7]  cookie attributes as JSON, '' for none
+-- ARGV[8]  device as JSON, '' for none
+-- ARGV[9]  field and value of the first entry, and so on in pairs
 --
--- Returns {1, now, absolute end} when stored, {2, now, 0} when this secret's session was stored by an earlier try,
+-- Returns {1, now, absolute end or 0} when stored, {2, now, 0} when this secret's session was stored by an earlier try,
 -- {3, now, 0} when the handle belongs to another session.
 
--- The packed metadata field, as src/session/session-fields.ts reads it:
--- 1|created|last seen|absolute end or 0|idle timeout|secret hash|previous secret hash|its end or 0|time of the rotation or 0
-local META, COOKIE = '@meta', '@cookie'
+-- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -23,27 +84,40 @@ local function clock()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local function number(value)
-  return string.format('%.0f', value)
+local function base36(value)
+  local text, rest = '', value
+  repeat
+    local digit = rest % 36
+    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
+    rest = (rest - digit) / 36
+  until rest == 0
+  return text
+end
+
+-- A time since another; '' for none. Never negative, though the clock may have been set back.
+local function since(start, time)
+  return time and base36(math.max(0, time - start)) or ''
 end
 
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, hash, prev, prevEnds, rotated =
-    packed:match('^1|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|([^|]*)|(%d+)|(%d+)$')
+  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
+  local start = tonumber(created, 36)
+  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
   return {
-    created = created, seen = tonumber(seen), ends = tonumber(ends), idle = tonumber(idle),
-    hash = hash, prev = prev, prevEnds = tonumber(prevEnds), rotated = tonumber(rotated),
+    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
   }
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
-  if not meta or meta.created ~= created then return nil end
-  if meta.ends > 0 and meta.ends <= now then
+  if not meta or meta.created ~= tonumber(created) then return nil end
+  if meta.ends and meta.ends <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -51,28 +125,46 @@ local function readLive(key, created, now)
 end
 
 local function write(key, meta)
+  local start = meta.created
   redis.call('HSET', key, META, table.concat({
-    '1', meta.created, number(meta.seen), number(meta.ends), number(meta.idle),
-    meta.hash, meta.prev, number(meta.prevEnds), number(meta.rotated),
+    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
+    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
   local at = meta.seen + meta.idle
-  if meta.ends > 0 then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, number(at))
+  if meta.ends then at = math.min(at, meta.ends) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
 end
 
 local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
 end
 
+local function writeDevice(key, device)
+  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+local function forgetPrevious(meta)
+  meta.prev, meta.prevEnds = '', nil
+end
+
+local function isUnconfirmed(meta)
+  return meta.prev ~= '' and not meta.prevEnds
+end
+
 -- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
 local function confirm(meta, firstPresented, grace, now)
   if meta.prev == '' then return end
-  if meta.prevEnds == 0 and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds > 0 and meta.prevEnds <= now then meta.prev, meta.prevEnds, meta.rotated = '', 0, 0 end
+  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
+  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+end
+
+-- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+local function endGrace(meta)
+  if meta.prevEnds then forgetPrevious(meta) end
 end
 
 local key, now = KEYS[1], clock()
@@ -82,14 +174,146 @@ if redis.call('EXISTS', key) == 1 then
   return {3, now, 0}
 end
 
-local ends = tonumber(ARGV[4])
-if ends == 0 and ARGV[3] ~= '0' then ends = now + tonumber(ARGV[3]) end
-local meta = { created = number(now), seen = now, ends = ends, idle = tonumber(ARGV[2]), hash = ARGV[1], prev = '', prevEnds = 0, rotated = 0 }
+local ends
+if ARGV[4] ~= '0' then ends = tonumber(ARGV[4]) elseif ARGV[3] ~= '0' then ends = now + tonumber(ARGV[3]) end
+local auth = ARGV[6] == '0' and '' or base36(tonumber(ARGV[6]))
+local meta = { created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, hash = ARGV[1], prev = '', user = ARGV[5] }
 write(key, meta)
-if ARGV[5] ~= '' then writeCookie(key, ARGV[5]) end
-for i = 6, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+if ARGV[7] ~= '' then writeCookie(key, ARGV[7]) end
+writeDevice(key, ARGV[8])
+for i = 9, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
 expire(key, meta)
-return {DONE, now, ends}
+return {DONE, now, ends or 0}
+`,
+
+  epoch: `-- Sets the time before which the sessions of a user are dead, unless a later one is set.
+--
+-- KEYS[1]  epoch of the user
+-- ARGV[1]  epoch ms
+-- ARGV[2]  for how many ms it is kept
+--
+-- Returns {1, now}.
+
+local key = KEYS[1]
+local time = redis.call('TIME')
+local set = tonumber(redis.call('GET', key) or '0') or 0
+redis.call('SET', key, string.format('%.0f', math.max(set, tonumber(ARGV[1]))), 'PX', ARGV[2])
+return {1, tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)}
+`,
+
+  exchange: `-- Replaces the text of an entry, if it is still the expected one, unless the session has ended or is another user's.
+--
+-- KEYS[1]  session
+-- ARGV[1]  when the session was created, epoch ms
+-- ARGV[2]  user id whose session it must be
+-- ARGV[3]  field of the entry
+-- ARGV[4]  expected text
+-- ARGV[5]  new text
+--
+-- Returns {1, now} when replaced, {5, now} when the text was another, {0, now} when there is no such session (any more).
+
+-- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
+local GONE, DONE = 0, 1
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function base36(value)
+  local text, rest = '', value
+  repeat
+    local digit = rest % 36
+    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
+    rest = (rest - digit) / 36
+  until rest == 0
+  return text
+end
+
+-- A time since another; '' for none. Never negative, though the clock may have been set back.
+local function since(start, time)
+  return time and base36(math.max(0, time - start)) or ''
+end
+
+local function read(key)
+  local packed = redis.call('HGET', key, META)
+  if not packed then return nil end
+  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
+  if not created then return nil end
+  local start = tonumber(created, 36)
+  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
+  return {
+    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
+  }
+end
+
+-- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
+local function readLive(key, created, now)
+  local meta = read(key)
+  if not meta or meta.created ~= tonumber(created) then return nil end
+  if meta.ends and meta.ends <= now then
+    redis.call('DEL', key)
+    return nil
+  end
+  return meta
+end
+
+local function write(key, meta)
+  local start = meta.created
+  redis.call('HSET', key, META, table.concat({
+    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
+    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
+  }, '|'))
+end
+
+-- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
+local function expire(key, meta)
+  local at = meta.seen + meta.idle
+  if meta.ends then at = math.min(at, meta.ends) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+end
+
+local function writeCookie(key, cookie)
+  if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
+end
+
+local function writeDevice(key, device)
+  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+local function forgetPrevious(meta)
+  meta.prev, meta.prevEnds = '', nil
+end
+
+local function isUnconfirmed(meta)
+  return meta.prev ~= '' and not meta.prevEnds
+end
+
+-- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
+local function confirm(meta, firstPresented, grace, now)
+  if meta.prev == '' then return end
+  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
+  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+end
+
+-- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+local function endGrace(meta)
+  if meta.prevEnds then forgetPrevious(meta) end
+end
+
+local key, now = KEYS[1], clock()
+local meta = readLive(key, ARGV[1], now)
+if not meta or meta.user ~= ARGV[2] then return {GONE, now} end
+if redis.call('HGET', key, ARGV[3]) ~= ARGV[4] then return {5, now} end
+
+endGrace(meta)
+write(key, meta)
+redis.call('HSET', key, ARGV[3], ARGV[5])
+return {DONE, now}
 `,
 
   increment: `-- Adds to an integer entry of a session, unless it has ended.
@@ -102,9 +326,9 @@ return {DONE, now, ends}
 -- Returns {1, now, sum} when added, {4, now} when the entry is not an integer or the sum would not be a safe one in JavaScript,
 -- {0, now} when the session has ended.
 
--- The packed metadata field, as src/session/session-fields.ts reads it:
--- 1|created|last seen|absolute end or 0|idle timeout|secret hash|previous secret hash|its end or 0|time of the rotation or 0
-local META, COOKIE = '@meta', '@cookie'
+-- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -112,27 +336,40 @@ local function clock()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local function number(value)
-  return string.format('%.0f', value)
+local function base36(value)
+  local text, rest = '', value
+  repeat
+    local digit = rest % 36
+    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
+    rest = (rest - digit) / 36
+  until rest == 0
+  return text
+end
+
+-- A time since another; '' for none. Never negative, though the clock may have been set back.
+local function since(start, time)
+  return time and base36(math.max(0, time - start)) or ''
 end
 
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, hash, prev, prevEnds, rotated =
-    packed:match('^1|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|([^|]*)|(%d+)|(%d+)$')
+  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
+  local start = tonumber(created, 36)
+  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
   return {
-    created = created, seen = tonumber(seen), ends = tonumber(ends), idle = tonumber(idle),
-    hash = hash, prev = prev, prevEnds = tonumber(prevEnds), rotated = tonumber(rotated),
+    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
   }
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
-  if not meta or meta.created ~= created then return nil end
-  if meta.ends > 0 and meta.ends <= now then
+  if not meta or meta.created ~= tonumber(created) then return nil end
+  if meta.ends and meta.ends <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -140,28 +377,46 @@ local function readLive(key, created, now)
 end
 
 local function write(key, meta)
+  local start = meta.created
   redis.call('HSET', key, META, table.concat({
-    '1', meta.created, number(meta.seen), number(meta.ends), number(meta.idle),
-    meta.hash, meta.prev, number(meta.prevEnds), number(meta.rotated),
+    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
+    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
   local at = meta.seen + meta.idle
-  if meta.ends > 0 then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, number(at))
+  if meta.ends then at = math.min(at, meta.ends) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
 end
 
 local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
 end
 
+local function writeDevice(key, device)
+  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+local function forgetPrevious(meta)
+  meta.prev, meta.prevEnds = '', nil
+end
+
+local function isUnconfirmed(meta)
+  return meta.prev ~= '' and not meta.prevEnds
+end
+
 -- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
 local function confirm(meta, firstPresented, grace, now)
   if meta.prev == '' then return end
-  if meta.prevEnds == 0 and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds > 0 and meta.prevEnds <= now then meta.prev, meta.prevEnds, meta.rotated = '', 0, 0 end
+  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
+  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+end
+
+-- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+local function endGrace(meta)
+  if meta.prevEnds then forgetPrevious(meta) end
 end
 
 local key, now = KEYS[1], clock()
@@ -169,6 +424,7 @@ if not readLive(key, ARGV[1], now) then return {GONE, now} end
 
 local SAFE = 9007199254740991
 local text = redis.call('HGET', key, ARGV[2]) or '0'
+local function number(integer) return string.format('%.0f', integer) end
 local function isSafe(value) return value <= SAFE and value >= -SAFE end
 local value = #text <= 17 and text:match('^-?%d+$') and tonumber(text)
 local sum = value and value + tonumber(ARGV[3])
@@ -176,6 +432,276 @@ if not sum or not isSafe(value) or not isSafe(sum) then return {4, now} end
 redis.call('HSET', key, ARGV[2], number(sum))
 -- As text: ioredis reads an integer reply of sixteen digits inexactly.
 return {DONE, now, number(sum)}
+`,
+
+  page: `-- Names sessions of a user, the one that can live longest first.
+--
+-- KEYS[1]  sessions of the user
+-- ARGV[1]  handle of the last one of the page before, '' for the first page
+-- ARGV[2]  its score
+-- ARGV[3]  how many
+--
+-- Returns {1, now, handle, score, and so on in pairs}.
+
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
+-- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
+local GONE, DONE = 0, 1
+local RESERVED, ENDING = 0.5, 0.75
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function stateOf(score)
+  return tonumber(score) % 1
+end
+
+local function sweep(key, now)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+end
+
+local function add(key, handle, score)
+  redis.call('ZADD', key, string.format('%.2f', score), handle)
+end
+
+-- The key lives as long as the one that can live longest.
+local function expire(key)
+  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
+  if last[2] then redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(tonumber(last[2])))) end
+end
+
+local key, now = KEYS[1], clock()
+sweep(key, now)
+local first = 0
+if ARGV[1] ~= '' then
+  local rank = redis.call('ZREVRANK', key, ARGV[1])
+  if rank then first = rank + 1
+  else
+    -- It has gone since. Where it would stand among others with the same score, only the set itself can tell.
+    redis.call('ZADD', key, ARGV[2], ARGV[1])
+    first = redis.call('ZREVRANK', key, ARGV[1])
+    redis.call('ZREM', key, ARGV[1])
+  end
+end
+local reply = {DONE, now}
+for _, value in ipairs(redis.call('ZREVRANGE', key, first, first + tonumber(ARGV[3]) - 1, 'WITHSCORES')) do reply[#reply + 1] = value end
+return reply
+`,
+
+  renew: `-- Says again that a session in use is the user's, and until when it can be alive.
+--
+-- KEYS[1]  sessions of the user
+-- ARGV[1]  handle
+-- ARGV[2]  epoch ms of the latest moment at which it can be alive
+--
+-- Returns {1, now} when said, {0, now} when the session is being ended.
+
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
+-- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
+local GONE, DONE = 0, 1
+local RESERVED, ENDING = 0.5, 0.75
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function stateOf(score)
+  return tonumber(score) % 1
+end
+
+local function sweep(key, now)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+end
+
+local function add(key, handle, score)
+  redis.call('ZADD', key, string.format('%.2f', score), handle)
+end
+
+-- The key lives as long as the one that can live longest.
+local function expire(key)
+  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
+  if last[2] then redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(tonumber(last[2])))) end
+end
+
+local key, now = KEYS[1], clock()
+local score = redis.call('ZSCORE', key, ARGV[1])
+if score and stateOf(score) == ENDING then return {GONE, now} end
+add(key, ARGV[1], tonumber(ARGV[2]))
+sweep(key, now)
+expire(key)
+return {DONE, now}
+`,
+
+  reserve: `-- Reserves the place of a session that is about to become a user's.
+--
+-- KEYS[1]  sessions of the user
+-- ARGV[1]  handle
+-- ARGV[2]  for how many ms
+-- ARGV[3]  handle of the user's session that it replaces, '' for none
+-- ARGV[4]  how many sessions the user may have, 0 for any number
+--
+-- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session that it replaces is being ended.
+
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
+-- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
+local GONE, DONE = 0, 1
+local RESERVED, ENDING = 0.5, 0.75
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function stateOf(score)
+  return tonumber(score) % 1
+end
+
+local function sweep(key, now)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+end
+
+local function add(key, handle, score)
+  redis.call('ZADD', key, string.format('%.2f', score), handle)
+end
+
+-- The key lives as long as the one that can live longest.
+local function expire(key)
+  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
+  if last[2] then redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(tonumber(last[2])))) end
+end
+
+local key, now = KEYS[1], clock()
+sweep(key, now)
+local replaced = ARGV[3] ~= '' and redis.call('ZSCORE', key, ARGV[3])
+if replaced and stateOf(replaced) == ENDING then return {GONE, now} end
+
+local most = tonumber(ARGV[4])
+if most > 0 then
+  local others = redis.call('ZCARD', key)
+  if replaced then others = others - 1 end
+  if redis.call('ZSCORE', key, ARGV[1]) then others = others - 1 end
+  if others >= most then return {6, now} end
+end
+add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
+expire(key)
+return {DONE, now}
+`,
+
+  revoke: `-- Ends a session for somebody other than its holder, and leaves word of it for whoever has its secret.
+--
+-- KEYS[1]  session
+-- ARGV[1]  user id whose session it must be
+-- ARGV[2]  reason
+-- ARGV[3]  for how many ms its holder can learn the reason
+-- ARGV[4]  epoch ms before which it must have been created, 0 for any time
+--
+-- Returns {1, now} when it has ended now, {0, now} when there is no such session (any more).
+
+-- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
+local GONE, DONE = 0, 1
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function base36(value)
+  local text, rest = '', value
+  repeat
+    local digit = rest % 36
+    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
+    rest = (rest - digit) / 36
+  until rest == 0
+  return text
+end
+
+-- A time since another; '' for none. Never negative, though the clock may have been set back.
+local function since(start, time)
+  return time and base36(math.max(0, time - start)) or ''
+end
+
+local function read(key)
+  local packed = redis.call('HGET', key, META)
+  if not packed then return nil end
+  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
+  if not created then return nil end
+  local start = tonumber(created, 36)
+  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
+  return {
+    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
+  }
+end
+
+-- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
+local function readLive(key, created, now)
+  local meta = read(key)
+  if not meta or meta.created ~= tonumber(created) then return nil end
+  if meta.ends and meta.ends <= now then
+    redis.call('DEL', key)
+    return nil
+  end
+  return meta
+end
+
+local function write(key, meta)
+  local start = meta.created
+  redis.call('HSET', key, META, table.concat({
+    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
+    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
+  }, '|'))
+end
+
+-- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
+local function expire(key, meta)
+  local at = meta.seen + meta.idle
+  if meta.ends then at = math.min(at, meta.ends) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+end
+
+local function writeCookie(key, cookie)
+  if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
+end
+
+local function writeDevice(key, device)
+  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+local function forgetPrevious(meta)
+  meta.prev, meta.prevEnds = '', nil
+end
+
+local function isUnconfirmed(meta)
+  return meta.prev ~= '' and not meta.prevEnds
+end
+
+-- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
+local function confirm(meta, firstPresented, grace, now)
+  if meta.prev == '' then return end
+  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
+  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+end
+
+-- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+local function endGrace(meta)
+  if meta.prevEnds then forgetPrevious(meta) end
+end
+
+local key, now = KEYS[1], clock()
+local meta = read(key)
+if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '0' and meta.created >= tonumber(ARGV[4])) then return {GONE, now} end
+
+-- First, and by itself: Redis that is out of memory lets a key go and refuses the word of it.
+redis.call('DEL', key)
+if meta.ends and meta.ends <= now then return {GONE, now} end
+redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', meta.hash, meta.prev, ARGV[2]}, '|'))
+redis.call('PEXPIRE', key, ARGV[3])
+return {DONE, now}
 `,
 
   rotate: `-- Gives a session a new secret and keeps the presented one good until the new one is presented, unless the session has ended.
@@ -186,13 +712,14 @@ return {DONE, now, number(sum)}
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  hash of the presented secret
 -- ARGV[5]  hash of the new secret
+-- ARGV[6]  1 when the user has just proved again who they are: the presented secret is then good no longer; else 0
 --
--- Returns {1, now} when rotated (also by an earlier try), {2, now} when nothing was done since an earlier rotation is not yet confirmed
+-- Returns {1, now, when} when rotated (also by an earlier try), {2, now} when nothing was done since an earlier rotation is not yet confirmed
 -- and younger than the grace or has replaced the presented secret, {0, now} when the session has ended.
 
--- The packed metadata field, as src/session/session-fields.ts reads it:
--- 1|created|last seen|absolute end or 0|idle timeout|secret hash|previous secret hash|its end or 0|time of the rotation or 0
-local META, COOKIE = '@meta', '@cookie'
+-- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -200,27 +727,40 @@ local function clock()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local function number(value)
-  return string.format('%.0f', value)
+local function base36(value)
+  local text, rest = '', value
+  repeat
+    local digit = rest % 36
+    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
+    rest = (rest - digit) / 36
+  until rest == 0
+  return text
+end
+
+-- A time since another; '' for none. Never negative, though the clock may have been set back.
+local function since(start, time)
+  return time and base36(math.max(0, time - start)) or ''
 end
 
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, hash, prev, prevEnds, rotated =
-    packed:match('^1|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|([^|]*)|(%d+)|(%d+)$')
+  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
+  local start = tonumber(created, 36)
+  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
   return {
-    created = created, seen = tonumber(seen), ends = tonumber(ends), idle = tonumber(idle),
-    hash = hash, prev = prev, prevEnds = tonumber(prevEnds), rotated = tonumber(rotated),
+    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
   }
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
-  if not meta or meta.created ~= created then return nil end
-  if meta.ends > 0 and meta.ends <= now then
+  if not meta or meta.created ~= tonumber(created) then return nil end
+  if meta.ends and meta.ends <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -228,46 +768,73 @@ local function readLive(key, created, now)
 end
 
 local function write(key, meta)
+  local start = meta.created
   redis.call('HSET', key, META, table.concat({
-    '1', meta.created, number(meta.seen), number(meta.ends), number(meta.idle),
-    meta.hash, meta.prev, number(meta.prevEnds), number(meta.rotated),
+    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
+    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
   local at = meta.seen + meta.idle
-  if meta.ends > 0 then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, number(at))
+  if meta.ends then at = math.min(at, meta.ends) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
 end
 
 local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
 end
 
+local function writeDevice(key, device)
+  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+local function forgetPrevious(meta)
+  meta.prev, meta.prevEnds = '', nil
+end
+
+local function isUnconfirmed(meta)
+  return meta.prev ~= '' and not meta.prevEnds
+end
+
 -- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
 local function confirm(meta, firstPresented, grace, now)
   if meta.prev == '' then return end
-  if meta.prevEnds == 0 and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds > 0 and meta.prevEnds <= now then meta.prev, meta.prevEnds, meta.rotated = '', 0, 0 end
+  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
+  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+end
+
+-- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+local function endGrace(meta)
+  if meta.prevEnds then forgetPrevious(meta) end
 end
 
 local key, now = KEYS[1], clock()
 local meta = readLive(key, ARGV[1], now)
 if not meta then return {GONE, now} end
-if meta.hash == ARGV[5] then return {DONE, now} end
+if meta.hash == ARGV[5] then return {DONE, now, meta.rotated} end
 
 local grace = tonumber(ARGV[3])
 confirm(meta, ARGV[2], grace, now)
-local unconfirmed = meta.prev ~= '' and meta.prevEnds == 0
+if ARGV[6] == '1' then
+  if ARGV[4] ~= meta.hash and ARGV[4] ~= meta.prev then return {2, now} end
+  meta.auth = base36(now)
+  forgetPrevious(meta)
+  meta.hash, meta.rotated = ARGV[5], now
+  write(key, meta)
+  return {DONE, now, meta.rotated}
+end
+
+local unconfirmed = isUnconfirmed(meta)
 local known = ARGV[4] == meta.hash or (unconfirmed and ARGV[4] == meta.prev)
 if not known or (unconfirmed and now < meta.rotated + grace) then return {2, now} end
 
 -- An unconfirmed secret never reached its holder, who has the one before it: that one stays.
 if not unconfirmed then meta.prev = meta.hash end
-meta.hash, meta.prevEnds, meta.rotated = ARGV[5], 0, now
+meta.hash, meta.prevEnds, meta.rotated = ARGV[5], nil, now
 write(key, meta)
-return {DONE, now}
+return {DONE, now, meta.rotated}
 `,
 
   save: `-- Writes the changed entries of a session and starts its idle timeout anew, unless it has ended.
@@ -278,14 +845,16 @@ return {DONE, now}
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  idle timeout in ms
 -- ARGV[5]  cookie attributes as JSON, '' for none
--- ARGV[6]  number of removed fields
--- ARGV[7]  the removed fields, then field and value of each changed entry
+-- ARGV[6]  device as JSON, '' to leave it
+-- ARGV[7]  '+' and the user id when the session becomes another user's, '+' for nobody's, '' to leave it
+-- ARGV[8]  number of removed fields
+-- ARGV[9]  the removed fields, then field and value of each changed entry
 --
 -- Returns {1, now} when written, {0, now} when the session has ended.
 
--- The packed metadata field, as src/session/session-fields.ts reads it:
--- 1|created|last seen|absolute end or 0|idle timeout|secret hash|previous secret hash|its end or 0|time of the rotation or 0
-local META, COOKIE = '@meta', '@cookie'
+-- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -293,27 +862,40 @@ local function clock()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local function number(value)
-  return string.format('%.0f', value)
+local function base36(value)
+  local text, rest = '', value
+  repeat
+    local digit = rest % 36
+    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
+    rest = (rest - digit) / 36
+  until rest == 0
+  return text
+end
+
+-- A time since another; '' for none. Never negative, though the clock may have been set back.
+local function since(start, time)
+  return time and base36(math.max(0, time - start)) or ''
 end
 
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, hash, prev, prevEnds, rotated =
-    packed:match('^1|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|([^|]*)|(%d+)|(%d+)$')
+  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
+  local start = tonumber(created, 36)
+  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
   return {
-    created = created, seen = tonumber(seen), ends = tonumber(ends), idle = tonumber(idle),
-    hash = hash, prev = prev, prevEnds = tonumber(prevEnds), rotated = tonumber(rotated),
+    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
   }
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
-  if not meta or meta.created ~= created then return nil end
-  if meta.ends > 0 and meta.ends <= now then
+  if not meta or meta.created ~= tonumber(created) then return nil end
+  if meta.ends and meta.ends <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -321,28 +903,46 @@ local function readLive(key, created, now)
 end
 
 local function write(key, meta)
+  local start = meta.created
   redis.call('HSET', key, META, table.concat({
-    '1', meta.created, number(meta.seen), number(meta.ends), number(meta.idle),
-    meta.hash, meta.prev, number(meta.prevEnds), number(meta.rotated),
+    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
+    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
   local at = meta.seen + meta.idle
-  if meta.ends > 0 then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, number(at))
+  if meta.ends then at = math.min(at, meta.ends) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
 end
 
 local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
 end
 
+local function writeDevice(key, device)
+  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+local function forgetPrevious(meta)
+  meta.prev, meta.prevEnds = '', nil
+end
+
+local function isUnconfirmed(meta)
+  return meta.prev ~= '' and not meta.prevEnds
+end
+
 -- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
 local function confirm(meta, firstPresented, grace, now)
   if meta.prev == '' then return end
-  if meta.prevEnds == 0 and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds > 0 and meta.prevEnds <= now then meta.prev, meta.prevEnds, meta.rotated = '', 0, 0 end
+  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
+  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+end
+
+-- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+local function endGrace(meta)
+  if meta.prevEnds then forgetPrevious(meta) end
 end
 
 local key, now = KEYS[1], clock()
@@ -351,14 +951,67 @@ if not meta then return {GONE, now} end
 
 meta.seen, meta.idle = now, tonumber(ARGV[4])
 confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
+if ARGV[7] ~= '' then
+  meta.user, meta.auth = ARGV[7]:sub(2), base36(now)
+  endGrace(meta)
+end
 -- First what Redis refuses when it is out of memory, so that a refused save has written nothing.
 write(key, meta)
-local removed = tonumber(ARGV[6])
-for i = 7 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
-for i = 7, 6 + removed do redis.call('HDEL', key, ARGV[i]) end
+writeDevice(key, ARGV[6])
+local removed = tonumber(ARGV[8])
+for i = 9 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+for i = 9, 8 + removed do redis.call('HDEL', key, ARGV[i]) end
 writeCookie(key, ARGV[5])
 expire(key, meta)
 return {DONE, now}
+`,
+
+  settle: `-- Takes the reserved place for good, now that the session is the user's. A place that is gone has been taken away by whoever ended the
+-- user's sessions meanwhile.
+--
+-- KEYS[1]  sessions of the user
+-- ARGV[1]  handle
+-- ARGV[2]  epoch ms of the latest moment at which it can be alive
+-- ARGV[3]  handle of the user's session that it has replaced, '' for none
+--
+-- Returns {1, now, number of sessions} when taken (also by an earlier try), {0, now} when the place is gone.
+
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
+-- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
+local GONE, DONE = 0, 1
+local RESERVED, ENDING = 0.5, 0.75
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function stateOf(score)
+  return tonumber(score) % 1
+end
+
+local function sweep(key, now)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+end
+
+local function add(key, handle, score)
+  redis.call('ZADD', key, string.format('%.2f', score), handle)
+end
+
+-- The key lives as long as the one that can live longest.
+local function expire(key)
+  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
+  if last[2] then redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(tonumber(last[2])))) end
+end
+
+local key, now = KEYS[1], clock()
+local score = redis.call('ZSCORE', key, ARGV[1])
+if not score or stateOf(score) == ENDING then return {GONE, now} end
+add(key, ARGV[1], tonumber(ARGV[2]))
+if ARGV[3] ~= '' then redis.call('ZREM', key, ARGV[3]) end
+sweep(key, now)
+expire(key)
+return {DONE, now, redis.call('ZCARD', key)}
 `,
 
   touch: `-- Starts the idle timeout of a session anew, unless it has ended.
@@ -369,12 +1022,13 @@ return {DONE, now}
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  idle timeout in ms
 -- ARGV[5]  cookie attributes as JSON, '' for none
+-- ARGV[6]  device as JSON, '' to leave it
 --
 -- Returns {1, now} when touched, {0, now} when the session has ended.
 
--- The packed metadata field, as src/session/session-fields.ts reads it:
--- 1|created|last seen|absolute end or 0|idle timeout|secret hash|previous secret hash|its end or 0|time of the rotation or 0
-local META, COOKIE = '@meta', '@cookie'
+-- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -382,27 +1036,40 @@ local function clock()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local function number(value)
-  return string.format('%.0f', value)
+local function base36(value)
+  local text, rest = '', value
+  repeat
+    local digit = rest % 36
+    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
+    rest = (rest - digit) / 36
+  until rest == 0
+  return text
+end
+
+-- A time since another; '' for none. Never negative, though the clock may have been set back.
+local function since(start, time)
+  return time and base36(math.max(0, time - start)) or ''
 end
 
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, hash, prev, prevEnds, rotated =
-    packed:match('^1|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|([^|]*)|(%d+)|(%d+)$')
+  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
+  local start = tonumber(created, 36)
+  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
   return {
-    created = created, seen = tonumber(seen), ends = tonumber(ends), idle = tonumber(idle),
-    hash = hash, prev = prev, prevEnds = tonumber(prevEnds), rotated = tonumber(rotated),
+    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
   }
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
-  if not meta or meta.created ~= created then return nil end
-  if meta.ends > 0 and meta.ends <= now then
+  if not meta or meta.created ~= tonumber(created) then return nil end
+  if meta.ends and meta.ends <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -410,28 +1077,46 @@ local function readLive(key, created, now)
 end
 
 local function write(key, meta)
+  local start = meta.created
   redis.call('HSET', key, META, table.concat({
-    '1', meta.created, number(meta.seen), number(meta.ends), number(meta.idle),
-    meta.hash, meta.prev, number(meta.prevEnds), number(meta.rotated),
+    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
+    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
   local at = meta.seen + meta.idle
-  if meta.ends > 0 then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, number(at))
+  if meta.ends then at = math.min(at, meta.ends) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
 end
 
 local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
 end
 
+local function writeDevice(key, device)
+  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+local function forgetPrevious(meta)
+  meta.prev, meta.prevEnds = '', nil
+end
+
+local function isUnconfirmed(meta)
+  return meta.prev ~= '' and not meta.prevEnds
+end
+
 -- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
 local function confirm(meta, firstPresented, grace, now)
   if meta.prev == '' then return end
-  if meta.prevEnds == 0 and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds > 0 and meta.prevEnds <= now then meta.prev, meta.prevEnds, meta.rotated = '', 0, 0 end
+  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
+  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+end
+
+-- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+local function endGrace(meta)
+  if meta.prevEnds then forgetPrevious(meta) end
 end
 
 local key, now = KEYS[1], clock()
@@ -444,6 +1129,7 @@ confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
 -- because its metadata cannot be written.
 redis.call('PEXPIRE', key, ARGV[4])
 write(key, meta)
+writeDevice(key, ARGV[6])
 writeCookie(key, ARGV[5])
 expire(key, meta)
 return {DONE, now}

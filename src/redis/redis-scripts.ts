@@ -17,6 +17,10 @@ export const STATUS = {
   taken: 3,
   /** The entry is not an integer, or would not be one that JavaScript knows exactly. */
   notInteger: 4,
+  /** The text was another one than expected. */
+  changed: 5,
+  /** There are as many as there may be. */
+  full: 6,
 } as const;
 
 /**
@@ -34,17 +38,16 @@ export class RedisScripts {
   }
 
   /**
-   * Runs a script on one key and answers with the numbers that it returns. Rejects with ioredis' own error, which holds the arguments: to
+   * Runs a script on one key and answers with what it returns: texts and integers, and only texts where the client has the option stringNumbers. Rejects with ioredis' own error, which holds the arguments: to
    * be made a store error before it goes anywhere.
    */
-  async run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<readonly number[]> {
+  async run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<readonly (string | number)[]> {
     const reply = await this.#evaluate('evalsha', this.#hashes[script], key, args).catch((error: unknown) => {
       // Redis ran nothing, so this is no second time.
       if (isNoScript(error)) return this.#evaluate('eval', this.texts[script], key, args);
       throw error;
     });
-    // Strings where the client has the option stringNumbers.
-    return (Array.isArray(reply) ? reply : [reply]).map(Number);
+    return (Array.isArray(reply) ? reply : [reply]) as readonly (string | number)[];
   }
 
   async #evaluate(command: 'eval' | 'evalsha', script: string, key: string, args: readonly (string | number)[]): Promise<unknown> {

@@ -1,26 +1,43 @@
 import { SessionConflictError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from '../session/lifetime.js';
-import { firstPresented, matchSecret } from '../session/secret-check.js';
-import { decodeHash, fieldOfEntry, recordOf, type Metadata } from '../session/session-fields.js';
+import { firstPresented, isHolder, matchSecret } from '../session/secret-check.js';
+import {
+  decodeDevice,
+  decodeHash,
+  decodeMetadata,
+  decodeTombstone,
+  DEVICE_FIELD,
+  fieldOfEntry,
+  META_FIELD,
+  recordOf,
+  type Metadata,
+} from '../session/session-fields.js';
 import { checkIncrement, checkLimits } from '../session/session-limits.js';
 import {
   applyDelta,
   type EncodedEntries,
+  type EndedSession,
   type EntryDelta,
   type Lease,
   type NewSession,
+  type SessionFacts,
   type SessionRecord,
 } from '../session/session-record.js';
-import { notInteger, SessionStore } from '../session/session-store.js';
+import { noEpochs, notInteger, SessionStore, TOMBSTONE_MS, type Revocation, type RotateOptions } from '../session/session-store.js';
 import { handleOf, isOurForm, secretHashOf, type Handle, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store-options.js';
 import type { RedisClient } from './redis-client.js';
-import { RedisClock } from './redis-clock.js';
+import { RedisEpochs } from './redis-epochs.js';
 import { isWrongType, toStoreError } from './redis-errors.js';
+import { readFields } from './redis-fields.js';
 import { RedisKeys } from './redis-keys.js';
 import { RedisLoads, type RedisHash } from './redis-loads.js';
-import { RedisScripts, STATUS, type ScriptName } from './redis-scripts.js';
+import { STATUS, type ScriptName } from './redis-scripts.js';
+import { RedisSessionIndex } from './redis-session-index.js';
+import { RedisWriter, type ScriptReply } from './redis-writer.js';
 
+/** Each attempt fails only when somebody else has written to the entry meanwhile. */
+const MOST_EXCHANGES = 20;
 const NO_ENTRIES: EncodedEntries = new Map();
 
 /**
@@ -30,11 +47,11 @@ const NO_ENTRIES: EncodedEntries = new Map();
  * @publicApi
  */
 export class RedisSessionStore extends SessionStore {
+  readonly index: RedisSessionIndex;
   readonly #keys = new RedisKeys(this.settings.prefix);
-  readonly #clock = new RedisClock();
-  readonly #writes = new Set<Promise<unknown>>();
-  readonly #scripts: RedisScripts;
+  readonly #writer: RedisWriter;
   readonly #loads: RedisLoads;
+  readonly #epochs: RedisEpochs | undefined;
 
   /** @param client an ioredis client, which stays the caller's to configure and close */
   constructor(
@@ -42,38 +59,41 @@ export class RedisSessionStore extends SessionStore {
     options: StoreOptions = {},
   ) {
     super(options);
-    this.#scripts = new RedisScripts(client);
+    this.#writer = new RedisWriter(client);
     this.#loads = new RedisLoads(client);
+    this.#epochs = this.settings.epochs ? new RedisEpochs(client, this.#keys, this.#writer, this.settings) : undefined;
+    this.index = new RedisSessionIndex(client, this.#keys, this.#writer);
   }
 
-  async load(sid: Sid): Promise<SessionRecord | undefined> {
+  async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
     const handle = handleOf(sid);
     const hash = await this.#readHash(handle);
     if (hash === undefined) return undefined;
     const decoded = decodeHash(hash);
-    if (decoded === undefined) return this.#reject(handle);
+    if (decoded === undefined) return this.#endedOrRejected(sid, handle, hash);
     const secret = matchSecret(secretHashOf(sid), decoded.metadata, await this.#timeFor(decoded.metadata));
     if (secret === undefined) {
       this.events.emit('reused', { handle });
       return undefined;
     }
+    const { userId, createdAt } = decoded.metadata;
+    if (userId !== undefined && (await this.#epochs?.isBefore(userId, createdAt)) === true) return undefined;
     return recordOf(handle, decoded, secret);
   }
 
-  async create(sid: Sid, { entries, lease, absoluteEndsAt = 0 }: NewSession): Promise<SessionRecord> {
+  async create(sid: Sid, { entries, lease, userId, authenticatedAt, absolute, absoluteEndsAt = 0 }: NewSession): Promise<SessionRecord> {
     checkLimits(NO_ENTRIES, { set: entries, removed: [] }, this.settings);
     const handle = handleOf(sid);
     const idle = idleOf(lease, this.settings);
-    const {
-      status,
-      now,
-      value: ends,
-    } = await this.#write('create', handle, [
+    const { status, now, values } = await this.#write('create', handle, [
       secretHashOf(sid),
       idle,
-      absoluteOf(idle, this.settings) ?? 0,
+      absoluteOf(idle, this.settings, absolute) ?? 0,
       absoluteEndsAt,
+      userId ?? '',
+      authenticatedAt ?? 0,
       encodeCookie(lease),
+      encodeDevice(lease),
       ...fieldsAndValues(entries),
     ]);
     if (status === STATUS.existed && isOurForm(sid)) {
@@ -81,12 +101,17 @@ export class RedisSessionStore extends SessionStore {
       if (stored !== undefined) return stored;
     }
     if (status !== STATUS.done) throw new SessionConflictError();
+    this.events.emit('created', { handle, userId });
     return {
       handle,
       createdAt: now,
       lastSeenAt: now,
-      absoluteEndsAt: ends === 0 ? undefined : ends,
+      absoluteEndsAt: Number(values[0]) || undefined,
       idle,
+      userId,
+      authenticatedAt: userId === undefined ? undefined : (authenticatedAt ?? now),
+      rotatedAt: undefined,
+      device: lease.device,
       cookie: lease.cookie,
       entries,
       secret: 'current',
@@ -95,53 +120,114 @@ export class RedisSessionStore extends SessionStore {
 
   async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined> {
     checkLimits(record.entries, delta, this.settings);
+    const { set, userId } = delta;
     const removed = delta.removed.map(fieldOfEntry);
-    const saved = await this.#renew('save', sid, record, lease, [removed.length, ...removed, ...fieldsAndValues(delta.set)]);
-    return saved && { ...saved, entries: applyDelta(record.entries, delta) };
+    const owner = userId === undefined ? '' : `+${userId ?? ''}`;
+    const saved = await this.#renew('save', sid, record, lease, [owner, removed.length, ...removed, ...fieldsAndValues(set)]);
+    if (saved === undefined) return undefined;
+    const user =
+      userId === undefined ? {} : { userId: userId ?? undefined, authenticatedAt: userId === null ? undefined : saved.lastSeenAt };
+    return { ...saved, ...user, entries: applyDelta(record.entries, delta) };
   }
 
   touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined> {
     return this.#renew('touch', sid, record, lease, []);
   }
 
-  async rotate(sid: Sid, record: SessionRecord, next: Sid): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {
-    const { status } = await this.#write('rotate', record.handle, [
+  async rotate(
+    sid: Sid,
+    record: SessionRecord,
+    next: Sid,
+    { reauthenticated = false }: RotateOptions = {},
+  ): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {
+    const { handle } = record;
+    const { status, values } = await this.#write('rotate', handle, [
       record.createdAt ?? 0,
       firstPresented(sid, record),
       this.settings.rotationGrace,
       secretHashOf(sid),
       secretHashOf(next),
+      reauthenticated ? 1 : 0,
     ]);
-    if (status === STATUS.gone) return this.#lose(record.handle);
-    const rotated = status === STATUS.done;
-    return { rotated, record: { ...record, secret: rotated ? 'current' : record.secret } };
+    if (status === STATUS.gone) return this.#lose(handle);
+    if (status !== STATUS.done) return { rotated: false, record };
+    this.events.emit('rotated', { handle, userId: record.userId });
+    const rotatedAt = Number(values[0]);
+    const authenticatedAt = reauthenticated ? rotatedAt : record.authenticatedAt;
+    return { rotated: true, record: { ...record, authenticatedAt, rotatedAt, secret: 'current' } };
   }
 
   async increment(record: SessionRecord, name: string, by: number): Promise<number | undefined> {
     checkIncrement(record.entries, name, by, this.settings);
-    const { status, value: sum } = await this.#write('increment', record.handle, [record.createdAt ?? 0, fieldOfEntry(name), by]).catch(
-      (error: unknown) => {
-        throw withUnknownOutcome(error);
-      },
-    );
+    const args = [record.createdAt ?? 0, fieldOfEntry(name), by];
+    const { status, values } = await this.#write('increment', record.handle, args).catch((error: unknown) => {
+      throw withUnknownOutcome(error);
+    });
     if (status === STATUS.gone) return this.#lose(record.handle);
     if (status === STATUS.notInteger) throw notInteger(name);
-    return sum;
+    return Number(values[0]);
   }
 
   async destroy(sid: Sid): Promise<boolean> {
-    return (await this.#track(this.client.del(this.#keys.session(handleOf(sid))))) === 1;
+    const handle = handleOf(sid);
+    const existed = (await this.#writer.command(this.client.del(this.#keys.session(handle)))) === 1;
+    if (existed) this.events.emit('destroyed', { handle });
+    return existed;
+  }
+
+  async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
+    const keys = handles.map((handle) => this.#keys.session(handle));
+    const found = await readFields(this.client, keys, [META_FIELD, DEVICE_FIELD]);
+    return handles.map((handle, index) => {
+      const [packed, device] = found[index] ?? [];
+      const metadata = decodeMetadata(packed);
+      return metadata && factsOf(handle, metadata, device);
+    });
+  }
+
+  async revoke(handle: Handle, { userId, reason, createdBefore = 0 }: Revocation): Promise<boolean> {
+    const { status } = await this.#write('revoke', handle, [userId, reason, TOMBSTONE_MS, createdBefore]);
+    return status === STATUS.done;
+  }
+
+  async exchange(handle: Handle, userId: string, name: string, change: (text: string | undefined) => string | undefined): Promise<boolean> {
+    const key = this.#keys.session(handle);
+    for (let attempt = 1; attempt <= MOST_EXCHANGES; attempt++) {
+      const [[packed, text] = []] = await readFields(this.client, [key], [META_FIELD, fieldOfEntry(name)]);
+      const metadata = decodeMetadata(packed);
+      if (metadata?.userId !== userId) return false;
+      const next = change(text ?? undefined);
+      if (next === undefined || typeof text !== 'string') return true;
+      const { status } = await this.#write('exchange', handle, [metadata.createdAt, userId, fieldOfEntry(name), text, next]);
+      if (status !== STATUS.changed) return status === STATUS.done;
+    }
+    throw new SessionStoreUnavailableError('too many writers');
+  }
+
+  async endBefore(userId: string, time: number): Promise<void> {
+    if (this.#epochs === undefined) throw noEpochs();
+    await this.#epochs.set(userId, time);
+  }
+
+  now(): Promise<number> {
+    return this.#writer.time();
+  }
+
+  isRotationDue({ secret, createdAt = 0, rotatedAt = createdAt }: SessionRecord): boolean {
+    const now = this.#writer.clock.now();
+    const { renewAfter } = this.settings;
+    return renewAfter !== undefined && now !== undefined && secret === 'current' && now - rotatedAt >= renewAfter;
   }
 
   isTouchDue(record: SessionRecord): boolean {
-    const now = this.#clock.now();
+    const now = this.#writer.clock.now();
     // Before the first reply nobody knows Redis' time; the touch brings it.
     if (now === undefined || record.secret === 'unconfirmed') return true;
     return now - record.lastSeenAt >= Math.min(this.settings.touchAfter, record.idle / 10);
   }
 
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#writes);
+  settled(): Promise<void> {
+    return this.#writer.settled();
   }
 
   async #readHash(handle: Handle): Promise<RedisHash | undefined> {
@@ -154,19 +240,15 @@ export class RedisSessionStore extends SessionStore {
     }
   }
 
-  /** Only the end of a previous secret asks for the time at a read. Before the first answer of a script nobody here knows it. */
-  async #timeFor({ previousEndsAt }: Metadata): Promise<number> {
-    if (previousEndsAt > 0 && this.#clock.now() === undefined) this.#clock.learn(await this.#askTime());
-    return this.#clock.now() ?? 0;
+  #endedOrRejected(sid: Sid, handle: Handle, hash: RedisHash): EndedSession | undefined {
+    const tombstone = decodeTombstone(hash);
+    if (tombstone === undefined) return this.#reject(handle);
+    return isHolder(secretHashOf(sid), tombstone) ? { endedReason: tombstone.endedReason } : undefined;
   }
 
-  async #askTime(): Promise<number> {
-    try {
-      const [seconds, microseconds] = await this.client.time();
-      return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
-    } catch (error) {
-      throw toStoreError(error);
-    }
+  /** Only the end of a previous secret asks for the time at a read. */
+  #timeFor({ previousEndsAt }: Metadata): Promise<number> | number {
+    return previousEndsAt === undefined ? 0 : this.#writer.time();
   }
 
   async #renew(
@@ -183,37 +265,28 @@ export class RedisSessionStore extends SessionStore {
       this.settings.rotationGrace,
       idle,
       encodeCookie(lease),
+      encodeDevice(lease),
       ...args,
     ]);
     if (status === STATUS.gone) return this.#lose(record.handle);
-    return { ...record, lastSeenAt: now, idle, cookie: lease.cookie, secret: record.secret === 'unconfirmed' ? 'current' : record.secret };
+    return {
+      ...record,
+      lastSeenAt: now,
+      idle,
+      cookie: lease.cookie,
+      device: lease.device ?? record.device,
+      secret: record.secret === 'unconfirmed' ? 'current' : record.secret,
+    };
   }
 
   /** A key of another type holds no session: to a script that would write one it is taken, to the others the session is gone. */
-  async #write(
-    script: ScriptName,
-    handle: Handle,
-    args: readonly (string | number)[],
-  ): Promise<{ status: number; now: number; value: number }> {
+  async #write(script: ScriptName, handle: Handle, args: readonly (string | number)[]): Promise<ScriptReply> {
     try {
-      const [status = STATUS.gone, now = 0, value = 0] = await this.#track(this.#scripts.run(script, this.#keys.session(handle), args));
-      this.#clock.learn(now);
-      return { status, now, value };
+      return await this.#writer.run(script, this.#keys.session(handle), args);
     } catch (error) {
       if (!isWrongType(error)) throw error;
       this.#reject(handle);
-      return { status: script === 'create' ? STATUS.taken : STATUS.gone, now: 0, value: 0 };
-    }
-  }
-
-  async #track<T>(write: Promise<T>): Promise<T> {
-    this.#writes.add(write);
-    try {
-      return await write;
-    } catch (error) {
-      throw isWrongType(error) ? error : toStoreError(error);
-    } finally {
-      this.#writes.delete(write);
+      return { status: script === 'create' ? STATUS.taken : STATUS.gone, now: 0, values: [] };
     }
   }
 
@@ -226,8 +299,17 @@ export class RedisSessionStore extends SessionStore {
   }
 }
 
+function factsOf(handle: Handle, metadata: Metadata, device: string | null | undefined): SessionFacts {
+  const { userId, createdAt, lastSeenAt, absoluteEndsAt, idle } = metadata;
+  return { handle, userId, createdAt, lastSeenAt, absoluteEndsAt, idle, device: decodeDevice(device) };
+}
+
 function encodeCookie(lease: Lease): string {
   return lease.cookie === undefined ? '' : JSON.stringify(lease.cookie);
+}
+
+function encodeDevice(lease: Lease): string {
+  return lease.device === undefined ? '' : JSON.stringify(lease.device);
 }
 
 function fieldsAndValues(entries: EncodedEntries): string[] {

@@ -8,8 +8,9 @@ import {
 import { within, type Deadline } from './deadline.js';
 import { Entries } from './entries.js';
 import { IDENTITY_ENTRY, isIdentity, isSameUser, type Identity } from './identity.js';
-import type { EntryDelta, Lease, SessionRecord } from './session-record.js';
+import { latestEnd, type EntryDelta, type Lease, type NewSession, type SessionRecord } from './session-record.js';
 import type { SessionStore } from './session-store.js';
+import { SignIns } from './sign-ins.js';
 import { newSid, type Handle, type Sid } from './sid.js';
 
 /** What an active session asks of the request (or socket, or job) that it serves. */
@@ -41,6 +42,7 @@ export class ActiveSession {
   #calls = 0;
   /** Of the calls under way. */
   #outcome: Promise<unknown> = this.#latest;
+  readonly #signIns: SignIns;
 
   /** @param record what was loaded; without it the session is new, and nothing of it is in the store yet */
   constructor(
@@ -51,6 +53,7 @@ export class ActiveSession {
   ) {
     this.#sid = sid;
     this.#record = record;
+    this.#signIns = new SignIns(store);
     this.entries = new Entries(record?.entries ?? new Map(), store.settings.serializer, () =>
       store.events.emit('rejected', { handle: this.handle, what: 'entry' }),
     );
@@ -162,6 +165,7 @@ export class ActiveSession {
   destroy(): Promise<void> {
     return this.#inTurn(async (deadline) => {
       await this.#endStored(deadline);
+      await this.#leave(this.#record, deadline);
       this.#state = 'destroyed';
     });
   }
@@ -175,6 +179,7 @@ export class ActiveSession {
       const mustExist = this.#isSignedIn;
       const existed = await this.#endStored(deadline);
       if (mustExist && !existed) throw this.#gone();
+      await this.#leave(this.#record, deadline);
       this.#state = 'destroyed';
     });
   }
@@ -182,8 +187,10 @@ export class ActiveSession {
   /**
    * Signs in: the same object becomes a new session, stored before this resolves, with the identity and the entries named in `keep`. The
    * session before it is dead by then. Entries of another user are never kept.
+   *
+   * @param absolute absolute timeout in ms, `false` for none, `undefined` for the store's
    */
-  login(identity: Identity, keep: readonly string[] | true): Promise<void> {
+  login(identity: Identity, keep: readonly string[] | true, absolute?: number | false): Promise<void> {
     return this.#inTurn(async (deadline) => {
       if (!isIdentity(identity))
         throw new SessionMisuseError('session.login() needs an identity: an object whose "id" is a non-empty string or a finite number.');
@@ -191,34 +198,54 @@ export class ActiveSession {
       const kept = current !== undefined && !isSameUser(current, identity) ? [] : keep === true ? this.entries.names() : keep;
       const entries = this.entries.encoded(kept.filter((name) => name !== IDENTITY_ENTRY));
       entries.set(IDENTITY_ENTRY, this.#encodeIdentity(identity));
-      await this.#moveTo(this.host.generateSid(), entries, { deadline, mustExist: this.#isSignedIn });
+      const { handle: replaced } = this;
+      const userId = String(identity.id);
+      await this.#moveTo(this.host.generateSid(), { entries, userId, absolute, lease: this.host.lease() }, deadline);
+      this.store.events.emit('loggedIn', { handle: this.handle, userId, ...(current === undefined ? {} : { replaced }) });
     });
   }
 
   /** Gives the session a new secret. A sid of a custom `genid` has none of its own, so the session moves to a new sid with all it has. */
   rotate(): Promise<void> {
     return this.#inTurn(async (deadline) => {
-      const record = this.#record;
-      if (record === undefined)
+      if (this.#record === undefined)
         throw new SessionMisuseError('session.rotate() needs a stored session; this one is new. Call session.save() first.');
-      if (!this.store.canRotate(this.#sid))
-        return this.#moveTo(this.host.generateSid(), this.entries.encoded(this.entries.names()), {
-          deadline,
-          absoluteEndsAt: record.absoluteEndsAt,
-          mustExist: true,
-        });
-      const next = newSid(this.handle);
-      const rotation = await deadline.wait(this.store.rotate(this.#sid, record, next));
-      if (rotation === undefined) throw this.#gone();
-      this.#record = rotation.record;
-      if (rotation.rotated) this.#sid = next;
+      await this.#rotate(this.#record, deadline, { reauthenticated: false });
     });
   }
 
+  /** The user has just proved again who they are: gives the session a new secret, and the one before is dead. */
+  reauthenticate(): Promise<void> {
+    return this.#inTurn(async (deadline) => {
+      if (this.#record === undefined || !this.#isSignedIn)
+        throw new SessionMisuseError('session.reauthenticate() needs somebody who is signed in. Call session.login() first.');
+      await this.#rotate(this.#record, deadline, { reauthenticated: true });
+    });
+  }
+
+  async #rotate(record: SessionRecord, deadline: Deadline, { reauthenticated }: { reauthenticated: boolean }): Promise<void> {
+    if (!this.store.canRotate(this.#sid)) {
+      const entries = this.entries.encoded(this.entries.names());
+      const { absoluteEndsAt, userId } = record;
+      const authenticatedAt = reauthenticated ? undefined : record.authenticatedAt;
+      const session: NewSession = {
+        ...{ entries, userId, absoluteEndsAt, authenticatedAt, lease: this.host.lease() },
+        absolute: absoluteEndsAt === undefined ? false : undefined,
+      };
+      return this.#moveTo(this.host.generateSid(), session, deadline, { mustExist: true });
+    }
+    const next = newSid(this.handle);
+    const rotation = await deadline.wait(this.store.rotate(this.#sid, record, next, { reauthenticated }));
+    if (rotation === undefined) throw this.#gone();
+    this.#record = rotation.record;
+    if (rotation.rotated) this.#sid = next;
+  }
+
   async #create(deadline: Deadline): Promise<SessionRecord> {
-    const session = { entries: this.entries.encoded(this.entries.names()), lease: this.host.lease() };
+    const userId = this.#userId;
+    const session = { entries: this.entries.encoded(this.entries.names()), lease: this.host.lease(), userId };
     try {
-      const record = await deadline.wait(this.store.create(this.#sid, session));
+      const record = await this.#signIn(userId, deadline, () => deadline.wait(this.store.create(this.#sid, session)));
       this.#keep(record);
       this.entries.rebase(record.entries);
       return record;
@@ -230,10 +257,18 @@ export class ActiveSession {
 
   async #write(record: SessionRecord, delta: EntryDelta, deadline: Deadline): Promise<void> {
     const lease = this.host.lease();
+    const userId = this.#userId;
+    const isOther = userId !== record.userId;
+    const change = isOther ? { ...delta, userId: userId ?? null } : delta;
+    const isDue = this.#isDue(record);
     try {
-      const saved = await deadline.wait(this.store.save(this.#sid, record, delta, lease));
+      const saved = await this.#signIn(isOther ? userId : undefined, deadline, () =>
+        deadline.wait(this.store.save(this.#sid, record, change, lease)),
+      );
       this.#keep(saved);
       if (saved === undefined) return;
+      if (isOther) await this.#leave(record, deadline);
+      else if (isDue) this.#renewPlace(saved);
       this.#isWritten = true;
       this.entries.rebase(saved.entries);
     } catch (error) {
@@ -243,13 +278,48 @@ export class ActiveSession {
   }
 
   async #touch(record: SessionRecord, deadline: Deadline): Promise<void> {
-    this.#keep(await deadline.wait(this.store.touch(this.#sid, record, this.host.lease())));
+    const touched = await deadline.wait(this.store.touch(this.#sid, record, this.host.lease()));
+    this.#keep(touched);
+    if (touched !== undefined) this.#renewPlace(touched);
   }
 
   /** False when there was nothing to end. */
   async #endStored(deadline: Deadline): Promise<boolean> {
     if (this.#record === undefined && !this.#mayBeStored) return false;
     return deadline.wait(this.store.destroy(this.#sid));
+  }
+
+  /** Stores a session, this one, that thereby becomes a user's. Where its place has been taken away meanwhile, so that it must not be theirs, it goes. */
+  async #signIn<Stored extends SessionRecord | undefined>(
+    userId: string | undefined,
+    deadline: Deadline,
+    store: () => Promise<Stored>,
+  ): Promise<Stored> {
+    if (userId === undefined) return store();
+    await deadline.wait(this.#signIns.begin(userId, this.handle, undefined));
+    const record = await store();
+    if (record === undefined) return record;
+    try {
+      await deadline.wait(this.#signIns.complete(userId, record, undefined));
+    } catch (error) {
+      if (!(error instanceof SessionGoneError)) throw error;
+      await deadline.wait(this.store.destroy(this.#sid));
+      throw this.#gone();
+    }
+    return record;
+  }
+
+  /** The index names this session of the user no longer. When that fails nothing is wrong: whoever reads the name finds the session gone. */
+  async #leave(record: SessionRecord | undefined, deadline: Deadline): Promise<void> {
+    const { index, settings } = this.store;
+    if (record?.userId === undefined || index === undefined) return;
+    await deadline.wait(index.remove(record.userId, [record.handle])).catch(settings.logError);
+  }
+
+  /** A name that was lost, with a node of Redis or by a process that died, comes back. */
+  #renewPlace(record: SessionRecord): void {
+    if (record.userId !== undefined)
+      this.store.index?.renew(record.userId, record.handle, latestEnd(record)).catch(this.store.settings.logError);
   }
 
   #encodeIdentity(identity: Identity): string {
@@ -267,37 +337,48 @@ export class ActiveSession {
   }
 
   /** The new session is durable before the old one goes; if the old one cannot be ended, or must have been there and was not, there is no new one either. */
-  async #moveTo(
-    sid: Sid,
-    entries: Map<string, string>,
-    { deadline, absoluteEndsAt, mustExist }: { deadline: Deadline; absoluteEndsAt?: number | undefined; mustExist: boolean },
-  ): Promise<void> {
+  async #moveTo(sid: Sid, session: NewSession, deadline: Deadline, { mustExist = this.#isSignedIn } = {}): Promise<void> {
     if (this.store.handleOf(sid) === this.handle) throw new SessionConflictError();
     const { assignments } = this.entries;
-    const creation = this.store.create(sid, { entries, lease: this.host.lease(), absoluteEndsAt });
+    const { userId } = session;
+    const replaced = userId !== undefined && this.#record?.userId === userId ? this.handle : undefined;
+    if (userId !== undefined)
+      await deadline.wait(this.#signIns.begin(userId, this.store.handleOf(sid), replaced)).catch((error: unknown) => {
+        throw error instanceof SessionGoneError ? this.#gone() : error;
+      });
+    const creation = this.store.create(sid, session);
     try {
       const record = await deadline.wait(creation);
       const existed = await this.#endStored(deadline);
       if (mustExist && !existed) throw this.#gone();
+      if (replaced === undefined) await this.#leave(this.#record, deadline);
+      if (userId !== undefined) await deadline.wait(this.#signIns.complete(userId, record, replaced));
       this.#record = record;
       this.#sid = sid;
       this.#state = 'live';
       this.#mayBeStored = false;
       this.entries.replace(record.entries, assignments);
     } catch (error) {
-      void this.#undo(creation, sid);
+      void this.#undo(creation, sid, userId);
+      if (error instanceof SessionGoneError) this.#gone();
       throw error;
     }
   }
 
   /** Nobody has been told the new sid, and it would end by itself; this only spares the store an orphan. */
-  async #undo(creation: Promise<SessionRecord>, sid: Sid): Promise<void> {
+  async #undo(creation: Promise<SessionRecord>, sid: Sid, userId: string | undefined): Promise<void> {
     try {
-      await creation;
+      const mayExist = await creation.then(() => true, mayHaveRun);
+      if (mayExist) await this.store.destroy(sid);
+      if (userId !== undefined) await this.store.index?.remove(userId, [this.store.handleOf(sid)]);
     } catch (error) {
-      if (!mayHaveRun(error)) return;
+      this.store.settings.logError(error instanceof Error ? error : new Error('A sign-in could not be undone.'));
     }
-    await this.store.destroy(sid).catch(this.store.settings.logError);
+  }
+
+  get #userId(): string | undefined {
+    const identity = this.host.identityOf(this.entries);
+    return identity && String(identity.id);
   }
 
   get #isSignedIn(): boolean {

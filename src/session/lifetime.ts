@@ -10,7 +10,9 @@ export function idleOf(lease: Lease, settings: { readonly idle: number }): numbe
 }
 
 /** The absolute timeout in ms of a session that begins with that idle timeout; `undefined` for none. */
-export function absoluteOf(idle: number, { absolute, absoluteIsDefault }: AbsoluteTimeout): number | undefined {
+export function absoluteOf(idle: number, { absolute, absoluteIsDefault }: AbsoluteTimeout, own?: number | false): number | undefined {
+  if (own === false) return undefined;
+  if (own !== undefined) return Math.min(Math.max(1, Math.ceil(own)), LONGEST_TIME);
   return absolute !== undefined && absoluteIsDefault ? Math.max(absolute, idle) : absolute;
 }
 

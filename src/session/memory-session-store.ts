@@ -1,23 +1,28 @@
 import { SessionConflictError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from './lifetime.js';
-import { firstPresented, matchSecret } from './secret-check.js';
-import { recordOf, type Metadata } from './session-fields.js';
+import { MemorySessionIndex } from './memory-session-index.js';
+import { firstPresented, isHolder, matchSecret } from './secret-check.js';
+import { recordOf, type Metadata, type Tombstone } from './session-fields.js';
 import { checkIncrement, checkLimits } from './session-limits.js';
 import {
   applyDelta,
   type CookieAttributes,
+  type Device,
   type EncodedEntries,
+  type EndedSession,
   type EntryDelta,
   type Lease,
   type NewSession,
+  type SessionFacts,
   type SessionRecord,
 } from './session-record.js';
-import { notInteger, SessionStore } from './session-store.js';
+import { noEpochs, notInteger, SessionStore, TOMBSTONE_MS, type Revocation, type RotateOptions } from './session-store.js';
 import { handleOf, isOurForm, secretHashOf, type Handle, type Sid } from './sid.js';
 
 interface StoredSession {
-  readonly metadata: Metadata & { readonly rotatedAt: number };
+  readonly metadata: Metadata;
   readonly cookie: CookieAttributes | undefined;
+  readonly device: Device | undefined;
   readonly entries: EncodedEntries;
 }
 
@@ -27,22 +32,30 @@ interface StoredSession {
  * @publicApi
  */
 export class MemorySessionStore extends SessionStore {
+  readonly index = new MemorySessionIndex();
   readonly #sessions = new Map<Handle, StoredSession>();
+  readonly #tombstones = new Map<Handle, Tombstone & { readonly endsAt: number }>();
+  readonly #epochs = new Map<string, number>();
   #sweepAt = 0;
 
-  async load(sid: Sid): Promise<SessionRecord | undefined> {
+  async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
     const handle = handleOf(sid);
     const stored = this.#live(handle);
-    if (stored === undefined) return undefined;
+    if (stored === undefined) return this.#ended(sid, handle);
     const secret = matchSecret(secretHashOf(sid), stored.metadata, Date.now());
     if (secret === undefined) {
       this.events.emit('reused', { handle });
       return undefined;
     }
+    const { userId, createdAt } = stored.metadata;
+    if (userId !== undefined && createdAt < (this.#epochs.get(userId) ?? 0)) return undefined;
     return recordOf(handle, stored, secret);
   }
 
-  async create(sid: Sid, { entries, lease, absoluteEndsAt }: NewSession): Promise<SessionRecord> {
+  async create(
+    sid: Sid,
+    { entries, lease, userId, authenticatedAt, absolute: ownAbsolute, absoluteEndsAt }: NewSession,
+  ): Promise<SessionRecord> {
     checkLimits(new Map(), { set: entries, removed: [] }, this.settings);
     this.#sweep();
     const handle = handleOf(sid);
@@ -54,7 +67,8 @@ export class MemorySessionStore extends SessionStore {
     }
     const now = Date.now();
     const idle = idleOf(lease, this.settings);
-    const absolute = absoluteOf(idle, this.settings);
+    const absolute = absoluteOf(idle, this.settings, ownAbsolute);
+    this.events.emit('created', { handle, userId });
     return this.#put(
       handle,
       {
@@ -63,12 +77,15 @@ export class MemorySessionStore extends SessionStore {
           lastSeenAt: now,
           absoluteEndsAt: absoluteEndsAt ?? (absolute === undefined ? undefined : now + absolute),
           idle,
+          authenticatedAt: userId === undefined ? undefined : (authenticatedAt ?? now),
           secretHash,
           previousSecretHash: '',
-          previousEndsAt: 0,
-          rotatedAt: 0,
+          previousEndsAt: undefined,
+          rotatedAt: undefined,
+          userId,
         },
         cookie: lease.cookie,
+        device: lease.device,
         entries,
       },
       'current',
@@ -86,24 +103,41 @@ export class MemorySessionStore extends SessionStore {
     return touched && { ...touched, entries: record.entries };
   }
 
-  async rotate(sid: Sid, record: SessionRecord, next: Sid): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {
+  async rotate(
+    sid: Sid,
+    record: SessionRecord,
+    next: Sid,
+    { reauthenticated = false }: RotateOptions = {},
+  ): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {
     const stored = this.#same(record);
     if (stored === undefined) return this.#lose(record.handle);
     const now = Date.now();
     const presented = secretHashOf(sid);
     const secretHash = secretHashOf(next);
-    if (stored.metadata.secretHash === secretHash) return { rotated: true, record: { ...record, secret: 'current' } };
+    const rotated = (rotatedAt = now) => {
+      const authenticatedAt = reauthenticated ? rotatedAt : record.authenticatedAt;
+      return { rotated: true, record: { ...record, authenticatedAt, rotatedAt, secret: 'current' as const } };
+    };
+    if (stored.metadata.secretHash === secretHash) return rotated(stored.metadata.rotatedAt);
     const metadata = this.#confirm(stored.metadata, firstPresented(sid, record), now);
-    const unconfirmed = metadata.previousSecretHash !== '' && metadata.previousEndsAt === 0;
-    const isKnown = presented === metadata.secretHash || (unconfirmed && presented === metadata.previousSecretHash);
-    const isTooSoon = unconfirmed && now < metadata.rotatedAt + this.settings.rotationGrace;
+    const unconfirmed = isUnconfirmed(metadata);
+    const isKnown = presented === metadata.secretHash || ((unconfirmed || reauthenticated) && presented === metadata.previousSecretHash);
+    const isTooSoon = unconfirmed && !reauthenticated && now < (metadata.rotatedAt ?? 0) + this.settings.rotationGrace;
     if (!isKnown || isTooSoon) return { rotated: false, record };
-    const previousSecretHash = unconfirmed ? metadata.previousSecretHash : metadata.secretHash;
+    const previousSecretHash = reauthenticated ? '' : unconfirmed ? metadata.previousSecretHash : metadata.secretHash;
     this.#sessions.set(record.handle, {
       ...stored,
-      metadata: { ...metadata, secretHash, previousSecretHash, previousEndsAt: 0, rotatedAt: now },
+      metadata: {
+        ...metadata,
+        authenticatedAt: reauthenticated ? now : metadata.authenticatedAt,
+        secretHash,
+        previousSecretHash,
+        previousEndsAt: undefined,
+        rotatedAt: now,
+      },
     });
-    return { rotated: true, record: { ...record, secret: 'current' } };
+    this.events.emit('rotated', { handle: record.handle, userId: record.userId });
+    return rotated();
   }
 
   async increment(record: SessionRecord, name: string, by: number): Promise<number | undefined> {
@@ -123,7 +157,55 @@ export class MemorySessionStore extends SessionStore {
     const handle = handleOf(sid);
     const existed = this.#live(handle) !== undefined;
     this.#sessions.delete(handle);
+    if (existed) this.events.emit('destroyed', { handle });
     return existed;
+  }
+
+  async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
+    return handles.map((handle) => {
+      const stored = this.#live(handle);
+      if (stored === undefined) return undefined;
+      const { userId, createdAt, lastSeenAt, absoluteEndsAt, idle } = stored.metadata;
+      return { handle, userId, createdAt, lastSeenAt, absoluteEndsAt, idle, device: stored.device };
+    });
+  }
+
+  async revoke(handle: Handle, { userId, reason, createdBefore = Infinity }: Revocation): Promise<boolean> {
+    const stored = this.#live(handle);
+    if (stored?.metadata.userId !== userId || stored.metadata.createdAt >= createdBefore) return false;
+    const { secretHash, previousSecretHash } = stored.metadata;
+    this.#sessions.delete(handle);
+    this.#tombstones.set(handle, {
+      endedReason: reason,
+      secretHashes: [secretHash, previousSecretHash],
+      endsAt: Date.now() + TOMBSTONE_MS,
+    });
+    return true;
+  }
+
+  async exchange(handle: Handle, userId: string, name: string, change: (text: string | undefined) => string | undefined): Promise<boolean> {
+    const stored = this.#live(handle);
+    if (stored?.metadata.userId !== userId) return false;
+    const before = stored.entries.get(name);
+    const text = change(before);
+    if (text === undefined || before === undefined) return true;
+    const entries = applyDelta(stored.entries, { set: new Map([[name, text]]), removed: [] });
+    this.#sessions.set(handle, { ...stored, metadata: withoutGrace(stored.metadata), entries });
+    return true;
+  }
+
+  async endBefore(userId: string, time: number): Promise<void> {
+    if (!this.settings.epochs) throw noEpochs();
+    this.#epochs.set(userId, Math.max(this.#epochs.get(userId) ?? 0, time));
+  }
+
+  async now(): Promise<number> {
+    return Date.now();
+  }
+
+  isRotationDue({ secret, createdAt = 0, rotatedAt = createdAt }: SessionRecord): boolean {
+    const { renewAfter } = this.settings;
+    return renewAfter !== undefined && secret === 'current' && Date.now() - rotatedAt >= renewAfter;
   }
 
   isTouchDue(record: SessionRecord): boolean {
@@ -136,12 +218,19 @@ export class MemorySessionStore extends SessionStore {
     const stored = this.#same(record);
     if (stored === undefined) return this.#lose(record.handle);
     const now = Date.now();
-    const metadata = {
-      ...this.#confirm(stored.metadata, firstPresented(sid, record), now),
-      lastSeenAt: now,
-      idle: idleOf(lease, this.settings),
+    const { userId } = delta;
+    const confirmed = this.#confirm(stored.metadata, firstPresented(sid, record), now);
+    const owned =
+      userId === undefined
+        ? confirmed
+        : { ...withoutGrace(confirmed), userId: userId ?? undefined, authenticatedAt: userId === null ? undefined : now };
+    const metadata = { ...owned, lastSeenAt: now, idle: idleOf(lease, this.settings) };
+    const renewed = {
+      metadata,
+      cookie: lease.cookie,
+      device: lease.device ?? stored.device,
+      entries: applyDelta(stored.entries, delta),
     };
-    const renewed = { metadata, cookie: lease.cookie, entries: applyDelta(stored.entries, delta) };
     return this.#put(record.handle, renewed, record.secret === 'unconfirmed' ? 'current' : record.secret);
   }
 
@@ -151,12 +240,18 @@ export class MemorySessionStore extends SessionStore {
   }
 
   /** The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten. */
-  #confirm(metadata: StoredSession['metadata'], firstPresentedHash: string, now: number): StoredSession['metadata'] {
-    const { previousSecretHash, previousEndsAt, secretHash } = metadata;
-    if (previousSecretHash === '') return metadata;
-    const endsAt = previousEndsAt === 0 && firstPresentedHash === secretHash ? now + this.settings.rotationGrace : previousEndsAt;
-    if (endsAt > 0 && endsAt <= now) return { ...metadata, previousSecretHash: '', previousEndsAt: 0, rotatedAt: 0 };
-    return { ...metadata, previousEndsAt: endsAt };
+  #confirm(metadata: Metadata, firstPresentedHash: string, now: number): Metadata {
+    const { previousEndsAt, secretHash } = metadata;
+    const isConfirmed = isUnconfirmed(metadata) && firstPresentedHash === secretHash;
+    const endsAt = isConfirmed ? now + this.settings.rotationGrace : previousEndsAt;
+    const confirmed = { ...metadata, previousEndsAt: endsAt };
+    return endsAt !== undefined && endsAt <= now ? withoutGrace(confirmed) : confirmed;
+  }
+
+  #ended(sid: Sid, handle: Handle): EndedSession | undefined {
+    const tombstone = this.#tombstones.get(handle);
+    if (tombstone === undefined || tombstone.endsAt <= Date.now() || !isHolder(secretHashOf(sid), tombstone)) return undefined;
+    return { endedReason: tombstone.endedReason };
   }
 
   /** The session that was loaded, not a later one under the same handle. */
@@ -177,11 +272,22 @@ export class MemorySessionStore extends SessionStore {
     if (Date.now() < this.#sweepAt) return;
     this.#sweepAt = Date.now() + this.settings.idle;
     for (const [handle, stored] of this.#sessions) if (!isLive(stored)) this.#sessions.delete(handle);
+    for (const [handle, { endsAt }] of this.#tombstones) if (endsAt <= Date.now()) this.#tombstones.delete(handle);
+    this.index.sweep();
   }
 
   #lose(handle: Handle): undefined {
     this.events.emit('lost', { handle });
   }
+}
+
+function isUnconfirmed({ previousSecretHash, previousEndsAt }: Metadata): boolean {
+  return previousSecretHash !== '' && previousEndsAt === undefined;
+}
+
+/** A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it. */
+function withoutGrace(metadata: Metadata): Metadata {
+  return metadata.previousEndsAt === undefined ? metadata : { ...metadata, previousSecretHash: '', previousEndsAt: undefined };
 }
 
 function isLive({ metadata }: StoredSession): boolean {

@@ -1,14 +1,14 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Metadata } from './session-fields.js';
+import type { Metadata, Tombstone } from './session-fields.js';
 import type { SecretState, SessionRecord } from './session-record.js';
 import { secretHashOf, type Sid } from './sid.js';
 
 /** Which of a session's secrets was presented; `undefined` for none of them. Compares in constant time. */
 export function matchSecret(presentedHash: string, metadata: Metadata, now: number): SecretState | undefined {
   const { secretHash, previousSecretHash, previousEndsAt } = metadata;
-  const awaitsConfirmation = previousSecretHash !== '' && previousEndsAt === 0;
+  const awaitsConfirmation = previousSecretHash !== '' && previousEndsAt === undefined;
   if (isSame(presentedHash, secretHash)) return awaitsConfirmation ? 'unconfirmed' : 'current';
-  const previousIsGood = previousSecretHash !== '' && (previousEndsAt === 0 || now < previousEndsAt);
+  const previousIsGood = previousSecretHash !== '' && (previousEndsAt === undefined || now < previousEndsAt);
   return previousIsGood && isSame(presentedHash, previousSecretHash) ? 'previous' : undefined;
 }
 
@@ -18,6 +18,11 @@ export function matchSecret(presentedHash: string, metadata: Metadata, now: numb
  */
 export function firstPresented(sid: Sid, record: SessionRecord): string {
   return record.secret === 'unconfirmed' ? secretHashOf(sid) : '';
+}
+
+/** Whether a session that somebody else has ended was that of whoever presents this secret. */
+export function isHolder(presentedHash: string, { secretHashes }: Tombstone): boolean {
+  return secretHashes.filter((hash) => isSame(presentedHash, hash)).length > 0;
 }
 
 function isSame(a: string, b: string): boolean {

@@ -1,14 +1,32 @@
 import { inspect } from 'node:util';
 import type { Handle } from './sid.js';
 
+/** To which session it happened, and whose it is where that is known. */
+export interface SessionEvent {
+  readonly handle: Handle;
+  readonly userId?: string | undefined;
+}
+
 /** What happens to sessions, by event name. */
 export interface SessionEventMap {
+  /** A session was stored for the first time. */
+  created: SessionEvent;
+  /** Somebody signed in; `handle` is that of the new session, `replaced` that of the one before. */
+  loggedIn: SessionEvent & { readonly userId: string; readonly replaced?: Handle | undefined };
+  /** A session got a new secret. */
+  rotated: SessionEvent;
+  /** A session was ended by its own holder: destroyed, signed out, or replaced by a sign-in or `regenerate`. */
+  destroyed: SessionEvent;
+  /** A session was ended by somebody else. */
+  revoked: SessionEvent & { readonly userId: string; readonly reason: string };
+  /** A session was ended since its user signed in elsewhere and may not have so many (`store.maxSessionsPerUser`). */
+  evicted: SessionEvent & { readonly userId: string };
   /** A save, touch or rotation found its session ended meanwhile; the change was dropped. */
-  lost: { readonly handle: Handle };
+  lost: SessionEvent;
   /** Data in the store is not what this package writes. It was treated as absent and left where it is. */
-  rejected: { readonly handle: Handle; readonly what: 'session' | 'entry' };
+  rejected: SessionEvent & { readonly what: 'session' | 'entry' };
   /** A valid cookie carried a secret that a rotation has replaced. It was treated as anonymous. */
-  reused: { readonly handle: Handle };
+  reused: SessionEvent;
 }
 
 /** The name of an event. */

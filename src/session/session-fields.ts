@@ -1,15 +1,23 @@
 import { LONGEST_TIME } from './lifetime.js';
-import type { CookieAttributes, EncodedEntries, SecretState, SessionRecord } from './session-record.js';
+import type { CookieAttributes, Device, EncodedEntries, EndedSession, SecretState, SessionRecord } from './session-record.js';
 import type { Handle } from './sid.js';
 
-/** Times, timeouts and secret hashes, packed: many small fields cost far more memory than one. `redis/lua/_meta.lua` writes it. */
+/** Times, timeouts, secret hashes and the user, packed: many small fields cost far more memory than one. `redis/lua/_meta.lua` writes it. */
 export const META_FIELD = '@meta';
 /** JSON of what the application changed about the cookie; absent when it is as configured. */
 export const COOKIE_FIELD = '@cookie';
+/** JSON of a {@link Device}; absent unless `store.track` asks for it. */
+export const DEVICE_FIELD = '@device';
+/** What is left of a session that somebody else has ended, and only that: why, and the hashes of the secrets whose holder may know. */
+export const GONE_FIELD = '@gone';
 
 const METADATA_MARK = '@';
-// Fifteen digits are 30,000 years, and all that a number and a date can hold.
-const META = /^1\|(\d{1,15})\|(\d{1,15})\|(\d{1,15})\|(\d{1,15})\|([^|]*)\|([^|]*)\|(\d{1,15})\|(\d{1,15})$/;
+const VERSION = '1';
+const META_PARTS = 11;
+/** Times are in base 36. Nine digits are 3,000 years in ms. */
+const BASE = 36;
+const TIME = /^[0-9a-z]{1,9}$/;
+const GONE = /^1\|([^|]*)\|([^|]*)\|([\s\S]*)$/;
 
 const isBoolean = (value: unknown) => typeof value === 'boolean';
 const isText = (pattern: RegExp) => (value: unknown) => typeof value === 'string' && pattern.test(value);
@@ -26,6 +34,11 @@ const COOKIE_ATTRIBUTES = new Map<string, (value: unknown) => boolean>([
   ['path', isText(/^[\x20-\x3a\x3d-\x7e]*$/)],
 ]);
 
+const DEVICE_FACTS = new Map<string, (value: unknown) => boolean>([
+  ['ip', isText(/^/)],
+  ['userAgent', isText(/^/)],
+]);
+
 /** The field of an entry. A name that begins with `@` gets one more, so that no entry can pose as metadata. */
 export function fieldOfEntry(name: string): string {
   return name.startsWith(METADATA_MARK) ? METADATA_MARK + name : name;
@@ -37,50 +50,86 @@ export interface Metadata {
   readonly lastSeenAt: number;
   readonly absoluteEndsAt: number | undefined;
   readonly idle: number;
+  readonly authenticatedAt: number | undefined;
   readonly secretHash: string;
   /** Empty when there was no rotation lately. */
   readonly previousSecretHash: string;
-  /** Until when the previous secret is good; 0 while nobody has presented the current one. */
-  readonly previousEndsAt: number;
+  /** Until when the previous secret is good; `undefined` while nobody has presented the current one. */
+  readonly previousEndsAt: number | undefined;
+  readonly rotatedAt: number | undefined;
+  readonly userId: string | undefined;
 }
 
 export interface DecodedHash {
   readonly metadata: Metadata;
   readonly cookie: CookieAttributes | undefined;
+  readonly device: Device | undefined;
   readonly entries: EncodedEntries;
 }
 
 /** Reads a hash. `undefined` when it is not one that this package wrote. */
 export function decodeHash(hash: Readonly<Record<string, string>>): DecodedHash | undefined {
-  const packed = Object.hasOwn(hash, META_FIELD) ? hash[META_FIELD] : undefined;
-  const metadata = packed === undefined ? undefined : decodeMetadata(packed);
+  const metadata = decodeMetadata(fieldOf(hash, META_FIELD));
   if (metadata === undefined) return undefined;
   const entries = new Map<string, string>();
   for (const field of Object.keys(hash)) {
     const name = entryOfField(field);
     if (name !== undefined) entries.set(name, hash[field] ?? '');
   }
-  return { metadata, cookie: decodeCookie(hash[COOKIE_FIELD]), entries };
+  return { metadata, cookie: decodeCookie(hash[COOKIE_FIELD]), device: decodeDevice(hash[DEVICE_FIELD]), entries };
 }
 
-export function recordOf(handle: Handle, { metadata, cookie, entries }: DecodedHash, secret: SecretState): SessionRecord {
-  const { createdAt, lastSeenAt, absoluteEndsAt, idle } = metadata;
-  return { handle, createdAt, lastSeenAt, absoluteEndsAt, idle, cookie, entries, secret };
+export function recordOf(handle: Handle, { metadata, cookie, device, entries }: DecodedHash, secret: SecretState): SessionRecord {
+  const { createdAt, lastSeenAt, absoluteEndsAt, idle, userId, authenticatedAt, rotatedAt } = metadata;
+  return { handle, createdAt, lastSeenAt, absoluteEndsAt, idle, userId, authenticatedAt, rotatedAt, device, cookie, entries, secret };
 }
 
-function decodeMetadata(packed: string): Metadata | undefined {
-  const parts = META.exec(packed);
+/** What was left when a session was ended, and by which secrets its holder is known. */
+export interface Tombstone extends EndedSession {
+  readonly secretHashes: readonly string[];
+}
+
+/** `undefined` when the hash is not what is left of an ended session. */
+export function decodeTombstone(hash: Readonly<Record<string, string>>): Tombstone | undefined {
+  const parts = GONE.exec(fieldOf(hash, GONE_FIELD) ?? '');
   if (parts === null) return undefined;
-  const [, createdAt, lastSeenAt, absoluteEndsAt, idle, secretHash = '', previousSecretHash = '', previousEndsAt] = parts;
-  return {
-    createdAt: Number(createdAt),
-    lastSeenAt: Number(lastSeenAt),
-    absoluteEndsAt: absoluteEndsAt === '0' ? undefined : Number(absoluteEndsAt),
-    idle: Number(idle),
+  const [, secretHash = '', previousSecretHash = '', endedReason = ''] = parts;
+  return { endedReason, secretHashes: [secretHash, previousSecretHash] };
+}
+
+export function decodeMetadata(packed: string | null | undefined): Metadata | undefined {
+  if (typeof packed !== 'string') return undefined;
+  const parts = packed.split('|');
+  const [version, created, seen, ends, idle, authenticated, secretHash, previousSecretHash, previousEnds, rotated] = parts;
+  // A user id may hold the separator: it comes last.
+  const userId = parts.slice(META_PARTS - 1).join('|');
+  if (version !== VERSION || parts.length < META_PARTS || secretHash === undefined || previousSecretHash === undefined) return undefined;
+  const createdAt = timeOf(created);
+  const since = (part: string | undefined) => (part === '' ? undefined : createdAt + timeOf(part));
+  const metadata = {
+    createdAt,
+    lastSeenAt: createdAt + timeOf(seen),
+    absoluteEndsAt: since(ends),
+    idle: timeOf(idle),
+    authenticatedAt: userId === '' ? undefined : authenticated === '' ? createdAt : timeOf(authenticated),
     secretHash,
     previousSecretHash,
-    previousEndsAt: Number(previousEndsAt),
+    previousEndsAt: since(previousEnds),
+    rotatedAt: since(rotated),
+    userId: userId === '' ? undefined : userId,
   };
+  return TIMES.some((name) => Number.isNaN(metadata[name])) ? undefined : metadata;
+}
+
+const TIMES = ['createdAt', 'lastSeenAt', 'absoluteEndsAt', 'idle', 'authenticatedAt', 'previousEndsAt', 'rotatedAt'] as const;
+
+/** NaN for what is no time. */
+function timeOf(part: string | undefined): number {
+  return part !== undefined && TIME.test(part) ? Number.parseInt(part, BASE) : Number.NaN;
+}
+
+function fieldOf(hash: Readonly<Record<string, string>>, field: string): string | undefined {
+  return Object.hasOwn(hash, field) ? hash[field] : undefined;
 }
 
 /** `undefined` for metadata, and for `__proto__`, which no entry may be called: copying it with `Object.assign` would set a prototype. */
@@ -90,18 +139,23 @@ function entryOfField(field: string): string | undefined {
   return field.startsWith(METADATA_MARK + METADATA_MARK) ? field.slice(1) : undefined;
 }
 
+/** When it cannot be read, the cookie is as configured, which is what the session had before the application changed it. */
 function decodeCookie(text: string | undefined): CookieAttributes | undefined {
-  if (text === undefined) return undefined;
+  return decodeObject(text, COOKIE_ATTRIBUTES);
+}
+
+export function decodeDevice(text: string | null | undefined): Device | undefined {
+  return decodeObject(text, DEVICE_FACTS);
+}
+
+function decodeObject(text: string | null | undefined, known: ReadonlyMap<string, (value: unknown) => boolean>): object | undefined {
+  if (typeof text !== 'string') return undefined;
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-    return Object.entries(value).every(isCookieAttribute) ? value : undefined;
+    const isKnown = ([name, part]: [string, unknown]) => known.has(name) && (part === null || known.get(name)?.(part) === true);
+    return Object.entries(value).every(isKnown) ? value : undefined;
   } catch {
-    return undefined; // The cookie is then as configured, which is what the session had before the application changed it.
+    return undefined; // Nobody has written it here, and it is of no weight.
   }
-}
-
-function isCookieAttribute([name, value]: [string, unknown]): boolean {
-  const isValid = COOKIE_ATTRIBUTES.get(name);
-  return isValid !== undefined && (value === null || isValid(value));
 }

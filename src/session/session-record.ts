@@ -10,11 +10,42 @@ export interface SessionRecord {
   readonly absoluteEndsAt: number | undefined;
   /** It ends after that many ms without a request. */
   readonly idle: number;
+  /** Whose session it is; `undefined` while nobody has signed in, and from a store that does not keep it. */
+  readonly userId: string | undefined;
+  /** When its user last proved who they are; `undefined` where there is no user. */
+  readonly authenticatedAt: number | undefined;
+  /** When its secret was last replaced; `undefined` when never. */
+  readonly rotatedAt: number | undefined;
+  /** From where it was last written; `undefined` unless `store.track` asks for it. */
+  readonly device: Device | undefined;
   /** What the application changed about the cookie of this session; `undefined` when it is as configured. */
   readonly cookie: CookieAttributes | undefined;
   /** Encoded values by entry name. Decoding is left to the reader, who may need only one of them. */
   readonly entries: EncodedEntries;
   readonly secret: SecretState;
+}
+
+/** From where a session is used, as its requests say. */
+export interface Device {
+  readonly ip?: string | undefined;
+  readonly userAgent?: string | undefined;
+}
+
+/** A session that somebody other than its holder has ended, as its holder finds it for a while. */
+export interface EndedSession {
+  /** A word for programs, such as `revoked`. */
+  readonly endedReason: string;
+}
+
+/** What `list` and `get` tell of a session: nothing that opens it, and nothing that is in it. */
+export interface SessionFacts {
+  readonly handle: Handle;
+  readonly userId: string | undefined;
+  readonly createdAt: number;
+  readonly lastSeenAt: number;
+  readonly absoluteEndsAt: number | undefined;
+  readonly idle: number;
+  readonly device: Device | undefined;
 }
 
 /** Encoded values by entry name. */
@@ -47,25 +78,47 @@ export interface Lease {
   readonly cookie: CookieAttributes | undefined;
   /** The whole cookie, for stores that keep a session as one value which express-session can read. */
   readonly wholeCookie: CookieAttributes;
+  /** See {@link SessionRecord.device}; `undefined` leaves what is there. */
+  readonly device?: Device | undefined;
 }
 
-/** What a save writes: entries that changed or are new, and the names of removed ones. */
+/** What a save writes: entries that changed or are new, the names of removed ones, and whose session it is from now on. */
 export interface EntryDelta {
   readonly set: EncodedEntries;
   readonly removed: readonly string[];
+  /** `null` for nobody; `undefined` leaves it as it is. */
+  readonly userId?: string | null | undefined;
 }
 
 /** What a session begins with. */
 export interface NewSession {
   readonly entries: EncodedEntries;
   readonly lease: Lease;
+  /** Whose session it is; they have just signed in, unless `authenticatedAt` says when. */
+  readonly userId?: string | undefined;
+  /** Keeps that of the session that this one replaces. */
+  readonly authenticatedAt?: number | undefined;
+  /** Absolute timeout in ms, `false` for none. @default the store's */
+  readonly absolute?: number | false | undefined;
   /** Keeps the absolute end of the session that this one replaces; without it the absolute timeout starts now. */
   readonly absoluteEndsAt?: number | undefined;
 }
 
 /** When the session ends if no further request comes. */
-export function expiresAt(record: SessionRecord): number {
+export function expiresAt(record: Pick<SessionRecord, 'lastSeenAt' | 'idle' | 'absoluteEndsAt'>): number {
   return Math.min(record.lastSeenAt + record.idle, record.absoluteEndsAt ?? Infinity);
+}
+
+/**
+ * The latest moment at which it can still be alive, however many requests come; without an absolute timeout, until the next touch that is due:
+ * a save starts the idle timeout anew too, and a touch is due after a tenth of it.
+ */
+export function latestEnd({ lastSeenAt, idle, absoluteEndsAt }: Pick<SessionRecord, 'lastSeenAt' | 'idle' | 'absoluteEndsAt'>): number {
+  return absoluteEndsAt ?? Math.ceil(lastSeenAt + idle * 1.1);
+}
+
+export function isEnded(found: SessionRecord | EndedSession | undefined): found is EndedSession {
+  return found !== undefined && 'endedReason' in found;
 }
 
 export function applyDelta(entries: EncodedEntries, delta: EntryDelta): EncodedEntries {

@@ -1,6 +1,15 @@
-import { SessionMisuseError } from '../redis-session.errors.js';
+import { SessionMisuseError, SessionUnsupportedError } from '../redis-session.errors.js';
 import { SessionEvents } from './session-events.js';
-import type { EntryDelta, Lease, NewSession, SessionRecord } from './session-record.js';
+import type { SessionIndex } from './session-index.js';
+import {
+  isEnded,
+  type EndedSession,
+  type EntryDelta,
+  type Lease,
+  type NewSession,
+  type SessionFacts,
+  type SessionRecord,
+} from './session-record.js';
 import { resolveStoreOptions, type StoreOptions, type StoreSettings } from './store-options.js';
 import { handleOf, isOurForm, type Handle, type Sid } from './sid.js';
 
@@ -29,6 +38,9 @@ export abstract class SessionStore {
   /** What happens to the sessions of this store, as seen by this process. */
   readonly events = new SessionEvents();
 
+  /** Names the sessions of each user; `undefined` where the store cannot call a session by its handle. */
+  abstract readonly index: SessionIndex | undefined;
+
   constructor(options: StoreOptions = {}) {
     this.settings = resolveStoreOptions(options);
   }
@@ -44,10 +56,17 @@ export abstract class SessionStore {
   }
 
   /**
-   * Reads a session, and changes nothing. Costs one round trip. A sid whose secret is not good (any more) finds nothing and emits
-   * `reused`; data that this package did not write is left where it is and emits `rejected`.
+   * Reads a session, and changes nothing. Costs one round trip, and with `epochs` two. A sid whose secret is not good (any more) finds
+   * nothing and emits `reused`; data that this package did not write is left where it is and emits `rejected`. Who held a session that
+   * somebody else has ended learns why, for five minutes.
    */
-  abstract load(sid: Sid): Promise<SessionRecord | undefined>;
+  abstract find(sid: Sid): Promise<SessionRecord | EndedSession | undefined>;
+
+  /** As `find`, for those to whom a session that has ended is none. */
+  async load(sid: Sid): Promise<SessionRecord | undefined> {
+    const found = await this.find(sid);
+    return isEnded(found) ? undefined : found;
+  }
 
   /**
    * Stores a new session, also one without entries. A sid whose handle exists is refused with `SessionConflictError`, unless that session
@@ -80,7 +99,8 @@ export abstract class SessionStore {
    *
    * The secret before stays good until somebody presents the new one: loads the session with it and then saves, touches or rotates. From
    * then on it is good for `rotationGrace` longer, for requests already on their way; these read and write as usual, and cannot prolong
-   * that. A further rotation ends that time at once.
+   * that. A further rotation ends that time at once. Where the user has just proved again who they are (`reauthenticated`), it is good no
+   * longer, and the sign-in counts from now.
    *
    * Nothing happens, and `rotated` is false, while an earlier rotation is not confirmed so and younger than the grace, and when `sid` has
    * been replaced by one that is confirmed. An unconfirmed one that is older is replaced: its secret never reached its holder, who keeps
@@ -92,6 +112,7 @@ export abstract class SessionStore {
     sid: Sid,
     record: SessionRecord,
     next: Sid,
+    options?: RotateOptions,
   ): Promise<{ readonly rotated: boolean; readonly record: SessionRecord } | undefined>;
 
   /**
@@ -107,6 +128,36 @@ export abstract class SessionStore {
   /** Ends the session under that sid's handle, also when its secret was replaced meanwhile. False when it was not there (any more). */
   abstract destroy(sid: Sid): Promise<boolean>;
 
+  /** What is to be told of each of these sessions; `undefined` for one that is not there (any more). Costs a command each, in one go. */
+  abstract describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]>;
+
+  /**
+   * Ends a session of that user for somebody other than its holder, who learns the reason for five minutes. False when that user has no such
+   * session (any more).
+   */
+  abstract revoke(handle: Handle, revocation: Revocation): Promise<boolean>;
+
+  /**
+   * Changes one entry of a session of that user, whoever else is writing to it meanwhile: `change` gets its text (`undefined` when it is not
+   * there) and answers with the new one, or `undefined` to leave it. It may be called several times. False when there is no such session (any
+   * more). Leaves no grace to a secret that a rotation has replaced.
+   */
+  abstract exchange(
+    handle: Handle,
+    userId: string,
+    name: string,
+    change: (text: string | undefined) => string | undefined,
+  ): Promise<boolean>;
+
+  /** From now on, sessions of that user that were created before `time` are not found. Needs `epochs`. */
+  abstract endBefore(userId: string, time: number): Promise<void>;
+
+  /** The time by the store's clock. */
+  abstract now(): Promise<number>;
+
+  /** Whether `renewAfter` has passed since the session got its secret, so that it should get a new one. */
+  abstract isRotationDue(record: SessionRecord): boolean;
+
   /**
    * Whether a touch is worth a command: `touchAfter`, or a tenth of the idle timeout, has passed since the session was last seen, or a new
    * secret was presented for the first time.
@@ -115,6 +166,29 @@ export abstract class SessionStore {
 
   /** Resolves when every write begun so far has been answered, refused or given up. */
   abstract settled(): Promise<void>;
+}
+
+/** How a secret is replaced. */
+export interface RotateOptions {
+  /** Whether the user has just proved again who they are. @default false */
+  readonly reauthenticated?: boolean | undefined;
+}
+
+/** Whose session somebody else ends, and why. */
+export interface Revocation {
+  readonly userId: string;
+  /** A word for programs, such as `revoked`. */
+  readonly reason: string;
+  /** Only a session that was created before then, epoch ms by the store's clock. */
+  readonly createdBefore?: number | undefined;
+}
+
+/** For how many ms the holder of a session that somebody else has ended learns why. */
+export const TOMBSTONE_MS = 300_000;
+
+/** What `endBefore` rejects with where nobody would look. */
+export function noEpochs(): SessionUnsupportedError {
+  return new SessionUnsupportedError('SessionManager.revokeBefore() needs a second look at each load. Set "store.epochs" to true.');
 }
 
 /** What `increment` rejects with. */

@@ -12,6 +12,9 @@ export type Handle = string & { readonly [handleBrand]: true };
 const HANDLE_BYTES = 16;
 const SECRET_BYTES = 24;
 const HANDLE_LENGTH = 22;
+/** 192 bits as base64url. */
+const HASH_LENGTH = 32;
+const HANDLE = /^[A-Za-z0-9_-]{22}([A-Za-z0-9_-]{21})?$/;
 const OUR_FORM = /^[A-Za-z0-9_-]{54}$/;
 
 /** A new sid: a random handle (128 bits) followed by a random secret (192 bits), 54 characters base64url. OWASP ASVS 5.0, 7.2.3. */
@@ -34,9 +37,14 @@ export function classicHandleOf(sid: Sid): Handle {
   return sha256(sid) as Handle;
 }
 
-/** What a store keeps of the secret: enough to recognise it, not enough to present it. */
+/** What a store keeps of the secret, enough to recognise it, not enough to present it: of its SHA-256 as many bits as the secret itself has. */
 export function secretHashOf(sid: Sid): string {
-  return sha256(isOurForm(sid) ? sid.slice(HANDLE_LENGTH) : sid);
+  return sha256(isOurForm(sid) ? sid.slice(HANDLE_LENGTH) : sid).slice(0, HASH_LENGTH);
+}
+
+/** Whether a text can be a handle, ours or that of a custom sid. */
+export function isHandle(text: unknown): text is Handle {
+  return typeof text === 'string' && HANDLE.test(text);
 }
 
 export function isOurForm(sid: Sid): boolean {

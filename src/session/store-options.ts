@@ -54,6 +54,38 @@ export interface StoreOptions {
   rotationGrace?: number | undefined;
 
   /**
+   * Seconds after which a session in use gets a new secret by itself, and its browser a new cookie.
+   *
+   * @default never
+   * @see OWASP Session Management Cheat Sheet, "Renewal Timeout"
+   */
+  renewAfter?: number | undefined;
+
+  /**
+   * How many sessions a user may have, and what a sign-in beyond that does: it ends the one that signed in first (`'evict-oldest'`) or was
+   * seen least recently (`'evict-least-recent'`), or is refused with `SessionRefusedError` (`'reject'`). A number alone evicts the oldest.
+   *
+   * @default any number
+   * @see OWASP ASVS 5.0, 7.1.2
+   */
+  maxSessionsPerUser?: number | SessionsPerUser | undefined;
+
+  /**
+   * What is kept of the device that a session was last written from: the address, as Express' "trust proxy" has it, and the header
+   * `User-Agent`, at most 256 bytes each.
+   *
+   * @default { ip: false, userAgent: false }
+   */
+  track?: TrackOptions | undefined;
+
+  /**
+   * Whether `SessionManager.revokeBefore()` can be used. Each request with a session then costs a second command.
+   *
+   * @default false
+   */
+  epochs?: boolean | undefined;
+
+  /**
    * How values become text in the hash.
    *
    * @default JSON
@@ -98,6 +130,22 @@ export interface StoreOptions {
   logErrors?: boolean | ((error: Error) => void) | undefined;
 }
 
+/** See {@link StoreOptions.maxSessionsPerUser}. */
+export interface SessionsPerUser {
+  /** The most sessions of one user. */
+  limit: number;
+  /** What a sign-in beyond that does. @default 'evict-oldest' */
+  policy?: 'evict-oldest' | 'evict-least-recent' | 'reject' | undefined;
+}
+
+/** See {@link StoreOptions.track}. */
+export interface TrackOptions {
+  /** The address of the client. @default false */
+  ip?: boolean | undefined;
+  /** The header `User-Agent`. @default false */
+  userAgent?: boolean | undefined;
+}
+
 /** {@link StoreOptions} with every default filled in; all times in whole ms. */
 export interface StoreSettings {
   readonly prefix: string;
@@ -107,6 +155,11 @@ export interface StoreSettings {
   readonly absoluteIsDefault: boolean;
   readonly touchAfter: number;
   readonly rotationGrace: number;
+  /** `undefined`: never. */
+  readonly renewAfter: number | undefined;
+  readonly maxSessionsPerUser: { readonly limit: number; readonly policy: NonNullable<SessionsPerUser['policy']> } | undefined;
+  readonly track: { readonly ip: boolean; readonly userAgent: boolean };
+  readonly epochs: boolean;
   readonly serializer: EntrySerializer;
   readonly maxBytes: number;
   readonly maxFieldBytes: number;
@@ -127,13 +180,17 @@ export const STORE_DEFAULTS = {
   absoluteTtl: 28_800,
   touchAfter: 60,
   rotationGrace: 10,
+  renewAfter: undefined,
+  maxSessionsPerUser: undefined,
+  track: { ip: false, userAgent: false },
+  epochs: false,
   serializer: JSON as EntrySerializer,
   maxBytes: 65_536,
   maxFieldBytes: 16_384,
   maxFields: 128,
   deadline: 1_000,
   logErrors: true,
-} as const satisfies Required<StoreOptions>;
+} as const satisfies { [Name in keyof Required<StoreOptions>]: StoreOptions[Name] };
 
 export const STORE_NAMES: readonly string[] = Object.keys(STORE_DEFAULTS);
 const ELSEWHERE = new Map([
@@ -151,6 +208,7 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
     ...STORE_DEFAULTS,
     ...given,
   };
+  const { renewAfter, maxSessionsPerUser, track = {}, epochs = STORE_DEFAULTS.epochs } = given;
   return {
     prefix,
     idle: msOf(ttl),
@@ -158,6 +216,10 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
     absoluteIsDefault: given.absoluteTtl === undefined,
     touchAfter: msOf(touchAfter),
     rotationGrace: msOf(rotationGrace),
+    renewAfter: renewAfter === undefined ? undefined : msOf(renewAfter),
+    maxSessionsPerUser: sessionsPerUser(maxSessionsPerUser),
+    track: { ...STORE_DEFAULTS.track, ...withoutUndefined(track) },
+    epochs,
     serializer,
     maxBytes,
     maxFieldBytes,
@@ -175,10 +237,10 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
 export function storeOptionProblems(options: StoreOptions, cookieIdle?: number): string[] {
   const given = withoutUndefined(options);
   const problems = unknownNames('store', given, STORE_NAMES, ELSEWHERE);
-  const positive = (name: 'ttl' | 'maxBytes' | 'maxFieldBytes' | 'maxFields' | 'deadline') => {
+  const positive = (name: 'ttl' | 'maxBytes' | 'maxFieldBytes' | 'maxFields' | 'deadline' | 'renewAfter') => {
     if (given[name] !== undefined && !isPositive(given[name]))
       problems.push(
-        `"store.${name}" must be a positive finite number, received ${kindOf(given[name])}. Leave it out for ${STORE_DEFAULTS[name]}.`,
+        `"store.${name}" must be a positive finite number, received ${kindOf(given[name])}. Leave it out for ${STORE_DEFAULTS[name] ?? 'never'}.`,
       );
   };
   positive('ttl');
@@ -186,6 +248,7 @@ export function storeOptionProblems(options: StoreOptions, cookieIdle?: number):
   positive('maxFieldBytes');
   positive('maxFields');
   positive('deadline');
+  positive('renewAfter');
   for (const name of ['touchAfter', 'rotationGrace'] as const) {
     const value: unknown = given[name];
     if (value !== undefined && value !== 0 && !isPositive(value))
@@ -206,6 +269,9 @@ export function storeOptionProblems(options: StoreOptions, cookieIdle?: number):
         `"store.absoluteTtl" (${absoluteTtl} s) must not be below the idle timeout (${idle} s). Raise it, or lower ${cookieIdle === undefined ? '"store.ttl"' : '"session.cookie.maxAge"'}.`,
       );
   }
+  problems.push(...sessionsPerUserProblems(given.maxSessionsPerUser), ...trackProblems(given.track));
+  if (given.epochs !== undefined && typeof given.epochs !== 'boolean')
+    problems.push(`"store.epochs" must be true or false, received ${kindOf(given.epochs)}.`);
   if (prefix !== undefined && (typeof prefix !== 'string' || prefix === '' || /[*?[\]{}\\\s]/.test(prefix)))
     problems.push(
       '"store.prefix" must be a non-empty string without blanks and without the characters * ? [ ] { } \\ (they are patterns in Redis tools, and braces would put every session on one Cluster node). Use something like "shop:sess:".',
@@ -219,6 +285,40 @@ export function storeOptionProblems(options: StoreOptions, cookieIdle?: number):
   return problems;
 }
 
+const POLICIES: readonly unknown[] = ['evict-oldest', 'evict-least-recent', 'reject'] satisfies SessionsPerUser['policy'][];
+
+function sessionsPerUser(given: number | SessionsPerUser | undefined): StoreSettings['maxSessionsPerUser'] {
+  if (given === undefined) return undefined;
+  const { limit, policy = 'evict-oldest' } = typeof given === 'number' ? { limit: given } : given;
+  return { limit, policy };
+}
+
+function sessionsPerUserProblems(given: unknown): string[] {
+  if (given === undefined) return [];
+  const { limit, policy, ...others } = (typeof given === 'object' && given !== null ? given : { limit: given }) as Record<string, unknown>;
+  const problems = unknownNames('store.maxSessionsPerUser', others, ['limit', 'policy']);
+  if (!isPositive(limit) || !Number.isSafeInteger(limit))
+    problems.push(
+      `"store.maxSessionsPerUser" must be a positive integer, or { limit, policy } with one, received ${kindOf(limit)}. Leave it out for any number.`,
+    );
+  if (policy !== undefined && !POLICIES.includes(policy))
+    problems.push(
+      `"store.maxSessionsPerUser.policy" must be "evict-oldest", "evict-least-recent" or "reject", received ${kindOf(policy)}. Leave it out for "evict-oldest".`,
+    );
+  return problems;
+}
+
+function trackProblems(track: unknown): string[] {
+  if (track === undefined) return [];
+  if (typeof track !== 'object' || track === null)
+    return [`"store.track" must be an object such as { ip: true, userAgent: true }, received ${kindOf(track)}.`];
+  const problems = unknownNames('store.track', track, Object.keys(STORE_DEFAULTS.track));
+  for (const [name, value] of Object.entries(track))
+    if (value !== undefined && typeof value !== 'boolean' && name in STORE_DEFAULTS.track)
+      problems.push(`"store.track.${name}" must be true or false, received ${kindOf(value)}.`);
+  return problems;
+}
+
 function isAsync(serializer: EntrySerializer): boolean {
   try {
     return (serializer.stringify({}) as unknown) instanceof Promise;
@@ -227,8 +327,9 @@ function isAsync(serializer: EntrySerializer): boolean {
   }
 }
 
-function withoutUndefined(options: StoreOptions): { [Name in keyof StoreOptions]?: Exclude<StoreOptions[Name], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+function withoutUndefined<Options extends object>(options: Options): { [Name in keyof Options]?: Exclude<Options[Name], undefined> } {
+  // `Object.fromEntries` does not know that the names are those that went in.
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }
 
 function printError(error: Error): void {

@@ -81,7 +81,7 @@ describe('RedisSessionStore', () => {
         lease: leaseOf(undefined, { path: '/x' }),
       });
       expect(await outside.hgetall(keyOf(store, sid))).toEqual({
-        '@meta': `1|${createdAt}|${createdAt}|${absoluteEndsAt}|60000|${secretHashOf(sid)}||0|0`,
+        '@meta': `1|${createdAt!.toString(36)}|0|${(absoluteEndsAt! - createdAt!).toString(36)}|1aao||${secretHashOf(sid)}||||`,
         '@cookie': '{"path":"/x"}',
         cart: '[{"sku":"tea"}]',
         '@@meta': '"posing"',
@@ -153,7 +153,7 @@ describe('RedisSessionStore', () => {
       await confirmed(store, next);
       await ended(store, sid);
       await store.touch(next, await found(store, next), LEASE);
-      expect(await outside.hget(keyOf(store, sid), '@meta')).toMatch(new RegExp(`\\|${secretHashOf(next)}\\|\\|0\\|0$`));
+      expect(await outside.hget(keyOf(store, sid), '@meta')).toMatch(new RegExp(`\\|${secretHashOf(next)}\\|\\|\\|\\w+\\|$`));
     });
 
     it('is not in the way of another prefix', async () => {
@@ -212,7 +212,7 @@ describe('RedisSessionStore', () => {
   });
 
   describe('data that this package did not write', () => {
-    const META = `1|1|1|0|60000|${'h'.repeat(43)}||0|0`;
+    const META = `1|1|0||1aao||${'h'.repeat(32)}||||`;
 
     it.each<[string, (key: string) => Promise<unknown>]>([
       ['a string', (key) => outside.set(key, '{"cookie":{}}', 'PX', 60_000)],
@@ -220,10 +220,10 @@ describe('RedisSessionStore', () => {
       ['a foreign hash', (key) => writeHash(key, { user: 'ada' })],
       ['an empty @meta', (key) => writeHash(key, { '@meta': '' })],
       ['another format', (key) => writeHash(key, { '@meta': META.replace('1|', '2|') })],
-      ['words for numbers', (key) => writeHash(key, { '@meta': META.replace('60000', 'long') })],
-      ['a negative number', (key) => writeHash(key, { '@meta': META.replace('60000', '-1') })],
-      ['a field too many', (key) => writeHash(key, { '@meta': `${META}|0` })],
-      ['a line too many', (key) => writeHash(key, { '@meta': `${META}\n` })],
+      ['words for numbers', (key) => writeHash(key, { '@meta': META.replace('1aao', 'a minute') })],
+      ['a negative number', (key) => writeHash(key, { '@meta': META.replace('1aao', '-1') })],
+      ['a part too few', (key) => writeHash(key, { '@meta': META.slice(0, -1) })],
+      ['capital letters for numbers', (key) => writeHash(key, { '@meta': META.replace('1aao', '1AAO') })],
     ])('is no session: %s', async (_what, write) => {
       const store = start();
       const rejected = listen(store, 'rejected');
@@ -247,7 +247,7 @@ describe('RedisSessionStore', () => {
       const store = start();
       const sid = generateSid();
       const record = await store.create(sid, { entries: new Map(), lease: LEASE });
-      const meta = `1|${record.createdAt}|${'9'.repeat(16)}|0|60000|${secretHashOf(sid)}||0|0`;
+      const meta = `1|${record.createdAt!.toString(36)}|${'z'.repeat(10)}||1aao||${secretHashOf(sid)}||||`;
       await outside.hset(keyOf(store, sid), '@meta', meta);
       expect(await store.load(sid)).toBeUndefined();
     });
@@ -467,6 +467,10 @@ const RECORD = Promise.resolve({
   lastSeenAt: 1,
   absoluteEndsAt: undefined,
   idle: 60_000,
+  userId: undefined,
+  authenticatedAt: undefined,
+  rotatedAt: undefined,
+  device: undefined,
   cookie: undefined,
   entries: new Map<string, string>(),
   secret: 'current' as const,

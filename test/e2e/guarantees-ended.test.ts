@@ -3,6 +3,7 @@ import type { Answer } from '../support/browser.js';
 import { Gate } from '../support/gate.js';
 import { refusal } from '../support/refusal.js';
 import type { AnySession, ScriptedApp } from '../support/scripted-app.js';
+import { sessionKeys } from '../support/stored-session.js';
 import { until } from '../support/until.js';
 import { redisVariants, useVariant, variants, type Stage, type StageOptions } from '../support/variants.js';
 
@@ -133,6 +134,6 @@ describe.each(redisVariants)('ended stays ended in Redis (G2), $name', (variant)
     await stage.end(app, sid);
     await finish();
     await app.store.settled();
-    await until(async () => (await stage.client.dbsize()) === 0, 'no key is left', 1_000);
+    await until(async () => (await sessionKeys(stage.client)).length === 0, 'no key is left', 1_000);
   });
 });

@@ -293,10 +293,10 @@ describe.each(['builtin', 'express-session'] as const)('a request that passes th
     loads = 0;
     isDown = false;
 
-    override async load(sid: Sid) {
+    override async find(sid: Sid) {
       this.loads++;
       if (this.isDown) throw new SessionStoreUnavailableError('connection');
-      return super.load(sid);
+      return super.find(sid);
     }
   }
 

@@ -95,7 +95,7 @@ describe.each(redisVariants)('the four steps seen in Redis, $name', (variant) =>
     await browser.post('/sign-in');
 
     const key = keyOf(app.store, (await browser.sid()) ?? '');
-    expect(await stage.client.keys('*')).toEqual([key]);
+    expect((await stage.client.keys('*')).toSorted()).toEqual([key, `${app.store.settings.prefix}user:ada`].toSorted());
     expect(await stage.client.type(key)).toBe('hash');
     const { '@meta': meta, ...fields } = await stage.client.hgetall(key);
     expect(fields).toEqual({ identity: '{"id":"ada","roles":["user"]}' });

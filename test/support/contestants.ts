@@ -12,6 +12,7 @@ import type { SessionStore, Sid } from '../../src/index.js';
 import { TEST_SECRET } from './create-app.js';
 import { Gate } from './gate.js';
 import { serve } from './plain-app.js';
+import { sessionKeys } from './stored-session.js';
 import type { AnySession } from './scripted-app.js';
 
 /** The options in which programs differ. */
@@ -227,7 +228,9 @@ function viewOfOurs(store: SessionStore, client: Redis | undefined): StoreView {
       return { entries, maxAge: record.cookie === undefined ? undefined : rounded(record.cookie.originalMaxAge) };
     },
     count: async () =>
-      client === undefined ? (await Promise.all([...sids].map((sid) => store.load(sid)))).filter(Boolean).length : client.dbsize(),
+      client === undefined
+        ? (await Promise.all([...sids].map((sid) => store.load(sid)))).filter(Boolean).length
+        : (await sessionKeys(client)).length,
     end: async (sid) => void (await store.destroy(sid as Sid)),
     clear: async () => {
       await Promise.all([...sids].map((sid) => store.destroy(sid)));

@@ -1,4 +1,12 @@
-import { MemorySessionStore, type EntryDelta, type Lease, type NewSession, type SessionRecord, type Sid } from '../../src/index.js';
+import {
+  MemorySessionStore,
+  type EndedSession,
+  type EntryDelta,
+  type Lease,
+  type NewSession,
+  type SessionRecord,
+  type Sid,
+} from '../../src/index.js';
 import type { Gate } from './gate.js';
 
 /** A store whose writes wait where the test wants it, or fail. */
@@ -14,10 +22,10 @@ export class HeldStore extends MemorySessionStore {
   /** How many sessions were looked for so far. */
   loads = 0;
 
-  override async load(sid: Sid): Promise<SessionRecord | undefined> {
+  override async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
     this.loads++;
     if (this.loadFailure !== undefined) throw this.loadFailure;
-    return super.load(sid);
+    return super.find(sid);
   }
 
   override async create(sid: Sid, session: NewSession): Promise<SessionRecord> {

@@ -9,7 +9,10 @@ export interface StoredSession {
 }
 
 const META = '@meta';
-const SEEN = 2;
+/** Times in `@meta` are in base 36: when it was created, and since then, its absolute end and that of the previous secret. */
+const CREATED = 1;
+const ENDS = [3, 8];
+const BASE = 36;
 
 /** Reads a session from outside: its hash and the key's TTL, or without Redis what the store itself says. */
 export async function sessionStoredIn(
@@ -30,10 +33,15 @@ export function keyOf(store: SessionStore, sid: string): string {
   return store.settings.prefix + store.handleOf(sid as Sid);
 }
 
-/** Makes a session look as if the latest request had come that much earlier, so that a touch is due without waiting for it. */
+/** Makes a session look as if all that happened to it had happened that much earlier, so that what is due after some time need not be waited for. */
 export async function age(client: Redis, key: string, ms: number): Promise<void> {
   const packed = ((await client.hget(key, META)) ?? '').split('|');
-  packed[SEEN] = String(Number(packed[SEEN]) - ms);
+  const move = (part: number, by: number) => {
+    const time = packed[part] ?? '';
+    if (time !== '') packed[part] = (Number.parseInt(time, BASE) + by).toString(BASE);
+  };
+  move(CREATED, -ms);
+  for (const part of ENDS) move(part, ms);
   await client.hset(key, META, packed.join('|'));
 }
 
@@ -45,4 +53,9 @@ async function readHash(client: Redis, key: string): Promise<StoredSession | und
 
 function decode(entries: readonly (readonly [string, string])[]): Record<string, unknown> {
   return Object.fromEntries(entries.map(([name, text]) => [name, JSON.parse(text)]));
+}
+
+/** The keys of sessions, without those that name the sessions of a user. */
+export async function sessionKeys(client: Redis): Promise<string[]> {
+  return (await client.keys('*')).filter((key) => !key.includes(':user:'));
 }

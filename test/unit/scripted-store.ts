@@ -49,8 +49,8 @@ export class ScriptedStore extends MemorySessionStore {
     return this.log.splice(0).filter((entry) => !entry.startsWith('-'));
   }
 
-  override load(sid: Sid) {
-    return this.#go('load', () => super.load(sid));
+  override find(sid: Sid) {
+    return this.#go('load', () => super.find(sid));
   }
 
   override create(sid: Sid, session: NewSession) {

@@ -14,7 +14,10 @@ function metadata(parts: Partial<Metadata>): Metadata {
     idle: 1,
     secretHash: 'new',
     previousSecretHash: '',
-    previousEndsAt: 0,
+    previousEndsAt: undefined,
+    authenticatedAt: undefined,
+    rotatedAt: undefined,
+    userId: undefined,
     ...parts,
   };
 }
@@ -51,6 +54,10 @@ describe('firstPresented', () => {
     lastSeenAt: 0,
     absoluteEndsAt: undefined,
     idle: 1,
+    userId: undefined,
+    authenticatedAt: undefined,
+    rotatedAt: undefined,
+    device: undefined,
     cookie: undefined,
     entries: new Map(),
     secret,

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { decodeHash, fieldOfEntry, recordOf } from '../../src/session/session-fields.js';
 import type { Handle } from '../../src/session/sid.js';
 
-const META = '1|1000|2000|3000|60000|current|previous|4000|3500';
+const META = '1|rs|rs|1jk|1aao|15o|current|previous|2bc|1xg|ada|x';
 
 describe('fieldOfEntry', () => {
   it.each([
@@ -46,23 +46,35 @@ describe('decodeHash', () => {
       idle: 60_000,
       secretHash: 'current',
       previousSecretHash: 'previous',
+      authenticatedAt: 1_500,
       previousEndsAt: 4_000,
+      rotatedAt: 3_500,
+      userId: 'ada|x',
     });
   });
 
-  it('reads an absolute end of 0 as none', () => {
-    expect(decodeHash({ '@meta': META.replace('3000', '0') })?.metadata.absoluteEndsAt).toBeUndefined();
+  it.each([
+    ['the sign-in, unless it is another time', '1|rs|rs|1jk|1aao||current|previous|2bc|1xg|ada', { authenticatedAt: 1_000 }],
+    ['no sign-in without a user', '1|rs|rs|1jk|1aao||current|previous|2bc|1xg|', { authenticatedAt: undefined, userId: undefined }],
+    ['no absolute end', '1|rs|rs||1aao||current|previous|2bc|1xg|', { absoluteEndsAt: undefined }],
+    ['no rotation', '1|rs|rs|1jk|1aao||current||||ada', { previousSecretHash: '', previousEndsAt: undefined, rotatedAt: undefined }],
+    ['a session that has just begun', '1|rs|0|1jk|1aao||current||||', { createdAt: 1_000, lastSeenAt: 1_000 }],
+  ])('reads %s', (_what, packed, expected) => {
+    expect(decodeHash({ '@meta': packed })?.metadata).toMatchObject(expected);
   });
 
   it.each([
     '',
     '1',
     META.replace('1|', '2|'),
-    `${META}|`,
     `x${META}`,
-    META.replace('2000', ''),
-    META.replace('2000', '2e3'),
-    META.replace('2000', '9'.repeat(16)),
+    META.replace('|ada|x', ''),
+    META.replace('|rs|rs', '||rs'),
+    META.replace('|rs|rs', '|rs|'),
+    META.replace('|rs|rs', '|rs|R'),
+    META.replace('|rs|rs', '|rs|-1'),
+    META.replace('|rs|rs', `|rs|${'z'.repeat(10)}`),
+    META.replace('15o', '1.5'),
   ])('finds no session with the metadata %j', (packed) => {
     expect(decodeHash({ '@meta': packed, cart: '[]' })).toBeUndefined();
   });
@@ -112,6 +124,9 @@ describe('recordOf', () => {
       lastSeenAt: 2_000,
       absoluteEndsAt: 3_000,
       idle: 60_000,
+      userId: 'ada|x',
+      authenticatedAt: 1_500,
+      rotatedAt: 3_500,
       cookie: undefined,
       entries: new Map([['n', '1']]),
       secret: 'previous',

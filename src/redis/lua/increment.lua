@@ -15,6 +15,7 @@ if not readLive(key, ARGV[1], now) then return {GONE, now} end
 
 local SAFE = 9007199254740991
 local text = redis.call('HGET', key, ARGV[2]) or '0'
+local function number(integer) return string.format('%.0f', integer) end
 local function isSafe(value) return value <= SAFE and value >= -SAFE end
 local value = #text <= 17 and text:match('^-?%d+$') and tonumber(text)
 local sum = value and value + tonumber(ARGV[3])

@@ -6,8 +6,9 @@
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  hash of the presented secret
 -- ARGV[5]  hash of the new secret
+-- ARGV[6]  1 when the user has just proved again who they are: the presented secret is then good no longer; else 0
 --
--- Returns {1, now} when rotated (also by an earlier try), {2, now} when nothing was done since an earlier rotation is not yet confirmed
+-- Returns {1, now, when} when rotated (also by an earlier try), {2, now} when nothing was done since an earlier rotation is not yet confirmed
 -- and younger than the grace or has replaced the presented secret, {0, now} when the session has ended.
 
 -- include _meta
@@ -15,16 +16,25 @@
 local key, now = KEYS[1], clock()
 local meta = readLive(key, ARGV[1], now)
 if not meta then return {GONE, now} end
-if meta.hash == ARGV[5] then return {DONE, now} end
+if meta.hash == ARGV[5] then return {DONE, now, meta.rotated} end
 
 local grace = tonumber(ARGV[3])
 confirm(meta, ARGV[2], grace, now)
-local unconfirmed = meta.prev ~= '' and meta.prevEnds == 0
+if ARGV[6] == '1' then
+  if ARGV[4] ~= meta.hash and ARGV[4] ~= meta.prev then return {2, now} end
+  meta.auth = base36(now)
+  forgetPrevious(meta)
+  meta.hash, meta.rotated = ARGV[5], now
+  write(key, meta)
+  return {DONE, now, meta.rotated}
+end
+
+local unconfirmed = isUnconfirmed(meta)
 local known = ARGV[4] == meta.hash or (unconfirmed and ARGV[4] == meta.prev)
 if not known or (unconfirmed and now < meta.rotated + grace) then return {2, now} end
 
 -- An unconfirmed secret never reached its holder, who has the one before it: that one stays.
 if not unconfirmed then meta.prev = meta.hash end
-meta.hash, meta.prevEnds, meta.rotated = ARGV[5], 0, now
+meta.hash, meta.prevEnds, meta.rotated = ARGV[5], nil, now
 write(key, meta)
-return {DONE, now}
+return {DONE, now, meta.rotated}

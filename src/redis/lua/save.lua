@@ -6,8 +6,10 @@
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  idle timeout in ms
 -- ARGV[5]  cookie attributes as JSON, '' for none
--- ARGV[6]  number of removed fields
--- ARGV[7]  the removed fields, then field and value of each changed entry
+-- ARGV[6]  device as JSON, '' to leave it
+-- ARGV[7]  '+' and the user id when the session becomes another user's, '+' for nobody's, '' to leave it
+-- ARGV[8]  number of removed fields
+-- ARGV[9]  the removed fields, then field and value of each changed entry
 --
 -- Returns {1, now} when written, {0, now} when the session has ended.
 
@@ -19,11 +21,16 @@ if not meta then return {GONE, now} end
 
 meta.seen, meta.idle = now, tonumber(ARGV[4])
 confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
+if ARGV[7] ~= '' then
+  meta.user, meta.auth = ARGV[7]:sub(2), base36(now)
+  endGrace(meta)
+end
 -- First what Redis refuses when it is out of memory, so that a refused save has written nothing.
 write(key, meta)
-local removed = tonumber(ARGV[6])
-for i = 7 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
-for i = 7, 6 + removed do redis.call('HDEL', key, ARGV[i]) end
+writeDevice(key, ARGV[6])
+local removed = tonumber(ARGV[8])
+for i = 9 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+for i = 9, 8 + removed do redis.call('HDEL', key, ARGV[i]) end
 writeCookie(key, ARGV[5])
 expire(key, meta)
 return {DONE, now}

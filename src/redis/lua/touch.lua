@@ -6,6 +6,7 @@
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  idle timeout in ms
 -- ARGV[5]  cookie attributes as JSON, '' for none
+-- ARGV[6]  device as JSON, '' to leave it
 --
 -- Returns {1, now} when touched, {0, now} when the session has ended.
 
@@ -21,6 +22,7 @@ confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
 -- because its metadata cannot be written.
 redis.call('PEXPIRE', key, ARGV[4])
 write(key, meta)
+writeDevice(key, ARGV[6])
 writeCookie(key, ARGV[5])
 expire(key, meta)
 return {DONE, now}

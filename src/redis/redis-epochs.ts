@@ -1,0 +1,42 @@
+import type { StoreSettings } from '../session/store-options.js';
+import type { RedisClient } from './redis-client.js';
+import { isWrongType, toStoreError } from './redis-errors.js';
+import type { RedisKeys } from './redis-keys.js';
+import type { RedisWriter } from './redis-writer.js';
+
+/** In ms. RFC 6265bis, section 5.5: a browser keeps no cookie for longer, so by then nobody has the sid of an older session that was not used since. */
+const LONGEST_COOKIE = 400 * 86_400_000;
+
+/** Before when the sessions of a user are dead, whatever their index says. Kept for as long as such a session could be alive. */
+export class RedisEpochs {
+  readonly #ttl: number;
+
+  constructor(
+    private readonly client: RedisClient,
+    private readonly keys: RedisKeys,
+    private readonly writer: RedisWriter,
+    { idle, absolute = 0 }: Pick<StoreSettings, 'idle' | 'absolute'>,
+  ) {
+    this.#ttl = Math.max(LONGEST_COOKIE, idle, absolute);
+  }
+
+  /** An earlier time than the one that is set changes nothing. */
+  async set(userId: string, time: number): Promise<void> {
+    try {
+      await this.writer.run('epoch', this.keys.epoch(userId), [Math.ceil(time), this.#ttl]);
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+
+  /** Whether a session of the user that was created then is dead. */
+  async isBefore(userId: string, createdAt: number): Promise<boolean> {
+    try {
+      return createdAt < Number((await this.client.get(this.keys.epoch(userId))) ?? 0);
+    } catch (error) {
+      // What lies there is no epoch of ours.
+      if (isWrongType(error)) return false;
+      throw toStoreError(error);
+    }
+  }
+}

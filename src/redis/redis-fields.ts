@@ -1,0 +1,24 @@
+import type { RedisClient } from './redis-client.js';
+import { isWrongType, toStoreError } from './redis-errors.js';
+
+/** The texts of some fields of each of these hashes, in their order; `null` where there is none, and for a key that holds no hash. */
+export async function readFields(client: RedisClient, keys: readonly string[], fields: readonly string[]): Promise<(string | null)[][]> {
+  if (!client.isCluster) return readTogether(client, keys, fields);
+  // A Cluster client finds the node of each key itself.
+  return Promise.all(keys.map((key) => client.hmget(key, ...fields).catch(noFields)));
+}
+
+async function readTogether(client: RedisClient, keys: readonly string[], fields: readonly string[]): Promise<(string | null)[][]> {
+  const pipeline = client.pipeline();
+  for (const key of keys) pipeline.hmget(key, ...fields);
+  const replies = await pipeline.exec().catch((error: unknown) => {
+    throw toStoreError(error);
+  });
+  if (replies === null) throw toStoreError(undefined);
+  return replies.map(([error, values]) => (error === null || error === undefined ? (values as (string | null)[]) : noFields(error)));
+}
+
+function noFields(error: unknown): (string | null)[] {
+  if (isWrongType(error)) return [];
+  throw toStoreError(error);
+}

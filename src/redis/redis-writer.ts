@@ -1,0 +1,60 @@
+import type { RedisClient } from './redis-client.js';
+import { RedisClock } from './redis-clock.js';
+import { isWrongType, toStoreError } from './redis-errors.js';
+import { RedisScripts, type ScriptName } from './redis-scripts.js';
+
+/** What a script has answered. */
+export interface ScriptReply {
+  /** One of `STATUS`. */
+  readonly status: number;
+  readonly now: number;
+  /** What else it says. */
+  readonly values: readonly string[];
+}
+
+/** Sends what changes something in Redis, knows what is under way, and learns Redis' time from the answers. */
+export class RedisWriter {
+  readonly clock = new RedisClock();
+  readonly #scripts: RedisScripts;
+  readonly #writes = new Set<Promise<unknown>>();
+
+  constructor(private readonly client: RedisClient) {
+    this.#scripts = new RedisScripts(client);
+  }
+
+  async run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<ScriptReply> {
+    const [status, now, ...values] = await this.command(this.#scripts.run(script, key, args));
+    this.clock.learn(Number(now));
+    return { status: Number(status), now: Number(now), values: values.map(String) };
+  }
+
+  /** A command that was sent. Rejects with a store error, but for a key of the wrong type, which callers tell apart. */
+  async command<T>(write: Promise<T>): Promise<T> {
+    this.#writes.add(write);
+    try {
+      return await write;
+    } catch (error) {
+      throw isWrongType(error) ? error : toStoreError(error);
+    } finally {
+      this.#writes.delete(write);
+    }
+  }
+
+  /** Redis' time in epoch ms. Costs a command before the first script of this process has answered. */
+  async time(): Promise<number> {
+    const known = this.clock.now();
+    if (known !== undefined) return known;
+    try {
+      const [seconds, microseconds] = await this.client.time();
+      const now = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+      this.clock.learn(now);
+      return now;
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#writes);
+  }
+}

@@ -1,0 +1,287 @@
+import { SessionGoneError, SessionMisuseError } from '../redis-session.errors.js';
+import { answerWithin } from './deadline.js';
+import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
+import { allPlaces, indexOf, PAGE, present } from './indexed-sessions.js';
+import { checkLimits } from './session-limits.js';
+import type { SessionIndex } from './session-index.js';
+import { expiresAt, type SessionFacts } from './session-record.js';
+import type { SessionStore } from './session-store.js';
+import { isHandle, type Handle } from './sid.js';
+
+/** One session of a user: what may be shown to its user. Nothing of it opens the session. */
+export interface SessionInfo {
+  /** Its public name, for {@link SessionManager.revoke}. */
+  readonly handle: Handle;
+  /** Whose it is; `undefined` while nobody has signed in. */
+  readonly userId: string | undefined;
+  readonly createdAt: Date;
+  /** When its idle timeout last started anew. */
+  readonly lastSeenAt: Date;
+  /** When it ends if no other request comes. */
+  readonly expiresAt: Date;
+  /** The address that it was last written from; only with `store.track.ip`. */
+  readonly ip?: string | undefined;
+  /** The browser that it was last written from; only with `store.track.userAgent`. */
+  readonly userAgent?: string | undefined;
+  /** Whether it is the one that `list` was given as `current`. */
+  readonly current?: true;
+}
+
+/** Which of a user's sessions to list. */
+export interface ListOptions {
+  /** `cursor` of the page before. @default the first page */
+  cursor?: string | undefined;
+  /** The most sessions of a page, 1 to 500. @default 50 */
+  limit?: number | undefined;
+  /** The session to mark: the one of the request, or its handle. */
+  current?: { readonly handle: Handle } | Handle | undefined;
+}
+
+/** Some of a user's sessions. */
+export interface SessionPage {
+  readonly sessions: readonly SessionInfo[];
+  /** For the next page; `undefined` when there is none. */
+  readonly cursor?: string | undefined;
+}
+
+const DEFAULT_LIMIT = 50;
+const DEFAULT_REASON = 'revoked';
+/** Sessions ended at once. */
+const CHUNK = 100;
+const CURSOR = /^(\d{1,16}(?:\.\d{1,2})?)\.([A-Za-z0-9_-]{22,43})$/;
+const REASON = /^[a-z0-9][a-z0-9_.-]{0,63}$/i;
+
+/**
+ * The sessions of users, from outside of any request too: in a job or an admin command.
+ *
+ * Every call waits at most `store.deadline` for each answer of the store, and rejects with `SessionStoreUnavailableError` when none comes; a call
+ * that ends several sessions may then have ended some, and can be repeated. Stores made for express-session cannot do any of it
+ * (`SessionUnsupportedError`).
+ *
+ * @publicApi
+ */
+export class SessionManager {
+  constructor(private readonly store: SessionStore) {}
+
+  /** Sessions of a user that are alive: pages with the latest possible end first, the newest session first within a page. */
+  async list(userId: string | number, { cursor, limit = DEFAULT_LIMIT, current }: ListOptions = {}): Promise<SessionPage> {
+    const user = userOf(userId);
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > PAGE)
+      throw new SessionMisuseError(`SessionManager.list() needs a "limit" from 1 to ${PAGE}.`);
+    const currentHandle = typeof current === 'object' ? current.handle : current;
+    let after = cursor === undefined ? undefined : placeOf(cursor);
+    for (;;) {
+      const places = await this.#answer(indexOf(this.store).page(user, { limit, after }));
+      const { sessions } = await present(this.store, user, places);
+      after = places.length === limit ? places.at(-1) : undefined;
+      if (sessions.length > 0 || after === undefined)
+        return {
+          sessions: sessions.toSorted((a, b) => b.createdAt - a.createdAt).map((facts) => infoOf(facts, currentHandle)),
+          ...(after === undefined ? {} : { cursor: `${after.score}.${after.handle}` }),
+        };
+    }
+  }
+
+  /** One session by its handle; `undefined` when there is none. */
+  async get(handle: string): Promise<SessionInfo | undefined> {
+    const facts = await this.#factsOf(handle);
+    return facts && infoOf(facts);
+  }
+
+  /** How many sessions of a user are alive. */
+  async count(userId: string | number): Promise<number> {
+    const user = userOf(userId);
+    let count = 0;
+    for await (const places of allPlaces(this.store, user)) count += (await present(this.store, user, places)).sessions.length;
+    return count;
+  }
+
+  /**
+   * Ends one session of a user. False when that user has no such session (any more): whether another user has it is not to be told.
+   *
+   * @param reason what its holder is told for five minutes: a word of letters, digits, `.`, `_` and `-`. Default `'revoked'`
+   */
+  async revoke(userId: string | number, handle: string, reason: string = DEFAULT_REASON): Promise<boolean> {
+    const user = userOf(userId);
+    checkReason(reason);
+    return isHandle(handle) && this.#end(user, handle, { reason });
+  }
+
+  /**
+   * Ends all sessions of the user of this one, but for this one, and answers with how many. When it resolves, none of those answers any more. Rejects
+   * with `SessionGoneError` when the session itself has ended, and with `SessionMisuseError` when nobody has signed in.
+   */
+  async revokeOthers(session: { readonly handle: Handle }, reason: string = DEFAULT_REASON): Promise<number> {
+    checkReason(reason);
+    const facts = await this.#factsOf(session.handle);
+    if (facts === undefined) throw new SessionGoneError();
+    if (facts.userId === undefined)
+      throw new SessionMisuseError('SessionManager.revokeOthers() needs the session of somebody who is signed in.');
+    return this.#endAll(facts.userId, { reason, except: session.handle });
+  }
+
+  /**
+   * Ends all sessions of a user, and answers with how many. When it resolves, none of those answers any more, and no sign-in that was under
+   * way has made a new one out of them.
+   */
+  async revokeAll(userId: string | number, reason: string = DEFAULT_REASON): Promise<number> {
+    checkReason(reason);
+    return this.#endAll(userOf(userId), { reason });
+  }
+
+  /**
+   * Ends all sessions of a user that began before `time`, also those that Redis has forgotten to be that user's (after a failover), and answers
+   * with how many of those that it knew. Needs `store.epochs`.
+   *
+   * @param time not later than now
+   */
+  async revokeBefore(userId: string | number, time: Date | number, reason: string = DEFAULT_REASON): Promise<number> {
+    const user = userOf(userId);
+    checkReason(reason);
+    const createdBefore = Number(time);
+    if (!(createdBefore >= 0 && createdBefore <= Math.ceil(await this.#answer(this.store.now()))))
+      throw new SessionMisuseError('SessionManager.revokeBefore() needs a time in the past: a Date, or epoch milliseconds.');
+    await this.#answer(this.store.endBefore(user, createdBefore));
+    let ended = 0;
+    for await (const places of allPlaces(this.store, user)) {
+      const { sessions } = await present(this.store, user, places);
+      ended += await this.#endEach(
+        user,
+        sessions.map(({ handle }) => handle),
+        { reason, createdBefore },
+      );
+    }
+    return ended;
+  }
+
+  /**
+   * Changes the identity of a user in all their sessions, which see it from their next request on, and answers with how many. What is
+   * `undefined` in `patch` is removed. Change it first where it comes from: a sign-in at the same moment takes it from there.
+   *
+   * Rejects with `SessionMisuseError` for a patch of `id`, and with `SessionLimitError` when an identity would become too large. An identity that
+   * the application keeps elsewhere (the option `identity`) is not changed.
+   */
+  async updateIdentity(userId: string | number, patch: Readonly<Record<string, unknown>>): Promise<number> {
+    const user = userOf(userId);
+    if ('id' in patch)
+      throw new SessionMisuseError('SessionManager.updateIdentity() cannot change "id": that is another user, who has to sign in.');
+    let updated = 0;
+    for await (const places of allPlaces(this.store, user))
+      updated += await countOf(places, ({ handle }) => this.#updateOne(handle, user, patch));
+    return updated;
+  }
+
+  async #updateOne(handle: Handle, userId: string, patch: Readonly<Record<string, unknown>>): Promise<boolean> {
+    const { settings } = this.store;
+    let isChanged = false;
+    const change = (text: string | undefined) => {
+      const identity = text === undefined ? undefined : decodeIdentity(text, settings.serializer);
+      isChanged = identity !== undefined && String(identity.id) === userId;
+      if (text === undefined || !isChanged) return undefined;
+      const patched = settings.serializer.stringify({ ...identity, ...patch });
+      if (patched === undefined) return undefined;
+      checkLimits(new Map([[IDENTITY_ENTRY, text]]), { set: new Map([[IDENTITY_ENTRY, patched]]), removed: [] }, settings);
+      return patched;
+    };
+    return (await this.#answer(this.store.exchange(handle, userId, IDENTITY_ENTRY, change))) && isChanged;
+  }
+
+  /** First claims them all, so that nothing can be made out of one while another is being ended. */
+  async #endAll(userId: string, { reason, except }: { reason: string; except?: Handle }): Promise<number> {
+    const handles = await this.#claimAll(indexOf(this.store), userId, except);
+    return this.#endEach(userId, [...handles], { reason });
+  }
+
+  async #claimAll(index: SessionIndex, userId: string, except: Handle | undefined): Promise<ReadonlySet<Handle>> {
+    const handles = new Set<Handle>();
+    // Between two parts, others may come and go, and all move by a place. So several parts are gone through until none is new.
+    for (;;) {
+      let isNew = false;
+      let skip = 0;
+      for (let hasMore = true; hasMore; skip += PAGE) {
+        const part = await this.#answer(index.claim(userId, { skip, size: PAGE, except }));
+        for (const handle of part.handles) handles.add(handle);
+        isNew ||= part.claimed > 0;
+        ({ hasMore } = part);
+      }
+      if (!isNew || skip === PAGE) return handles;
+    }
+  }
+
+  async #endEach(
+    userId: string,
+    handles: readonly Handle[],
+    revocation: { readonly reason: string; readonly createdBefore?: number },
+  ): Promise<number> {
+    let ended = 0;
+    for (let start = 0; start < handles.length; start += CHUNK)
+      ended += await countOf(handles.slice(start, start + CHUNK), (handle) => this.#end(userId, handle, revocation));
+    return ended;
+  }
+
+  async #end(
+    userId: string,
+    handle: Handle,
+    { reason, createdBefore }: { readonly reason: string; readonly createdBefore?: number },
+  ): Promise<boolean> {
+    const { store } = this;
+    indexOf(store);
+    const isEnded = await this.#answer(store.revoke(handle, { userId, reason, createdBefore }));
+    if (isEnded) store.events.emit('revoked', { handle, userId, reason });
+    if (isEnded || createdBefore === undefined) await this.#answer(indexOf(store).remove(userId, [handle]));
+    return isEnded;
+  }
+
+  async #factsOf(handle: string): Promise<SessionFacts | undefined> {
+    if (!isHandle(handle)) return undefined;
+    const [[facts], now] = await this.#answer(Promise.all([this.store.describe([handle]), this.store.now()]));
+    return facts !== undefined && expiresAt(facts) > now ? facts : undefined;
+  }
+
+  #answer<T>(answer: Promise<T>): Promise<T> {
+    return answerWithin(this.store.settings.deadline, answer);
+  }
+}
+
+function infoOf(facts: SessionFacts, current?: Handle): SessionInfo {
+  const { handle, userId, createdAt, lastSeenAt, device } = facts;
+  return {
+    handle,
+    userId,
+    createdAt: new Date(createdAt),
+    lastSeenAt: new Date(lastSeenAt),
+    expiresAt: new Date(expiresAt(facts)),
+    ...device,
+    ...(handle === current ? { current: true as const } : {}),
+  };
+}
+
+function placeOf(cursor: string): { readonly handle: Handle; readonly score: number } {
+  const [, score, handle] = CURSOR.exec(cursor) ?? [];
+  if (!isHandle(handle)) throw new SessionMisuseError('SessionManager.list() needs a "cursor" that it has given out, or none.');
+  return { handle, score: Number(score) };
+}
+
+function userOf(userId: string | number): string {
+  if (!isIdentity({ id: userId })) throw new SessionMisuseError('SessionManager needs a user id: a non-empty string or a finite number.');
+  return String(userId);
+}
+
+function checkReason(reason: string): void {
+  if (!REASON.test(reason))
+    throw new SessionMisuseError('A reason for ending sessions must be a word of at most 64 letters, digits, ".", "_" and "-".');
+}
+
+function decodeIdentity(text: string, serializer: { parse(text: string): unknown }): Identity | undefined {
+  try {
+    const value = serializer.parse(text);
+    return isIdentity(value) ? value : undefined;
+  } catch {
+    return undefined; // What cannot be decoded is no identity, as in a request.
+  }
+}
+
+async function countOf<T>(all: readonly T[], call: (one: T) => Promise<boolean>): Promise<number> {
+  const answers = await Promise.all(all.map(call));
+  return answers.filter(Boolean).length;
+}

@@ -1,0 +1,72 @@
+import { SessionGoneError, SessionRefusedError } from '../redis-session.errors.js';
+import { allPlaces, present } from './indexed-sessions.js';
+import { latestEnd, type SessionFacts, type SessionRecord } from './session-record.js';
+import type { SessionStore } from './session-store.js';
+import type { Handle } from './sid.js';
+
+/** A sign-in that takes longer than this many deadlines has long been given up. */
+const DEADLINES = 3;
+
+/** What a sign-in does besides storing its session, so that the user's sessions can be found, and are not too many. */
+export class SignIns {
+  constructor(private readonly store: SessionStore) {}
+
+  /**
+   * Call before the session becomes the user's. Rejects with `SessionRefusedError` when the user has too many, and with `SessionGoneError` when
+   * the session that it replaces is being ended.
+   */
+  async begin(userId: string, handle: Handle, replaces: Handle | undefined): Promise<void> {
+    const { index, settings } = this.store;
+    if (index === undefined) return;
+    const { limit, policy } = settings.maxSessionsPerUser ?? {};
+    const reservation = { ms: DEADLINES * settings.deadline, replaces, limit: policy === 'reject' ? limit : undefined };
+    for (;;) {
+      const answer = await index.reserve(userId, handle, reservation);
+      if (answer === 'reserved') return;
+      if (answer === 'ended') throw new SessionGoneError();
+      if (!(await this.#prune(userId))) throw new SessionRefusedError();
+    }
+  }
+
+  /** Call when the session is the user's. Rejects with `SessionGoneError` when all sessions of the user have been ended meanwhile. */
+  async complete(userId: string, record: SessionRecord, replaced: Handle | undefined): Promise<void> {
+    const { index, settings } = this.store;
+    if (index === undefined) return;
+    const count = await index.settle(userId, record.handle, latestEnd(record), replaced);
+    if (count === undefined) throw new SessionGoneError();
+    const { limit = Infinity, policy } = settings.maxSessionsPerUser ?? {};
+    if (count > limit && policy !== 'reject') await this.#evict(userId, limit, policy === 'evict-least-recent' ? bySight : byAge);
+  }
+
+  /** Drops the names of sessions that have gone. False when there are none. */
+  async #prune(userId: string): Promise<boolean> {
+    let pruned = false;
+    for await (const places of allPlaces(this.store, userId)) {
+      const { gone } = await present(this.store, userId, places);
+      pruned ||= gone.length > 0;
+    }
+    return pruned;
+  }
+
+  /** Of two sign-ins at once, each ends only what the other would end too, and the later one sees both. */
+  async #evict(userId: string, limit: number, order: (a: SessionFacts, b: SessionFacts) => number): Promise<void> {
+    const sessions: SessionFacts[] = [];
+    for await (const places of allPlaces(this.store, userId)) sessions.push(...(await present(this.store, userId, places)).sessions);
+    const excess = sessions.toSorted(order).slice(0, Math.max(0, sessions.length - limit));
+    await Promise.all(excess.map(({ handle }) => this.#evictOne(userId, handle)));
+  }
+
+  async #evictOne(userId: string, handle: Handle): Promise<void> {
+    const { store } = this;
+    if (await store.revoke(handle, { userId, reason: 'evicted' })) store.events.emit('evicted', { handle, userId });
+    await store.index?.remove(userId, [handle]);
+  }
+}
+
+function byAge(a: SessionFacts, b: SessionFacts): number {
+  return a.createdAt - b.createdAt || (a.handle < b.handle ? -1 : 1);
+}
+
+function bySight(a: SessionFacts, b: SessionFacts): number {
+  return a.lastSeenAt - b.lastSeenAt || byAge(a, b);
+}
