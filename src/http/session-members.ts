@@ -21,6 +21,8 @@ export interface SessionOwner {
   login(identity: Identity, options?: LoginOptions): Promise<void>;
   rotate(): Promise<void>;
   increment(name: string, by: number): Promise<number>;
+  csrfToken(): string;
+  verifyCsrfToken(token: unknown): boolean;
   /** The error as the caller of a member should see it. */
   told(error: unknown): unknown;
   logError(error: unknown): void;
@@ -49,6 +51,8 @@ const MEMBERS: Readonly<Record<MemberName, (owner: SessionOwner) => unknown>> = 
     (owner) =>
     (name: string, by = 1) =>
       answer(owner, owner.increment(name, by)),
+  csrfToken: (owner) => () => owner.csrfToken(),
+  verifyCsrfToken: (owner) => (token: unknown) => owner.verifyCsrfToken(token),
 };
 
 export function isMember(name: string): name is MemberName {
