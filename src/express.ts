@@ -1,5 +1,7 @@
 import { builtinSessionMiddleware } from './http/builtin-session.middleware.js';
 import { ClassicSessionStore, type ExpressSessionStoreLike } from './http/classic-session-store.js';
+import { csrfOptionProblems, resolveCsrfOption, type CsrfOptions } from './http/csrf-options.js';
+import { refuseCrossOrigin } from './http/csrf.middleware.js';
 import type { SessionHandler } from './http/session-handler.js';
 import { resolveSessionOptions, sessionOptionProblems, shortSecretWarning, type SessionOptions } from './http/session-options.js';
 import { SessionRuntime, type IdentityFinder } from './http/session-runtime.js';
@@ -7,6 +9,7 @@ import { RedisSessionConfigError } from './redis-session.errors.js';
 import { SessionStore } from './session/session-store.js';
 
 export type { ExpressSessionStoreLike } from './http/classic-session-store.js';
+export type { CsrfOptions } from './http/csrf-options.js';
 export type { SessionHandler } from './http/session-handler.js';
 export { RedisSessionStore } from './redis/redis-session-store.js';
 export { MemorySessionStore } from './session/memory-session-store.js';
@@ -37,6 +40,9 @@ export interface SessionMiddlewareOptions extends Omit<SessionOptions, 'middlewa
  * app.use(sessionMiddleware({ secret, store: new RedisSessionStore(redis, { prefix: 'shop:sess:' }) }));
  * ```
  *
+ * With `csrf`, a request that a page of another site may have sent is refused here, before its session is loaded; handlers mounted before
+ * this middleware are exempt.
+ *
  * Throws `RedisSessionConfigError` when the options are wrong. A request that cannot be answered because of its session gets an error with
  * `statusCode` and `headers`, as Express' error handler understands them.
  *
@@ -51,14 +57,41 @@ export function sessionMiddleware(
   const warning = shortSecretWarning(options);
   if (warning !== undefined) warn(warning);
   const isOurs = store instanceof SessionStore;
+  const settings = resolveSessionOptions(options);
   const runtime = new SessionRuntime({
     store: isOurs ? store : new ClassicSessionStore(store),
-    settings: resolveSessionOptions(options),
+    settings,
     translate: (error) => error,
     findIdentity: identity,
     warn,
   });
-  return isOurs ? builtinSessionMiddleware(runtime) : builtinSessionMiddleware(runtime, store);
+  const serve = isOurs ? builtinSessionMiddleware(runtime) : builtinSessionMiddleware(runtime, store);
+  if (!settings.csrf.everywhere) return serve;
+  const refuse = refuseCrossOrigin(settings);
+  return (request, response, next) =>
+    refuse(request, response, (error) => {
+      if (error === undefined) serve(request, response, next);
+      else next(error);
+    });
+}
+
+/**
+ * Refuses requests that a page of another site may have sent, as `CsrfGuard` does, where there are no guards: before what is mounted on
+ * Express itself, in Nest or without it. They get an error with `statusCode` 403 and a `reason`.
+ *
+ * ```ts
+ * app.use('/queues', csrfMiddleware(), queuesRouter);
+ * ```
+ *
+ * Throws `RedisSessionConfigError` when the options are wrong.
+ *
+ * @param proxy as `proxy` of the session options: whether `X-Forwarded-Host` and `X-Forwarded-Proto` are believed
+ * @publicApi
+ */
+export function csrfMiddleware({ proxy, ...options }: CsrfOptions & Pick<SessionOptions, 'proxy'> = {}): SessionHandler {
+  const problems = csrfOptionProblems(options);
+  if (problems.length > 0) throw new RedisSessionConfigError(problems);
+  return refuseCrossOrigin({ csrf: resolveCsrfOption(options), proxy });
 }
 
 function warn(message: string): void {

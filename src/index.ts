@@ -9,6 +9,7 @@ export type {
 } from './redis-session.options.js';
 export { InjectSessionOptions, InjectSessionRedis } from './redis-session.tokens.js';
 export {
+  CrossOriginError,
   RedisSessionConfigError,
   RedisSessionError,
   SessionConflictError,
@@ -19,14 +20,18 @@ export {
   SessionSerializationError,
   SessionStoreUnavailableError,
   SessionUnsupportedError,
+  type CrossOriginReason,
   type RedisSessionErrorCode,
 } from './redis-session.errors.js';
 
+export { CsrfExempt } from './http/csrf-exempt.decorator.js';
+export { CsrfGuard } from './http/csrf.guard.js';
+export type { CsrfOptions, CsrfSettings } from './http/csrf-options.js';
 export { Identity } from './http/identity.decorator.js';
 export { Public } from './http/public.decorator.js';
 export { Session } from './http/session.decorator.js';
 export { SessionGuard } from './http/session.guard.js';
-export { SessionHttpException } from './http/http-exceptions.js';
+export { SessionHttpException, type SessionHttpExceptionDetails } from './http/http-exceptions.js';
 export { SessionMiddleware } from './http/session.middleware.js';
 export type { HttpSession, LoginOptions, SessionCallback, SessionMembers } from './http/http-session.js';
 export type { SessionCookieOptions, SessionOptions, SessionSettings } from './http/session-options.js';

@@ -31,7 +31,17 @@ export type RedisSessionErrorCode =
   | 'SESSION_NOT_SERIALIZABLE'
   | 'SESSION_CONFLICT'
   | 'SESSION_UNSUPPORTED'
-  | 'SESSION_MISUSE';
+  | 'SESSION_MISUSE'
+  | 'SESSION_CROSS_ORIGIN';
+
+/**
+ * Why a request was refused: its page is of another site (`cross-site`), of another origin of this site, like a subdomain (`same-site`),
+ * its `Origin` is not the host that was asked (`cross-origin`) or is that host over http where https was asked (`insecure-origin`), or it
+ * says nothing, and that is not enough (`no-origin`).
+ *
+ * @publicApi
+ */
+export type CrossOriginReason = 'cross-site' | 'same-site' | 'cross-origin' | 'insecure-origin' | 'no-origin';
 
 /**
  * The options are wrong. Thrown once, at start, with every problem found.
@@ -90,6 +100,20 @@ export class SessionRefusedError extends RedisSessionError {
 
   constructor() {
     super('There are too many sessions of this user already. Sign out elsewhere first.');
+  }
+}
+
+/**
+ * The request may have been sent by a page of another site (`session.csrf`, `CsrfGuard`). Answered to a client as 403.
+ *
+ * @publicApi
+ */
+export class CrossOriginError extends RedisSessionError {
+  readonly code = 'SESSION_CROSS_ORIGIN';
+  readonly statusCode = 403;
+
+  constructor(readonly reason: CrossOriginReason) {
+    super('The request was refused: it is not known to come from a page of this site.');
   }
 }
 

@@ -9,7 +9,8 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { APP_GUARD, HttpAdapterHost } from '@nestjs/core';
+import { CsrfGuard } from './http/csrf.guard.js';
 import { toHttpException } from './http/http-exceptions.js';
 import { SessionGuard } from './http/session.guard.js';
 import { SessionMiddleware } from './http/session.middleware.js';
@@ -37,6 +38,7 @@ import { SessionStore } from './session/session-store.js';
 const providers: Provider[] = [
   SessionLog,
   SessionGuard,
+  CsrfGuard,
   SessionMiddleware,
   {
     provide: SESSION_OPTIONS,
@@ -89,6 +91,12 @@ const providers: Provider[] = [
     useFactory: (store: SessionStore, { session, identity }: ResolvedRedisSessionOptions, log: SessionLog) =>
       new SessionRuntime({ store, settings: session, translate: toHttpException, findIdentity: identity, warn: log.warn }),
   },
+  {
+    provide: APP_GUARD,
+    inject: [SESSION_OPTIONS, CsrfGuard],
+    // Nest skips a global guard that is null, so where the option is off no request pays for it.
+    useFactory: ({ session }: ResolvedRedisSessionOptions, guard: CsrfGuard) => (session.csrf.everywhere ? guard : null),
+  },
 ];
 
 /**
@@ -98,7 +106,7 @@ const providers: Provider[] = [
  * RedisSessionModule.forRoot({ redis: 'redis://127.0.0.1:6379', session: { secret } })
  * ```
  *
- * It mounts the session middleware, before that of other modules, and provides `SessionStore`, `SessionGuard`, `SessionMiddleware`, the
+ * It mounts the session middleware, before that of other modules, and provides `SessionStore`, `SessionGuard`, `CsrfGuard`, `SessionMiddleware`, the
  * Redis client (`@InjectSessionRedis()`) and the options (`@InjectSessionOptions()`). On shutdown it waits for writes under way and closes
  * the client that it made.
  *
@@ -106,7 +114,17 @@ const providers: Provider[] = [
  */
 @Module({
   providers,
-  exports: [SessionStore, SessionManager, SessionEvents, SessionGuard, SessionMiddleware, SessionRuntime, SESSION_REDIS, SESSION_OPTIONS],
+  exports: [
+    SessionStore,
+    SessionManager,
+    SessionEvents,
+    SessionGuard,
+    CsrfGuard,
+    SessionMiddleware,
+    SessionRuntime,
+    SESSION_REDIS,
+    SESSION_OPTIONS,
+  ],
 })
 export class RedisSessionModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnApplicationShutdown {
   readonly #unwatch: () => void;

@@ -93,6 +93,14 @@ export interface SessionMembers {
   increment(name: string, by?: number): Promise<number>;
   /** Gives the session a new sid and keeps all else; the old one stays good for a short time (`store.rotationGrace`). */
   rotate(): Promise<void>;
+  /**
+   * A token to put in a form or a header, other on each call, which `verifyCsrfToken` knows again. Good for this session until it ends, also after
+   * `rotate`, not after `login` or `regenerate`. (`rotate` is a new session too where `session.genid` makes the ids or the store is of another
+   * kind.) A new session is stored for it, and its cookie sent.
+   */
+  csrfToken(): string;
+  /** Whether that is a token of this session, by any of the secrets in use. False for what is no string. Compares in constant time. */
+  verifyCsrfToken(token: unknown): boolean;
 }
 
 /**

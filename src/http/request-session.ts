@@ -4,6 +4,7 @@ import { isPositive } from '../session/option-checks.js';
 import type { Entries } from '../session/entries.js';
 import type { CookieAttributes, Device, Lease, SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
+import { csrfToken, isCsrfToken } from './csrf-token.js';
 import type { HttpSession, LoginOptions } from './http-session.js';
 import type { Identity } from './identity.decorator.js';
 import { restartMaxAge, type Cookie } from './session-cookie.js';
@@ -128,6 +129,18 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   async rotate(): Promise<void> {
     await this.active.rotate();
+  }
+
+  csrfToken(): string {
+    if (this.active.isDestroyed)
+      throw new SessionMisuseError('The session was destroyed, so it has no CSRF token. Use the new session on the request.');
+    // Otherwise the next request would come without this session, and the token with it would be of no use.
+    this.active.retain();
+    return csrfToken(this.active.handle, this.place.runtime.settings.secrets);
+  }
+
+  verifyCsrfToken(token: unknown): boolean {
+    return !this.active.isDestroyed && isCsrfToken(token, this.active.handle, this.place.runtime.settings.secrets);
   }
 
   told(error: unknown): unknown {

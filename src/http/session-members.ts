@@ -22,6 +22,8 @@ export interface SessionOwner {
   reauthenticate(): Promise<void>;
   rotate(): Promise<void>;
   increment(name: string, by: number): Promise<number>;
+  csrfToken(): string;
+  verifyCsrfToken(token: unknown): boolean;
   /** The error as the caller of a member should see it. */
   told(error: unknown): unknown;
   logError(error: unknown): void;
@@ -52,6 +54,8 @@ const MEMBERS: Readonly<Record<MemberName, (owner: SessionOwner) => unknown>> = 
     (owner) =>
     (name: string, by = 1) =>
       answer(owner, owner.increment(name, by)),
+  csrfToken: (owner) => () => owner.csrfToken(),
+  verifyCsrfToken: (owner) => (token: unknown) => owner.verifyCsrfToken(token),
 };
 
 export function isMember(name: string): name is MemberName {

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { csrfOptionProblems, resolveCsrfOption, type CsrfOptions, type CsrfSettings } from './csrf-options.js';
 import { isPositive, kindOf, namesOf, unknownNames } from '../session/option-checks.js';
 
 /** A key of the signature. */
@@ -133,7 +134,7 @@ export interface SessionOptions {
    */
   unset?: 'destroy' | 'keep' | undefined;
   /**
-   * Whether `X-Forwarded-Proto` is believed. Without it, Express' "trust proxy" setting decides, which can name the proxies to believe.
+   * Whether `X-Forwarded-Proto` is believed, and, by `csrf`, `X-Forwarded-Host`. Without it, Express' "trust proxy" setting decides, which can name the proxies to believe.
    *
    * @default undefined
    * @see express-session
@@ -159,6 +160,14 @@ export interface SessionOptions {
    * @default 'builtin'
    */
   middleware?: 'builtin' | 'express-session' | undefined;
+  /**
+   * Refuses requests with an unsafe method that a page of another site may have sent, with 403, whether somebody is signed in or not. See
+   * `CsrfGuard`, and `@CsrfExempt()` for exceptions.
+   *
+   * @default false
+   * @see OWASP ASVS 5.0, 3.5.1
+   */
+  csrf?: boolean | CsrfOptions | undefined;
 }
 
 /** {@link SessionOptions} with every default filled in. */
@@ -174,6 +183,7 @@ export interface SessionSettings {
   readonly genid: ((request: IncomingMessage) => string) | undefined;
   readonly noStore: boolean;
   readonly middleware: 'builtin' | 'express-session';
+  readonly csrf: CsrfSettings;
 }
 
 export const SESSION_DEFAULTS = {
@@ -201,6 +211,7 @@ export const SESSION_NAMES = [
   'genid',
   'noStore',
   'middleware',
+  'csrf',
 ];
 const COOKIE_NAMES = ['maxAge', 'expires', 'secure', 'httpOnly', 'sameSite', 'path', 'domain', 'priority', 'partitioned'];
 
@@ -210,6 +221,7 @@ const ELSEWHERE = new Map([
   ...namesOf('store', ['ttl', 'prefix', 'absoluteTtl']),
   ['store', 'store'],
   ['key', 'session.name'],
+  ...namesOf('session.csrf', ['trustedOrigins', 'strict']),
 ]);
 
 const LEAST_SECRET_BYTES = 32;
@@ -235,6 +247,7 @@ export function resolveSessionOptions(options: SessionOptions): SessionSettings 
     genid: options.genid,
     noStore: options.noStore ?? SESSION_DEFAULTS.noStore,
     middleware: options.middleware ?? SESSION_DEFAULTS.middleware,
+    csrf: resolveCsrfOption(options.csrf),
   };
 }
 
@@ -256,6 +269,8 @@ export function sessionOptionProblems(options: SessionOptions, production: boole
     problems.push(`"session.genid" must be a function that returns a new unguessable string, received ${kindOf(options.genid)}.`);
   if (options.name !== undefined && (typeof options.name !== 'string' || !COOKIE_NAME.test(options.name)))
     problems.push('"session.name" must be a cookie name: letters, digits and !#$%&\'*+-.^_`|~ only (RFC 6265). Use something like "sid".');
+
+  problems.push(...csrfOptionProblems(options.csrf));
 
   const { cookie } = options;
   if (cookie === undefined || typeof cookie === 'function') return problems;

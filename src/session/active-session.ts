@@ -38,6 +38,7 @@ export class ActiveSession {
   /** A first save failed and may have run all the same. */
   #mayBeStored = false;
   #isWritten = false;
+  #isRetained = false;
   #latest: Promise<unknown> = Promise.resolve();
   #calls = 0;
   /** Of the calls under way. */
@@ -96,9 +97,15 @@ export class ActiveSession {
     return this.#state === 'destroyed';
   }
 
-  /** Whether `entries` holds what the store has not. Throws `SessionSerializationError` when that cannot be stored. */
+  /** Whether there is what the store has not. Throws `SessionSerializationError` when that cannot be stored. */
   get isChanged(): boolean {
-    return this.#state === 'live' && this.entries.delta() !== undefined;
+    if (this.#state !== 'live') return false;
+    return this.entries.delta() !== undefined || (this.#isRetained && this.#record === undefined);
+  }
+
+  /** Has a new session stored although nothing is in it. */
+  retain(): void {
+    this.#isRetained = true;
   }
 
   get isTouchDue(): boolean {

@@ -74,6 +74,55 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ['another middleware', options({ session: { middleware: 'koa' } }), 'session.middleware', '"builtin" or "express-session"', 'received'],
     ['genid that is no function', options({ session: { genid: 'uuid' } }), 'session.genid', 'must be a function', 'unguessable'],
 
+    ['csrf of another type', options({ session: { csrf: 'true' } }), 'session.csrf', 'true, false or an object', 'Set it to true'],
+    ['csrf null', options({ session: { csrf: null } }), 'session.csrf', 'received null', 'Set it to true'],
+    ['origins in place of csrf', options({ session: { csrf: ['https://a.b'] } }), 'session.csrf', 'received an array', 'Set it to true'],
+    ['strict as text', options({ session: { csrf: { strict: 'yes' } } }), 'session.csrf.strict', 'true or false', 'Leave it out for false'],
+    ['an unknown name in csrf', options({ session: { csrf: { trusted: [] } } }), 'session.csrf.trusted', 'is not an option', 'Known names'],
+    [
+      'one origin without brackets',
+      options({ session: { csrf: { trustedOrigins: 'https://a.b' } } }),
+      'session.csrf.trustedOrigins',
+      'array of origins, received a string',
+      'in brackets',
+    ],
+    ...[
+      'a.b',
+      'https://a.b/',
+      'https://a.b/path',
+      'https://a.b?query',
+      'https://a.b#part',
+      'https://*.a.b',
+      'https://A.b',
+      'HTTPS://a.b',
+      'https://a.b:443',
+      'http://a.b:80',
+      'https://a.b:',
+      'https://a.b:0443',
+      'https://a.b:70000',
+      `https://user:${PASSWORD}@a.b`,
+      'https://münchen.example',
+      'https://a.b, https://c.d',
+      ' https://a.b',
+      'https://1.2.3',
+      'http://[0:0:0:0:0:0:0:1]',
+      'http://[::1',
+      'https://',
+      '//a.b',
+      'null',
+      '*',
+      '',
+      null,
+      undefined,
+      5,
+    ].map((origin): Case => [
+      `the trusted origin ${JSON.stringify(origin)}`,
+      options({ session: { csrf: { trustedOrigins: ['https://right.example', origin] } } }),
+      'session.csrf.trustedOrigins[1]',
+      'exactly as browsers send it',
+      'Use something like "https://app.example.com"',
+    ]),
+
     ['a negative maxAge', options({ session: { cookie: { maxAge: -1 } } }), 'session.cookie.maxAge', 'positive finite', 'Leave it out'],
     [
       'maxAge as text',
@@ -321,7 +370,7 @@ describe('a wrong option is named, with the rule and the cure', () => {
   ])('%s', (_, given, option, rule, cure) => {
     const problems = problemsOf(given);
     expect(problems).toHaveLength(1);
-    expect(problems[0]).toMatch(new RegExp(`^"${option.replaceAll('.', String.raw`\.`)}"`));
+    expect(problems[0]).toMatch(new RegExp(`^"${option.replaceAll(/[.[\]]/g, String.raw`\$&`)}"`));
     expect(problems[0]).toMatch(rule);
     expect(problems[0]).toMatch(cure);
     expect(problems[0]).not.toMatch(new RegExp(`${PASSWORD}|${SECRET}|123_?456_?789`));
@@ -444,6 +493,7 @@ describe('resolved', () => {
         genid: undefined,
         noStore: true,
         middleware: 'builtin',
+        csrf: { everywhere: false, trustedOrigins: new Set(), strict: false },
       },
     });
     expect(store).toMatchObject({
@@ -485,6 +535,26 @@ describe('resolved', () => {
     expect(resolve(options({ session: { cookie } })).session.cookie).toStrictEqual({ maxAge: MINUTE });
     const made = resolve(options({ session: { cookie: () => cookie } })).session.cookie as (request: unknown) => object;
     expect(made({})).toStrictEqual({ maxAge: MINUTE });
+  });
+
+  test('csrf is everywhere, with what was given', () => {
+    const resolveCsrf = (csrf: unknown) => resolve(options({ session: { csrf } })).session.csrf;
+    const trustedOrigins = [
+      'https://a.b',
+      'http://a.b:8080',
+      'https://xn--mnchen-3ya.example',
+      'http://[::1]:3000',
+      'capacitor://localhost',
+    ];
+    expect(resolveCsrf(true)).toEqual({ everywhere: true, trustedOrigins: new Set(), strict: false });
+    expect(resolveCsrf({})).toEqual(resolveCsrf(true));
+    expect(resolveCsrf({ trustedOrigins: undefined, strict: undefined })).toEqual(resolveCsrf(true));
+    expect(resolveCsrf({ trustedOrigins, strict: true })).toEqual({
+      everywhere: true,
+      trustedOrigins: new Set(trustedOrigins),
+      strict: true,
+    });
+    expect(resolveCsrf(false)).toEqual({ everywhere: false, trustedOrigins: new Set(), strict: false });
   });
 
   test('in memory, and with a store of the application, Redis is not needed', () => {
