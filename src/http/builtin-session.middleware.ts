@@ -1,8 +1,8 @@
-import { STATUS_CODES } from 'node:http';
-import { RedisSessionError, SessionGoneError, SessionStoreUnavailableError } from '../redis-session.errors.js';
+import { RedisSessionError } from '../redis-session.errors.js';
 import type { Sid } from '../session/sid.js';
 import { ExpressSessionStore } from './express-session.store.js';
 import { ResponseGate, type GateKeeper } from './response-gate.js';
+import { answerOf, bodyOf } from './session-answer.js';
 import { commitLate, commitSession, type CookieNews } from './session-commit.js';
 import { SessionExchange, type SessionRequest } from './session-exchange.js';
 import type { SessionHandler } from './session-handler.js';
@@ -81,15 +81,12 @@ class SessionKeeper implements GateKeeper {
 
   substitute(error: unknown): ReturnType<GateKeeper['substitute']> {
     this.exchange.runtime.logError(error);
-    const isOutage = error instanceof SessionStoreUnavailableError;
-    const isGone = error instanceof SessionGoneError;
-    const statusCode = isOutage || isGone ? error.statusCode : 500;
-    const message = isOutage ? 'The session store is unavailable. Try again.' : isGone ? error.message : 'The session could not be stored.';
     const code = error instanceof RedisSessionError ? error.code : undefined;
+    const answer = answerOf(error) ?? { statusCode: 500, message: 'The session could not be stored.', code, headers: {} };
     return {
-      statusCode,
-      headers: { 'Content-Type': 'application/json; charset=utf-8', ...(isOutage ? error.headers : {}) },
-      body: JSON.stringify({ statusCode, error: STATUS_CODES[statusCode], message, code }),
+      statusCode: answer.statusCode,
+      headers: { 'Content-Type': 'application/json; charset=utf-8', ...answer.headers },
+      body: JSON.stringify(bodyOf(answer)),
     };
   }
 }

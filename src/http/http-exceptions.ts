@@ -1,6 +1,7 @@
-import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { HttpException } from '@nestjs/common';
-import { SessionGoneError, SessionStoreUnavailableError, type RedisSessionError } from '../redis-session.errors.js';
+import type { RedisSessionError } from '../redis-session.errors.js';
+import { answerOf, bodyOf } from './session-answer.js';
 
 /**
  * An answer about the session, as Nest's exception filters know it. The body is `{ statusCode, error, message, code, reason? }`.
@@ -15,7 +16,7 @@ export class SessionHttpException extends HttpException {
     readonly code: string,
     cause?: Error,
   ) {
-    super({ statusCode, error: STATUS_CODES[statusCode], message, code }, statusCode, cause === undefined ? {} : { cause });
+    super(bodyOf({ statusCode, message, code }), statusCode, cause === undefined ? {} : { cause });
   }
 }
 
@@ -24,11 +25,9 @@ export const GUARD_CODES = { signedOut: 'SESSION_REQUIRED' } as const;
 
 /** Errors that are answers to the client become exceptions of Nest; others are faults of the application and stay what they are. */
 export function toHttpException(error: RedisSessionError, response: ServerResponse): Error {
-  if (error instanceof SessionStoreUnavailableError) {
-    // Set here rather than in a filter, so that it is there with the application's own filters too.
-    if (!response.headersSent) for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
-    return new SessionHttpException(error.statusCode, 'The session store is unavailable. Try again.', error.code, error);
-  }
-  if (error instanceof SessionGoneError) return new SessionHttpException(error.statusCode, error.message, error.code, error);
-  return error;
+  const answer = answerOf(error);
+  if (answer === undefined) return error;
+  // Set here rather than in a filter, so that it is there with the application's own filters too.
+  if (!response.headersSent) for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
+  return new SessionHttpException(answer.statusCode, answer.message, error.code, error);
 }
