@@ -1,4 +1,5 @@
 import type { RequestSession } from './request-session.js';
+import { hasExpiry, isTouchDue, rollsCookie } from './rolling-cookie.js';
 import type { SessionExchange } from './session-exchange.js';
 
 /** What a response has to say about the cookie: the session's sid, or nothing. */
@@ -51,10 +52,10 @@ async function store(exchange: SessionExchange): Promise<CookieNews> {
 
 /** An unchanged session: starts its idle timeout anew when that is due. Nobody waits for it, unless the cookie is renewed with it. */
 function renew(exchange: SessionExchange): CookieNews | Promise<CookieNews> {
-  const { loaded, used, runtime } = exchange;
+  const { loaded, used } = exchange;
   const record = used?.active.record ?? loaded?.record;
   if (record === undefined || used?.active.isLost === true) return 'none';
-  const isDue = runtime.settings.resave || runtime.store.isTouchDue(record);
+  const isDue = isTouchDue(exchange, record);
   const touched = isDue ? touch(exchange) : undefined;
   if (used !== undefined && used.active.sid !== loaded?.sid) return 'set';
   if (!renewsCookie(exchange, isDue)) return 'none';
@@ -74,11 +75,8 @@ async function touch({ current, runtime }: SessionExchange): Promise<boolean> {
 
 /** Whether the browser is to learn a new expiry: as `rolling` says, and after a change. */
 function renewsCookie(exchange: SessionExchange, isTouched: boolean): boolean {
-  const { loaded, used, runtime } = exchange;
-  const { rolling } = runtime.settings;
+  const { loaded, used } = exchange;
   // The browser of a request with the secret before a rotation has, or is about to get, a newer cookie.
   if (loaded?.record.secret === 'previous') return false;
-  if (rolling === true) return true;
-  const hasMoved = used?.active.isWritten === true || (rolling === 'touch' && isTouched);
-  return hasMoved && exchange.current?.cookie.expires instanceof Date;
+  return rollsCookie(exchange, isTouched) || (used?.active.isWritten === true && hasExpiry(exchange));
 }
