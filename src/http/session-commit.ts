@@ -56,10 +56,11 @@ function renew(exchange: SessionExchange): CookieNews | Promise<CookieNews> {
   const record = used?.active.record ?? loaded?.record;
   if (record === undefined || used?.active.isLost === true) return 'none';
   const isDue = isTouchDue(exchange, record);
-  const touched = isDue ? touch(exchange) : undefined;
-  if (used !== undefined && used.active.sid !== loaded?.sid) return 'set';
-  if (!renewsCookie(exchange, isDue)) return 'none';
-  return touched?.then((isThere) => (isThere ? 'set' : 'none')) ?? 'set';
+  const isNew = used !== undefined && used.active.sid !== loaded?.sid;
+  // A cookie is never sent on what was known when the session was loaded.
+  if (!isNew && renewsCookie(exchange, isDue)) return touch(exchange).then((isThere) => (isThere ? 'set' : 'none'));
+  if (isDue) void touch(exchange);
+  return isNew ? 'set' : 'none';
 }
 
 /** Whether the session was found. A sign-in in parallel may have ended it and have set a cookie of its own, which must not be replaced. */
