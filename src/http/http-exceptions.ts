@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { HttpException } from '@nestjs/common';
 import type { RedisSessionError } from '../redis-session.errors.js';
+import { giveWhenRefused } from './refusal-headers.js';
 import { answerOf, bodyOf } from './session-answer.js';
 
 /**
@@ -27,7 +28,7 @@ export const GUARD_CODES = { signedOut: 'SESSION_REQUIRED' } as const;
 export function toHttpException(error: RedisSessionError, response: ServerResponse): Error {
   const answer = answerOf(error);
   if (answer === undefined) return error;
-  // Set here rather than in a filter, so that it is there with the application's own filters too.
-  if (!response.headersSent) for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
+  // Not by a filter, so that they are there with the application's own filters too.
+  giveWhenRefused(response, answer.headers);
   return new SessionHttpException(answer.statusCode, answer.message, error.code, error);
 }

@@ -168,6 +168,20 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
     expect(seen).toEqual([0, 1, 2].map(() => [503, UNAVAILABLE, 'SESSION_STORE_UNAVAILABLE']));
   });
 
+  test.each([
+    ['returned', (_response: Response) => 'without a session'],
+    ['ended', (response: Response) => void response.end('without a session')],
+    ['written with its own head', (response: Response) => void response.writeHead(200, { 'x-head': 'own' }).end('without a session')],
+  ])('a handler that does without the session says nothing of it: its answer is %s', async (_, answer) => {
+    const { app, browser } = await during(blackouts[0]!);
+    app.on('/either', (exchange) => {
+      expect(() => exchange.session).toThrow(HttpException);
+      return answer(exchange.response);
+    });
+    const { status, text, headers } = await browser.get('/either');
+    expect([status, text, headers.get('retry-after')]).toEqual([200, 'without a session', null]);
+  });
+
   test('middleware of the application that asks for the session gets the same error', async () => {
     @Module({})
     class AskingModule implements NestModule {
