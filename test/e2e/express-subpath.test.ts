@@ -258,6 +258,13 @@ describe('sessionMiddleware', () => {
     expect(refused?.message).not.toContain(TEST_SECRET);
   });
 
+  test.each([
+    ['the middleware', () => sessionMiddleware({ secret: '', store: new MemorySessionStore() })],
+    ['a store', () => new RedisSessionStore(client, { prefix: '' })],
+  ])('speaks of no module where %s is refused', async (_, make) => {
+    expect((await refusal(make))?.message).toMatch(/^Sessions cannot start with these options:\n  - "/);
+  });
+
   test('loads nothing of Nest', async () => {
     const packages = [...(await packagesOf(resolve('src/express.ts')))];
     expect(packages).toContain('express-session');
