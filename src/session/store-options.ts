@@ -1,4 +1,5 @@
 import { RedisSessionConfigError } from '../redis-session.errors.js';
+import { errorLog } from './error-log.js';
 import { LONGEST_TIME } from './lifetime.js';
 import { isPositive, kindOf, unknownNames } from './option-checks.js';
 
@@ -90,7 +91,7 @@ export interface StoreOptions {
   deadline?: number | undefined;
 
   /**
-   * Whether failures of the store are logged, or the function that gets them.
+   * Whether failures of the store are logged, or the function that gets them. One that throws harms nobody; the failure is printed then.
    *
    * @default true
    * @see connect-redis 6
@@ -163,7 +164,7 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
     maxFieldBytes,
     maxFields,
     deadline,
-    logError: typeof logErrors === 'function' ? logErrors : logErrors ? printError : () => undefined,
+    logError: errorLog(logErrors),
   };
 }
 
@@ -229,9 +230,4 @@ function isAsync(serializer: EntrySerializer): boolean {
 
 function withoutUndefined(options: StoreOptions): { [Name in keyof StoreOptions]?: Exclude<StoreOptions[Name], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-}
-
-function printError(error: Error): void {
-  // oxlint-disable-next-line no-console -- outside of Nest there is no other log
-  console.error(error.message);
 }
