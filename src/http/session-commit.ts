@@ -1,3 +1,4 @@
+import { SessionMisuseError } from '../redis-session.errors.js';
 import type { RequestSession } from './request-session.js';
 import { hasExpiry, isTouchDue, rollsCookie } from './rolling-cookie.js';
 import type { SessionExchange } from './session-exchange.js';
@@ -22,13 +23,28 @@ export function commitSession(exchange: SessionExchange): CookieNews | Promise<C
   return used.active.isChanged || used.isLeaseChanged ? store(exchange) : renew(exchange);
 }
 
-/** Stores what has changed since the client was told. */
-export function commitLate(exchange: SessionExchange): Promise<unknown> | undefined {
-  const again = () => commitLate(exchange);
+/**
+ * Stores what has changed since the client was told, or when it has gone. Throws, or rejects, for a new session whose cookie can no longer be
+ * sent: nobody could ever use it.
+ */
+export function commitLate(exchange: SessionExchange, isHeadOut: boolean): Promise<unknown> | undefined {
+  const again = () => commitLate(exchange, isHeadOut);
   if (exchange.isBusy) return exchange.idle().then(again, again);
   if (exchange.isUnset) return exchange.endUnset();
   const { used } = exchange;
-  return used !== undefined && (used.active.isChanged || used.isLeaseChanged) ? store(exchange) : undefined;
+  if (used === undefined) return undefined;
+  const { record, isChanged } = used.active;
+  if (isHeadOut && record === undefined) {
+    if (isChanged) throw bornTooLate();
+    return undefined;
+  }
+  return isChanged || used.isLeaseChanged ? store(exchange) : undefined;
+}
+
+function bornTooLate(): SessionMisuseError {
+  return new SessionMisuseError(
+    'A session was begun after the head of the response had left, so its cookie cannot be sent any more and it was not stored. Write to the session before the response.',
+  );
 }
 
 /** Nothing that was not put into it is worth storing (G4), so the cookie of a session that was here before is of no use any more. */
