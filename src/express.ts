@@ -7,6 +7,7 @@ import { resolveSessionOptions, sessionOptionProblems, shortSecretWarning, type 
 import { SessionRuntime, type IdentityFinder } from './http/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { SessionStore } from './session/session-store.js';
+import { storeOptionProblems, type StoreOptions } from './session/store-options.js';
 
 export type { ExpressSessionStoreLike } from './http/classic-session-store.js';
 export type { CsrfOptions } from './http/csrf-options.js';
@@ -31,6 +32,18 @@ export interface SessionMiddlewareOptions extends Omit<SessionOptions, 'middlewa
    * @default the entry `identity`, which `session.login()` sets
    */
   identity?: IdentityFinder | undefined;
+  /**
+   * Longest time in ms that a request waits on a store made for express-session. A `SessionStore` has its own.
+   *
+   * @default 1000
+   */
+  deadline?: StoreOptions['deadline'];
+  /**
+   * Whether failures of a store made for express-session are logged, or the function that gets them. A `SessionStore` has its own.
+   *
+   * @default true
+   */
+  logErrors?: StoreOptions['logErrors'];
 }
 
 /**
@@ -49,17 +62,20 @@ export interface SessionMiddlewareOptions extends Omit<SessionOptions, 'middlewa
  * @publicApi
  */
 export function sessionMiddleware(
-  { store, identity, ...options }: SessionMiddlewareOptions = {} as SessionMiddlewareOptions,
+  { store, identity, deadline, logErrors, ...options }: SessionMiddlewareOptions = {} as SessionMiddlewareOptions,
 ): SessionHandler {
   const problems = sessionOptionProblems(options, process.env['NODE_ENV'] === 'production');
   if (typeof store?.destroy !== 'function') problems.push('"store" must be a SessionStore or a store made for express-session.');
+  const isOurs = store instanceof SessionStore;
+  const wrapping = { deadline, logErrors };
+  problems.push(...(isOurs ? misplaced(wrapping) : storeOptionProblems(wrapping)));
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const warning = shortSecretWarning(options);
   if (warning !== undefined) warn(warning);
   const isOurs = store instanceof SessionStore;
   const settings = resolveSessionOptions(options);
   const runtime = new SessionRuntime({
-    store: isOurs ? store : new ClassicSessionStore(store),
+    store: isOurs ? store : new ClassicSessionStore(store, wrapping),
     settings,
     translate: (error) => error,
     findIdentity: identity,
@@ -92,6 +108,13 @@ export function csrfMiddleware({ proxy, ...options }: CsrfOptions & Pick<Session
   const problems = csrfOptionProblems(options);
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   return refuseCrossOrigin({ csrf: resolveCsrfOption(options), proxy });
+}
+
+function misplaced(options: StoreOptions): string[] {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return given.map(
+    ([name]) => `"${name}" is an option of the store here. Give it to the store: new RedisSessionStore(redis, { ${name} }).`,
+  );
 }
 
 function warn(message: string): void {

@@ -52,7 +52,7 @@ export class RedisSessionConfigError extends RedisSessionError {
   readonly code = 'SESSION_CONFIG_INVALID';
 
   constructor(readonly problems: readonly string[]) {
-    super(`RedisSessionModule cannot start with these options:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    super(`Sessions cannot start with these options:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   }
 }
 

@@ -30,7 +30,7 @@ import { openStore } from './redis-session.stores.js';
 import { SESSION_CONNECTION, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
 import { openRedis, type OpenRedis } from './redis/redis-client.js';
 import { SessionLog } from './session-log.js';
-import { within } from './session/deadline.js';
+import { answerWithin } from './session/deadline.js';
 import { SessionEvents } from './session/session-events.js';
 import { SessionManager } from './session/session-manager.js';
 import { SessionStore } from './session/session-store.js';
@@ -182,7 +182,7 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
     this.#unwatch();
     const { deadline } = this.store.settings;
     // A store that does not answer within the deadline must not keep the application from ending.
-    await within(deadline, (time) => time.wait(this.store.settled())).catch(() => undefined);
+    await answerWithin(deadline, this.store.settled()).catch(() => undefined);
     await this.connection?.close(deadline);
   }
 }

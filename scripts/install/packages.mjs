@@ -2,9 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
+import { manifestsUnlike } from './manifests.mjs';
+
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
-/** `npm ci` when node_modules is absent or is not what package-lock.json says. Touches no network when nothing is missing. */
+/** `npm ci` when node_modules is absent, or is not what package-lock.json or a package.json says. Touches no network when nothing is missing. */
 export function installPackages() {
   const reason = whatIsMissing();
   if (reason === undefined) return;
@@ -23,6 +25,8 @@ function whatIsMissing() {
   const wanted = readJson('package-lock.json');
   const installed = readJson('node_modules/.package-lock.json');
   if (installed === undefined) return 'none are installed';
+  const [unlike] = manifestsUnlike(ROOT, wanted);
+  if (unlike !== undefined) return `${unlike} is not what package-lock.json says`;
 
   for (const [location, entry] of Object.entries(wanted.packages)) {
     const have = installed.packages[location];

@@ -1,10 +1,12 @@
 // package-lock.json must let `npm ci` work in a fresh clone on any machine: every package has its entry, those of other platforms too (npm
 // leaves out an optional package that its registry did not have when the file was written, and `npm ci` then refuses the file), it agrees
-// with package.json, and it names no registry.
+// with every package.json, and it names no registry.
 //
 //   node scripts/steps/lockfile.mjs --complete   adds the entries of other platforms that npm left out
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+
+import { manifestsUnlike } from '../install/manifests.mjs';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const FILE = path.join(ROOT, 'package-lock.json');
@@ -25,11 +27,7 @@ const problems = [
   ...Object.entries(lock.packages)
     .filter(([, { resolved }]) => /^https?:/.test(resolved ?? ''))
     .map(([location]) => `package-lock.json names the registry of ${location}`),
-  ...['', 'sample']
-    .filter(
-      (folder) => declared(JSON.parse(readFileSync(path.join(ROOT, folder, 'package.json'), 'utf8'))) !== declared(lock.packages[folder]),
-    )
-    .map((folder) => `package-lock.json does not agree with ${path.posix.join(folder, 'package.json')}. Run: npm install`),
+  ...manifestsUnlike(ROOT, lock).map((file) => `package-lock.json does not agree with ${file}. Run: npm install`),
 ];
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) process.exit(1);
@@ -53,12 +51,4 @@ function entryOf(name, version) {
   const cpu = words.filter((word) => CPU.includes(word));
   const libc = words.includes('musl') ? ['musl'] : words.includes('gnu') ? ['glibc'] : undefined;
   return { version, cpu, dev: true, ...(libc && { libc }), optional: true, os };
-}
-
-function declared({ dependencies, devDependencies, peerDependencies }) {
-  return JSON.stringify([dependencies, devDependencies, peerDependencies].map(sorted));
-}
-
-function sorted(record = {}) {
-  return Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -1,5 +1,5 @@
 /**
- * @typedef {{ passed: number, failed: number, skipped: number, output: string }} Result
+ * @typedef {{ passed: number, failed: number, skipped: number, output: string, whySkipped?: string[] }} Result
  * @typedef {{ name: string, needs?: string, run: () => Promise<Result> }} Step  `needs` names a step without whose success this one says nothing
  */
 
@@ -34,10 +34,11 @@ export async function runSteps(phases) {
   return total;
 }
 
-function print({ name }, { passed, failed, skipped, output }, seconds) {
+function print({ name }, { passed, failed, skipped, output, whySkipped = [] }, seconds) {
   const verdict = failed > 0 ? 'FAILED ' : passed > 0 ? 'ok     ' : 'skipped';
   const counts = passed + failed + skipped > 1 ? ` · ${summary({ passed, failed, skipped })}` : '';
   console.log(`${verdict} ${name} (${seconds.toFixed(1)} s)${counts}`);
+  for (const reason of whySkipped) console.log(`        ${reason}`);
   if (failed > 0 || passed === 0) console.log(`\n${output.trimEnd().replaceAll(/^/gm, '    ')}\n`);
 }
 

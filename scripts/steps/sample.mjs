@@ -10,6 +10,9 @@ const COUNTS = {
   skipped: [/(\d+) skipped/, /skipped (\d+)/],
 };
 
+/** What a test file prints that skips its tests where something is missing. */
+const WHY_SKIPPED = /^SKIPPED: .*$/gm;
+
 /** The sample's own tests, run as someone who copies the sample would run them. */
 export function sampleTests({ needs }) {
   return {
@@ -21,12 +24,14 @@ export function sampleTests({ needs }) {
 
       const { code, output, survivors } = await runProgram('npm', ['test', '--workspace', 'sample'], { timeout: 240_000 });
       const counts = countsIn(output);
+      const whySkipped = output.match(WHY_SKIPPED) ?? [];
       const problems = [
         counts.passed + counts.failed === 0 && 'no test ran',
+        counts.skipped > 0 && whySkipped.length === 0 && 'tests were skipped, and none of them says why',
         code !== 0 && counts.failed === 0 && `npm test ended with ${code}`,
         survivors && 'processes were left running after the tests ended',
       ].filter(Boolean);
-      return { ...counts, failed: counts.failed + problems.length, output: [output, ...problems].join('\n') };
+      return { ...counts, failed: counts.failed + problems.length, output: [output, ...problems].join('\n'), whySkipped };
     },
   };
 }

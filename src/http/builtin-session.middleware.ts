@@ -1,8 +1,8 @@
-import { STATUS_CODES } from 'node:http';
-import { RedisSessionError, SessionGoneError, SessionStoreUnavailableError } from '../redis-session.errors.js';
+import { RedisSessionError } from '../redis-session.errors.js';
 import type { Sid } from '../session/sid.js';
 import { ExpressSessionStore } from './express-session.store.js';
 import { ResponseGate, type GateKeeper } from './response-gate.js';
+import { answerOf, bodyOf } from './session-answer.js';
 import { commitLate, commitSession, type CookieNews } from './session-commit.js';
 import { SessionExchange, type SessionRequest } from './session-exchange.js';
 import type { SessionHandler } from './session-handler.js';
@@ -44,8 +44,12 @@ async function loadFirst(exchange: SessionExchange, sids: readonly Sid[]): Promi
 
 class SessionKeeper implements GateKeeper {
   #news: CookieNews = 'none';
+  #isHeadOut: boolean;
+  #lateFailure: string | undefined;
 
-  constructor(private readonly exchange: SessionExchange) {}
+  constructor(private readonly exchange: SessionExchange) {
+    this.#isHeadOut = exchange.response.headersSent;
+  }
 
   beforeHead(): void | Promise<void> {
     const news = commitSession(this.exchange);
@@ -57,6 +61,7 @@ class SessionKeeper implements GateKeeper {
   }
 
   head(): void {
+    this.#isHeadOut = true;
     const { runtime, request, response, dropped } = this.exchange;
     const current = this.#news === 'set' ? this.exchange.current : undefined;
     if (current !== undefined) runtime.cookie.set(request, response, current.active.sid, current.cookie);
@@ -68,28 +73,29 @@ class SessionKeeper implements GateKeeper {
 
   /** The head is out, so the client can be told nothing any more. What can be stored is; what cannot is logged. */
   beforeEnd(): void | Promise<void> {
-    const { runtime } = this.exchange;
+    const failed = (error: unknown) => this.#logLate(error);
     try {
-      return commitLate(this.exchange)?.then(
-        () => undefined,
-        (error: unknown) => runtime.logError(error),
-      );
+      return commitLate(this.exchange, this.#isHeadOut)?.then(() => undefined, failed);
     } catch (error) {
-      runtime.logError(error);
+      failed(error);
     }
+  }
+
+  /** A client that leaves, and then the end of the answer that it has left, would tell of the same twice. */
+  #logLate(error: unknown): void {
+    const failure = String(error);
+    if (failure !== this.#lateFailure) this.exchange.runtime.logError(error);
+    this.#lateFailure = failure;
   }
 
   substitute(error: unknown): ReturnType<GateKeeper['substitute']> {
     this.exchange.runtime.logError(error);
-    const isOutage = error instanceof SessionStoreUnavailableError;
-    const isGone = error instanceof SessionGoneError;
-    const statusCode = isOutage || isGone ? error.statusCode : 500;
-    const message = isOutage ? 'The session store is unavailable. Try again.' : isGone ? error.message : 'The session could not be stored.';
     const code = error instanceof RedisSessionError ? error.code : undefined;
+    const answer = answerOf(error) ?? { statusCode: 500, message: 'The session could not be stored.', code, headers: {} };
     return {
-      statusCode,
-      headers: { 'Content-Type': 'application/json; charset=utf-8', ...(isOutage ? error.headers : {}) },
-      body: JSON.stringify({ statusCode, error: STATUS_CODES[statusCode], message, code }),
+      statusCode: answer.statusCode,
+      headers: { 'Content-Type': 'application/json; charset=utf-8', ...answer.headers },
+      body: JSON.stringify(bodyOf(answer)),
     };
   }
 }

@@ -4,7 +4,7 @@ import { Reflector } from '@nestjs/core';
 import { CrossOriginError, SessionMisuseError, type CrossOriginReason } from '../redis-session.errors.js';
 import { requestRefusal } from './csrf-check.js';
 import { CsrfExempt } from './csrf-exempt.decorator.js';
-import { asHttpException } from './http-exceptions.js';
+import { withoutHeaders } from './http-exceptions.js';
 import { SessionRuntime } from './session-runtime.js';
 
 /**
@@ -52,6 +52,6 @@ export class CsrfGuard implements CanActivate {
 
   /** What a request that is refused gets. */
   protected refused(reason: CrossOriginReason, _context: ExecutionContext): Error {
-    return asHttpException(new CrossOriginError(reason));
+    return withoutHeaders(new CrossOriginError(reason));
   }
 }

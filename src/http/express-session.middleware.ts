@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import expressSession from 'express-session';
 import { ExpressSessionStore } from './express-session.store.js';
+import { isTouchDue, rollsCookie } from './rolling-cookie.js';
 import { SessionExchange, type SessionRequest } from './session-exchange.js';
 import type { Next, SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
@@ -13,7 +14,7 @@ import type { SessionRuntime } from './session-runtime.js';
  */
 export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandler {
   const store = new ExpressSessionStore(runtime);
-  const { name, secrets, resave, saveUninitialized, unset, proxy, rolling } = runtime.settings;
+  const { name, secrets, resave, saveUninitialized, unset, proxy } = runtime.settings;
   const withRolling = (always: boolean) =>
     expressSession({
       store,
@@ -40,9 +41,7 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
 
     const handle = () => {
       const { loaded } = exchange;
-      const isTouchDue = loaded !== undefined && runtime.store.isTouchDue(loaded.record);
-      const isRenewal = rolling === 'touch' && isTouchDue && exchange.current?.cookie.expires instanceof Date;
-      const serve = rolling === true || isRenewal ? always : whenChanged;
+      const serve = rollsCookie(exchange, loaded !== undefined && isTouchDue(exchange, loaded.record)) ? always : whenChanged;
       if (loaded !== undefined) keepNewerCookie(exchange);
       else if (!canStart(exchange)) return next();
       const proceed = once((error) => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import expressSession from 'express-session';
-import { within } from '../session/deadline.js';
+import { answerWithin } from '../session/deadline.js';
 import { ActiveSession, type SessionHost } from '../session/active-session.js';
 import type { Sid } from '../session/sid.js';
 import { behind, standInFor } from './express-session.stand-in.js';
@@ -64,12 +64,7 @@ export class ExpressSessionStore extends expressSession.Store {
   }
 
   override destroy(sid: string, callback: Callback = () => undefined): void {
-    const { store } = this.runtime;
-    const destroyed = within(store.settings.deadline, (deadline) => deadline.wait(store.destroy(sid as Sid)));
-    answer(
-      destroyed.then(() => undefined),
-      callback,
-    );
+    answer(this.#end(sid as Sid), callback);
   }
 
   async #read(sid: Sid): Promise<expressSession.SessionData | null> {
@@ -92,9 +87,14 @@ export class ExpressSessionStore extends expressSession.Store {
     await session.save();
   }
 
+  async #end(sid: Sid): Promise<void> {
+    const { store } = this.runtime;
+    await answerWithin(store.settings.deadline, store.destroy(sid));
+  }
+
   async #open(sid: Sid): Promise<ActiveSession | null> {
     const { store } = this.runtime;
-    const record = await within(store.settings.deadline, (deadline) => deadline.wait(store.load(sid)));
+    const record = await answerWithin(store.settings.deadline, store.load(sid));
     if (record === undefined) return null;
     const host: SessionHost = {
       generateSid: () => sid,

@@ -1,6 +1,8 @@
-import { STATUS_CODES, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { HttpException } from '@nestjs/common';
-import { CrossOriginError, SessionGoneError, SessionStoreUnavailableError, type RedisSessionError } from '../redis-session.errors.js';
+import type { RedisSessionError } from '../redis-session.errors.js';
+import { giveWhenRefused } from './refusal-headers.js';
+import { answerOf, bodyOf } from './session-answer.js';
 
 /**
  * What an answer about the session may have besides.
@@ -30,11 +32,7 @@ export class SessionHttpException extends HttpException {
     readonly code: string,
     { reason, cause }: SessionHttpExceptionDetails = {},
   ) {
-    super(
-      { statusCode, error: STATUS_CODES[statusCode], message, code, ...(reason === undefined ? {} : { reason }) },
-      statusCode,
-      cause === undefined ? {} : { cause },
-    );
+    super(bodyOf({ statusCode, message, code, reason }), statusCode, cause === undefined ? {} : { cause });
     this.reason = reason;
   }
 }
@@ -44,16 +42,14 @@ export const GUARD_CODES = { signedOut: 'SESSION_REQUIRED' } as const;
 
 /** Errors that are answers to the client become exceptions of Nest; others are faults of the application and stay what they are. */
 export function toHttpException(error: RedisSessionError, response: ServerResponse): Error {
-  if (error instanceof SessionStoreUnavailableError) {
-    // Set here rather than in a filter, so that it is there with the application's own filters too.
-    if (!response.headersSent) for (const [name, value] of Object.entries(error.headers)) response.setHeader(name, value);
-    return new SessionHttpException(error.statusCode, 'The session store is unavailable. Try again.', error.code, { cause: error });
-  }
-  return error instanceof SessionGoneError ? asHttpException(error) : error;
+  // Not by a filter, so that they are there with the application's own filters too.
+  giveWhenRefused(response, answerOf(error)?.headers ?? {});
+  return withoutHeaders(error);
 }
 
-/** An error that is an answer as it stands. */
-export function asHttpException(error: SessionGoneError | CrossOriginError): SessionHttpException {
-  const reason = error instanceof CrossOriginError ? error.reason : undefined;
-  return new SessionHttpException(error.statusCode, error.message, error.code, { reason, cause: error });
+/** The same where there is no response to give headers to. */
+export function withoutHeaders(error: RedisSessionError): Error {
+  const { statusCode, message, reason } = answerOf(error) ?? {};
+  if (statusCode === undefined || message === undefined) return error;
+  return new SessionHttpException(statusCode, message, error.code, { reason, cause: error });
 }

@@ -1,4 +1,6 @@
+import { SessionMisuseError } from '../redis-session.errors.js';
 import type { RequestSession } from './request-session.js';
+import { hasExpiry, isTouchDue, rollsCookie } from './rolling-cookie.js';
 import type { SessionExchange } from './session-exchange.js';
 
 /** What a response has to say about the cookie: the session's sid, or nothing. */
@@ -21,13 +23,28 @@ export function commitSession(exchange: SessionExchange): CookieNews | Promise<C
   return used.active.isChanged || used.isLeaseChanged ? store(exchange) : renew(exchange);
 }
 
-/** Stores what has changed since the client was told. */
-export function commitLate(exchange: SessionExchange): Promise<unknown> | undefined {
-  const again = () => commitLate(exchange);
+/**
+ * Stores what has changed since the client was told, or when it has gone. Throws, or rejects, for a new session whose cookie can no longer be
+ * sent: nobody could ever use it.
+ */
+export function commitLate(exchange: SessionExchange, isHeadOut: boolean): Promise<unknown> | undefined {
+  const again = () => commitLate(exchange, isHeadOut);
   if (exchange.isBusy) return exchange.idle().then(again, again);
   if (exchange.isUnset) return exchange.endUnset();
   const { used } = exchange;
-  return used !== undefined && (used.active.isChanged || used.isLeaseChanged) ? store(exchange) : undefined;
+  if (used === undefined) return undefined;
+  const { record, isChanged } = used.active;
+  if (isHeadOut && record === undefined) {
+    if (isChanged) throw bornTooLate();
+    return undefined;
+  }
+  return isChanged || used.isLeaseChanged ? store(exchange) : undefined;
+}
+
+function bornTooLate(): SessionMisuseError {
+  return new SessionMisuseError(
+    'A session was begun after the head of the response had left, so its cookie cannot be sent any more and it was not stored. Write to the session before the response.',
+  );
 }
 
 /** Nothing that was not put into it is worth storing (G4), so the cookie of a session that was here before is of no use any more. */
@@ -51,14 +68,15 @@ async function store(exchange: SessionExchange): Promise<CookieNews> {
 
 /** An unchanged session: starts its idle timeout anew when that is due. Nobody waits for it, unless the cookie is renewed with it. */
 function renew(exchange: SessionExchange): CookieNews | Promise<CookieNews> {
-  const { loaded, used, runtime } = exchange;
+  const { loaded, used } = exchange;
   const record = used?.active.record ?? loaded?.record;
   if (record === undefined || used?.active.isLost === true) return 'none';
-  const isDue = runtime.settings.resave || runtime.store.isTouchDue(record);
-  const touched = isDue ? touch(exchange) : undefined;
-  if (used !== undefined && used.active.sid !== loaded?.sid) return 'set';
-  if (!renewsCookie(exchange, isDue)) return 'none';
-  return touched?.then((isThere) => (isThere ? 'set' : 'none')) ?? 'set';
+  const isDue = isTouchDue(exchange, record);
+  const isNew = used !== undefined && used.active.sid !== loaded?.sid;
+  // A cookie is never sent on what was known when the session was loaded.
+  if (!isNew && renewsCookie(exchange, isDue)) return touch(exchange).then((isThere) => (isThere ? 'set' : 'none'));
+  if (isDue) void touch(exchange);
+  return isNew ? 'set' : 'none';
 }
 
 /** Whether the session was found. A sign-in in parallel may have ended it and have set a cookie of its own, which must not be replaced. */
@@ -74,11 +92,8 @@ async function touch({ current, runtime }: SessionExchange): Promise<boolean> {
 
 /** Whether the browser is to learn a new expiry: as `rolling` says, and after a change. */
 function renewsCookie(exchange: SessionExchange, isTouched: boolean): boolean {
-  const { loaded, used, runtime } = exchange;
-  const { rolling } = runtime.settings;
+  const { loaded, used } = exchange;
   // The browser of a request with the secret before a rotation has, or is about to get, a newer cookie.
   if (loaded?.record.secret === 'previous') return false;
-  if (rolling === true) return true;
-  const hasMoved = used?.active.isWritten === true || (rolling === 'touch' && isTouched);
-  return hasMoved && exchange.current?.cookie.expires instanceof Date;
+  return rollsCookie(exchange, isTouched) || (used?.active.isWritten === true && hasExpiry(exchange));
 }

@@ -105,8 +105,8 @@ export interface SessionOptions {
    */
   cookie?: SessionCookieOptions | ((request: IncomingMessage) => SessionCookieOptions) | undefined;
   /**
-   * When the cookie is sent again to move its expiry: `true` with every response, `'touch'` when the idle timeout starts anew (see
-   * `store.touchAfter`), `false` only when the session changed.
+   * When the cookie is sent again to move its expiry: `true` with every response, which then costs a touch, `'touch'` when the idle timeout
+   * starts anew (see `store.touchAfter`), `false` only when the session changed.
    *
    * @default 'touch'
    * @see express-session

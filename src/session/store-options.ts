@@ -1,4 +1,5 @@
 import { RedisSessionConfigError } from '../redis-session.errors.js';
+import { errorLog } from './error-log.js';
 import { LONGEST_TIME } from './lifetime.js';
 import { isPositive, kindOf, unknownNames } from './option-checks.js';
 
@@ -122,7 +123,7 @@ export interface StoreOptions {
   deadline?: number | undefined;
 
   /**
-   * Whether failures of the store are logged, or the function that gets them.
+   * Whether failures of the store are logged, or the function that gets them. One that throws harms nobody; the failure is printed then.
    *
    * @default true
    * @see connect-redis 6
@@ -225,7 +226,7 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
     maxFieldBytes,
     maxFields,
     deadline,
-    logError: typeof logErrors === 'function' ? logErrors : logErrors ? printError : () => undefined,
+    logError: errorLog(logErrors),
   };
 }
 
@@ -330,9 +331,4 @@ function isAsync(serializer: EntrySerializer): boolean {
 function withoutUndefined<Options extends object>(options: Options): { [Name in keyof Options]?: Exclude<Options[Name], undefined> } {
   // `Object.fromEntries` does not know that the names are those that went in.
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
-}
-
-function printError(error: Error): void {
-  // oxlint-disable-next-line no-console -- outside of Nest there is no other log
-  console.error(error.message);
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import compression from 'compression';
 import type { Response } from 'express';
 import { SessionGoneError, SessionStoreUnavailableError } from '../../src/index.js';
@@ -306,6 +306,29 @@ describe('an abandoned answer', () => {
     });
     expect([headerOf(answer, 'set-cookie'), headerOf(answer, 'retry-after')]).toEqual([[], []]);
     expect(app.logged).toMatchObject([{ code }]);
+  });
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('no log');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('no log'))],
+  ])('is 503 also where store.logErrors %s, and the failure is printed instead', async (_, logErrors: (error: Error) => void) => {
+    const [printed, warned] = [jest.spyOn(console, 'error').mockReturnValue(), jest.spyOn(process, 'emitWarning').mockReturnValue()];
+    try {
+      const app = await open(({ session }, response) => ((session['visits'] = 2), response.end('done')), { store: { logErrors } });
+      const headers = await app.cookieOf({ visits: 1 });
+      app.store.failure = OUTAGE;
+      expect(await app.answer('GET', headers)).toMatchObject({ status: 503, body: expect.stringContaining('SESSION_STORE_UNAVAILABLE') });
+      expect(printed.mock.calls).toEqual([[OUTAGE.message]]);
+      expect(warned.mock.calls).toEqual([[expect.stringContaining('no log'), { type: 'SessionLoggerError' }]]);
+    } finally {
+      printed.mockRestore();
+      warned.mockRestore();
+    }
   });
 
   test('is 503 when storing takes longer than the deadline', async () => {

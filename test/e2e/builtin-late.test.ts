@@ -13,6 +13,7 @@ import type { AnySession } from '../support/scripted-app.js';
 import { useVariant } from '../support/variants.js';
 import { until } from '../support/until.js';
 
+const TOO_LATE: unknown = expect.objectContaining({ code: 'SESSION_MISUSE', message: expect.stringMatching(/cookie .*before/) });
 const OUTAGE = new SessionStoreUnavailableError('timeout');
 
 describe('a session that changes after the head is out', () => {
@@ -99,9 +100,73 @@ describe('a session that changes after the head is out', () => {
     const headers = await app.cookieOf({ visits: 1 });
     expect(await app.answer('GET', headers)).toMatchObject({ status: 200, body: 'done' });
     expect(await app.stored(headers)).toEqual({ visits: 2 });
+    expect(app.logged).toEqual([]);
     // A new session is of no use then, but no reason to fail.
     expect(await app.answer()).toMatchObject({ status: 200, body: 'done' });
-    expect(app.logged).toEqual([]);
+    expect(app.store.writes).toEqual(['create', 'save']);
+    expect(app.logged).toEqual([TOO_LATE]);
+  });
+});
+
+describe('a session that begins after the head is out', () => {
+  const open = useHeldApps();
+  const begin: Answerer = (request, response) => (response.write('some'), (request.session['visits'] = 1), response.end());
+
+  test('is not stored, since its cookie can no longer be sent, and an error says so', async () => {
+    const app = await open(begin);
+    expect(await app.answer()).toMatchObject({ status: 200, body: 'some' });
+    expect([app.store.writes, app.logged]).toEqual([[], [TOO_LATE]]);
+  });
+
+  test('is not stored in the place of one that has ended either', async () => {
+    const app = await open(async (request, response) => {
+      response.write('some');
+      await request.session.regenerate();
+      request.session['visits'] = 1;
+      response.end();
+    });
+    await app.answer('GET', await app.cookieOf({}));
+    expect([app.store.writes, app.logged]).toEqual([['create', 'destroy'], [TOO_LATE]]);
+  });
+
+  test('is told of once, also when the client leaves before the end', async () => {
+    const end = new Gate(1);
+    const app = await open(async (request, response) => {
+      response.write('some');
+      request.session['visits'] = 1;
+      await end.pass();
+      response.end();
+    });
+    const client = await app.ask();
+    await client.receives('some');
+    client.leave();
+    await until(() => app.logged.length > 0, 'the error is logged');
+    end.open();
+    await app.roundTrip();
+    expect([app.store.writes, app.logged]).toEqual([[], [TOO_LATE]]);
+  });
+
+  test('is stored all the same when its client has left before the head was out', async () => {
+    const end = new Gate(1);
+    const app = await open(async (request, response) => {
+      response.writeHead(200);
+      request.session['visits'] = 1;
+      await end.pass();
+      response.end();
+    });
+    const client = await app.ask();
+    await end.full;
+    client.leave();
+    await until(() => app.store.writes.length > 0, 'the session is stored');
+    end.open();
+    await app.roundTrip();
+    expect([app.store.writes, app.logged]).toEqual([['create'], []]);
+  });
+
+  test('is no matter when nothing is put into it', async () => {
+    const app = await open((request, response) => (response.write('some'), response.end(String(request.session['visits']))));
+    expect((await app.answer()).body).toBe('someundefined');
+    expect([app.store.writes, app.logged]).toEqual([[], []]);
   });
 });
 

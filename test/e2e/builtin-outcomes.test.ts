@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { SessionStoreUnavailableError, type Sid } from '../../src/index.js';
 import { Gate } from '../support/gate.js';
 import { useHeldApps, type HeldAppOptions } from '../support/held-app.js';
-import type { Answerer } from '../support/plain-app.js';
+import type { Answerer, PlainRequest } from '../support/plain-app.js';
 import { headerOf, type RawAnswer } from '../support/raw-client.js';
 import { refusal } from '../support/refusal.js';
 import { sidOf, signedCookie } from '../support/signed-cookie.js';
@@ -171,6 +171,27 @@ describe('when the cookie is sent', () => {
       const [, expires = ''] = /Expires=([^;]+)/.exec(headerOf(received, 'set-cookie').join()) ?? [];
       expect(Math.abs(Date.parse(expires) - Date.now() - MINUTE)).toBeLessThan(5_000);
     }
+  });
+
+  test.each<[string, (request: PlainRequest) => unknown]>([
+    ['leaves the session alone', () => undefined],
+    ['reads it', ({ session }) => session['visits']],
+    ['has stored a change', ({ session }) => Object.assign(session, { visits: 2 }).save()],
+  ])('never over that of a sign-in in parallel, by a request that %s, rolling: true', async (_, act) => {
+    const signedIn = new Gate(1);
+    const answer: Answerer = async (request, response) => {
+      await act(request);
+      await signedIn.pass();
+      response.end('done');
+    };
+    const app = await open(answer, { session: { rolling: true, cookie: { maxAge: MINUTE } } });
+    const headers = await app.cookieOf({ visits: 1 });
+    const client = await app.ask('GET', headers);
+    await signedIn.full;
+    await app.endBehind(headers);
+    signedIn.open();
+    const received = await client.answer();
+    expect([received.status, cookieNews(received)]).toEqual([200, 'nothing']);
   });
 
   test.each([true, 'touch', false] as const)('never to a visitor who wrote nothing, rolling: %s', async (rolling) => {

@@ -160,6 +160,20 @@ describe('sessionMiddleware', () => {
     expect(printed.mock.calls).toEqual([['The session store is unavailable (store). Try again.']]);
   });
 
+  test('takes the deadline and the log of a wrapped store as options of its own', async () => {
+    const store = new expressSession.MemoryStore();
+    const logged: Error[] = [];
+    const browser = (await open({ store, deadline: 50, logErrors: (error) => void logged.push(error) })).browser();
+    await browser.get('/visit');
+    store.get = () => undefined;
+    expect((await browser.get('/visit')).status).toBe(503);
+    store.get = (_sid, callback) => callback(null);
+    store.set = () => undefined;
+    expect((await browser.get('/visit')).status).toBe(503);
+    expect(logged.map(({ message }) => message)).toEqual(['The session store is unavailable (timeout). Try again.']);
+    expect(printed.mock.calls).toEqual([]);
+  });
+
   test.each([
     [
       'throws',
@@ -253,10 +267,20 @@ describe('sessionMiddleware', () => {
     ['a wrong maxAge', { secret: TEST_SECRET, store: new MemorySessionStore(), cookie: { maxAge: '1h' } }, /"session.cookie.maxAge"/],
     ['an unknown option', { secret: TEST_SECRET, store: new MemorySessionStore(), secure: true }, /secure/],
     ['nothing', undefined, /"session.secret"/],
+    ['a wrong deadline', { secret: TEST_SECRET, store: new expressSession.MemoryStore(), deadline: 0 }, /"store.deadline" must be/],
+    ['a wrong log', { secret: TEST_SECRET, store: new expressSession.MemoryStore(), logErrors: 'yes' }, /"store.logErrors" must be/],
+    ['what the store has for itself', { secret: TEST_SECRET, store: new MemorySessionStore(), deadline: 50 }, /"deadline" .*to the store/],
   ])('refuses %s', async (_, options, message) => {
     const refused = await refusal(() => sessionMiddleware(options as never));
     expect(refused).toEqual({ code: 'SESSION_CONFIG_INVALID', message: expect.stringMatching(message) });
     expect(refused?.message).not.toContain(TEST_SECRET);
+  });
+
+  test.each([
+    ['the middleware', () => sessionMiddleware({ secret: '', store: new MemorySessionStore() })],
+    ['a store', () => new RedisSessionStore(client, { prefix: '' })],
+  ])('speaks of no module where %s is refused', async (_, make) => {
+    expect((await refusal(make))?.message).toMatch(/^Sessions cannot start with these options:\n  - "/);
   });
 
   test('loads nothing of Nest', async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import {
   Catch,
   Controller,
@@ -17,19 +17,12 @@ import type { Request, Response } from 'express';
 import { Identity, Public, Session, SessionGuard } from '../../src/index.js';
 import type { Browser } from '../support/browser.js';
 import { CapturedLog } from '../support/captured-log.js';
+import { recovered, UNAVAILABLE, useOutages } from '../support/outage-stage.js';
 import { blackouts, type Outage } from '../support/outages.js';
 import type { ScriptedApp } from '../support/scripted-app.js';
-import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
 import { keyOf } from '../support/stored-session.js';
 import { until } from '../support/until.js';
-import { redisVariants, useVariant, type StageOptions } from '../support/variants.js';
-
-const UNAVAILABLE = {
-  statusCode: 503,
-  error: 'Service Unavailable',
-  message: 'The session store is unavailable. Try again.',
-  code: 'SESSION_STORE_UNAVAILABLE',
-};
+import { redisVariants, type StageOptions } from '../support/variants.js';
 
 @Controller('shop')
 class ShopController {
@@ -59,34 +52,16 @@ const NEEDS_SESSION = ['/shop/account', '/shop/session', '/shop/entry', '/shop/i
 const NEEDS_NONE = ['/shop/public', '/plain'];
 
 describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (variant) => {
-  let proxy: ChaosProxy;
-  let ongoing: Outage | undefined;
-  // Before the hooks of the stage, which need a Redis in order.
-  afterEach(async () => {
-    await ongoing?.end(stage.redis, proxy);
-    ongoing = undefined;
-    await proxy.stop();
-  });
-  const stage = useVariant(variant);
-  beforeEach(async () => {
-    proxy = await startProxy(stage.redis.port);
-  });
+  const outages = useOutages(variant);
+  const { stage, end } = outages;
 
   /** An application with ada signed in, and then the outage. */
-  async function during(
-    outage: Outage,
-    options: StageOptions = {},
-  ): Promise<{ app: ScriptedApp; browser: Browser; end: () => Promise<void> }> {
-    const app = await stage.open({ redis: { host: '127.0.0.1', port: proxy.port }, controllers: [ShopController], ...options });
+  async function during(outage: Outage, options: StageOptions = {}): Promise<{ app: ScriptedApp; browser: Browser }> {
+    const app = await outages.open({ controllers: [ShopController], ...options });
     const browser = app.browser();
     await browser.post('/login/ada');
-    ongoing = outage;
-    await outage.begin(stage.redis, proxy);
-    const end = async () => {
-      ongoing = undefined;
-      await outage.end(stage.redis, proxy);
-    };
-    return { app, browser, end };
+    await outages.begin(outage);
+    return { app, browser };
   }
 
   describe.each(blackouts)('because Redis $name', (outage) => {
@@ -111,10 +86,10 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
     }, 20_000);
 
     test('it recovers by itself, and the session is what it was', async () => {
-      const { browser, end } = await during(outage);
+      const { browser } = await during(outage);
       expect((await browser.get('/shop/account')).status).toBe(503);
       await end();
-      await until(async () => (await browser.get('/whoami')).status === 200, 'the application has recovered');
+      await recovered(browser);
       expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
     }, 20_000);
   });
@@ -128,7 +103,7 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
   });
 
   test('store.deadline holds, also with a client of the application that waits for ever', async () => {
-    const client = new Redis({ host: '127.0.0.1', port: proxy.port, maxRetriesPerRequest: null });
+    const client = new Redis({ ...outages.address, maxRetriesPerRequest: null });
     try {
       const { browser } = await during(blackouts[1]!, { redis: client, store: { deadline: 150 } });
       const began = performance.now();
@@ -142,12 +117,12 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
   });
 
   test('unset: destroy destroys nothing', async () => {
-    const { app, browser, end } = await during(blackouts[0]!, { session: { unset: 'destroy' } });
+    const { app, browser } = await during(blackouts[0]!, { session: { unset: 'destroy' } });
     app.on('/null', ({ request }) => void (request.session = null));
     app.on('/undefined', ({ request }) => void (request.session = undefined));
     expect([(await browser.get('/null')).status, (await browser.get('/undefined')).status]).toEqual([200, 200]);
     await end();
-    await until(async () => (await browser.get('/whoami')).status === 200, 'the application has recovered');
+    await recovered(browser);
     expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
   });
 
@@ -168,6 +143,20 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
     expect(seen).toEqual([0, 1, 2].map(() => [503, UNAVAILABLE, 'SESSION_STORE_UNAVAILABLE']));
   });
 
+  test.each([
+    ['returned', (_response: Response) => 'without a session'],
+    ['ended', (response: Response) => void response.end('without a session')],
+    ['written with its own head', (response: Response) => void response.writeHead(200, { 'x-head': 'own' }).end('without a session')],
+  ])('a handler that does without the session says nothing of it: its answer is %s', async (_, answer) => {
+    const { app, browser } = await during(blackouts[0]!);
+    app.on('/either', (exchange) => {
+      expect(() => exchange.session).toThrow(HttpException);
+      return answer(exchange.response);
+    });
+    const { status, text, headers } = await browser.get('/either');
+    expect([status, text, headers.get('retry-after')]).toEqual([200, 'without a session', null]);
+  });
+
   test('middleware of the application that asks for the session gets the same error', async () => {
     @Module({})
     class AskingModule implements NestModule {
@@ -184,7 +173,7 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
 
   test('the outage is logged, not each of its requests', async () => {
     const logger = new CapturedLog();
-    const { browser, end } = await during(blackouts[0]!, { logger });
+    const { browser } = await during(blackouts[0]!, { logger });
     for (let i = 0; i < 5; i++) await browser.get('/plain');
     await end();
     await until(() => logger.matching('available again').length === 1, 'the end is logged');
@@ -193,7 +182,7 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
 
   test('a restarted, empty Redis knows nobody, and takes new sign-ins', async () => {
     const { app, browser } = await during({ name: 'restart', reason: /x/, begin: (redis) => redis.restart(), end: () => undefined });
-    await until(async () => (await browser.get('/whoami')).status === 200, 'the application has recovered');
+    await recovered(browser);
     expect((await browser.get('/shop/account')).status).toBe(401);
     expect((await browser.post('/login/ada')).status).toBe(200);
     expect((await browser.get('/shop/account')).status).toBe(200);

@@ -150,6 +150,11 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
     expect((await browser.get('/plain')).setCookies).toEqual([]);
   });
 
+  test('resave: true renews the cookie with every request, as it does the session', async () => {
+    const { browser } = await signedIn({ session: { resave: true, cookie: { maxAge: HOUR } } });
+    for (const path of ['/plain', '/read']) expect((await browser.get(path)).setCookies).toHaveLength(1);
+  });
+
   test('rolling: false sends the cookie only when the session changed', async () => {
     const { app, browser, key } = await signedIn({ session: { rolling: false, cookie: { maxAge: HOUR } } });
     await age(stage.client, key, 61_000);

@@ -115,14 +115,21 @@ function ready(child: ChildProcess): Promise<void> {
   });
 }
 
+/** Ends with its standard input. Arguments: a process id, and a directory. */
+const GUARD = `
+  const [pid, directory] = process.argv.slice(1);
+  process.stdin.resume().on('end', () => {
+    try { process.kill(Number(pid), 'SIGKILL'); } catch {}
+    require('node:fs').rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
+  });
+`;
+
 /**
- * Kills the child when this process is gone, however that happened: a shell holds the other end of a pipe from us, and the pipe closes.
- * (An exit listener would not run when the test runner is killed.)
+ * Kills the child when this process is gone, however that happened: another process holds the other end of a pipe from us, and the pipe
+ * closes. (An exit listener would not run when the test runner is killed.)
  */
 function killWithUs(child: ChildProcess, directory: string): ChildProcess {
-  const guard = spawn('sh', ['-c', 'cat >/dev/null; kill -KILL "$1"; rm -rf "$2"', 'redis-guard', String(child.pid), directory], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
+  const guard = spawn(process.execPath, ['--eval', GUARD, String(child.pid), directory], { stdio: ['pipe', 'ignore', 'ignore'] });
   guard.unref();
   // A pipe to a child is a socket, which has unref; the type says only Writable.
   (guard.stdin as unknown as { unref(): void }).unref();

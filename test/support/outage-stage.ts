@@ -1,0 +1,65 @@
+import { afterEach, beforeEach } from '@jest/globals';
+import type { Browser } from './browser.js';
+import type { Outage } from './outages.js';
+import type { ScriptedApp } from './scripted-app.js';
+import { startProxy, type ChaosProxy } from './start-proxy.js';
+import { until } from './until.js';
+import { useVariant, type Stage, type StageOptions, type Variant } from './variants.js';
+
+/** What a client is told while the store cannot be reached. */
+export const UNAVAILABLE = {
+  statusCode: 503,
+  error: 'Service Unavailable',
+  message: 'The session store is unavailable. Try again.',
+  code: 'SESSION_STORE_UNAVAILABLE',
+};
+
+/** A stage, and a proxy through which its applications reach Redis, so that Redis can fail them. */
+export interface OutageStage {
+  readonly stage: Stage;
+  /** Where applications find Redis. */
+  readonly address: { readonly host: string; readonly port: number };
+  /** Starts an application that finds Redis there. */
+  open(options?: StageOptions): Promise<ScriptedApp>;
+  /** Lets Redis fail until `end`, or the end of the test. */
+  begin(outage: Outage): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** Call in a `describe`. */
+export function useOutages(variant: Variant): OutageStage {
+  let proxy: ChaosProxy;
+  let ongoing: Outage | undefined;
+  const end = async () => {
+    await ongoing?.end(stage.redis, proxy);
+    ongoing = undefined;
+  };
+  // Before the hooks of the stage, which need a Redis in order.
+  afterEach(async () => {
+    await end();
+    await proxy.stop();
+  });
+  const stage = useVariant(variant);
+  beforeEach(async () => {
+    proxy = await startProxy(stage.redis.port);
+  });
+  const address = () => ({ host: '127.0.0.1', port: proxy.port });
+
+  return {
+    stage,
+    get address() {
+      return address();
+    },
+    open: (options) => stage.open({ redis: address(), ...options }),
+    begin: async (outage) => {
+      ongoing = outage;
+      await outage.begin(stage.redis, proxy);
+    },
+    end,
+  };
+}
+
+/** Resolves when the application answers again. */
+export function recovered(browser: Browser): Promise<void> {
+  return until(async () => (await browser.get('/whoami')).status === 200, 'the application has recovered');
+}

@@ -1,0 +1,44 @@
+import { MemorySessionStore, type EntryDelta, type Lease, type NewSession, type SessionRecord, type Sid } from '../../src/index.js';
+import type { EncodedEntries } from '../../src/session/session-record.js';
+
+/** What a store was asked to write of a session, decoded. */
+export type Write =
+  | { readonly call: 'create'; readonly set: Record<string, unknown> }
+  | { readonly call: 'save'; readonly set: Record<string, unknown>; readonly removed: readonly string[] }
+  | { readonly call: 'touch' | 'destroy' };
+
+/** A store that keeps an account of what it is asked to write. */
+export class RecordingStore extends MemorySessionStore {
+  #writes: Write[] = [];
+
+  /** The writes since this was last called. */
+  takeWrites(): readonly Write[] {
+    const taken = this.#writes;
+    this.#writes = [];
+    return taken;
+  }
+
+  override async create(sid: Sid, session: NewSession): Promise<SessionRecord> {
+    this.#writes.push({ call: 'create', set: decoded(session.entries) });
+    return super.create(sid, session);
+  }
+
+  override async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined> {
+    this.#writes.push({ call: 'save', set: decoded(delta.set), removed: [...delta.removed].toSorted() });
+    return super.save(sid, record, delta, lease);
+  }
+
+  override async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined> {
+    this.#writes.push({ call: 'touch' });
+    return super.touch(sid, record, lease);
+  }
+
+  override async destroy(sid: Sid): Promise<boolean> {
+    this.#writes.push({ call: 'destroy' });
+    return super.destroy(sid);
+  }
+}
+
+function decoded(entries: EncodedEntries): Record<string, unknown> {
+  return Object.fromEntries([...entries].map(([name, text]) => [name, JSON.parse(text) as unknown]));
+}
