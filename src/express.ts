@@ -72,7 +72,6 @@ export function sessionMiddleware(
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const warning = shortSecretWarning(options);
   if (warning !== undefined) warn(warning);
-  const isOurs = store instanceof SessionStore;
   const settings = resolveSessionOptions(options);
   const runtime = new SessionRuntime({
     store: isOurs ? store : new ClassicSessionStore(store, wrapping),

@@ -21,7 +21,7 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: 
     const exchange = new SessionExchange(runtime, request, response, sessionStore);
     if (!exchange.isInPath) return next();
     runtime.checkProxy(request);
-    ResponseGate.install(response, new SessionKeeper(exchange));
+    exchange.watch = ResponseGate.install(response, new SessionKeeper(exchange));
     const sids = runtime.cookie.readAll(request);
     if (sids.length === 0) {
       exchange.install();

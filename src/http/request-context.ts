@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { ExecutionContext } from '@nestjs/common';
 import { SessionMisuseError } from '../redis-session.errors.js';
 import type { Identity } from '../session/identity.js';
+import { stateOf } from './message-state.js';
 
-/** Under which name a request has its {@link RequestContext}. */
+/** Under which name the state of a request has its {@link RequestContext}. */
 export const REQUEST_CONTEXT = Symbol('session of a request');
 
 /**
@@ -25,8 +26,8 @@ export interface RequestContext<Who extends Identity = Identity> {
 
 /** Of the request that Nest is handling. */
 export function requestContextOf<Who extends Identity = Identity>(context: ExecutionContext): RequestContext<Who> {
-  const request = context.switchToHttp().getRequest<IncomingMessage & { [REQUEST_CONTEXT]?: RequestContext<Who> }>();
-  const found = request[REQUEST_CONTEXT];
+  const state = stateOf(context.switchToHttp().getRequest<IncomingMessage>());
+  const found = (state as { [REQUEST_CONTEXT]?: RequestContext<Who> })[REQUEST_CONTEXT];
   if (found === undefined)
     throw new SessionMisuseError(
       'No session middleware ran for this request. Import RedisSessionModule in the root module, and see that "exclude" and "forRoutes" cover this route.',

@@ -6,6 +6,7 @@ import type { Sid } from '../session/sid.js';
 import type { HttpSession } from './http-session.js';
 import { standInFor } from './express-session.stand-in.js';
 import type { Identity } from './identity.decorator.js';
+import { stateOf } from './message-state.js';
 import { REQUEST_CONTEXT, type RequestContext } from './request-context.js';
 import { deviceOf } from './request-device.js';
 import { RequestSession, type SessionPlace } from './request-session.js';
@@ -19,7 +20,15 @@ export interface SessionRequest extends IncomingMessage {
   session?: HttpSession | null | undefined;
   sessionID?: string | undefined;
   sessionStore?: object | undefined;
+}
+
+interface RequestState {
   [REQUEST_CONTEXT]?: SessionExchange;
+}
+
+/** Is told when the request begins to have something to store. */
+export interface SessionWatch {
+  watchClient(): void;
 }
 
 /** One request and its response, and the session between them. */
@@ -36,6 +45,8 @@ export class SessionExchange implements SessionPlace, RequestContext {
   /** Whether express-session is looking, which must not see the session itself. */
   standIn = false;
   #configuredCookie: ReturnType<SessionRuntime['cookie']['configured']> | undefined;
+  /** Asked to see to it that what is in the session is stored should the client go before the end. */
+  watch: SessionWatch | undefined;
 
   constructor(
     readonly runtime: SessionRuntime,
@@ -44,22 +55,24 @@ export class SessionExchange implements SessionPlace, RequestContext {
     /** What `req.sessionStore` is. */
     readonly sessionStore?: object,
   ) {
-    request[REQUEST_CONTEXT] = this;
+    (stateOf(request) as RequestState)[REQUEST_CONTEXT] = this;
   }
 
   /** `undefined` when no session middleware ran for this request. */
   static of(request: IncomingMessage): SessionExchange | undefined {
-    return (request as SessionRequest)[REQUEST_CONTEXT];
+    return (stateOf(request) as RequestState)[REQUEST_CONTEXT];
   }
 
   /** The request's session; `undefined` after it was destroyed or unset. */
   get current(): RequestSession | undefined {
     if (this.#state !== 'open') return undefined;
-    if (this.#current === undefined)
+    if (this.#current === undefined) {
       this.#current =
         this.#loaded === undefined
           ? new RequestSession(this, this.generateSid())
           : new RequestSession(this, this.#loaded.sid, this.#loaded.record);
+      this.watch?.watchClient();
+    }
     return this.#current;
   }
 
@@ -163,8 +176,10 @@ export class SessionExchange implements SessionPlace, RequestContext {
 
   set session(value: unknown) {
     if (this.#state === 'failed') return;
-    if (value === null || value === undefined) this.#state = 'unset';
-    else if (typeof value !== 'object' || this.#current === undefined || ownerOf(value) !== this.#current)
+    if (value === null || value === undefined) {
+      this.#state = 'unset';
+      this.watch?.watchClient();
+    } else if (typeof value !== 'object' || this.#current === undefined || ownerOf(value) !== this.#current)
       throw new SessionMisuseError('req.session cannot be replaced by another object. Assign its entries, or call session.regenerate().');
   }
 
@@ -243,10 +258,10 @@ const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
     configurable: true,
     enumerable: false,
     get() {
-      return this[REQUEST_CONTEXT]?.session;
+      return SessionExchange.of(this)?.session;
     },
     set(value: unknown) {
-      const exchange = this[REQUEST_CONTEXT];
+      const exchange = SessionExchange.of(this);
       if (exchange?.isInstalled === true) exchange.session = value;
       else replaceProperty(this, 'session', value);
     },
@@ -255,7 +270,7 @@ const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
     configurable: true,
     enumerable: false,
     get() {
-      return this[REQUEST_CONTEXT]?.sid;
+      return SessionExchange.of(this)?.sid;
     },
     set(value: unknown) {
       replaceProperty(this, 'sessionID', value);
@@ -265,7 +280,7 @@ const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
     configurable: true,
     enumerable: false,
     get() {
-      return this[REQUEST_CONTEXT]?.sessionStore;
+      return SessionExchange.of(this)?.sessionStore;
     },
     set(value: unknown) {
       replaceProperty(this, 'sessionStore', value);

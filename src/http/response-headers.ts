@@ -1,0 +1,48 @@
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+/** What `writeHead` takes. */
+export type HeadArguments = [statusCode: number, reason?: string | HeaderList | null, headers?: HeaderList | null];
+type HeaderList = OutgoingHttpHeaders | OutgoingHttpHeader[] | [name: string, value: OutgoingHttpHeader][];
+
+/** What an explicit `writeHead` does to a response before anything is sent. Returns what is left to say when it is. Throws as Node would. */
+export function applyHead(response: ServerResponse, [statusCode, reason, headers]: HeadArguments): [statusCode: number, reason?: string] {
+  checkStatusCode(statusCode);
+  applyHeaders(response, typeof reason === 'string' ? headers : (headers ?? reason));
+  response.statusCode = statusCode;
+  return typeof reason === 'string' ? [statusCode, reason] : [statusCode];
+}
+
+/** What Node throws when somebody changes the head of a response that is sent. */
+export function refuse(): never {
+  throw nodeError(Error, 'ERR_HTTP_HEADERS_SENT', 'Cannot set headers after they are sent to the client');
+}
+
+/** An error as Node makes them, so that what handles Node's handles ours. */
+export function nodeError(Type: ErrorConstructor, code: string, message: string): Error {
+  return Object.assign(new Type(message), { code });
+}
+
+/** What `writeHead` does with its headers: an object, a flat list of names and values, or pairs. */
+function applyHeaders(response: ServerResponse, headers: HeaderList | null | undefined): void {
+  if (headers === undefined || headers === null) return;
+  if (!Array.isArray(headers)) {
+    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
+    return;
+  }
+  const pairs = pairsOf(headers);
+  for (const [name] of pairs) response.removeHeader(name);
+  for (const [name, value] of pairs) response.appendHeader(name, typeof value === 'number' ? String(value) : value);
+}
+
+function pairsOf(headers: Exclude<HeaderList, OutgoingHttpHeaders>): [name: string, value: OutgoingHttpHeader][] {
+  if (headers.every((pair) => Array.isArray(pair) && pair.length === 2)) return headers as [string, OutgoingHttpHeader][];
+  if (headers.length % 2 !== 0) throw nodeError(TypeError, 'ERR_INVALID_ARG_VALUE', 'The list of headers has a name without a value.');
+  const pairs: [string, OutgoingHttpHeader][] = [];
+  for (let index = 0; index < headers.length; index += 2) pairs.push([String(headers[index]), headers[index + 1] as OutgoingHttpHeader]);
+  return pairs;
+}
+
+function checkStatusCode(statusCode: number): void {
+  const isStatusCode = statusCode >= 100 && statusCode <= 999;
+  if (!isStatusCode) throw nodeError(RangeError, 'ERR_HTTP_INVALID_STATUS_CODE', `Invalid status code: ${statusCode}`);
+}
