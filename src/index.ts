@@ -27,8 +27,10 @@ export {
 export { CsrfExempt } from './http/csrf-exempt.decorator.js';
 export { CsrfGuard } from './http/csrf.guard.js';
 export type { CsrfOptions, CsrfSettings } from './http/csrf-options.js';
+export { FreshLogin } from './http/fresh-login.decorator.js';
 export { Identity } from './http/identity.decorator.js';
 export { Public } from './http/public.decorator.js';
+export { Roles } from './http/roles.decorator.js';
 export { Session } from './http/session.decorator.js';
 export { SessionGuard } from './http/session.guard.js';
 export { SessionHttpException, type SessionHttpExceptionDetails } from './http/http-exceptions.js';

@@ -50,7 +50,7 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
         useStandIn(exchange);
         const renewal = exchange.renewSecret();
         if (renewal === undefined) next(error);
-        else renewal.then(() => next(error)).catch(next);
+        else void goOn(renewal, () => next(error));
       }, runtime);
       exchange.standIn = true;
       store.arrive(exchange);
@@ -65,6 +65,11 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
       })
       .catch(next);
   };
+}
+
+async function goOn(after: Promise<void>, next: () => void): Promise<void> {
+  await after;
+  next();
 }
 
 /** A `session.genid` that fails fails whoever asks for the session. express-session would fail the request, in a way that leaves it without an answer. */

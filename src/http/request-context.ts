@@ -24,10 +24,19 @@ export interface RequestContext<Who extends Identity = Identity> {
   now(): Promise<number>;
 }
 
+/** Why somebody else has ended the session that the request came with; also `undefined` where no session middleware ran. */
+export function endedReasonOf(context: ExecutionContext): string | undefined {
+  return find(context)?.endedReason;
+}
+
+function find<Who extends Identity>(context: ExecutionContext): RequestContext<Who> | undefined {
+  const state = stateOf(context.switchToHttp().getRequest<IncomingMessage>());
+  return (state as { [REQUEST_CONTEXT]?: RequestContext<Who> })[REQUEST_CONTEXT];
+}
+
 /** Of the request that Nest is handling. */
 export function requestContextOf<Who extends Identity = Identity>(context: ExecutionContext): RequestContext<Who> {
-  const state = stateOf(context.switchToHttp().getRequest<IncomingMessage>());
-  const found = (state as { [REQUEST_CONTEXT]?: RequestContext<Who> })[REQUEST_CONTEXT];
+  const found = find<Who>(context);
   if (found === undefined)
     throw new SessionMisuseError(
       'No session middleware ran for this request. Import RedisSessionModule in the root module, and see that "exclude" and "forRoutes" cover this route.',

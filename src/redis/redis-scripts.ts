@@ -38,7 +38,7 @@ export class RedisScripts {
   }
 
   /**
-   * Runs a script on one key and answers with what it returns: texts and integers, and only texts where the client has the option stringNumbers. Rejects with ioredis' own error, which holds the arguments: to
+   * Runs a script on one key and answers with what it returns, integers as texts where the client has the option stringNumbers. Rejects with ioredis' own error, which holds the arguments: to
    * be made a store error before it goes anywhere.
    */
   async run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<readonly (string | number)[]> {

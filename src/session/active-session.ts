@@ -236,7 +236,11 @@ export class ActiveSession {
       const { absoluteEndsAt, userId } = record;
       const authenticatedAt = reauthenticated ? undefined : record.authenticatedAt;
       const session: NewSession = {
-        ...{ entries, userId, absoluteEndsAt, authenticatedAt, lease: this.host.lease() },
+        entries,
+        userId,
+        absoluteEndsAt,
+        authenticatedAt,
+        lease: this.host.lease(),
         absolute: absoluteEndsAt === undefined ? false : undefined,
       };
       return this.#moveTo(this.host.generateSid(), session, deadline, { mustExist: true });

@@ -12,8 +12,8 @@ export type Handle = string & { readonly [handleBrand]: true };
 const HANDLE_BYTES = 16;
 const SECRET_BYTES = 24;
 const HANDLE_LENGTH = 22;
-/** 192 bits as base64url. */
-const HASH_LENGTH = 32;
+/** 132 bits as base64url. Finding a secret for it, from a dump of the store, is as far out of reach as guessing the sid is. */
+const HASH_LENGTH = 22;
 const HANDLE = /^[A-Za-z0-9_-]{22}([A-Za-z0-9_-]{21})?$/;
 const OUR_FORM = /^[A-Za-z0-9_-]{54}$/;
 
@@ -37,7 +37,7 @@ export function classicHandleOf(sid: Sid): Handle {
   return sha256(sid) as Handle;
 }
 
-/** What a store keeps of the secret, enough to recognise it, not enough to present it: of its SHA-256 as many bits as the secret itself has. */
+/** What a store keeps of the secret, enough to recognise it, not enough to present it: the beginning of its SHA-256. */
 export function secretHashOf(sid: Sid): string {
   return sha256(isOurForm(sid) ? sid.slice(HANDLE_LENGTH) : sid).slice(0, HASH_LENGTH);
 }

@@ -212,7 +212,7 @@ describe('RedisSessionStore', () => {
   });
 
   describe('data that this package did not write', () => {
-    const META = `1|1|0||1aao||${'h'.repeat(32)}||||`;
+    const META = `1|1|0||1aao||${'h'.repeat(22)}||||`;
 
     it.each<[string, (key: string) => Promise<unknown>]>([
       ['a string', (key) => outside.set(key, '{"cookie":{}}', 'PX', 60_000)],

@@ -10,7 +10,7 @@ import { deltaOf, entriesOf, found, leaseOf, passes, rotated } from './session-s
 const IDENTITY = { id: 'ada', roles: ['user', 'admin'] };
 const CART = [{ sku: 'tea', quantity: 2 }];
 const DAY = 86_400_000;
-const LEASE = leaseOf(DAY, { originalMaxAge: DAY });
+const LEASE = { ...leaseOf(DAY, { originalMaxAge: DAY }), device: { ip: '192.0.2.7', userAgent: 'Mozilla/5.0' } };
 
 let document: string;
 let server: RedisServer;
@@ -30,21 +30,32 @@ describe('docs/storage-format.md', () => {
     const sid = generateSid();
     const key = `sess:${handleOf(sid)}`;
 
-    await store.create(sid, { entries: entriesOf({ identity: IDENTITY, gone: 1 }), lease: LEASE });
+    const { absoluteEndsAt } = await store.create(sid, {
+      entries: entriesOf({ identity: IDENTITY, gone: 1 }),
+      lease: LEASE,
+      userId: 'ada',
+    });
+    await store.index.reserve('ada', handleOf(sid), { ms: 1_000 });
+    await store.index.settle('ada', handleOf(sid), absoluteEndsAt!);
     await passes(store, 2);
     await store.save(sid, await found(store, sid), deltaOf({ gone: undefined, cart: CART, '@draft': 'a name that begins with @' }), LEASE);
     expect(patternOf(await terminal(['HGETALL', key], ['PEXPIRETIME', key]))).toBe(patternOf(exampleOf('a session')));
+
+    expect(patternOf(await terminal(['ZRANGE', 'sess:user:ada', '0', '-1', 'WITHSCORES']))).toBe(patternOf(exampleOf('a user')));
 
     const next = await rotated(store, sid);
     expect(patternOf(await terminal(['HGET', key, '@meta']))).toBe(patternOf(exampleOf('rotated')));
     await passes(store, 2);
     await store.touch(next, await found(store, next), LEASE);
     expect(patternOf(await terminal(['HGET', key, '@meta']))).toBe(patternOf(exampleOf('confirmed')));
+
+    await store.revoke(handleOf(sid), { userId: 'ada', reason: 'password-changed' });
+    expect(patternOf(await terminal(['HGETALL', key], ['PTTL', key]))).toBe(patternOf(exampleOf('ended')));
   });
 
   it('explains the parts of @meta with those of the example', () => {
     const packed = /"(1\|.*)"/.exec(exampleOf('a session'))![1]!.split('|');
-    const table = [...document.matchAll(/^\|\s*(\d)\s*\|\s*(\S+)\s*\|/gm)].map(([, , value]) => value);
+    const table = [...document.matchAll(/^\|\s*(\d+)\s*\|\s*(\S+)\s*\|/gm)].map(([, , value]) => value);
     expect(table).toHaveLength(packed.length);
     for (const [part, value] of table.entries()) {
       const beginning = value === 'empty' ? '' : value!.replaceAll('`', '').replace('…', '');
@@ -59,11 +70,23 @@ describe('docs/storage-format.md', () => {
     expect(new Set(named)).toEqual(new Set(files.map((file) => file.replace('.lua', ''))));
   });
 
+  it('says truly what is compact by default', async () => {
+    await redis.config('SET', 'hash-max-listpack-value', '64');
+    const store = new RedisSessionStore(redis, { prefix: 'small:' });
+    const sid = generateSid();
+    await store.create(sid, { entries: entriesOf({ identity: IDENTITY, cart: CART }), lease: leaseOf(), userId: '1234567' });
+    await passes(store, 2);
+    await store.touch(sid, await found(store, sid), leaseOf());
+    expect(await redis.object('ENCODING', `small:${handleOf(sid)}`)).toBe('listpack');
+  });
+
   it('says truly what the setting it recommends saves', async () => {
+    await redis.config('SET', 'hash-max-listpack-value', '1024');
+    const cart = ['tea', 'cup', 'milk'].map((sku) => ({ sku, quantity: 2 }));
     const store = new RedisSessionStore(redis, { prefix: 'memory:' });
     const memoryOf = async (encoding: string) => {
       const sid = generateSid();
-      await store.create(sid, { entries: entriesOf({ identity: IDENTITY, cart: CART }), lease: leaseOf() });
+      await store.create(sid, { entries: entriesOf({ identity: IDENTITY, cart }), lease: leaseOf() });
       expect(await redis.object('ENCODING', `memory:${handleOf(sid)}`)).toBe(encoding);
       return (await redis.memory('USAGE', `memory:${handleOf(sid)}`))!;
     };
@@ -74,7 +97,7 @@ describe('docs/storage-format.md', () => {
 
     const cookie = { originalMaxAge: DAY, expires: new Date(), secure: true, httpOnly: true, path: '/', sameSite: 'lax' };
     const classicKey = `memory:${generateSid().slice(0, 32)}`;
-    await redis.set(classicKey, JSON.stringify({ cookie, identity: IDENTITY, cart: CART }), 'PX', DAY);
+    await redis.set(classicKey, JSON.stringify({ cookie, identity: IDENTITY, cart }), 'PX', DAY);
     expect(withSetting).toBeLessThan((await redis.memory('USAGE', classicKey))!);
   });
 });
@@ -99,15 +122,25 @@ async function terminal(...commands: [string, ...string[]][]): Promise<string> {
 function shown(answer: unknown): string {
   if (typeof answer === 'number') return `(integer) ${answer}`;
   if (typeof answer === 'string') return JSON.stringify(answer);
-  return (answer as string[]).map((item, index) => `${index + 1}) ${shown(item)}`).join('\n');
+  // Redis 7 speaks of members and scores in pairs to a client that understands them so.
+  const items = (answer as string[] | string[][]).flat().map(String);
+  return items.map((item, index) => `${String(index + 1).padStart(String(items.length).length)}) ${shown(item)}`).join('\n');
 }
 
 /** What differs from session to session, under a name of its own: times, hashes and handles; the same value gets the same name. */
 function patternOf(text: string): string {
   const names = new Map<string, string>();
-  return text.replace(/\b\d{13}\b|[\w-]{43}|(?<=sess:)[\w-]{22}/g, (value) => {
-    const kind = value.length === 13 ? 'time' : value.length === 43 ? 'hash' : 'handle';
+  const even = text.replaceAll(/"1\|[^"]*"/g, withoutTimes).replace(/\(integer\) (299\d{3}|300000)\b/, '(integer) <five minutes>');
+  return even.replaceAll(/\b\d{13}\b|\|?[\w-]{22}(?=[\s|"])/g, (value) => {
+    const kind = value.length === 13 ? 'time' : value.startsWith('|') ? 'hash' : 'handle';
     if (!names.has(value)) names.set(value, `<${kind} ${names.size + 1}>`);
     return names.get(value)!;
   });
+}
+
+/** Times in `@meta` are told apart from other parts by their place only. */
+function withoutTimes(meta: string): string {
+  const times = [1, 2, 8, 9];
+  const parts = meta.split('|');
+  return parts.length < 11 ? meta : parts.map((part, index) => (times.includes(index) && part !== '' ? '<time>' : part)).join('|');
 }

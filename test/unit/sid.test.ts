@@ -27,9 +27,9 @@ describe('a sid of our form', () => {
     expect(secretHashOf(next)).not.toBe(secretHashOf(sid));
   });
 
-  it('has the hash of the secret alone, 192 bits of it', () => {
+  it('has the hash of the secret alone, 132 bits of it', () => {
     const sid = generateSid();
-    expect(secretHashOf(sid)).toBe(sha256(sid.slice(22)).slice(0, 32));
+    expect(secretHashOf(sid)).toBe(sha256(sid.slice(22)).slice(0, 22));
   });
 });
 
@@ -40,7 +40,7 @@ describe('a sid of another form', () => {
       const sid = text as Sid;
       expect(isOurForm(sid)).toBe(false);
       expect(handleOf(sid)).toBe(sha256(text));
-      expect(secretHashOf(sid)).toBe(sha256(text).slice(0, 32));
+      expect(secretHashOf(sid)).toBe(sha256(text).slice(0, 22));
     },
   );
 });

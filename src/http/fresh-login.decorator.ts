@@ -1,0 +1,14 @@
+import { SetMetadata, type CustomDecorator } from '@nestjs/common';
+
+/** Under which name a handler or class has the seconds that a sign-in stays fresh for it. */
+export const FRESH_LOGIN = Symbol('fresh login');
+
+/**
+ * Lets `SessionGuard` pass only those who have proved who they are within so many seconds, by `session.login()` or
+ * `session.reauthenticate()`, and answers 401 with the reason `login-not-fresh` to others: `@FreshLogin(300)`. On a handler it takes the place
+ * of that on its class. A store made for express-session does not keep that time, so nobody passes there.
+ *
+ * @see OWASP ASVS 5.0, 7.5.1 and 7.5.3
+ * @publicApi
+ */
+export const FreshLogin = (seconds: number): CustomDecorator<symbol> => SetMetadata(FRESH_LOGIN, seconds);
