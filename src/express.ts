@@ -3,7 +3,8 @@ import { ClassicSessionStore, type ExpressSessionStoreLike } from './http/classi
 import { csrfOptionProblems, resolveCsrfOption, type CsrfOptions } from './http/csrf-options.js';
 import { refuseCrossOrigin } from './http/csrf.middleware.js';
 import type { SessionHandler } from './http/session-handler.js';
-import { resolveSessionOptions, sessionOptionProblems, shortSecretWarning, type SessionOptions } from './http/session-options.js';
+import { sessionOptionProblems, shortSecretWarning } from './http/session-option-problems.js';
+import { resolveSessionOptions, type SessionOptions } from './http/session-options.js';
 import { SessionRuntime, type IdentityFinder } from './http/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { SessionStore } from './session/session-store.js';

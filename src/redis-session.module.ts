@@ -14,7 +14,7 @@ import { CsrfGuard } from './http/csrf.guard.js';
 import { toHttpException } from './http/http-exceptions.js';
 import { SessionGuard } from './http/session.guard.js';
 import { SessionMiddleware } from './http/session.middleware.js';
-import { shortSecretWarning } from './http/session-options.js';
+import { shortSecretWarning } from './http/session-option-problems.js';
 import { SessionRuntime } from './http/session-runtime.js';
 import { SessionUnsupportedError } from './redis-session.errors.js';
 import {

@@ -1,11 +1,5 @@
-import {
-  idleOfCookie,
-  resolveSessionOptions,
-  SESSION_NAMES,
-  sessionOptionProblems,
-  type SessionOptions,
-  type SessionSettings,
-} from './http/session-options.js';
+import { SESSION_NAMES, sessionOptionProblems } from './http/session-option-problems.js';
+import { idleOfCookie, resolveSessionOptions, type SessionOptions, type SessionSettings } from './http/session-options.js';
 import type { IdentityFinder } from './http/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { connectionProblems } from './redis/connection-problems.js';

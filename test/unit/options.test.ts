@@ -6,7 +6,7 @@ import { Cluster, Redis } from 'ioredis';
 import { RedisStore } from 'connect-redis';
 import { MemorySessionStore, RedisSessionConfigError } from '../../src/index.js';
 import { restartMaxAge, SessionCookie } from '../../src/http/session-cookie.js';
-import { shortSecretWarning } from '../../src/http/session-options.js';
+import { shortSecretWarning } from '../../src/http/session-option-problems.js';
 import { resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from '../../src/redis-session.options.js';
 import { assertTakesIoredis } from '../../src/redis-session.stores.js';
 import { unknownNames } from '../../src/session/option-checks.js';

@@ -1,0 +1,157 @@
+import type { KeyObject } from 'node:crypto';
+import { csrfOptionProblems } from './csrf-options.js';
+import { isPositive, kindOf, namesOf, unknownNames } from '../session/option-checks.js';
+import { COOKIE_DEFAULTS, defaultName, secretsOf, type Secret, type SessionCookieOptions, type SessionOptions } from './session-options.js';
+
+export const SESSION_NAMES = [
+  'secret',
+  'name',
+  'cookie',
+  'rolling',
+  'resave',
+  'saveUninitialized',
+  'unset',
+  'proxy',
+  'genid',
+  'noStore',
+  'middleware',
+  'csrf',
+];
+const COOKIE_NAMES = ['maxAge', 'expires', 'secure', 'httpOnly', 'sameSite', 'path', 'domain', 'priority', 'partitioned'];
+
+/** Names that people put beside the secret. */
+const ELSEWHERE = new Map([
+  ...namesOf('session.cookie', COOKIE_NAMES),
+  ...namesOf('store', ['ttl', 'prefix', 'absoluteTtl']),
+  ['store', 'store'],
+  ['key', 'session.name'],
+  ...namesOf('session.csrf', ['trustedOrigins', 'strict']),
+]);
+
+const LEAST_SECRET_BYTES = 32;
+/** RFC 6265bis, section 4.1.1: a cookie name is a token of RFC 9110. */
+const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** As the package `cookie` has it, which throws at anything else, and so at every response. */
+const DOMAIN = /^\.?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i;
+const PATH = /^\/[\x20-\x3A\x3D-\x7E]*$/;
+
+/** What is wrong with session options, one sentence each: name, rule, cure. */
+export function sessionOptionProblems(options: SessionOptions, production: boolean): string[] {
+  const problems = unknownNames('session', options, SESSION_NAMES, ELSEWHERE);
+  problems.push(...secretProblems(options.secret, production));
+  const oneOf = (name: keyof SessionOptions, ...values: readonly unknown[]) => {
+    if (options[name] !== undefined) problems.push(...choiceProblem(`session.${name}`, options[name], values));
+  };
+  oneOf('rolling', true, false, 'touch');
+  oneOf('resave', true, false);
+  oneOf('saveUninitialized', true, false);
+  oneOf('unset', 'destroy', 'keep');
+  oneOf('proxy', true, false);
+  oneOf('noStore', true, false);
+  oneOf('middleware', 'builtin', 'express-session');
+  if (options.genid !== undefined && typeof options.genid !== 'function')
+    problems.push(`"session.genid" must be a function that returns a new unguessable string, received ${kindOf(options.genid)}.`);
+  if (options.name !== undefined && (typeof options.name !== 'string' || !COOKIE_NAME.test(options.name)))
+    problems.push('"session.name" must be a cookie name: letters, digits and !#$%&\'*+-.^_`|~ only (RFC 6265). Use something like "sid".');
+
+  problems.push(...csrfOptionProblems(options.csrf));
+
+  const { cookie } = options;
+  if (cookie === undefined || typeof cookie === 'function') return problems;
+  if (typeof cookie !== 'object' || cookie === null)
+    return [...problems, `"session.cookie" must be an object or a function, received ${kindOf(cookie)}.`];
+  return [
+    ...problems,
+    ...unknownNames('session.cookie', cookie, COOKIE_NAMES),
+    ...cookieProblems(cookie, options.name ?? defaultName(cookie)),
+  ];
+}
+
+/** A sentence when a secret is short, for a warning outside production. */
+export function shortSecretWarning(options: SessionOptions): string | undefined {
+  return secretsOf(options.secret).some(isShort)
+    ? `"session.secret" has fewer than ${LEAST_SECRET_BYTES} bytes; this is an error in production. Make one with: openssl rand -base64 32`
+    : undefined;
+}
+
+function cookieProblems(cookie: SessionCookieOptions, name: string): string[] {
+  const problems: string[] = [];
+  const { maxAge, expires, secure, partitioned, domain, path } = cookie;
+  const sameSite = foldCase(cookie.sameSite);
+  const oneOf = (attribute: string, value: unknown, ...values: readonly unknown[]) => {
+    if (value !== undefined && value !== null) problems.push(...choiceProblem(`session.cookie.${attribute}`, value, values));
+  };
+  oneOf('secure', secure, true, false, 'auto');
+  oneOf('httpOnly', cookie.httpOnly, true, false);
+  oneOf('sameSite', sameSite, true, false, 'lax', 'strict', 'none', 'auto');
+  oneOf('priority', foldCase(cookie.priority), 'low', 'medium', 'high');
+  oneOf('partitioned', partitioned, true, false);
+  const isSecure = secure === true || secure === 'auto';
+  if (maxAge !== undefined && maxAge !== null && !isPositive(maxAge))
+    problems.push(
+      `"session.cookie.maxAge" must be a positive finite number of milliseconds, received ${kindOf(maxAge)}. Leave it out for a cookie that ends with the browser.`,
+    );
+  if (expires && !(expires instanceof Date && Number.isFinite(expires.getTime())))
+    problems.push(`"session.cookie.expires" must be a Date, received ${kindOf(expires)}. Leave it out, and set "session.cookie.maxAge".`);
+  if (sameSite === 'none' && !isSecure)
+    problems.push(
+      '"session.cookie.sameSite" may be "none" only with a secure cookie: browsers refuse it otherwise. Set "session.cookie.secure" to true, or to "auto" behind a proxy.',
+    );
+  if (partitioned === true && !isSecure)
+    problems.push('"session.cookie.partitioned" needs a secure cookie: browsers refuse it otherwise. Set "session.cookie.secure" to true.');
+  if (name.startsWith('__Host-') && (Boolean(domain) || (path ?? COOKIE_DEFAULTS.path) !== '/' || secure === false))
+    problems.push(
+      '"session.name" may begin with "__Host-" only for a secure cookie with path "/" and no domain: browsers refuse it otherwise. Change the name or those attributes.',
+    );
+  if (name.startsWith('__Secure-') && secure === false)
+    problems.push(
+      '"session.name" may begin with "__Secure-" only for a secure cookie: browsers refuse it otherwise. Change the name or "session.cookie.secure".',
+    );
+  if (domain && (typeof domain !== 'string' || !DOMAIN.test(domain)))
+    problems.push(
+      '"session.cookie.domain" must be a domain name such as "example.com", without protocol and port. Leave it out for this host only.',
+    );
+  if (path !== undefined && (typeof path !== 'string' || !PATH.test(path)))
+    problems.push(
+      '"session.cookie.path" must begin with "/" and be without ";" and control characters, which would end it. Leave it out for "/".',
+    );
+  return problems;
+}
+
+function choiceProblem(name: string, value: unknown, values: readonly unknown[]): string[] {
+  if (values.includes(value)) return [];
+  const quoted = values.map((one) => JSON.stringify(one));
+  return [`"${name}" must be ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}, received ${kindOf(value)}.`];
+}
+
+/** As the package `cookie` reads a word. `'auto'` is express-session's, which takes it only as it stands. */
+function foldCase(value: unknown): unknown {
+  const folded = typeof value === 'string' ? value.toLowerCase() : value;
+  return folded === 'auto' ? value : folded;
+}
+
+function secretProblems(secret: unknown, production: boolean): string[] {
+  const secrets = secretsOf(secret);
+  const cure = 'Make one with: openssl rand -base64 32';
+  if (secrets.length === 0)
+    return [`"session.secret" must be a non-empty string, or an array of them, received ${kindOf(secret)}. ${cure}`];
+  if (secrets.some((one) => byteLength(one) === 0)) return [`"session.secret" must not hold an empty or missing secret. ${cure}`];
+  if (production && secrets.some(isShort))
+    return [`"session.secret" must have at least ${LEAST_SECRET_BYTES} bytes in production. ${cure}`];
+  return [];
+}
+
+function isShort(secret: Secret): boolean {
+  return byteLength(secret) < LEAST_SECRET_BYTES;
+}
+
+/** 0 for what cannot be a secret. */
+function byteLength(secret: unknown): number {
+  if (typeof secret === 'string') return Buffer.byteLength(secret);
+  if (ArrayBuffer.isView(secret)) return secret.byteLength;
+  return isSecretKey(secret) ? (secret.symmetricKeySize ?? 0) : 0;
+}
+
+function isSecretKey(value: unknown): value is KeyObject {
+  return typeof value === 'object' && value !== null && 'symmetricKeySize' in value;
+}
