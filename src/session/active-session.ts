@@ -5,7 +5,8 @@ import {
   SessionMisuseError,
   SessionStoreUnavailableError,
 } from '../redis-session.errors.js';
-import { within, type Deadline } from './deadline.js';
+import { CallQueue } from './call-queue.js';
+import type { Deadline } from './deadline.js';
 import { Entries } from './entries.js';
 import { IDENTITY_ENTRY, isIdentity, isSameUser, type Identity } from './identity.js';
 import { latestEnd, type EntryDelta, type Lease, type NewSession, type SessionRecord } from './session-record.js';
@@ -39,10 +40,7 @@ export class ActiveSession {
   #mayBeStored = false;
   #isWritten = false;
   #isRetained = false;
-  #latest: Promise<unknown> = Promise.resolve();
-  #calls = 0;
-  /** Of the calls under way. */
-  #outcome: Promise<unknown> = this.#latest;
+  readonly #calls = new CallQueue();
   readonly #signIns: SignIns;
 
   /** @param record what was loaded; without it the session is new, and nothing of it is in the store yet */
@@ -80,12 +78,12 @@ export class ActiveSession {
 
   /** Whether a call is under way, a `touch` aside. */
   get isBusy(): boolean {
-    return this.#calls > 0;
+    return this.#calls.isBusy;
   }
 
   /** Resolves when the calls under way have ended. Rejects as soon as one of them does. */
-  async idle(): Promise<void> {
-    await this.#outcome;
+  idle(): Promise<void> {
+    return this.#calls.idle();
   }
 
   /** Whether changed entries were stored. */
@@ -405,25 +403,13 @@ export class ActiveSession {
     return new SessionGoneError();
   }
 
-  #inTurn<T>(call: (deadline: Deadline) => Promise<T>, { isAwaited = true } = {}): Promise<T> {
-    const previous = this.#latest;
-    const result = within(this.store.settings.deadline, async (deadline) => {
-      await deadline.wait(previous);
+  #inTurn<T>(call: (deadline: Deadline) => Promise<T>, options?: { isAwaited: boolean }): Promise<T> {
+    const checked = (deadline: Deadline) => {
       if (this.#state === 'destroyed')
         throw new SessionMisuseError('This session was destroyed, so it has no methods any more. Use the new session on the request.');
       return call(deadline);
-    });
-    if (isAwaited) {
-      this.#outcome = this.#calls === 0 ? result : Promise.all([this.#outcome, result]);
-      this.#outcome.catch(() => undefined);
-      this.#calls++;
-    }
-    // A call that failed has told its own caller; the next one runs all the same.
-    const ended = () => {
-      if (isAwaited) this.#calls--;
     };
-    this.#latest = result.then(ended, ended);
-    return result;
+    return this.#calls.run(this.store.settings.deadline, checked, options);
   }
 }
 
