@@ -170,7 +170,8 @@ export class RedisSessionStore extends SessionStore {
 
   async destroy(sid: Sid): Promise<boolean> {
     const handle = handleOf(sid);
-    const existed = (await this.#writer.command(this.client.del(this.#keys.session(handle)))) === 1;
+    const { status } = await this.#write('destroy', handle, []);
+    const existed = status === STATUS.done;
     if (existed) this.events.emit('destroyed', { handle });
     return existed;
   }

@@ -735,6 +735,15 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
     });
 
     describe('destroy', () => {
+      it('ends nothing when somebody else has ended the session before, and leaves the reason to be told', async () => {
+        const store = await start();
+        const sid = generateSid();
+        await store.create(sid, { entries: new Map(), lease: LEASE, userId: 'ada' });
+        expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'revoked' })).toBe(true);
+        expect(await store.destroy(sid)).toBe(false);
+        expect(await store.find(sid)).toEqual({ endedReason: 'revoked' });
+      });
+
       it('ends a session, and is false when there is none', async () => {
         const store = await start();
         const sid = await newSession(store);
