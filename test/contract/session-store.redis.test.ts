@@ -451,7 +451,7 @@ describe('RedisSessionStore', () => {
       let isOver = false;
       const write = store.destroy(sid).catch(() => (isOver = true));
       await store.settled();
-      await Promise.resolve();
+      await new Promise((resolve) => process.nextTick(resolve));
       expect(isOver).toBe(true);
       await write;
       frozen.resume();
