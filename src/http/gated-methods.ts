@@ -163,7 +163,7 @@ function covered(target: object, property: string, isTrue: (response: ServerResp
     enumerable: below?.enumerable ?? true,
     get(this: ServerResponse): unknown {
       if (isTrue(this)) return true;
-      return below?.get === undefined ? below?.value : Reflect.apply<ServerResponse, [], unknown>(below.get as never, this, []);
+      return below?.get === undefined ? below?.value : (below.get.call(this) as unknown);
     },
   };
 }

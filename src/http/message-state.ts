@@ -8,7 +8,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
  * long as the request, and nobody replaces it. A request without one, of another server or made up in a test, takes the symbols itself.
  */
 export function stateOf(request: IncomingMessage): object {
-  return (request as { _readableState?: object })._readableState ?? request;
+  const { _readableState: state } = request as { _readableState?: object };
+  return state ?? request;
 }
 
 /** The same, by the response. */

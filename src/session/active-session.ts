@@ -8,7 +8,7 @@ import {
 import { within, type Deadline } from './deadline.js';
 import { Entries } from './entries.js';
 import { IDENTITY_ENTRY, isIdentity, isSameUser, type Identity } from './identity.js';
-import type { EntryDelta, Lease, SessionRecord } from './session-record.js';
+import type { EncodedEntries, EntryDelta, Lease, SessionRecord } from './session-record.js';
 import type { SessionStore } from './session-store.js';
 import { newSid, type Handle, type Sid } from './sid.js';
 
@@ -24,6 +24,9 @@ export interface SessionHost {
   identityOf(entries: Entries): Identity | undefined;
 }
 
+const NO_ENTRIES: EncodedEntries = new Map();
+const ENDED: Promise<unknown> = Promise.resolve();
+
 /**
  * A session while a request uses it: the loaded record, the changes so far, and the steps from one to the other. Knows nothing of HTTP.
  *
@@ -31,37 +34,41 @@ export interface SessionHost {
  */
 export class ActiveSession {
   readonly entries: Entries;
-  #sid: Sid;
+  #sid: Sid | undefined;
   #record: SessionRecord | undefined;
   #state: 'live' | 'lost' | 'destroyed' = 'live';
   /** A first save failed and may have run all the same. */
   #mayBeStored = false;
   #isWritten = false;
-  #latest: Promise<unknown> = Promise.resolve();
+  #latest: Promise<unknown> = ENDED;
   #calls = 0;
   /** Of the calls under way. */
   #outcome: Promise<unknown> = this.#latest;
 
-  /** @param record what was loaded; without it the session is new, and nothing of it is in the store yet */
+  /**
+   * @param sid without it one is made when first needed, as most visitors never need one
+   * @param record what was loaded; without it the session is new, and nothing of it is in the store yet
+   */
   constructor(
     private readonly store: SessionStore,
     private readonly host: SessionHost,
-    sid: Sid,
+    sid: Sid | undefined,
     record?: SessionRecord,
   ) {
     this.#sid = sid;
     this.#record = record;
-    this.entries = new Entries(record?.entries ?? new Map(), store.settings.serializer, () =>
+    this.entries = new Entries(record?.entries ?? NO_ENTRIES, store.settings.serializer, () =>
       store.events.emit('rejected', { handle: this.handle, what: 'entry' }),
     );
   }
 
   get sid(): Sid {
+    this.#sid ??= this.host.generateSid();
     return this.#sid;
   }
 
   get handle(): Handle {
-    return this.store.handleOf(this.#sid);
+    return this.store.handleOf(this.sid);
   }
 
   /** As last read from or written to the store. */
@@ -148,7 +155,7 @@ export class ActiveSession {
   /** Drops changes that are not stored, and reads the session again. False when it has ended. */
   reload(): Promise<boolean> {
     return this.#inTurn(async (deadline) => {
-      const record = await deadline.wait(this.store.load(this.#sid));
+      const record = await deadline.wait(this.store.load(this.sid));
       if (record === undefined) return false;
       // The secret that this request itself has brought about was not presented by anybody yet.
       const isOwnRotation = this.#record?.secret === 'current' && record.secret === 'unconfirmed';
@@ -201,14 +208,14 @@ export class ActiveSession {
       const record = this.#record;
       if (record === undefined)
         throw new SessionMisuseError('session.rotate() needs a stored session; this one is new. Call session.save() first.');
-      if (!this.store.canRotate(this.#sid))
+      if (!this.store.canRotate(this.sid))
         return this.#moveTo(this.host.generateSid(), this.entries.encoded(this.entries.names()), {
           deadline,
           absoluteEndsAt: record.absoluteEndsAt,
           mustExist: true,
         });
       const next = newSid(this.handle);
-      const rotation = await deadline.wait(this.store.rotate(this.#sid, record, next));
+      const rotation = await deadline.wait(this.store.rotate(this.sid, record, next));
       if (rotation === undefined) throw this.#gone();
       this.#record = rotation.record;
       if (rotation.rotated) this.#sid = next;
@@ -218,7 +225,7 @@ export class ActiveSession {
   async #create(deadline: Deadline): Promise<SessionRecord> {
     const session = { entries: this.entries.encoded(this.entries.names()), lease: this.host.lease() };
     try {
-      const record = await deadline.wait(this.store.create(this.#sid, session));
+      const record = await deadline.wait(this.store.create(this.sid, session));
       this.#keep(record);
       this.entries.rebase(record.entries);
       return record;
@@ -231,7 +238,7 @@ export class ActiveSession {
   async #write(record: SessionRecord, delta: EntryDelta, deadline: Deadline): Promise<void> {
     const lease = this.host.lease();
     try {
-      const saved = await deadline.wait(this.store.save(this.#sid, record, delta, lease));
+      const saved = await deadline.wait(this.store.save(this.sid, record, delta, lease));
       this.#keep(saved);
       if (saved === undefined) return;
       this.#isWritten = true;
@@ -243,13 +250,13 @@ export class ActiveSession {
   }
 
   async #touch(record: SessionRecord, deadline: Deadline): Promise<void> {
-    this.#keep(await deadline.wait(this.store.touch(this.#sid, record, this.host.lease())));
+    this.#keep(await deadline.wait(this.store.touch(this.sid, record, this.host.lease())));
   }
 
   /** False when there was nothing to end. */
   async #endStored(deadline: Deadline): Promise<boolean> {
     if (this.#record === undefined && !this.#mayBeStored) return false;
-    return deadline.wait(this.store.destroy(this.#sid));
+    return deadline.wait(this.store.destroy(this.sid));
   }
 
   #encodeIdentity(identity: Identity): string {
