@@ -163,8 +163,7 @@ function covered(target: object, property: string, isTrue: (response: ServerResp
     enumerable: below?.enumerable ?? true,
     get(this: ServerResponse): unknown {
       if (isTrue(this)) return true;
-      // oxlint-disable-next-line typescript/unbound-method -- an accessor, bound in the next moment
-      return below?.get === undefined ? below?.value : Reflect.apply<ServerResponse, [], unknown>(below.get as never, this, []);
+      return below?.get === undefined ? below?.value : (below.get.call(this) as unknown);
     },
   };
 }

@@ -8,8 +8,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
  * long as the request, and nobody replaces it. A request without one, of another server or made up in a test, takes the symbols itself.
  */
 export function stateOf(request: IncomingMessage): object {
-  // oxlint-disable-next-line no-underscore-dangle -- Node's own name for it
-  return (request as { _readableState?: object })._readableState ?? request;
+  const { _readableState: state } = request as { _readableState?: object };
+  return state ?? request;
 }
 
 /** The same, by the response. */

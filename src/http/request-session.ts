@@ -39,7 +39,7 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   constructor(
     private readonly place: SessionPlace,
-    sid: Sid,
+    sid: Sid | undefined,
     record?: SessionRecord,
   ) {
     this.active = new ActiveSession(place.runtime.store, this, sid, record);

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
+import { unwatchClient, watchClient, type ClientWatcher } from './client-watch.js';
 import { countSealed, putGate, type Gate, type GatedMethods } from './gated-methods.js';
 import { HeldWrites, swallow, type WriteArguments } from './held-writes.js';
 import { applyHead, refuse, type HeadArguments } from './response-headers.js';
@@ -27,7 +28,7 @@ export interface GateKeeper {
  * - `closed`: the end is out.
  * - `abandoned`: something else was answered; the rest of the application's answer goes nowhere.
  */
-export class ResponseGate implements Gate {
+export class ResponseGate implements Gate, ClientWatcher {
   #state: GateState;
   #head: [statusCode: number, reason?: string] | undefined;
   #looks: Gate['looks'];
@@ -66,9 +67,11 @@ export class ResponseGate implements Gate {
   watchClient(): void {
     if (this.#watchesClient) return;
     this.#watchesClient = true;
-    this.response.on('close', () => {
-      if (this.#state === 'waiting' || this.#state === 'open') void this.keeper.beforeEnd();
-    });
+    watchClient(this.response, this);
+  }
+
+  clientGone(): void {
+    if (this.#state === 'waiting' || this.#state === 'open') void this.keeper.beforeEnd();
   }
 
   writeHead(args: HeadArguments): void {
@@ -188,6 +191,7 @@ export class ResponseGate implements Gate {
 
   #finish(args: WriteArguments): void {
     this.#state = 'closed';
+    if (this.#watchesClient) unwatchClient(this.response, this);
     Reflect.apply(this.original.end, this.response, args as never);
   }
 

@@ -69,7 +69,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
     if (this.#current === undefined) {
       this.#current =
         this.#loaded === undefined
-          ? new RequestSession(this, this.generateSid())
+          ? new RequestSession(this, this.#firstSid())
           : new RequestSession(this, this.#loaded.sid, this.#loaded.record);
       this.watch?.watchClient();
     }
@@ -241,6 +241,11 @@ export class SessionExchange implements SessionPlace, RequestContext {
 
   generateSid(): Sid {
     return this.runtime.generateSid(this.request);
+  }
+
+  /** What fails in the application's own way to make a sid fails whoever asks for the session; ours does not, so it can wait. */
+  #firstSid(): Sid | undefined {
+    return this.runtime.settings.genid === undefined ? undefined : this.generateSid();
   }
 
   createCookie(changed?: CookieAttributes): Cookie {

@@ -15,19 +15,18 @@ const PROTOTYPE = Object.create(Object.prototype, {
   },
 }) as object;
 
-const owners = new WeakMap<object, SessionOwner>();
+/** Under which name a session object tells whose it is. Nobody else has the symbol, and a `WeakMap` costs the collector of garbage more. */
+const OWNER = Symbol('owner');
 
 /** The object that handlers work with: entries as plain enumerable properties, members out of sight of JSON, spread and `for…in`. */
 export function createHttpSession(owner: SessionOwner): HttpSession {
   // The target holds nothing but what has symbols for names; its prototype gives what every object has.
-  const session = new Proxy(Object.create(PROTOTYPE) as object, new HttpSessionTraps(owner)) as HttpSession;
-  owners.set(session, owner);
-  return session;
+  return new Proxy(Object.create(PROTOTYPE) as object, new HttpSessionTraps(owner)) as HttpSession;
 }
 
 /** `undefined` for a session object that is not ours. */
 export function ownerOf(session: object): SessionOwner | undefined {
-  return owners.get(session);
+  return (session as { [OWNER]?: SessionOwner })[OWNER];
 }
 
 /** The value of an entry, also of one that a member's name hides; else of the member of that name. */
@@ -43,11 +42,16 @@ class HttpSessionTraps implements ProxyHandler<object> {
   constructor(private readonly owner: SessionOwner) {}
 
   get(target: object, name: string | symbol, receiver: unknown): unknown {
-    if (typeof name === 'symbol') return Reflect.get(target, name, receiver);
+    if (typeof name === 'symbol') return name === OWNER ? this.#ownerAs(receiver) : Reflect.get(target, name, receiver);
     if (name === COOKIE) return this.owner.cookie;
     if (isMember(name)) return memberOf(this.owner, name);
     const { entries } = this.owner.active;
     return entries.has(name) ? entries.get(name) : Reflect.get(target, name, receiver);
+  }
+
+  /** An object that inherits from the session is not the session. */
+  #ownerAs(receiver: unknown): SessionOwner | undefined {
+    return receiver === this.owner.object ? this.owner : undefined;
   }
 
   set(target: object, name: string | symbol, value: unknown): boolean {

@@ -9,7 +9,7 @@ import { CallQueue } from './call-queue.js';
 import type { Deadline } from './deadline.js';
 import { Entries } from './entries.js';
 import { IDENTITY_ENTRY, isIdentity, isSameUser, type Identity } from './identity.js';
-import { latestEnd, type EntryDelta, type Lease, type NewSession, type SessionRecord } from './session-record.js';
+import { latestEnd, type EncodedEntries, type EntryDelta, type Lease, type NewSession, type SessionRecord } from './session-record.js';
 import type { SessionStore } from './session-store.js';
 import { SignIns } from './sign-ins.js';
 import { newSid, type Handle, type Sid } from './sid.js';
@@ -26,6 +26,8 @@ export interface SessionHost {
   identityOf(entries: Entries): Identity | undefined;
 }
 
+const NO_ENTRIES: EncodedEntries = new Map();
+
 /**
  * A session while a request uses it: the loaded record, the changes so far, and the steps from one to the other. Knows nothing of HTTP.
  *
@@ -33,7 +35,7 @@ export interface SessionHost {
  */
 export class ActiveSession {
   readonly entries: Entries;
-  #sid: Sid;
+  #sid: Sid | undefined;
   #record: SessionRecord | undefined;
   #state: 'live' | 'lost' | 'destroyed' = 'live';
   /** A first save failed and may have run all the same. */
@@ -41,29 +43,31 @@ export class ActiveSession {
   #isWritten = false;
   #isRetained = false;
   readonly #calls = new CallQueue();
-  readonly #signIns: SignIns;
 
-  /** @param record what was loaded; without it the session is new, and nothing of it is in the store yet */
+  /**
+   * @param sid without it one is made when first needed, as most visitors never need one
+   * @param record what was loaded; without it the session is new, and nothing of it is in the store yet
+   */
   constructor(
     private readonly store: SessionStore,
     private readonly host: SessionHost,
-    sid: Sid,
+    sid: Sid | undefined,
     record?: SessionRecord,
   ) {
     this.#sid = sid;
     this.#record = record;
-    this.#signIns = new SignIns(store);
-    this.entries = new Entries(record?.entries ?? new Map(), store.settings.serializer, () =>
+    this.entries = new Entries(record?.entries ?? NO_ENTRIES, store.settings.serializer, () =>
       store.events.emit('rejected', { handle: this.handle, what: 'entry' }),
     );
   }
 
   get sid(): Sid {
+    this.#sid ??= this.host.generateSid();
     return this.#sid;
   }
 
   get handle(): Handle {
-    return this.store.handleOf(this.#sid);
+    return this.store.handleOf(this.sid);
   }
 
   /** As last read from or written to the store. */
@@ -156,7 +160,7 @@ export class ActiveSession {
   /** Drops changes that are not stored, and reads the session again. False when it has ended. */
   reload(): Promise<boolean> {
     return this.#inTurn(async (deadline) => {
-      const record = await deadline.wait(this.store.load(this.#sid));
+      const record = await deadline.wait(this.store.load(this.sid));
       if (record === undefined) return false;
       // The secret that this request itself has brought about was not presented by anybody yet.
       const isOwnRotation = this.#record?.secret === 'current' && record.secret === 'unconfirmed';
@@ -229,7 +233,7 @@ export class ActiveSession {
   }
 
   async #rotate(record: SessionRecord, deadline: Deadline, { reauthenticated }: { reauthenticated: boolean }): Promise<void> {
-    if (!this.store.canRotate(this.#sid)) {
+    if (!this.store.canRotate(this.sid)) {
       const entries = this.entries.encoded(this.entries.names());
       const { absoluteEndsAt, userId } = record;
       const authenticatedAt = reauthenticated ? undefined : record.authenticatedAt;
@@ -244,7 +248,7 @@ export class ActiveSession {
       return this.#moveTo(this.host.generateSid(), session, deadline, { mustExist: true });
     }
     const next = newSid(this.handle);
-    const rotation = await deadline.wait(this.store.rotate(this.#sid, record, next, { reauthenticated }));
+    const rotation = await deadline.wait(this.store.rotate(this.sid, record, next, { reauthenticated }));
     if (rotation === undefined) throw this.#gone();
     this.#record = rotation.record;
     if (rotation.rotated) this.#sid = next;
@@ -254,7 +258,7 @@ export class ActiveSession {
     const userId = this.#userId;
     const session = { entries: this.entries.encoded(this.entries.names()), lease: this.host.lease(), userId };
     try {
-      const record = await this.#signIn(userId, deadline, () => deadline.wait(this.store.create(this.#sid, session)));
+      const record = await this.#signIn(userId, deadline, () => deadline.wait(this.store.create(this.sid, session)));
       this.#keep(record);
       this.entries.rebase(record.entries);
       return record;
@@ -272,7 +276,7 @@ export class ActiveSession {
     const isDue = this.#isDue(record);
     try {
       const saved = await this.#signIn(isOther ? userId : undefined, deadline, () =>
-        deadline.wait(this.store.save(this.#sid, record, change, lease)),
+        deadline.wait(this.store.save(this.sid, record, change, lease)),
       );
       this.#keep(saved);
       if (saved === undefined) return;
@@ -287,7 +291,7 @@ export class ActiveSession {
   }
 
   async #touch(record: SessionRecord, deadline: Deadline): Promise<void> {
-    const touched = await deadline.wait(this.store.touch(this.#sid, record, this.host.lease()));
+    const touched = await deadline.wait(this.store.touch(this.sid, record, this.host.lease()));
     this.#keep(touched);
     if (touched !== undefined) this.#renewPlace(touched);
   }
@@ -295,7 +299,7 @@ export class ActiveSession {
   /** False when there was nothing to end. */
   async #endStored(deadline: Deadline): Promise<boolean> {
     if (this.#record === undefined && !this.#mayBeStored) return false;
-    return deadline.wait(this.store.destroy(this.#sid));
+    return deadline.wait(this.store.destroy(this.sid));
   }
 
   /** Stores a session, this one, that thereby becomes a user's. Where its place has been taken away meanwhile, so that it must not be theirs, it goes. */
@@ -312,7 +316,7 @@ export class ActiveSession {
       await deadline.wait(this.#signIns.complete(userId, record, undefined));
     } catch (error) {
       if (!(error instanceof SessionGoneError)) throw error;
-      await deadline.wait(this.store.destroy(this.#sid));
+      await deadline.wait(this.store.destroy(this.sid));
       throw this.#gone();
     }
     return record;
@@ -383,6 +387,10 @@ export class ActiveSession {
     } catch (error) {
       this.store.settings.logError(error instanceof Error ? error : new Error('A sign-in could not be undone.'));
     }
+  }
+
+  get #signIns(): SignIns {
+    return new SignIns(this.store);
   }
 
   get #userId(): string | undefined {

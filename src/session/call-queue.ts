@@ -1,11 +1,14 @@
 import { within, type Deadline } from './deadline.js';
 
+/** One for all queues: most sessions are only read. */
+const ENDED: Promise<unknown> = Promise.resolve();
+
 /** Runs calls one after the other. */
 export class CallQueue {
-  #latest: Promise<unknown> = Promise.resolve();
+  #latest = ENDED;
   #awaited = 0;
   /** Of the awaited calls under way. */
-  #outcome: Promise<unknown> = this.#latest;
+  #outcome = ENDED;
 
   /** Whether a call is under way that somebody may be waiting for. */
   get isBusy(): boolean {

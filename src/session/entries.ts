@@ -4,6 +4,10 @@ import { IDENTITY_ENTRY } from './identity.js';
 import type { EncodedEntries, EntryDelta } from './session-record.js';
 import type { EntrySerializer } from './store-options.js';
 
+/** Of all sessions that have none, so nothing may be put into them. */
+const NOTHING_ASSIGNED = new Map<string, number>();
+const NOTHING_UNCERTAIN = new Set<string>();
+
 /**
  * The entries of one session in use: decoded when first read, compared with what was loaded when asked what changed.
  *
@@ -15,10 +19,10 @@ export class Entries {
   #loaded: EncodedEntries;
   /** Every entry read or set so far. `undefined`: removed, or not decodable. */
   readonly #values = new Map<string, unknown>();
-  /** Name to a number that grows with every assignment. */
-  readonly #assigned = new Map<string, number>();
+  /** Name to a number that grows with every assignment. Made when first needed, as most sessions are only read. */
+  #assigned: Map<string, number> = NOTHING_ASSIGNED;
   #assignments = 0;
-  readonly #uncertain = new Set<string>();
+  #uncertain: Set<string> = NOTHING_UNCERTAIN;
 
   constructor(loaded: EncodedEntries, serializer: EntrySerializer, onUndecodable: () => void) {
     this.#loaded = loaded;
@@ -41,6 +45,7 @@ export class Entries {
 
   set(name: string, value: unknown): void {
     this.#values.set(name, value);
+    if (this.#assigned === NOTHING_ASSIGNED) this.#assigned = new Map();
     this.#assigned.set(name, ++this.#assignments);
   }
 
@@ -95,7 +100,7 @@ export class Entries {
 
   /** Call when the outcome of writing that delta is unknown: the store may have either value, so those names are written again. */
   uncertain(delta: EntryDelta): void {
-    for (const name of [...delta.set.keys(), ...delta.removed]) this.#uncertain.add(name);
+    this.#uncertain = new Set([...this.#uncertain, ...delta.set.keys(), ...delta.removed]);
   }
 
   /** The encoded text of the entries with those names, as they are now. */

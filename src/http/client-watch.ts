@@ -1,0 +1,43 @@
+import type { ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+
+/** Under which name a socket has those who want to know when it closes. */
+const WATCHERS = Symbol('watchers of a client');
+
+/** Wants to know when its client has gone. */
+export interface ClientWatcher {
+  clientGone(): void;
+}
+
+type WatchedSocket = Socket & { [WATCHERS]?: Set<ClientWatcher> };
+
+/**
+ * Lets somebody know when the client of a response goes. One listener for each connection and all its requests: one for each response costs
+ * 2 us (docs/performance.md). Call `unwatchClient` when the response has ended.
+ */
+export function watchClient(response: ServerResponse, watcher: ClientWatcher): void {
+  const socket = socketOf(response);
+  if (socket === undefined) response.on('close', () => watcher.clientGone());
+  else (socket[WATCHERS] ?? watchSocket(socket)).add(watcher);
+}
+
+export function unwatchClient(response: ServerResponse, watcher: ClientWatcher): void {
+  socketOf(response)?.[WATCHERS]?.delete(watcher);
+}
+
+function watchSocket(socket: WatchedSocket): Set<ClientWatcher> {
+  const watchers = new Set<ClientWatcher>();
+  socket[WATCHERS] = watchers;
+  socket.on('close', () => {
+    for (const watcher of watchers) watcher.clientGone();
+    watchers.clear();
+  });
+  return watchers;
+}
+
+/** `undefined` where one request may end and the connection go on (HTTP/2), or where there is none (a request made up in a test). */
+function socketOf({ req }: Partial<ServerResponse>): WatchedSocket | undefined {
+  if (req?.httpVersionMajor !== 1) return undefined;
+  const { socket } = req;
+  return socket instanceof Socket ? socket : undefined;
+}
