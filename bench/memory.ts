@@ -5,7 +5,7 @@ import { numberOf } from './processes/redis-counters.js';
 import { describeEnvironment, summaryOf } from './report/environment.js';
 import { saveResult } from './report/result-file.js';
 import { number, textTable } from './report/text-table.js';
-import { fillWithConnectRedis, fillWithOurs, type Fill } from './stored-sessions.js';
+import { fillWithConnectRedis, fillWithOurs, fillWithOursIndexed, type Fill } from './stored-sessions.js';
 
 const SESSIONS = 100_000;
 const FIRST = 100;
@@ -17,19 +17,30 @@ interface Case {
   readonly title: string;
   readonly fill: Fill;
   readonly config: Record<string, string>;
+  /** How many keys a session has. */
+  readonly keys: number;
   /** Of 350-byte sessions, to connect-redis. */
   readonly atMost?: number;
 }
 
 const CASES: readonly Case[] = [
-  { name: 'connect-redis', title: 'connect-redis 8.1', fill: fillWithConnectRedis, config: {} },
-  { name: 'stock', title: 'ours', fill: fillWithOurs, config: {}, atMost: 1.35 },
+  { name: 'connect-redis', title: 'connect-redis 8.1', fill: fillWithConnectRedis, keys: 1, config: {} },
+  { name: 'stock', title: 'ours', fill: fillWithOurs, keys: 1, config: {}, atMost: 1.35 },
   {
     name: 'listpack',
     title: `ours, hash-max-listpack-value ${LISTPACK_VALUE}`,
     fill: fillWithOurs,
+    keys: 1,
     config: { 'hash-max-listpack-value': LISTPACK_VALUE },
     atMost: 0.9,
+  },
+  // connect-redis has nothing to compare with it. Every user has one session here, which is the most that an index costs for each.
+  {
+    name: 'indexed',
+    title: 'the same, and the index of its user',
+    fill: fillWithOursIndexed,
+    keys: 2,
+    config: { 'hash-max-listpack-value': LISTPACK_VALUE },
   },
 ];
 
@@ -41,8 +52,8 @@ console.log(`${summaryOf(environment)}\n`);
 const rows: { sessions: number; bytes: number; case: string; bytesPerSession: number; toConnectRedis: number }[] = [];
 for (const bytes of SIZES) {
   let connectRedis = Number.NaN;
-  for (const { name, fill, config } of CASES) {
-    const used = await memoryPerSession(bytes, fill, config);
+  for (const { name, ...how } of CASES) {
+    const used = await memoryPerSession(bytes, how);
     if (name === 'connect-redis') connectRedis = used;
     rows.push({ sessions: SESSIONS, bytes, case: name, bytesPerSession: used, toConnectRedis: used / connectRedis });
   }
@@ -67,7 +78,7 @@ console.log(
 );
 console.log(`\n${await saveResult('memory', { environment, rows }, { isWhole: true })}`);
 
-async function memoryPerSession(bytes: number, fill: Fill, config: Record<string, string>): Promise<number> {
+async function memoryPerSession(bytes: number, { fill, keys, config }: Pick<Case, 'fill' | 'keys' | 'config'>): Promise<number> {
   const redis = await startRedis({ config });
   try {
     const client = redis.client();
@@ -76,8 +87,10 @@ async function memoryPerSession(bytes: number, fill: Fill, config: Record<string
     await fill(client, FIRST, sample);
     const before = await usedMemory(redis);
     await fill(client, SESSIONS, sample);
-    const [keys, after] = [await client.dbsize(), await usedMemory(redis)];
-    if (keys !== FIRST + SESSIONS) throw new Error(`There are ${keys} keys for ${FIRST + SESSIONS} sessions.`);
+    const [count, after] = [await client.dbsize(), await usedMemory(redis)];
+    // The first sessions are of users who come again.
+    const expected = FIRST + SESSIONS + (keys - 1) * SESSIONS;
+    if (count !== expected) throw new Error(`There are ${count} keys, and should be ${expected}.`);
     return (after - before) / SESSIONS;
   } finally {
     await redis.stop();

@@ -3,7 +3,7 @@ import type { SessionData } from 'express-session';
 import { Redis } from 'ioredis';
 import { RedisSessionStore, type Lease, type Sid } from '../src/index.js';
 import { generateSid } from '../src/session/sid.js';
-import type { SampleSession } from './app/sample-session.js';
+import { userId, type SampleSession } from './app/sample-session.js';
 import { IDLE_MS } from './candidates/common.js';
 
 /** The session of a user, by number. */
@@ -32,6 +32,17 @@ export const fillWithOurs: Fill = async (client, count, sample) => {
   await createSessions(new RedisSessionStore(client), count, sample);
 };
 
+/** And names each session in its user's index, as a sign-in does. */
+export const fillWithOursIndexed: Fill = async (client, count, sample) => {
+  const store = new RedisSessionStore(client);
+  const sids = await createSessions(store, count, sample);
+  const endsAt = (await store.now()) + IDLE_MS;
+  await forAll(count, async (user) => {
+    const handle = store.handleOf(sids[user] ?? generateSid());
+    await store.index.renew(userId(user), handle, Math.ceil(endsAt));
+  });
+};
+
 /** Answers the sids, in the order of the users. */
 export async function createSessions(store: RedisSessionStore, count: number, sample: Sample): Promise<readonly Sid[]> {
   const sids: Sid[] = [];
@@ -39,7 +50,7 @@ export async function createSessions(store: RedisSessionStore, count: number, sa
     const entries = new Map(Object.entries(sample(user)).map(([name, value]) => [name, JSON.stringify(value)]));
     const sid = generateSid();
     sids[user] = sid;
-    await store.create(sid, { entries, lease: LEASE });
+    await store.create(sid, { entries, lease: LEASE, userId: userId(user) });
   });
   return sids;
 }
