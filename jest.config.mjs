@@ -26,4 +26,6 @@ export default {
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', '!src/index.ts', '!src/redis/lua.generated.ts'],
   maxWorkers: 2,
+  // On a machine that is busy with other things. A test that hangs is found all the same.
+  testTimeout: 30_000,
 };

@@ -14,6 +14,9 @@ export const UNAVAILABLE = {
   code: 'SESSION_STORE_UNAVAILABLE',
 };
 
+/** In ms: the default, which other tests make longer. */
+const DEADLINE = 1_000;
+
 /** A stage, and a proxy through which its applications reach Redis, so that Redis can fail them. */
 export interface OutageStage {
   readonly stage: Stage;
@@ -50,7 +53,7 @@ export function useOutages(variant: Variant): OutageStage {
     get address() {
       return address();
     },
-    open: (options) => stage.open({ redis: address(), ...options }),
+    open: (options) => stage.open({ redis: address(), ...options, store: { deadline: DEADLINE, ...options?.store } }),
     begin: async (outage) => {
       ongoing = outage;
       await outage.begin(stage.redis, proxy);
