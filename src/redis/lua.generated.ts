@@ -190,7 +190,7 @@ return {DONE, now, ends or 0}
 --
 -- KEYS[1]  session
 --
--- Returns {1, now} when it has ended now, {0, now} when there was none (any more).
+-- Returns {1, now, when it was created, user id or ''} when it has ended now, {0, now} when there was none (any more).
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
@@ -290,7 +290,7 @@ local meta = read(key)
 if not meta then return {GONE, now} end
 redis.call('DEL', key)
 if meta.ends and meta.ends <= now then return {GONE, now} end
-return {DONE, now}
+return {DONE, now, meta.created, meta.user}
 `,
 
   epoch: `-- Sets the time before which the sessions of a user are dead, unless a later one is set.
@@ -649,7 +649,8 @@ return {DONE, now}
 -- ARGV[3]  handle of the user's session that it replaces, '' for none
 -- ARGV[4]  how many sessions the user may have, 0 for any number
 --
--- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session that it replaces is being ended.
+-- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session,
+-- or the one that it replaces, is being ended.
 
 -- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
 -- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
@@ -682,13 +683,14 @@ end
 local key, now = KEYS[1], clock()
 sweep(key, now)
 local replaced = ARGV[3] ~= '' and redis.call('ZSCORE', key, ARGV[3])
-if replaced and stateOf(replaced) == ENDING then return {GONE, now} end
+local named = redis.call('ZSCORE', key, ARGV[1])
+if (replaced and stateOf(replaced) == ENDING) or (named and stateOf(named) == ENDING) then return {GONE, now} end
 
 local most = tonumber(ARGV[4])
 if most > 0 then
   local others = redis.call('ZCARD', key)
   if replaced then others = others - 1 end
-  if redis.call('ZSCORE', key, ARGV[1]) then others = others - 1 end
+  if named then others = others - 1 end
   if others >= most then return {6, now} end
 end
 add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
@@ -702,7 +704,7 @@ return {DONE, now}
 -- ARGV[1]  user id whose session it must be
 -- ARGV[2]  reason
 -- ARGV[3]  for how many ms its holder can learn the reason
--- ARGV[4]  epoch ms before which it must have been created, 0 for any time
+-- ARGV[4]  epoch ms before which it must have been created, '' for any time
 --
 -- Returns {1, now} when it has ended now, {0, now} when there is no such session (any more).
 
@@ -801,7 +803,7 @@ end
 
 local key, now = KEYS[1], clock()
 local meta = read(key)
-if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '0' and meta.created >= tonumber(ARGV[4])) then return {GONE, now} end
+if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '' and meta.created >= tonumber(ARGV[4])) then return {GONE, now} end
 
 -- First, and by itself: Redis that is out of memory lets a key go and refuses the word of it.
 redis.call('DEL', key)

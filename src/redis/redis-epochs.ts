@@ -1,3 +1,4 @@
+import type { SessionFacts } from '../session/session-record.js';
 import type { StoreSettings } from '../session/store-options.js';
 import type { RedisClient } from './redis-client.js';
 import { isWrongType, toStoreError } from './redis-errors.js';
@@ -31,11 +32,22 @@ export class RedisEpochs {
 
   /** Whether a session of the user that was created then is dead. */
   async isBefore(userId: string, createdAt: number): Promise<boolean> {
+    return createdAt < (await this.#epochOf(userId));
+  }
+
+  /** The same sessions, with `undefined` for those that are dead. */
+  async withoutEarlier(sessions: readonly (SessionFacts | undefined)[]): Promise<(SessionFacts | undefined)[]> {
+    const users = [...new Set(sessions.map((facts) => facts?.userId))].filter((userId) => userId !== undefined);
+    const epochs = new Map(await Promise.all(users.map(async (userId) => [userId, await this.#epochOf(userId)] as const)));
+    return sessions.map((facts) => (facts?.userId !== undefined && facts.createdAt < (epochs.get(facts.userId) ?? 0) ? undefined : facts));
+  }
+
+  async #epochOf(userId: string): Promise<number> {
     try {
-      return createdAt < Number((await this.client.get(this.keys.epoch(userId))) ?? 0);
+      return Number((await this.client.get(this.keys.epoch(userId))) ?? 0);
     } catch (error) {
       // What lies there is no epoch of ours.
-      if (isWrongType(error)) return false;
+      if (isWrongType(error)) return 0;
       throw toStoreError(error);
     }
   }

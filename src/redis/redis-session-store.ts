@@ -76,8 +76,7 @@ export class RedisSessionStore extends SessionStore {
       this.events.emit('reused', { handle });
       return undefined;
     }
-    const { userId, createdAt } = decoded.metadata;
-    if (userId !== undefined && (await this.#epochs?.isBefore(userId, createdAt)) === true) return undefined;
+    if (await this.#isBeforeEpoch(decoded.metadata)) return undefined;
     return recordOf(handle, decoded, secret);
   }
 
@@ -170,8 +169,9 @@ export class RedisSessionStore extends SessionStore {
 
   async destroy(sid: Sid): Promise<boolean> {
     const handle = handleOf(sid);
-    const { status } = await this.#write('destroy', handle, []);
-    const existed = status === STATUS.done;
+    const { status, values } = await this.#write('destroy', handle, []);
+    const [createdAt, userId] = values;
+    const existed = status === STATUS.done && !(await this.#isBeforeEpoch({ createdAt: Number(createdAt), userId: userId || undefined }));
     if (existed) this.events.emit('destroyed', { handle });
     return existed;
   }
@@ -179,15 +179,16 @@ export class RedisSessionStore extends SessionStore {
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
     const keys = handles.map((handle) => this.#keys.session(handle));
     const found = await readFields(this.client, keys, [META_FIELD, DEVICE_FIELD]);
-    return handles.map((handle, index) => {
+    const sessions = handles.map((handle, index) => {
       const [packed, device] = found[index] ?? [];
       const metadata = decodeMetadata(packed);
       return metadata && factsOf(handle, metadata, device);
     });
+    return this.#epochs === undefined ? sessions : this.#epochs.withoutEarlier(sessions);
   }
 
-  async revoke(handle: Handle, { userId, reason, createdBefore = 0 }: Revocation): Promise<boolean> {
-    const { status } = await this.#write('revoke', handle, [userId, reason, TOMBSTONE_MS, createdBefore]);
+  async revoke(handle: Handle, { userId, reason, createdBefore }: Revocation): Promise<boolean> {
+    const { status } = await this.#write('revoke', handle, [userId, reason, TOMBSTONE_MS, createdBefore ?? '']);
     return status === STATUS.done;
   }
 
@@ -247,6 +248,10 @@ export class RedisSessionStore extends SessionStore {
     return isHolder(secretHashOf(sid), tombstone) ? { endedReason: tombstone.endedReason } : undefined;
   }
 
+  async #isBeforeEpoch({ userId, createdAt }: Pick<Metadata, 'userId' | 'createdAt'>): Promise<boolean> {
+    return this.#epochs !== undefined && userId !== undefined && this.#epochs.isBefore(userId, createdAt);
+  }
+
   /** Only the end of a previous secret asks for the time at a read. */
   #timeFor({ previousEndsAt }: Metadata): Promise<number> | number {
     return previousEndsAt === undefined ? 0 : this.#writer.time();
@@ -301,8 +306,8 @@ export class RedisSessionStore extends SessionStore {
 }
 
 function factsOf(handle: Handle, metadata: Metadata, device: string | null | undefined): SessionFacts {
-  const { userId, createdAt, lastSeenAt, absoluteEndsAt, idle } = metadata;
-  return { handle, userId, createdAt, lastSeenAt, absoluteEndsAt, idle, device: decodeDevice(device) };
+  const { userId, createdAt, authenticatedAt, lastSeenAt, absoluteEndsAt, idle } = metadata;
+  return { handle, userId, createdAt, authenticatedAt, lastSeenAt, absoluteEndsAt, idle, device: decodeDevice(device) };
 }
 
 function encodeCookie(lease: Lease): string {

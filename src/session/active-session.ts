@@ -9,7 +9,15 @@ import { CallQueue } from './call-queue.js';
 import type { Deadline } from './deadline.js';
 import { Entries } from './entries.js';
 import { IDENTITY_ENTRY, isIdentity, isSameUser, type Identity } from './identity.js';
-import { latestEnd, type EncodedEntries, type EntryDelta, type Lease, type NewSession, type SessionRecord } from './session-record.js';
+import {
+  isNameDue,
+  latestEnd,
+  type EncodedEntries,
+  type EntryDelta,
+  type Lease,
+  type NewSession,
+  type SessionRecord,
+} from './session-record.js';
 import type { SessionStore } from './session-store.js';
 import { SignIns } from './sign-ins.js';
 import { newSid, type Handle, type Sid } from './sid.js';
@@ -281,7 +289,7 @@ export class ActiveSession {
       this.#keep(saved);
       if (saved === undefined) return;
       if (isOther) await this.#leave(record, deadline);
-      else if (isDue) this.#renewPlace(saved);
+      else if (isDue || isNameDue(record, saved, this.store.settings)) this.#renewPlace(saved);
       this.#isWritten = true;
       this.entries.rebase(saved.entries);
     } catch (error) {
@@ -309,7 +317,7 @@ export class ActiveSession {
     store: () => Promise<Stored>,
   ): Promise<Stored> {
     if (userId === undefined) return store();
-    await deadline.wait(this.#signIns.begin(userId, this.handle, undefined));
+    await this.#begin(userId, this.handle, undefined, deadline);
     const record = await store();
     if (record === undefined) return record;
     try {
@@ -320,6 +328,14 @@ export class ActiveSession {
       throw this.#gone();
     }
     return record;
+  }
+
+  async #begin(userId: string, handle: Handle, replaced: Handle | undefined, deadline: Deadline): Promise<void> {
+    try {
+      await deadline.wait(this.#signIns.begin(userId, handle, replaced));
+    } catch (error) {
+      throw error instanceof SessionGoneError ? this.#gone() : error;
+    }
   }
 
   /** The index names this session of the user no longer. When that fails nothing is wrong: whoever reads the name finds the session gone. */
@@ -355,9 +371,12 @@ export class ActiveSession {
     const { assignments } = this.entries;
     const { userId } = session;
     const replaced = userId !== undefined && this.#record?.userId === userId ? this.handle : undefined;
+    const handle = this.store.handleOf(sid);
     if (userId !== undefined)
-      await deadline.wait(this.#signIns.begin(userId, this.store.handleOf(sid), replaced)).catch((error: unknown) => {
-        throw error instanceof SessionGoneError ? this.#gone() : error;
+      await this.#begin(userId, handle, replaced, deadline).catch((error: unknown) => {
+        // A place that nobody will take must not count against the next try.
+        if (mayHaveRun(error)) this.store.index?.remove(userId, [handle]).catch(this.store.settings.logError);
+        throw error;
       });
     const creation = this.store.create(sid, session);
     try {

@@ -1,6 +1,8 @@
 /** The entry that says who is signed in. */
 export const IDENTITY_ENTRY = 'identity';
 
+const HALF_PAIR = /\p{Surrogate}/u;
+
 /** Who is signed in. Only `id` is required. */
 export interface Identity {
   readonly id: string | number;
@@ -8,11 +10,14 @@ export interface Identity {
 
 /**
  * An object whose `id` is a non-empty string or a finite number; anything else is nobody. What else an application has declared of its
- * identities (`Who`) is taken on trust.
+ * identities (`Who`) is taken on trust. A string with half a surrogate pair is no id: as bytes, in Redis, all of them are one user.
  */
 export function isIdentity<Who extends Identity = Identity>(value: unknown): value is Who {
   if (typeof value !== 'object' || value === null || !('id' in value)) return false;
-  return (typeof value.id === 'string' && value.id !== '') || (typeof value.id === 'number' && Number.isFinite(value.id));
+  return (
+    (typeof value.id === 'string' && value.id !== '' && !HALF_PAIR.test(value.id)) ||
+    (typeof value.id === 'number' && Number.isFinite(value.id))
+  );
 }
 
 export function isSameUser(a: Identity, b: Identity): boolean {

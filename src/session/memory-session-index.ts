@@ -12,8 +12,8 @@ export class MemorySessionIndex extends SessionIndex {
 
   async reserve(userId: string, handle: Handle, { ms, replaces, limit = Infinity }: Reservation): Promise<'reserved' | 'full' | 'ended'> {
     const places = this.#placesOf(userId);
-    const replaced = replaces === undefined ? undefined : places.get(replaces);
-    if (replaced?.state === 'claimed') return 'ended';
+    const isClaimed = (claimed: Handle | undefined) => claimed !== undefined && places.get(claimed)?.state === 'claimed';
+    if (isClaimed(handle) || isClaimed(replaces)) return 'ended';
     const others = [...places.keys()].filter((other) => other !== handle && other !== replaces);
     if (others.length >= limit) return 'full';
     this.#users.set(userId, places.set(handle, { endsAt: Date.now() + ms, state: 'reserved' }));

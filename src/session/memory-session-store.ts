@@ -47,8 +47,7 @@ export class MemorySessionStore extends SessionStore {
       this.events.emit('reused', { handle });
       return undefined;
     }
-    const { userId, createdAt } = stored.metadata;
-    if (userId !== undefined && createdAt < (this.#epochs.get(userId) ?? 0)) return undefined;
+    if (this.#isBeforeEpoch(stored)) return undefined;
     return recordOf(handle, stored, secret);
   }
 
@@ -155,7 +154,8 @@ export class MemorySessionStore extends SessionStore {
 
   async destroy(sid: Sid): Promise<boolean> {
     const handle = handleOf(sid);
-    const existed = this.#live(handle) !== undefined;
+    const stored = this.#live(handle);
+    const existed = stored !== undefined && !this.#isBeforeEpoch(stored);
     this.#sessions.delete(handle);
     if (existed) this.events.emit('destroyed', { handle });
     return existed;
@@ -164,9 +164,9 @@ export class MemorySessionStore extends SessionStore {
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
     return handles.map((handle) => {
       const stored = this.#live(handle);
-      if (stored === undefined) return undefined;
-      const { userId, createdAt, lastSeenAt, absoluteEndsAt, idle } = stored.metadata;
-      return { handle, userId, createdAt, lastSeenAt, absoluteEndsAt, idle, device: stored.device };
+      if (stored === undefined || this.#isBeforeEpoch(stored)) return undefined;
+      const { userId, createdAt, authenticatedAt, lastSeenAt, absoluteEndsAt, idle } = stored.metadata;
+      return { handle, userId, createdAt, authenticatedAt, lastSeenAt, absoluteEndsAt, idle, device: stored.device };
     });
   }
 
@@ -265,6 +265,10 @@ export class MemorySessionStore extends SessionStore {
     if (stored === undefined || isLive(stored)) return stored;
     this.#sessions.delete(handle);
     return undefined;
+  }
+
+  #isBeforeEpoch({ metadata: { userId, createdAt } }: StoredSession): boolean {
+    return userId !== undefined && createdAt < (this.#epochs.get(userId) ?? 0);
   }
 
   /** Drops what has ended, at most once per idle timeout, so that visitors who never return do not fill the memory. */

@@ -104,7 +104,8 @@ export class SessionManager {
   async revoke(userId: string | number, handle: string, reason: string = DEFAULT_REASON): Promise<boolean> {
     const user = userOf(userId);
     checkReason(reason);
-    return isHandle(handle) && this.#end(user, handle, { reason });
+    indexOf(this.store);
+    return isHandle(handle) && (await this.#endEach(user, [handle], { reason })) === 1;
   }
 
   /**
@@ -143,14 +144,12 @@ export class SessionManager {
       throw new SessionMisuseError('SessionManager.revokeBefore() needs a time in the past: a Date, or epoch milliseconds.');
     await this.#answer(this.store.endBefore(user, createdBefore));
     let ended = 0;
-    for await (const places of allPlaces(this.store, user)) {
-      const { sessions } = await present(this.store, user, places);
+    for await (const places of allPlaces(this.store, user))
       ended += await this.#endEach(
         user,
-        sessions.map(({ handle }) => handle),
+        places.map(({ handle }) => handle),
         { reason, createdBefore },
       );
-    }
     return ended;
   }
 
@@ -213,10 +212,16 @@ export class SessionManager {
     handles: readonly Handle[],
     revocation: { readonly reason: string; readonly createdBefore?: number },
   ): Promise<number> {
-    let ended = 0;
-    for (let start = 0; start < handles.length; start += CHUNK)
-      ended += await countOf(handles.slice(start, start + CHUNK), (handle) => this.#end(userId, handle, revocation));
-    return ended;
+    let count = 0;
+    for (let start = 0; start < handles.length; start += CHUNK) {
+      const chunk = handles.slice(start, start + CHUNK);
+      const ended = new Set<Handle>();
+      await Promise.all(chunk.map(async (handle) => (await this.#end(userId, handle, revocation)) && ended.add(handle)));
+      count += ended.size;
+      // One that is left since it began later stays named.
+      await this.#forget(userId, revocation.createdBefore === undefined ? chunk : [...ended]);
+    }
+    return count;
   }
 
   async #end(
@@ -225,11 +230,14 @@ export class SessionManager {
     { reason, createdBefore }: { readonly reason: string; readonly createdBefore?: number },
   ): Promise<boolean> {
     const { store } = this;
-    indexOf(store);
     const isEnded = await this.#answer(store.revoke(handle, { userId, reason, createdBefore }));
     if (isEnded) store.events.emit('revoked', { handle, userId, reason });
-    if (isEnded || createdBefore === undefined) await this.#answer(indexOf(store).remove(userId, [handle]));
     return isEnded;
+  }
+
+  /** The sessions are dead already, so when this fails nothing is wrong: whoever reads the names finds them gone. */
+  async #forget(userId: string, handles: readonly Handle[]): Promise<void> {
+    await this.#answer(indexOf(this.store).remove(userId, handles)).catch(this.store.settings.logError);
   }
 
   async #factsOf(handle: string): Promise<SessionFacts | undefined> {

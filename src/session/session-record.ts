@@ -42,6 +42,8 @@ export interface SessionFacts {
   readonly handle: Handle;
   readonly userId: string | undefined;
   readonly createdAt: number;
+  /** When its user last proved who they are; `undefined` where there is no user. */
+  readonly authenticatedAt: number | undefined;
   readonly lastSeenAt: number;
   readonly absoluteEndsAt: number | undefined;
   readonly idle: number;
@@ -115,6 +117,15 @@ export function expiresAt(record: Pick<SessionRecord, 'lastSeenAt' | 'idle' | 'a
  */
 export function latestEnd({ lastSeenAt, idle, absoluteEndsAt }: Pick<SessionRecord, 'lastSeenAt' | 'idle' | 'absoluteEndsAt'>): number {
   return absoluteEndsAt ?? Math.ceil(lastSeenAt + idle * 1.1);
+}
+
+/**
+ * Whether a save calls for the index to name the session again. Saves that follow closely on one another are never due for a touch, and each
+ * moves the end; so of those in each period, the first one does, as a due touch would.
+ */
+export function isNameDue(before: SessionRecord, saved: SessionRecord, { touchAfter }: { readonly touchAfter: number }): boolean {
+  const period = Math.min(touchAfter, saved.idle / 10);
+  return Math.floor(before.lastSeenAt / period) !== Math.floor(saved.lastSeenAt / period);
 }
 
 export function isEnded(found: SessionRecord | EndedSession | undefined): found is EndedSession {

@@ -149,7 +149,10 @@ export abstract class SessionStore {
     change: (text: string | undefined) => string | undefined,
   ): Promise<boolean>;
 
-  /** From now on, sessions of that user that were created before `time` are not found. Needs `epochs`. */
+  /**
+   * From now on, sessions of that user that were created before `time` are not found, and a `destroy` of one answers that it was not there.
+   * Needs `epochs`.
+   */
   abstract endBefore(userId: string, time: number): Promise<void>;
 
   /** The time by the store's clock. */

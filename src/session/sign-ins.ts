@@ -13,7 +13,7 @@ export class SignIns {
 
   /**
    * Call before the session becomes the user's. Rejects with `SessionRefusedError` when the user has too many, and with `SessionGoneError` when
-   * the session that it replaces is being ended.
+   * the session, or the one that it replaces, is being ended.
    */
   async begin(userId: string, handle: Handle, replaces: Handle | undefined): Promise<void> {
     const { index, settings } = this.store;
@@ -59,12 +59,14 @@ export class SignIns {
   async #evictOne(userId: string, handle: Handle): Promise<void> {
     const { store } = this;
     if (await store.revoke(handle, { userId, reason: 'evicted' })) store.events.emit('evicted', { handle, userId });
-    await store.index?.remove(userId, [handle]);
+    // Now that it is dead, a name that stays is pruned by whoever reads it.
+    await store.index?.remove(userId, [handle]).catch(store.settings.logError);
   }
 }
 
+/** By the sign-in: the session of a visitor may have begun long before. */
 function byAge(a: SessionFacts, b: SessionFacts): number {
-  return a.createdAt - b.createdAt || (a.handle < b.handle ? -1 : 1);
+  return (a.authenticatedAt ?? 0) - (b.authenticatedAt ?? 0) || (a.handle < b.handle ? -1 : 1);
 }
 
 function bySight(a: SessionFacts, b: SessionFacts): number {

@@ -20,6 +20,7 @@ describe('isIdentity', () => {
     { id: Number.POSITIVE_INFINITY },
     { id: ['ada'] },
     { id: 1n },
+    { id: 'half a pair \ud83d' },
     { ID: 1 },
   ])('%p is nobody', (value) => {
     expect(isIdentity(value)).toBe(false);

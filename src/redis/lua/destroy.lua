@@ -2,7 +2,7 @@
 --
 -- KEYS[1]  session
 --
--- Returns {1, now} when it has ended now, {0, now} when there was none (any more).
+-- Returns {1, now, when it was created, user id or ''} when it has ended now, {0, now} when there was none (any more).
 
 -- include _meta
 
@@ -11,4 +11,4 @@ local meta = read(key)
 if not meta then return {GONE, now} end
 redis.call('DEL', key)
 if meta.ends and meta.ends <= now then return {GONE, now} end
-return {DONE, now}
+return {DONE, now, meta.created, meta.user}

@@ -6,20 +6,22 @@
 -- ARGV[3]  handle of the user's session that it replaces, '' for none
 -- ARGV[4]  how many sessions the user may have, 0 for any number
 --
--- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session that it replaces is being ended.
+-- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session,
+-- or the one that it replaces, is being ended.
 
 -- include _index
 
 local key, now = KEYS[1], clock()
 sweep(key, now)
 local replaced = ARGV[3] ~= '' and redis.call('ZSCORE', key, ARGV[3])
-if replaced and stateOf(replaced) == ENDING then return {GONE, now} end
+local named = redis.call('ZSCORE', key, ARGV[1])
+if (replaced and stateOf(replaced) == ENDING) or (named and stateOf(named) == ENDING) then return {GONE, now} end
 
 local most = tonumber(ARGV[4])
 if most > 0 then
   local others = redis.call('ZCARD', key)
   if replaced then others = others - 1 end
-  if redis.call('ZSCORE', key, ARGV[1]) then others = others - 1 end
+  if named then others = others - 1 end
   if others >= most then return {6, now} end
 end
 add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)

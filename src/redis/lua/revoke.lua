@@ -4,7 +4,7 @@
 -- ARGV[1]  user id whose session it must be
 -- ARGV[2]  reason
 -- ARGV[3]  for how many ms its holder can learn the reason
--- ARGV[4]  epoch ms before which it must have been created, 0 for any time
+-- ARGV[4]  epoch ms before which it must have been created, '' for any time
 --
 -- Returns {1, now} when it has ended now, {0, now} when there is no such session (any more).
 
@@ -12,7 +12,7 @@
 
 local key, now = KEYS[1], clock()
 local meta = read(key)
-if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '0' and meta.created >= tonumber(ARGV[4])) then return {GONE, now} end
+if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '' and meta.created >= tonumber(ARGV[4])) then return {GONE, now} end
 
 -- First, and by itself: Redis that is out of memory lets a key go and refuses the word of it.
 redis.call('DEL', key)

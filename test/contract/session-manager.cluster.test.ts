@@ -1,0 +1,25 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
+import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { startCluster, type RedisCluster } from '../support/start-cluster.js';
+import { describeSessionManager } from './session-manager.contract.js';
+import { assertEveryKeyEnds } from './session-store.watch.js';
+
+let cluster: RedisCluster;
+let redis: OpenRedis;
+let prefixes = 0;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  redis = openRedis({ cluster: cluster.startupNodes }, () => undefined);
+}, 30_000);
+
+afterAll(async () => {
+  await redis.close(1_000);
+  await cluster.stop();
+});
+
+describeSessionManager('in Redis, a cluster of three nodes', async (options) => ({
+  store: new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, ...options }),
+  check: () => assertEveryKeyEnds(cluster.nodes.map((node) => node.client())),
+}));

@@ -1,0 +1,72 @@
+import { ActiveSession, type SessionHost } from '../../src/session/active-session.js';
+import { isIdentity } from '../../src/session/identity.js';
+import type { SessionStore } from '../../src/session/session-store.js';
+import { generateSid, type Handle, type Sid } from '../../src/session/sid.js';
+
+type Deed<T> = (session: ActiveSession) => T | Promise<T>;
+
+/** Somebody with a browser, as far as a store and its sessions see one: keeps the sid that the last answer told. */
+export class Visitor {
+  constructor(
+    readonly store: SessionStore,
+    public sid?: Sid,
+    /** What `session.genid` would make. */
+    private readonly genid: () => Sid = generateSid,
+  ) {}
+
+  /** Of the session that it has a cookie of. */
+  get handle(): Handle {
+    if (this.sid === undefined) throw new Error('This visitor has no session.');
+    return this.store.handleOf(this.sid);
+  }
+
+  /** The same browser in another request. */
+  clone(): Visitor {
+    return new Visitor(this.store, this.sid, this.genid);
+  }
+
+  /** A request that has found its session, or begins a new one. */
+  async arrive(): Promise<ActiveSession> {
+    const host: SessionHost = {
+      generateSid: () => this.genid(),
+      lease: () => ({ idle: undefined, cookie: undefined, wholeCookie: {} }),
+      isLeaseChanged: false,
+      identityOf: (entries) => {
+        const identity = entries.get('identity');
+        return isIdentity(identity) ? identity : undefined;
+      },
+    };
+    const record = this.sid === undefined ? undefined : await this.store.load(this.sid);
+    return new ActiveSession(this.store, host, record === undefined ? this.genid() : this.sid!, record);
+  }
+
+  /** Does it in a request, with the end that a request has: what changed is stored, and then the client is told the sid. */
+  async request<T>(deed: Deed<T>): Promise<T> {
+    const session = await this.arrive();
+    const result = await deed(session);
+    await this.depart(session);
+    return result;
+  }
+
+  async depart(session: ActiveSession): Promise<void> {
+    if (session.isChanged || session.isTouchDue) await session.save();
+    if (session.isDestroyed) this.sid = undefined;
+    else if (!session.isLost && session.record !== undefined) this.sid = session.sid;
+  }
+
+  async signIn(id: string | number = 'ada', more: object = {}): Promise<this> {
+    await this.request((session) => session.login({ id, ...more }, true));
+    return this;
+  }
+
+  /** Who the next request would find signed in. */
+  async whoami(): Promise<unknown> {
+    const session = await this.arrive();
+    return session.entries.get('identity');
+  }
+}
+
+/** A browser that has signed in. */
+export function signedIn(store: SessionStore, id: string | number = 'ada', more: object = {}): Promise<Visitor> {
+  return new Visitor(store).signIn(id, more);
+}
