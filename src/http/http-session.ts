@@ -16,7 +16,8 @@ export interface LoginOptions {
   /**
    * Idle timeout in seconds of this one session and of its cookie, which thereby outlives the browser ("remember me").
    *
-   * @default `session.cookie.maxAge`, or `store.ttl` with a cookie that ends with the browser
+   * @default that of the session before, unless another user was signed in: the option `session.cookie.maxAge`, or `store.ttl` with a cookie that
+   * ends with the browser
    */
   ttl?: number | undefined;
   /** Absolute timeout in seconds of this one session, `false` for none. @default `store.absoluteTtl` */

@@ -1,5 +1,7 @@
 import { SessionMisuseError } from '../redis-session.errors.js';
 import { ActiveSession, type SessionHost } from '../session/active-session.js';
+import { isIdentity, isSameUser } from '../session/identity.js';
+import { LONGEST_TIME } from '../session/lifetime.js';
 import { isPositive } from '../session/option-checks.js';
 import type { Entries } from '../session/entries.js';
 import type { CookieAttributes, Device, Lease, SessionRecord } from '../session/session-record.js';
@@ -107,15 +109,27 @@ export class RequestSession implements SessionHost, SessionOwner {
   async login(identity: Identity, { keep = [], ttl, absoluteTtl }: LoginOptions = {}): Promise<void> {
     checkSeconds('ttl', ttl);
     if (absoluteTtl !== false) checkSeconds('absoluteTtl', absoluteTtl);
-    const before = this.#cookie;
-    // The idle timeout of one session is that of its cookie: a browser that drops the cookie has ended the session, whatever the store says.
-    if (ttl !== undefined) this.#cookie = this.place.createCookie({ ...this.cookie.data, originalMaxAge: ttl * SECOND });
+    const before = this.cookie;
+    this.#cookie = this.#cookieFor(identity, ttl);
     try {
       await this.active.login(identity, keep, typeof absoluteTtl === 'number' ? absoluteTtl * SECOND : absoluteTtl);
     } catch (error) {
       this.#cookie = before;
       throw error;
     }
+  }
+
+  /** The idle timeout of one session is that of its cookie: a browser that drops the cookie has ended the session, whatever the store says. */
+  #cookieFor(identity: Identity, ttl: number | undefined): Cookie {
+    const cookie = this.#isChosenByAnother(identity) ? this.place.createCookie() : this.cookie;
+    if (ttl === undefined) return cookie;
+    return this.place.createCookie({ ...cookie.data, originalMaxAge: Math.min(ttl * SECOND, LONGEST_TIME) });
+  }
+
+  /** Whether somebody else has signed in before, and what is kept of the cookie was for them: who signs in now did not ask to be remembered. */
+  #isChosenByAnother(identity: Identity): boolean {
+    const current = this.identityOf(this.active.entries);
+    return current !== undefined && isIdentity(identity) && !isSameUser(current, identity) && !this.isLeaseChanged;
   }
 
   async reauthenticate(): Promise<void> {
