@@ -44,6 +44,7 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
       const serve = rollsCookie(exchange, loaded !== undefined && isTouchDue(exchange, loaded.record)) ? always : whenChanged;
       if (loaded !== undefined) keepNewerCookie(exchange);
       else if (!canStart(exchange)) return next();
+      else if (exchange.endedReason !== undefined) keepLastCookie(exchange);
       const proceed = once((error) => {
         exchange.standIn = false;
         store.arrive(undefined);
@@ -102,6 +103,14 @@ function keepNewerCookie(exchange: SessionExchange): void {
     const { active } = exchange.used ?? {};
     const isOld = active?.isLost === true || (active?.sid === loaded?.sid && loaded?.record.secret === 'previous');
     if (isOld) runtime.cookie.retract(response);
+    return writeHead();
+  });
+}
+
+/** The cookie of a session that somebody else has ended is dropped, unless this request begins another one: one header, not both. */
+function keepLastCookie({ runtime, response }: SessionExchange): void {
+  around(response, 'writeHead', (writeHead) => {
+    runtime.cookie.keepLast(response);
     return writeHead();
   });
 }

@@ -2,8 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import expressSession from 'express-session';
 import { answerWithin } from '../session/deadline.js';
 import { ActiveSession, type SessionHost } from '../session/active-session.js';
+import type { Entries } from '../session/entries.js';
 import type { Sid } from '../session/sid.js';
 import { behind, standInFor } from './express-session.stand-in.js';
+import type { HttpSession } from './http-session.js';
 import { SessionExchange } from './session-exchange.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -73,8 +75,7 @@ export class ExpressSessionStore extends expressSession.Store {
   }
 
   #data({ entries, record }: ActiveSession): expressSession.SessionData {
-    const values = Object.fromEntries(entries.names().map((name) => [name, entries.get(name)]));
-    return { cookie: record?.cookie ?? {}, ...values } as unknown as expressSession.SessionData;
+    return { cookie: record?.cookie ?? {}, ...valuesOf(entries) } as unknown as expressSession.SessionData;
   }
 
   /** Sets and removes entries of an existing session; one that has ended stays ended. */
@@ -100,10 +101,15 @@ export class ExpressSessionStore extends expressSession.Store {
       generateSid: () => sid,
       lease: () => ({ idle: record.idle, cookie: record.cookie, wholeCookie: record.cookie ?? {} }),
       isLeaseChanged: false,
-      identityOf: () => undefined,
+      // It stays its user's, who could not end it otherwise. Where applications keep the identity, they look at entries.
+      identityOf: (entries) => this.runtime.identityOf(entries, valuesOf(entries) as unknown as HttpSession),
     };
     return new ActiveSession(store, host, sid, record);
   }
+}
+
+function valuesOf(entries: Entries): Record<string, unknown> {
+  return Object.fromEntries(entries.names().map((name) => [name, entries.get(name)]));
 }
 
 function answer<T>(result: Promise<T>, callback: Callback<T>): void {

@@ -116,9 +116,23 @@ export class SessionCookie {
     else response.setHeader('Set-Cookie', others);
   }
 
+  /** Of several things that this response says of the cookie, leaves the last one. */
+  keepLast(response: ServerResponse): void {
+    const last = this.#cookies(response).findLast((cookie) => this.#isOurs(cookie));
+    if (last !== undefined) response.setHeader('Set-Cookie', [...this.#otherCookies(response), last]);
+  }
+
   #otherCookies(response: ServerResponse): string[] {
+    return this.#cookies(response).filter((cookie) => !this.#isOurs(cookie));
+  }
+
+  #cookies(response: ServerResponse): string[] {
     const header = response.getHeader('Set-Cookie') ?? [];
-    return (Array.isArray(header) ? header : [String(header)]).filter((cookie) => !cookie.startsWith(`${this.name}=`));
+    return Array.isArray(header) ? header : [String(header)];
+  }
+
+  #isOurs(cookie: string): boolean {
+    return cookie.startsWith(`${this.name}=`);
   }
 
   #readParsed(request: ParsedRequest): Sid | undefined {

@@ -1,7 +1,7 @@
 // Written by scripts/embed-lua.mjs from src/redis/lua/*.lua. Do not edit.
 export const LUA = {
-  claim: `-- Marks sessions of a user as being ended, from the one that ends first, and takes away the places of sign-ins under way: what is made out
--- of one of these sessions from now on is refused.
+  claim: `-- Marks sessions of a user as being ended, from the one that ends first, and takes away the places of sign-ins under way, whose session may be
+-- there already: what is made out of one of these sessions from now on is refused.
 --
 -- KEYS[1]  sessions of the user
 -- ARGV[1]  handle of the session to leave alone, '' for none
@@ -46,11 +46,11 @@ local reply = {DONE, now, 0, #found / 2}
 for i = 1, #found, 2 do
   local handle, state = found[i], stateOf(found[i + 1])
   if handle ~= ARGV[1] then
-    if state == RESERVED then redis.call('ZREM', key, handle)
-    else reply[#reply + 1] = handle end
+    reply[#reply + 1] = handle
     if state ~= ENDING then
+      if state == RESERVED then redis.call('ZREM', key, handle)
       -- Less than it was, so that it stays before those with the same time that are not yet looked at.
-      if state ~= RESERVED then add(key, handle, tonumber(found[i + 1]) - 1 + ENDING) end
+      else add(key, handle, tonumber(found[i + 1]) - 1 + ENDING) end
       reply[3] = reply[3] + 1
     end
   end

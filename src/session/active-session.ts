@@ -319,7 +319,10 @@ export class ActiveSession {
     if (userId === undefined) return store();
     await this.#begin(userId, this.handle, undefined, deadline);
     const record = await store();
-    if (record === undefined) return record;
+    if (record === undefined) {
+      this.#freePlace(userId, this.handle);
+      return record;
+    }
     try {
       await deadline.wait(this.#signIns.complete(userId, record, undefined));
     } catch (error) {
@@ -343,6 +346,11 @@ export class ActiveSession {
     const { index, settings } = this.store;
     if (record?.userId === undefined || index === undefined) return;
     await deadline.wait(index.remove(record.userId, [record.handle])).catch(settings.logError);
+  }
+
+  /** A place that was reserved and will not be taken must not count against the next sign-in. Nobody waits for it: its end comes by itself. */
+  #freePlace(userId: string, handle: Handle): void {
+    this.store.index?.remove(userId, [handle]).catch(this.store.settings.logError);
   }
 
   /** A name that was lost, with a node of Redis or by a process that died, comes back. */
@@ -374,8 +382,7 @@ export class ActiveSession {
     const handle = this.store.handleOf(sid);
     if (userId !== undefined)
       await this.#begin(userId, handle, replaced, deadline).catch((error: unknown) => {
-        // A place that nobody will take must not count against the next try.
-        if (mayHaveRun(error)) this.store.index?.remove(userId, [handle]).catch(this.store.settings.logError);
+        if (mayHaveRun(error)) this.#freePlace(userId, handle);
         throw error;
       });
     const creation = this.store.create(sid, session);

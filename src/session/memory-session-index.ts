@@ -47,11 +47,9 @@ export class MemorySessionIndex extends SessionIndex {
     const looked = ordered(places).slice(skip, skip + size);
     for (const [handle, place] of looked) {
       if (handle === except) continue;
+      handles.push(handle);
       if (place.state === 'reserved') places.delete(handle);
-      else {
-        handles.push(handle);
-        places.set(handle, { ...place, state: 'claimed' });
-      }
+      else places.set(handle, { ...place, state: 'claimed' });
       if (place.state !== 'claimed') claimed++;
     }
     return { handles, claimed, hasMore: looked.length === size };

@@ -21,6 +21,7 @@ export interface IndexedSession {
 
 /** What {@link SessionIndex.claim} has claimed. */
 export interface Claim {
+  /** Also those of the places that it took away: such a session may be there already. */
   readonly handles: readonly Handle[];
   /** How many of what it looked at were not claimed before. */
   readonly claimed: number;

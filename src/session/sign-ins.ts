@@ -18,13 +18,13 @@ export class SignIns {
   async begin(userId: string, handle: Handle, replaces: Handle | undefined): Promise<void> {
     const { index, settings } = this.store;
     if (index === undefined) return;
-    const { limit, policy } = settings.maxSessionsPerUser ?? {};
+    const { limit = Infinity, policy } = settings.maxSessionsPerUser ?? {};
     const reservation = { ms: DEADLINES * settings.deadline, replaces, limit: policy === 'reject' ? limit : undefined };
     for (;;) {
       const answer = await index.reserve(userId, handle, reservation);
       if (answer === 'reserved') return;
       if (answer === 'ended') throw new SessionGoneError();
-      if (!(await this.#prune(userId))) throw new SessionRefusedError();
+      if (!(await this.#hasRoom(userId, limit, [handle, replaces]))) throw new SessionRefusedError();
     }
   }
 
@@ -38,14 +38,15 @@ export class SignIns {
     if (count > limit && policy !== 'reject') await this.#evict(userId, limit, policy === 'evict-least-recent' ? bySight : byAge);
   }
 
-  /** Drops the names of sessions that have gone. False when there are none. */
-  async #prune(userId: string): Promise<boolean> {
-    let pruned = false;
+  /** Drops the names of sessions that have gone. Whether fewer are left: another sign-in may have dropped those that were too many. */
+  async #hasRoom(userId: string, limit: number, own: readonly (Handle | undefined)[]): Promise<boolean> {
+    let others = 0;
     for await (const places of allPlaces(this.store, userId)) {
       const { gone } = await present(this.store, userId, places);
-      pruned ||= gone.length > 0;
+      const uncounted = new Set([...gone, ...own]);
+      others += places.filter(({ handle }) => !uncounted.has(handle)).length;
     }
-    return pruned;
+    return others < limit;
   }
 
   /** Of two sign-ins at once, each ends only what the other would end too, and the later one sees both. */
