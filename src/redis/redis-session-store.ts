@@ -1,6 +1,6 @@
 import { SessionConflictError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from '../session/lifetime.js';
-import { firstPresented, isHolder, matchSecret } from '../session/secret-check.js';
+import { firstPresented, isHolder, isSecretOld, matchSecret, secretAfter } from '../session/secret-check.js';
 import {
   decodeDevice,
   decodeHash,
@@ -71,12 +71,12 @@ export class RedisSessionStore extends SessionStore {
     if (hash === undefined) return undefined;
     const decoded = decodeHash(hash);
     if (decoded === undefined) return this.#endedOrRejected(sid, handle, hash);
+    const { userId, createdAt } = decoded.metadata;
     const secret = matchSecret(secretHashOf(sid), decoded.metadata, await this.#timeFor(decoded.metadata));
     if (secret === undefined) {
-      this.events.emit('reused', { handle });
+      this.events.emit('reused', { handle, userId });
       return undefined;
     }
-    const { userId, createdAt } = decoded.metadata;
     if (userId !== undefined && (await this.#epochs?.isBefore(userId, createdAt)) === true) return undefined;
     return recordOf(handle, decoded, secret);
   }
@@ -149,8 +149,8 @@ export class RedisSessionStore extends SessionStore {
       secretHashOf(next),
       reauthenticated ? 1 : 0,
     ]);
-    if (status === STATUS.gone) return this.#lose(handle);
-    if (status !== STATUS.done) return { rotated: false, record };
+    if (status === STATUS.gone) return this.#lose(record);
+    if (status !== STATUS.done) return { rotated: false, record: { ...record, secret: secretAfter(sid, record, values[0] ?? '') } };
     this.events.emit('rotated', { handle, userId: record.userId });
     const rotatedAt = Number(values[0]);
     const authenticatedAt = reauthenticated ? rotatedAt : record.authenticatedAt;
@@ -163,15 +163,15 @@ export class RedisSessionStore extends SessionStore {
     const { status, values } = await this.#write('increment', record.handle, args).catch((error: unknown) => {
       throw withUnknownOutcome(error);
     });
-    if (status === STATUS.gone) return this.#lose(record.handle);
+    if (status === STATUS.gone) return this.#lose(record);
     if (status === STATUS.notInteger) throw notInteger(name);
     return Number(values[0]);
   }
 
-  async destroy(sid: Sid): Promise<boolean> {
+  async destroy(sid: Sid, userId?: string): Promise<boolean> {
     const handle = handleOf(sid);
     const existed = (await this.#writer.command(this.client.del(this.#keys.session(handle)))) === 1;
-    if (existed) this.events.emit('destroyed', { handle });
+    if (existed) this.events.emit('destroyed', { handle, userId });
     return existed;
   }
 
@@ -215,8 +215,7 @@ export class RedisSessionStore extends SessionStore {
 
   isRotationDue({ secret, createdAt = 0, rotatedAt = createdAt }: SessionRecord): boolean {
     const now = this.#writer.clock.now();
-    const { renewAfter } = this.settings;
-    return renewAfter !== undefined && now !== undefined && secret === 'current' && now - rotatedAt >= renewAfter;
+    return now !== undefined && isSecretOld(secret, now - rotatedAt, this.settings);
   }
 
   isTouchDue(record: SessionRecord): boolean {
@@ -259,7 +258,7 @@ export class RedisSessionStore extends SessionStore {
     args: readonly (string | number)[],
   ): Promise<SessionRecord | undefined> {
     const idle = idleOf(lease, this.settings);
-    const { status, now } = await this.#write(script, record.handle, [
+    const { status, now, values } = await this.#write(script, record.handle, [
       record.createdAt ?? 0,
       firstPresented(sid, record),
       this.settings.rotationGrace,
@@ -268,14 +267,14 @@ export class RedisSessionStore extends SessionStore {
       encodeDevice(lease),
       ...args,
     ]);
-    if (status === STATUS.gone) return this.#lose(record.handle);
+    if (status === STATUS.gone) return this.#lose(record);
     return {
       ...record,
       lastSeenAt: now,
       idle,
       cookie: lease.cookie,
       device: lease.device ?? record.device,
-      secret: record.secret === 'unconfirmed' ? 'current' : record.secret,
+      secret: secretAfter(sid, record, values[0] ?? ''),
     };
   }
 
@@ -290,8 +289,8 @@ export class RedisSessionStore extends SessionStore {
     }
   }
 
-  #lose(handle: Handle): undefined {
-    this.events.emit('lost', { handle });
+  #lose({ handle, userId }: SessionRecord): undefined {
+    this.events.emit('lost', { handle, userId });
   }
 
   #reject(handle: Handle): undefined {

@@ -56,7 +56,7 @@ export class ActiveSession {
     this.#record = record;
     this.#signIns = new SignIns(store);
     this.entries = new Entries(record?.entries ?? new Map(), store.settings.serializer, () =>
-      store.events.emit('rejected', { handle: this.handle, what: 'entry' }),
+      store.events.emit('rejected', { handle: this.handle, userId: this.#record?.userId, what: 'entry' }),
     );
   }
 
@@ -205,10 +205,10 @@ export class ActiveSession {
       const kept = current !== undefined && !isSameUser(current, identity) ? [] : keep === true ? this.entries.names() : keep;
       const entries = this.entries.encoded(kept.filter((name) => name !== IDENTITY_ENTRY));
       entries.set(IDENTITY_ENTRY, this.#encodeIdentity(identity));
-      const { handle: replaced } = this;
+      const replaced = this.#record && this.handle;
       const userId = String(identity.id);
       await this.#moveTo(this.host.generateSid(), { entries, userId, absolute, lease: this.host.lease() }, deadline);
-      this.store.events.emit('loggedIn', { handle: this.handle, userId, ...(current === undefined ? {} : { replaced }) });
+      this.store.events.emit('loggedIn', { handle: this.handle, userId, ...(replaced === undefined ? {} : { replaced }) });
     });
   }
 
@@ -297,7 +297,7 @@ export class ActiveSession {
   /** False when there was nothing to end. */
   async #endStored(deadline: Deadline): Promise<boolean> {
     if (this.#record === undefined && !this.#mayBeStored) return false;
-    return deadline.wait(this.store.destroy(this.#sid));
+    return deadline.wait(this.store.destroy(this.#sid, this.#record?.userId));
   }
 
   /** Stores a session, this one, that thereby becomes a user's. Where its place has been taken away meanwhile, so that it must not be theirs, it goes. */
@@ -314,7 +314,7 @@ export class ActiveSession {
       await deadline.wait(this.#signIns.complete(userId, record, undefined));
     } catch (error) {
       if (!(error instanceof SessionGoneError)) throw error;
-      await deadline.wait(this.store.destroy(this.#sid));
+      await deadline.wait(this.store.destroy(this.#sid, userId));
       throw this.#gone();
     }
     return record;
@@ -380,7 +380,7 @@ export class ActiveSession {
   async #undo(creation: Promise<SessionRecord>, sid: Sid, userId: string | undefined): Promise<void> {
     try {
       const mayExist = await creation.then(() => true, mayHaveRun);
-      if (mayExist) await this.store.destroy(sid);
+      if (mayExist) await this.store.destroy(sid, userId);
       if (userId !== undefined) await this.store.index?.remove(userId, [this.store.handleOf(sid)]);
     } catch (error) {
       this.store.settings.logError(error instanceof Error ? error : new Error('A sign-in could not be undone.'));

@@ -48,9 +48,9 @@ export class HeldStore extends MemorySessionStore {
     return super.rotate(sid, record, next);
   }
 
-  override async destroy(sid: Sid): Promise<boolean> {
+  override async destroy(sid: Sid, userId?: string): Promise<boolean> {
     await this.#arrive('destroy');
-    return super.destroy(sid);
+    return super.destroy(sid, userId);
   }
 
   /** Ends a session as somebody else would, past the gate. */

@@ -33,9 +33,9 @@ export class RecordingStore extends MemorySessionStore {
     return super.touch(sid, record, lease);
   }
 
-  override async destroy(sid: Sid): Promise<boolean> {
+  override async destroy(sid: Sid, userId?: string): Promise<boolean> {
     this.#writes.push({ call: 'destroy' });
-    return super.destroy(sid);
+    return super.destroy(sid, userId);
   }
 }
 
