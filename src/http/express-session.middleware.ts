@@ -101,7 +101,7 @@ function keepNewerCookie(exchange: SessionExchange): void {
   const { runtime, response, loaded } = exchange;
   around(response, 'writeHead', (writeHead) => {
     const { active } = exchange.used ?? {};
-    const isOld = active?.isLost === true || (active?.sid === loaded?.sid && loaded?.record.secret === 'previous');
+    const isOld = active?.isLost === true || (active?.sid === loaded?.sid && active?.record?.secret === 'previous');
     if (isOld) runtime.cookie.retract(response);
     return writeHead();
   });

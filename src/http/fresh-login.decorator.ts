@@ -1,4 +1,6 @@
 import { SetMetadata, type CustomDecorator } from '@nestjs/common';
+import { SessionMisuseError } from '../redis-session.errors.js';
+import { isPositive } from '../session/option-checks.js';
 
 /** Under which name a handler or class has the seconds that a sign-in stays fresh for it. */
 export const FRESH_LOGIN = Symbol('fresh login');
@@ -6,9 +8,14 @@ export const FRESH_LOGIN = Symbol('fresh login');
 /**
  * Lets `SessionGuard` pass only those who have proved who they are within so many seconds, by `session.login()` or
  * `session.reauthenticate()`, and answers 401 with the reason `login-not-fresh` to others: `@FreshLogin(300)`. On a handler it takes the place
- * of that on its class. A store made for express-session does not keep that time, so nobody passes there.
+ * of that on its class, and closes it where that is `@Public()`. Throws for what is no positive number of seconds. A store made for express-session does not keep that time, so nobody passes there.
  *
  * @see OWASP ASVS 5.0, 7.5.1 and 7.5.3
  * @publicApi
  */
-export const FreshLogin = (seconds: number): CustomDecorator<symbol> => SetMetadata(FRESH_LOGIN, seconds);
+export const FreshLogin = (seconds: number): CustomDecorator<symbol> => {
+  // Without a time, there would be nothing for the guard to check.
+  if (!isPositive(seconds))
+    throw new SessionMisuseError('@FreshLogin() needs a positive finite number of seconds, such as @FreshLogin(300).');
+  return SetMetadata(FRESH_LOGIN, seconds);
+};

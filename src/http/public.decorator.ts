@@ -1,7 +1,8 @@
 import { Reflector } from '@nestjs/core';
 
 /**
- * Opens a handler, or every handler of a class, that `SessionGuard` would close: `@Public()`.
+ * Opens a handler, or every handler of a class, that `SessionGuard` would close: `@Public()`. A handler of an open class with `@Roles()` or
+ * `@FreshLogin()` of its own is closed.
  *
  * @publicApi
  */

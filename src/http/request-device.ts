@@ -7,7 +7,7 @@ const MOST_BYTES = 256;
 export function deviceOf(request: IncomingMessage, track: { readonly ip: boolean; readonly userAgent: boolean }): Device | undefined {
   if (!track.ip && !track.userAgent) return undefined;
   const ip = track.ip ? trimmed(addressOf(request)) : undefined;
-  const userAgent = track.userAgent ? trimmed(request.headers['user-agent']) : undefined;
+  const userAgent = track.userAgent ? trimmed(request.headers['user-agent'] || undefined) : undefined;
   return { ...(ip === undefined ? {} : { ip }), ...(userAgent === undefined ? {} : { userAgent }) };
 }
 

@@ -5,7 +5,7 @@ export const ROLES = Symbol('roles');
 
 /**
  * Lets `SessionGuard` pass only those whose identity has one of these roles (`roles`, an array of strings), and answers 403 to others:
- * `@Roles('admin')`. On a handler it takes the place of that on its class.
+ * `@Roles('admin')`. On a handler it takes the place of that on its class, and closes it where that is `@Public()`.
  *
  * @publicApi
  */

@@ -79,11 +79,14 @@ function renew(exchange: SessionExchange): CookieNews | Promise<CookieNews> {
   return isNew ? 'set' : 'none';
 }
 
-/** Whether the session was found. A sign-in in parallel may have ended it and have set a cookie of its own, which must not be replaced. */
+/**
+ * Whether the session was found, under its current secret. A sign-in in parallel may have ended it, or a rotation have replaced the secret, and have
+ * set a cookie of its own, which must not be replaced.
+ */
 async function touch({ current, runtime }: SessionExchange): Promise<boolean> {
   try {
     await current?.active.touch();
-    return current?.active.isLost === false;
+    return current?.active.isLost === false && current.active.record?.secret !== 'previous';
   } catch (error) {
     runtime.logError(error);
     return false;
@@ -94,6 +97,6 @@ async function touch({ current, runtime }: SessionExchange): Promise<boolean> {
 function renewsCookie(exchange: SessionExchange, isTouched: boolean): boolean {
   const { loaded, used } = exchange;
   // The browser of a request with the secret before a rotation has, or is about to get, a newer cookie.
-  if (loaded?.record.secret === 'previous') return false;
+  if ((used?.active ?? loaded)?.record?.secret === 'previous') return false;
   return rollsCookie(exchange, isTouched) || (used?.active.isWritten === true && hasExpiry(exchange));
 }

@@ -145,9 +145,14 @@ export class SessionExchange implements SessionPlace, RequestContext {
     return this.#loaded !== undefined;
   }
 
-  /** Gives a session that has had its secret for long (`store.renewAfter`) a new one, before anybody uses it. */
+  /**
+   * Gives a session that has had its secret for long (`store.renewAfter`) a new one, before anybody uses it. Not one whose sid is of a custom `genid`:
+   * that would have to move, away from under the other requests of its browser.
+   */
   renewSecret(): Promise<void> | undefined {
-    if (this.#loaded === undefined || !this.runtime.store.isRotationDue(this.#loaded.record)) return undefined;
+    const { store } = this.runtime;
+    if (this.#loaded === undefined || this.response.headersSent) return undefined;
+    if (!store.canRotate(this.#loaded.sid) || !store.isRotationDue(this.#loaded.record)) return undefined;
     return this.current?.active.rotate().catch((error: unknown) => this.runtime.logError(error));
   }
 

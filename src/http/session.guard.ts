@@ -29,9 +29,12 @@ export class SessionGuard implements CanActivate {
     return this.authorize(identity, context);
   }
 
-  /** Whether the handler or its class is open to everybody. */
+  /** Whether the handler or its class is open to everybody. A handler that asks for somebody is not, whatever its class is. */
   protected isPublic(context: ExecutionContext): boolean {
-    return this.#metadata(Public.KEY, context) ?? false;
+    const has = (key: string | symbol, target: Parameters<Reflector['get']>[1]) => this.reflector.get<unknown>(key, target) !== undefined;
+    const handler = context.getHandler();
+    if (has(Public.KEY, handler)) return true;
+    return has(Public.KEY, context.getClass()) && !has(ROLES, handler) && !has(FRESH_LOGIN, handler);
   }
 
   /** Who is signed in; `undefined` for nobody. */

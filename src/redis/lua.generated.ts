@@ -823,8 +823,8 @@ return {DONE, now}
 -- ARGV[5]  hash of the new secret
 -- ARGV[6]  1 when the user has just proved again who they are: the presented secret is then good no longer; else 0
 --
--- Returns {1, now, when} when rotated (also by an earlier try), {2, now} when nothing was done since an earlier rotation is not yet confirmed
--- and younger than the grace or has replaced the presented secret, {0, now} when the session has ended.
+-- Returns {1, now, when} when rotated (also by an earlier try), {2, now, hash of the current secret} when nothing was done since an
+-- earlier rotation is not yet confirmed and younger than the grace or has replaced the presented secret, {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
@@ -927,7 +927,7 @@ if meta.hash == ARGV[5] then return {DONE, now, meta.rotated} end
 local grace = tonumber(ARGV[3])
 confirm(meta, ARGV[2], grace, now)
 if ARGV[6] == '1' then
-  if ARGV[4] ~= meta.hash and ARGV[4] ~= meta.prev then return {2, now} end
+  if ARGV[4] ~= meta.hash and ARGV[4] ~= meta.prev then return {2, now, meta.hash} end
   meta.auth = base36(now)
   forgetPrevious(meta)
   meta.hash, meta.rotated = ARGV[5], now
@@ -937,7 +937,7 @@ end
 
 local unconfirmed = isUnconfirmed(meta)
 local known = ARGV[4] == meta.hash or (unconfirmed and ARGV[4] == meta.prev)
-if not known or (unconfirmed and now < meta.rotated + grace) then return {2, now} end
+if not known or (unconfirmed and now < meta.rotated + grace) then return {2, now, meta.hash} end
 
 -- An unconfirmed secret never reached its holder, who has the one before it: that one stays.
 if not unconfirmed then meta.prev = meta.hash end
@@ -959,7 +959,7 @@ return {DONE, now, meta.rotated}
 -- ARGV[8]  number of removed fields
 -- ARGV[9]  the removed fields, then field and value of each changed entry
 --
--- Returns {1, now} when written, {0, now} when the session has ended.
+-- Returns {1, now, hash of the current secret} when written, {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
@@ -1072,7 +1072,7 @@ for i = 9 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) e
 for i = 9, 8 + removed do redis.call('HDEL', key, ARGV[i]) end
 writeCookie(key, ARGV[5])
 expire(key, meta)
-return {DONE, now}
+return {DONE, now, meta.hash}
 `,
 
   settle: `-- Takes the reserved place for good, now that the session is the user's. A place that is gone has been taken away by whoever ended the
@@ -1133,7 +1133,7 @@ return {DONE, now, redis.call('ZCARD', key)}
 -- ARGV[5]  cookie attributes as JSON, '' for none
 -- ARGV[6]  device as JSON, '' to leave it
 --
--- Returns {1, now} when touched, {0, now} when the session has ended.
+-- Returns {1, now, hash of the current secret} when touched, {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
@@ -1241,6 +1241,6 @@ write(key, meta)
 writeDevice(key, ARGV[6])
 writeCookie(key, ARGV[5])
 expire(key, meta)
-return {DONE, now}
+return {DONE, now, meta.hash}
 `,
 } as const;

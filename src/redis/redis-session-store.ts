@@ -1,6 +1,6 @@
 import { SessionConflictError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from '../session/lifetime.js';
-import { firstPresented, isHolder, matchSecret } from '../session/secret-check.js';
+import { firstPresented, isHolder, isSecretOld, matchSecret, secretAfter } from '../session/secret-check.js';
 import {
   decodeDevice,
   decodeHash,
@@ -71,9 +71,10 @@ export class RedisSessionStore extends SessionStore {
     if (hash === undefined) return undefined;
     const decoded = decodeHash(hash);
     if (decoded === undefined) return this.#endedOrRejected(sid, handle, hash);
+    const { userId } = decoded.metadata;
     const secret = matchSecret(secretHashOf(sid), decoded.metadata, await this.#timeFor(decoded.metadata));
     if (secret === undefined) {
-      this.events.emit('reused', { handle });
+      this.events.emit('reused', { handle, userId });
       return undefined;
     }
     if (await this.#isBeforeEpoch(decoded.metadata)) return undefined;
@@ -148,8 +149,8 @@ export class RedisSessionStore extends SessionStore {
       secretHashOf(next),
       reauthenticated ? 1 : 0,
     ]);
-    if (status === STATUS.gone) return this.#lose(handle);
-    if (status !== STATUS.done) return { rotated: false, record };
+    if (status === STATUS.gone) return this.#lose(record);
+    if (status !== STATUS.done) return { rotated: false, record: { ...record, secret: secretAfter(sid, record, values[0] ?? '') } };
     this.events.emit('rotated', { handle, userId: record.userId });
     const rotatedAt = Number(values[0]);
     const authenticatedAt = reauthenticated ? rotatedAt : record.authenticatedAt;
@@ -162,7 +163,7 @@ export class RedisSessionStore extends SessionStore {
     const { status, values } = await this.#write('increment', record.handle, args).catch((error: unknown) => {
       throw withUnknownOutcome(error);
     });
-    if (status === STATUS.gone) return this.#lose(record.handle);
+    if (status === STATUS.gone) return this.#lose(record);
     if (status === STATUS.notInteger) throw notInteger(name);
     return Number(values[0]);
   }
@@ -170,9 +171,10 @@ export class RedisSessionStore extends SessionStore {
   async destroy(sid: Sid): Promise<boolean> {
     const handle = handleOf(sid);
     const { status, values } = await this.#write('destroy', handle, []);
-    const [createdAt, userId] = values;
-    const existed = status === STATUS.done && !(await this.#isBeforeEpoch({ createdAt: Number(createdAt), userId: userId || undefined }));
-    if (existed) this.events.emit('destroyed', { handle });
+    const createdAt = Number(values[0]);
+    const userId = values[1] === '' ? undefined : values[1];
+    const existed = status === STATUS.done && !(await this.#isBeforeEpoch({ createdAt, userId }));
+    if (existed) this.events.emit('destroyed', { handle, userId });
     return existed;
   }
 
@@ -217,8 +219,7 @@ export class RedisSessionStore extends SessionStore {
 
   isRotationDue({ secret, createdAt = 0, rotatedAt = createdAt }: SessionRecord): boolean {
     const now = this.#writer.clock.now();
-    const { renewAfter } = this.settings;
-    return renewAfter !== undefined && now !== undefined && secret === 'current' && now - rotatedAt >= renewAfter;
+    return now !== undefined && isSecretOld(secret, now - rotatedAt, this.settings);
   }
 
   isTouchDue(record: SessionRecord): boolean {
@@ -265,7 +266,7 @@ export class RedisSessionStore extends SessionStore {
     args: readonly (string | number)[],
   ): Promise<SessionRecord | undefined> {
     const idle = idleOf(lease, this.settings);
-    const { status, now } = await this.#write(script, record.handle, [
+    const { status, now, values } = await this.#write(script, record.handle, [
       record.createdAt ?? 0,
       firstPresented(sid, record),
       this.settings.rotationGrace,
@@ -274,14 +275,14 @@ export class RedisSessionStore extends SessionStore {
       encodeDevice(lease),
       ...args,
     ]);
-    if (status === STATUS.gone) return this.#lose(record.handle);
+    if (status === STATUS.gone) return this.#lose(record);
     return {
       ...record,
       lastSeenAt: now,
       idle,
       cookie: lease.cookie,
       device: lease.device ?? record.device,
-      secret: record.secret === 'unconfirmed' ? 'current' : record.secret,
+      secret: secretAfter(sid, record, values[0] ?? ''),
     };
   }
 
@@ -296,8 +297,8 @@ export class RedisSessionStore extends SessionStore {
     }
   }
 
-  #lose(handle: Handle): undefined {
-    this.events.emit('lost', { handle });
+  #lose({ handle, userId }: SessionRecord): undefined {
+    this.events.emit('lost', { handle, userId });
   }
 
   #reject(handle: Handle): undefined {

@@ -65,7 +65,7 @@ export class ActiveSession {
     this.#sid = sid;
     this.#record = record;
     this.entries = new Entries(record?.entries ?? NO_ENTRIES, store.settings.serializer, () =>
-      store.events.emit('rejected', { handle: this.handle, what: 'entry' }),
+      store.events.emit('rejected', { handle: this.handle, userId: this.#record?.userId, what: 'entry' }),
     );
   }
 
@@ -215,10 +215,10 @@ export class ActiveSession {
       const kept = current !== undefined && !isSameUser(current, identity) ? [] : keep === true ? this.entries.names() : keep;
       const entries = this.entries.encoded(kept.filter((name) => name !== IDENTITY_ENTRY));
       entries.set(IDENTITY_ENTRY, this.#encodeIdentity(identity));
-      const { handle: replaced } = this;
+      const replaced = this.#record && this.handle;
       const userId = String(identity.id);
       await this.#moveTo(this.host.generateSid(), { entries, userId, absolute, lease: this.host.lease() }, deadline);
-      this.store.events.emit('loggedIn', { handle: this.handle, userId, ...(current === undefined ? {} : { replaced }) });
+      this.store.events.emit('loggedIn', { handle: this.handle, userId, ...(replaced === undefined ? {} : { replaced }) });
     });
   }
 

@@ -1,7 +1,7 @@
 import { SessionConflictError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from './lifetime.js';
 import { MemorySessionIndex } from './memory-session-index.js';
-import { firstPresented, isHolder, matchSecret } from './secret-check.js';
+import { firstPresented, isHolder, isSecretOld, matchSecret, secretAfter } from './secret-check.js';
 import { recordOf, type Metadata, type Tombstone } from './session-fields.js';
 import { checkIncrement, checkLimits } from './session-limits.js';
 import {
@@ -42,9 +42,10 @@ export class MemorySessionStore extends SessionStore {
     const handle = handleOf(sid);
     const stored = this.#live(handle);
     if (stored === undefined) return this.#ended(sid, handle);
+    const { userId } = stored.metadata;
     const secret = matchSecret(secretHashOf(sid), stored.metadata, Date.now());
     if (secret === undefined) {
-      this.events.emit('reused', { handle });
+      this.events.emit('reused', { handle, userId });
       return undefined;
     }
     if (this.#isBeforeEpoch(stored)) return undefined;
@@ -109,7 +110,7 @@ export class MemorySessionStore extends SessionStore {
     { reauthenticated = false }: RotateOptions = {},
   ): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {
     const stored = this.#same(record);
-    if (stored === undefined) return this.#lose(record.handle);
+    if (stored === undefined) return this.#lose(record);
     const now = Date.now();
     const presented = secretHashOf(sid);
     const secretHash = secretHashOf(next);
@@ -122,7 +123,7 @@ export class MemorySessionStore extends SessionStore {
     const unconfirmed = isUnconfirmed(metadata);
     const isKnown = presented === metadata.secretHash || ((unconfirmed || reauthenticated) && presented === metadata.previousSecretHash);
     const isTooSoon = unconfirmed && !reauthenticated && now < (metadata.rotatedAt ?? 0) + this.settings.rotationGrace;
-    if (!isKnown || isTooSoon) return { rotated: false, record };
+    if (!isKnown || isTooSoon) return { rotated: false, record: { ...record, secret: secretAfter(sid, record, metadata.secretHash) } };
     const previousSecretHash = reauthenticated ? '' : unconfirmed ? metadata.previousSecretHash : metadata.secretHash;
     this.#sessions.set(record.handle, {
       ...stored,
@@ -142,7 +143,7 @@ export class MemorySessionStore extends SessionStore {
   async increment(record: SessionRecord, name: string, by: number): Promise<number | undefined> {
     checkIncrement(record.entries, name, by, this.settings);
     const stored = this.#same(record);
-    if (stored === undefined) return this.#lose(record.handle);
+    if (stored === undefined) return this.#lose(record);
     const text = stored.entries.get(name) ?? '0';
     const value = /^-?\d+$/.test(text) ? Number(text) : NaN;
     const sum = value + by;
@@ -157,7 +158,7 @@ export class MemorySessionStore extends SessionStore {
     const stored = this.#live(handle);
     const existed = stored !== undefined && !this.#isBeforeEpoch(stored);
     this.#sessions.delete(handle);
-    if (existed) this.events.emit('destroyed', { handle });
+    if (existed) this.events.emit('destroyed', { handle, userId: stored.metadata.userId });
     return existed;
   }
 
@@ -204,8 +205,7 @@ export class MemorySessionStore extends SessionStore {
   }
 
   isRotationDue({ secret, createdAt = 0, rotatedAt = createdAt }: SessionRecord): boolean {
-    const { renewAfter } = this.settings;
-    return renewAfter !== undefined && secret === 'current' && Date.now() - rotatedAt >= renewAfter;
+    return isSecretOld(secret, Date.now() - rotatedAt, this.settings);
   }
 
   isTouchDue(record: SessionRecord): boolean {
@@ -216,7 +216,7 @@ export class MemorySessionStore extends SessionStore {
 
   #renew(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): SessionRecord | undefined {
     const stored = this.#same(record);
-    if (stored === undefined) return this.#lose(record.handle);
+    if (stored === undefined) return this.#lose(record);
     const now = Date.now();
     const { userId } = delta;
     const confirmed = this.#confirm(stored.metadata, firstPresented(sid, record), now);
@@ -231,7 +231,7 @@ export class MemorySessionStore extends SessionStore {
       device: lease.device ?? stored.device,
       entries: applyDelta(stored.entries, delta),
     };
-    return this.#put(record.handle, renewed, record.secret === 'unconfirmed' ? 'current' : record.secret);
+    return this.#put(record.handle, renewed, secretAfter(sid, record, metadata.secretHash));
   }
 
   #put(handle: Handle, session: StoredSession, secret: SessionRecord['secret']): SessionRecord {
@@ -280,8 +280,8 @@ export class MemorySessionStore extends SessionStore {
     this.index.sweep();
   }
 
-  #lose(handle: Handle): undefined {
-    this.events.emit('lost', { handle });
+  #lose({ handle, userId }: SessionRecord): undefined {
+    this.events.emit('lost', { handle, userId });
   }
 }
 

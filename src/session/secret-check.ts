@@ -20,6 +20,26 @@ export function firstPresented(sid: Sid, record: SessionRecord): string {
   return record.secret === 'unconfirmed' ? secretHashOf(sid) : '';
 }
 
+/** Which secret a request has that was the first to present it, or whose secret may have been replaced, once a write has told the current one. */
+export function secretAfter(sid: Sid, record: SessionRecord, currentHash: string): SecretState {
+  if (currentHash !== secretHashOf(sid)) return 'previous';
+  return record.secret === 'unconfirmed' ? 'current' : record.secret;
+}
+
+/**
+ * Whether `renewAfter` asks for a new secret, that long after the latest rotation. Who still comes with the one before it may not have got the
+ * answer of that rotation, which can be replaced once the grace is over.
+ */
+export function isSecretOld(secret: SecretState, ms: number, { renewAfter, rotationGrace }: RotationTimes): boolean {
+  if (renewAfter === undefined || secret === 'unconfirmed') return false;
+  return ms >= (secret === 'previous' ? rotationGrace : renewAfter);
+}
+
+interface RotationTimes {
+  readonly renewAfter: number | undefined;
+  readonly rotationGrace: number;
+}
+
 /** Whether a session that somebody else has ended was that of whoever presents this secret. */
 export function isHolder(presentedHash: string, { secretHashes }: Tombstone): boolean {
   return secretHashes.filter((hash) => isSame(presentedHash, hash)).length > 0;

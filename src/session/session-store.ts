@@ -81,7 +81,7 @@ export abstract class SessionStore {
   /**
    * Writes what changed since `record` was loaded, and nothing else: entries that others changed meanwhile stay as they are. Counts as a
    * touch. `undefined` when the session has ended since; then nothing is written and `lost` is emitted. A rotation meanwhile does not
-   * matter: whoever has a record came with a good secret.
+   * matter: whoever has a record came with a good secret. The record says then that it is the `previous` one, as that of `touch` and `rotate` does.
    *
    * Rejects as `create` does when the session would become too large or an entry's name cannot be stored. One that is too large already
    * may shrink.
@@ -125,7 +125,11 @@ export abstract class SessionStore {
    */
   abstract increment(record: SessionRecord, name: string, by: number): Promise<number | undefined>;
 
-  /** Ends the session under that sid's handle, also when its secret was replaced meanwhile. False when it was not there (any more). */
+  /**
+   * Ends the session under that sid's handle, also when its secret was replaced meanwhile. False when it was not there (any more).
+   *
+   * @param userId whose it is where that is known, for the event
+   */
   abstract destroy(sid: Sid): Promise<boolean>;
 
   /** What is to be told of each of these sessions; `undefined` for one that is not there (any more). Costs a command each, in one go. */
@@ -158,7 +162,7 @@ export abstract class SessionStore {
   /** The time by the store's clock. */
   abstract now(): Promise<number>;
 
-  /** Whether `renewAfter` has passed since the session got its secret, so that it should get a new one. */
+  /** Whether `renewAfter` has passed since the session got its secret, or its holder seems not to have got it, so that it should get a new one. */
   abstract isRotationDue(record: SessionRecord): boolean;
 
   /**

@@ -22,6 +22,8 @@ export interface OutageStage {
   readonly stage: Stage;
   /** Where applications find Redis. */
   readonly address: { readonly host: string; readonly port: number };
+  /** That proxy, for what is no whole outage. */
+  readonly proxy: ChaosProxy;
   /** Starts an application that finds Redis there. */
   open(options?: StageOptions): Promise<ScriptedApp>;
   /** Lets Redis fail until `end`, or the end of the test. */
@@ -52,6 +54,9 @@ export function useOutages(variant: Variant): OutageStage {
     stage,
     get address() {
       return address();
+    },
+    get proxy() {
+      return proxy;
     },
     open: (options) => stage.open({ redis: address(), ...options, store: { deadline: DEADLINE, ...options?.store } }),
     begin: async (outage) => {

@@ -36,7 +36,7 @@ export class RawClient {
   }
 
   send(text: string): void {
-    this.socket.write(text);
+    this.socket.write(text, 'latin1');
   }
 
   get received(): string {

@@ -590,7 +590,7 @@ describe('ActiveSession', () => {
       const before = session.sid;
       await session.rotate();
       expect(session.sid).toBe(before);
-      expect(session.record).toMatchObject({ secret: 'current' });
+      expect(session.record).toMatchObject({ secret: 'previous' });
     });
 
     it.each<[string, (session: ActiveSession) => Promise<unknown>]>([

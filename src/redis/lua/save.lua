@@ -11,7 +11,7 @@
 -- ARGV[8]  number of removed fields
 -- ARGV[9]  the removed fields, then field and value of each changed entry
 --
--- Returns {1, now} when written, {0, now} when the session has ended.
+-- Returns {1, now, hash of the current secret} when written, {0, now} when the session has ended.
 
 -- include _meta
 
@@ -33,4 +33,4 @@ for i = 9 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) e
 for i = 9, 8 + removed do redis.call('HDEL', key, ARGV[i]) end
 writeCookie(key, ARGV[5])
 expire(key, meta)
-return {DONE, now}
+return {DONE, now, meta.hash}

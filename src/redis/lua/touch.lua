@@ -8,7 +8,7 @@
 -- ARGV[5]  cookie attributes as JSON, '' for none
 -- ARGV[6]  device as JSON, '' to leave it
 --
--- Returns {1, now} when touched, {0, now} when the session has ended.
+-- Returns {1, now, hash of the current secret} when touched, {0, now} when the session has ended.
 
 -- include _meta
 
@@ -25,4 +25,4 @@ write(key, meta)
 writeDevice(key, ARGV[6])
 writeCookie(key, ARGV[5])
 expire(key, meta)
-return {DONE, now}
+return {DONE, now, meta.hash}
