@@ -2,10 +2,12 @@ import { Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { RedisSessionModule } from 'nestjs-redis-session';
 import { AccountModule } from './account/account.module.js';
+import { AdminModule } from './admin/admin.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { CartModule } from './cart/cart.module.js';
 import { HealthModule } from './health/health.module.js';
 import { PageModule } from './page/page.module.js';
+import { SessionsModule } from './sessions/sessions.module.js';
 import { sessionOptions } from './session-options.js';
 import { ShutdownDeadline } from './shutdown-deadline.js';
 
@@ -21,6 +23,8 @@ import { ShutdownDeadline } from './shutdown-deadline.js';
     }),
     AuthModule,
     AccountModule,
+    SessionsModule,
+    AdminModule,
     CartModule,
     HealthModule,
     PageModule,

@@ -1,11 +1,50 @@
-import { Controller, Get, UseGuards } from '@nestjs/common';
-import { Identity, SessionGuard } from 'nestjs-redis-session';
+import { Body, Controller, ForbiddenException, Get, HttpCode, Post, UseGuards } from '@nestjs/common';
+import { FreshLogin, Identity, Session, SessionGuard, SessionManager, type HttpSession } from 'nestjs-redis-session';
+import { UsersService } from '../auth/users.service.js';
+import { PasswordChangePipe, type PasswordChange } from './password-change.pipe.js';
+import { PasswordPipe } from './password.pipe.js';
+
+const FIVE_MINUTES = 5 * 60;
 
 @Controller('account')
 @UseGuards(SessionGuard)
 export class AccountController {
+  constructor(
+    private readonly users: UsersService,
+    private readonly sessions: SessionManager,
+  ) {}
+
   @Get('me')
   me(@Identity() who: Identity): Identity {
     return who;
+  }
+
+  /** For whoever is signed in for a while and is about to do what `@FreshLogin()` guards. */
+  @Post('reauthenticate')
+  @HttpCode(204)
+  async reauthenticate(@Identity() who: Identity, @Session() session: HttpSession, @Body(PasswordPipe) password: string): Promise<void> {
+    await this.#check(who, password);
+    await session.reauthenticate();
+  }
+
+  @Post('password')
+  @HttpCode(200)
+  @FreshLogin(FIVE_MINUTES)
+  async changePassword(
+    @Identity() who: Identity,
+    @Session() session: HttpSession,
+    @Body(PasswordChangePipe) { currentPassword, newPassword }: PasswordChange,
+  ): Promise<{ ended: number }> {
+    await this.#check(who, currentPassword);
+    // First, since it is refused when the session has ended or Redis cannot be asked: nothing has changed then.
+    await session.reauthenticate();
+    // Then the password: nobody can sign in with the old one while the sessions made with it end.
+    await this.users.changePassword(who, newPassword);
+    return { ended: await this.sessions.revokeOthers(session, 'password-changed') };
+  }
+
+  async #check(who: Identity, password: string): Promise<void> {
+    // Not 401: the requester is signed in.
+    if (!(await this.users.hasPassword(who, password))) throw new ForbiddenException('That is not your password.');
   }
 }
