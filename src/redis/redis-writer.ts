@@ -54,7 +54,10 @@ export class RedisWriter {
     }
   }
 
+  /** Also those that follow from others: a touch is followed by that of the index. */
   async settled(): Promise<void> {
+    await Promise.allSettled(this.#writes);
+    await new Promise((resolve) => setImmediate(resolve));
     await Promise.allSettled(this.#writes);
   }
 }
