@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import expressSession from 'express-session';
 import { answerWithin } from '../session/deadline.js';
 import { ActiveSession, type SessionHost } from '../session/active-session.js';
-import type { Entries } from '../session/entries.js';
 import type { Sid } from '../session/sid.js';
 import { behind, standInFor } from './express-session.stand-in.js';
 import type { HttpSession } from './http-session.js';
@@ -51,7 +50,9 @@ export class ExpressSessionStore extends expressSession.Store {
   }
 
   override regenerate(request: IncomingMessage, callback: (error?: unknown) => unknown): void {
-    SessionExchange.of(request)?.current?.object.regenerate((error) => void callback(error));
+    const exchange = SessionExchange.of(request);
+    const regenerated = exchange?.current?.object.regenerate() ?? startIn(exchange);
+    answer(regenerated, (error) => void callback(error));
   }
 
   override set(sid: string, data: expressSession.SessionData, callback: Callback = () => undefined): void {
@@ -75,7 +76,7 @@ export class ExpressSessionStore extends expressSession.Store {
   }
 
   #data({ entries, record }: ActiveSession): expressSession.SessionData {
-    return { cookie: record?.cookie ?? {}, ...valuesOf(entries) } as unknown as expressSession.SessionData;
+    return { cookie: record?.cookie ?? {}, ...entries.values() } as unknown as expressSession.SessionData;
   }
 
   /** Sets and removes entries of an existing session; one that has ended stays ended. */
@@ -102,14 +103,15 @@ export class ExpressSessionStore extends expressSession.Store {
       lease: () => ({ idle: record.idle, cookie: record.cookie, wholeCookie: record.cookie ?? {} }),
       isLeaseChanged: false,
       // It stays its user's, who could not end it otherwise. Where applications keep the identity, they look at entries.
-      identityOf: (entries) => this.runtime.identityOf(entries, valuesOf(entries) as unknown as HttpSession),
+      identityOf: (entries) => this.runtime.identityOf(entries, entries.values() as unknown as HttpSession),
     };
     return new ActiveSession(store, host, sid, record);
   }
 }
 
-function valuesOf(entries: Entries): Record<string, unknown> {
-  return Object.fromEntries(entries.names().map((name) => [name, entries.get(name)]));
+/** After its session was destroyed or unset, a request gets a new one; after a failed load, the error of that. */
+async function startIn(exchange: SessionExchange | undefined): Promise<void> {
+  if (exchange?.session === undefined || exchange.session === null) exchange?.start();
 }
 
 function answer<T>(result: Promise<T>, callback: Callback<T>): void {

@@ -62,7 +62,8 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   identityOf(entries: Entries): Identity | undefined {
-    return this.place.runtime.identityOf(entries, this.object);
+    const session = entries === this.active.entries ? this.object : (entries.values() as unknown as HttpSession);
+    return this.place.runtime.identityOf(entries, session);
   }
 
   /** The idle timeout comes from `originalMaxAge`, never from `expires`, which only tells when the browser was last told. */

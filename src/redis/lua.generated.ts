@@ -423,6 +423,51 @@ redis.call('HSET', key, ARGV[3], ARGV[5])
 return {DONE, now}
 `,
 
+  forget: `-- Drops names of sessions that have gone.
+--
+-- KEYS[1]  sessions of the user
+-- ARGV[1]  handle, and so on
+--
+-- Returns {1, now, how many of them were being ended}.
+
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
+-- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
+local GONE, DONE = 0, 1
+local RESERVED, ENDING = 0.5, 0.75
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function stateOf(score)
+  return tonumber(score) % 1
+end
+
+local function sweep(key, now)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+end
+
+local function add(key, handle, score)
+  redis.call('ZADD', key, string.format('%.2f', score), handle)
+end
+
+-- The key lives as long as the one that can live longest.
+local function expire(key)
+  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
+  if last[2] then redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(tonumber(last[2])))) end
+end
+
+local key, now = KEYS[1], clock()
+local ending = 0
+for _, handle in ipairs(ARGV) do
+  local score = redis.call('ZSCORE', key, handle)
+  if score and stateOf(score) == ENDING then ending = ending + 1 end
+  redis.call('ZREM', key, handle)
+end
+return {DONE, now, ending}
+`,
+
   increment: `-- Adds to an integer entry of a session, unless it has ended.
 --
 -- KEYS[1]  session
@@ -633,10 +678,11 @@ local function expire(key)
 end
 
 local key, now = KEYS[1], clock()
+-- First, since Redis that is out of memory refuses no write to a script that has written already.
+sweep(key, now)
 local score = redis.call('ZSCORE', key, ARGV[1])
 if score and stateOf(score) == ENDING then return {GONE, now} end
 add(key, ARGV[1], tonumber(ARGV[2]))
-sweep(key, now)
 expire(key)
 return {DONE, now}
 `,
@@ -693,7 +739,8 @@ if most > 0 then
   if named then others = others - 1 end
   if others >= most then return {6, now} end
 end
-add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
+-- A place that is taken for good stays so: another request of the same session may have signed in a moment ago.
+if not named or stateOf(named) == RESERVED then add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED) end
 expire(key)
 return {DONE, now}
 `,
@@ -808,6 +855,7 @@ if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '' and meta.created >= tonumb
 -- First, and by itself: Redis that is out of memory lets a key go and refuses the word of it.
 redis.call('DEL', key)
 if meta.ends and meta.ends <= now then return {GONE, now} end
+if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
 redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', meta.hash, meta.prev, ARGV[2]}, '|'))
 redis.call('PEXPIRE', key, ARGV[3])
 return {DONE, now}
@@ -821,7 +869,8 @@ return {DONE, now}
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  hash of the presented secret
 -- ARGV[5]  hash of the new secret
--- ARGV[6]  1 when the user has just proved again who they are: the presented secret is then good no longer; else 0
+-- ARGV[6]  time of the rotation that the request has seen, epoch ms, 0 for none
+-- ARGV[7]  1 when the user has just proved again who they are: the presented secret is then good no longer; else 0
 --
 -- Returns {1, now, when} when rotated (also by an earlier try), {2, now, hash of the current secret} when nothing was done since an
 -- earlier rotation is not yet confirmed and younger than the grace or has replaced the presented secret, {0, now} when the session has ended.
@@ -926,7 +975,7 @@ if meta.hash == ARGV[5] then return {DONE, now, meta.rotated} end
 
 local grace = tonumber(ARGV[3])
 confirm(meta, ARGV[2], grace, now)
-if ARGV[6] == '1' then
+if ARGV[7] == '1' then
   if ARGV[4] ~= meta.hash and ARGV[4] ~= meta.prev then return {2, now, meta.hash} end
   meta.auth = base36(now)
   forgetPrevious(meta)
@@ -937,7 +986,9 @@ end
 
 local unconfirmed = isUnconfirmed(meta)
 local known = ARGV[4] == meta.hash or (unconfirmed and ARGV[4] == meta.prev)
-if not known or (unconfirmed and now < meta.rotated + grace) then return {2, now, meta.hash} end
+-- A request that began before the unconfirmed rotation does not tell that its answer was lost.
+local unseen = unconfirmed and ARGV[4] == meta.prev and meta.rotated ~= tonumber(ARGV[6])
+if not known or unseen or (unconfirmed and now < meta.rotated + grace) then return {2, now, meta.hash} end
 
 -- An unconfirmed secret never reached its holder, who has the one before it: that one stays.
 if not unconfirmed then meta.prev = meta.hash end
@@ -1114,11 +1165,12 @@ local function expire(key)
 end
 
 local key, now = KEYS[1], clock()
+-- First, since Redis that is out of memory refuses no write to a script that has written already.
+sweep(key, now)
 local score = redis.call('ZSCORE', key, ARGV[1])
 if not score or stateOf(score) == ENDING then return {GONE, now} end
 add(key, ARGV[1], tonumber(ARGV[2]))
 if ARGV[3] ~= '' then redis.call('ZREM', key, ARGV[3]) end
-sweep(key, now)
 expire(key)
 return {DONE, now, redis.call('ZCARD', key)}
 `,

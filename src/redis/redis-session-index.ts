@@ -1,6 +1,5 @@
 import { SessionIndex, type Claim, type IndexedSession, type Reservation } from '../session/session-index.js';
 import type { Handle } from '../session/sid.js';
-import type { RedisClient } from './redis-client.js';
 import { isWrongType, toStoreError } from './redis-errors.js';
 import type { RedisKeys } from './redis-keys.js';
 import { STATUS, type ScriptName } from './redis-scripts.js';
@@ -12,7 +11,6 @@ const RESERVED = 0.5;
 /** Names the sessions of each user in a sorted set; `docs/storage-format.md` shows one. */
 export class RedisSessionIndex extends SessionIndex {
   constructor(
-    private readonly client: RedisClient,
     private readonly keys: RedisKeys,
     private readonly writer: RedisWriter,
   ) {
@@ -34,11 +32,10 @@ export class RedisSessionIndex extends SessionIndex {
     await this.#run('renew', userId, [handle, endsAt]);
   }
 
-  async remove(userId: string, handles: readonly Handle[]): Promise<void> {
-    if (handles.length === 0) return;
-    await this.writer.command(this.client.zrem(this.keys.user(userId), ...handles)).catch((error: unknown) => {
-      throw toStoreError(error);
-    });
+  async remove(userId: string, handles: readonly Handle[]): Promise<boolean> {
+    if (handles.length === 0) return false;
+    const { values } = await this.#run('forget', userId, handles);
+    return values[0] !== '0';
   }
 
   async claim(

@@ -62,7 +62,7 @@ export class RedisSessionStore extends SessionStore {
     this.#writer = new RedisWriter(client);
     this.#loads = new RedisLoads(client);
     this.#epochs = this.settings.epochs ? new RedisEpochs(client, this.#keys, this.#writer, this.settings) : undefined;
-    this.index = new RedisSessionIndex(client, this.#keys, this.#writer);
+    this.index = new RedisSessionIndex(this.#keys, this.#writer);
   }
 
   async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
@@ -147,6 +147,7 @@ export class RedisSessionStore extends SessionStore {
       this.settings.rotationGrace,
       secretHashOf(sid),
       secretHashOf(next),
+      record.rotatedAt ?? 0,
       reauthenticated ? 1 : 0,
     ]);
     if (status === STATUS.gone) return this.#lose(record);

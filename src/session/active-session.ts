@@ -8,9 +8,10 @@ import {
 import { CallQueue } from './call-queue.js';
 import type { Deadline } from './deadline.js';
 import { Entries } from './entries.js';
-import { IDENTITY_ENTRY, isIdentity, isSameUser, type Identity } from './identity.js';
+import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
 import {
   isNameDue,
+  applyDelta,
   latestEnd,
   type EncodedEntries,
   type EntryDelta,
@@ -49,6 +50,8 @@ export class ActiveSession {
   /** A first save failed and may have run all the same. */
   #mayBeStored = false;
   #isWritten = false;
+  /** A sign-in that failed has ended the session before it, so the next one need not find it. */
+  #isSuperseded = false;
   #isRetained = false;
   readonly #calls = new CallQueue();
 
@@ -153,6 +156,7 @@ export class ActiveSession {
         throw new SessionMisuseError(
           `The session entry ${JSON.stringify(name)} was changed and is not stored yet. Call session.save() before session.increment().`,
         );
+      if (this.#state === 'lost') throw this.#gone();
       const record = this.#record ?? (await this.#create(deadline));
       const { assignments } = this.entries;
       const sum = await deadline.wait(this.store.increment(record, name, by)).catch((error: unknown) => {
@@ -193,10 +197,10 @@ export class ActiveSession {
    */
   supersede(): Promise<void> {
     return this.#inTurn(async (deadline) => {
-      const mustExist = this.#isSignedIn;
+      const mustExist = this.#hasUser;
       const existed = await this.#endStored(deadline);
-      if (mustExist && !existed) throw this.#gone();
-      await this.#leave(this.#record, deadline);
+      const isClaimed = await this.#leave(this.#record, deadline);
+      if (mustExist && (!existed || isClaimed)) throw this.#gone();
       this.#state = 'destroyed';
     });
   }
@@ -211,12 +215,13 @@ export class ActiveSession {
     return this.#inTurn(async (deadline) => {
       if (!isIdentity(identity))
         throw new SessionMisuseError('session.login() needs an identity: an object whose "id" is a non-empty string or a finite number.');
-      const current = this.host.identityOf(this.entries);
-      const kept = current !== undefined && !isSameUser(current, identity) ? [] : keep === true ? this.entries.names() : keep;
+      const userId = String(identity.id);
+      const isOther = [this.#userId, this.#record?.userId].some((current) => current !== undefined && current !== userId);
+      const kept = isOther ? [] : keep === true ? this.entries.names() : keep;
       const entries = this.entries.encoded(kept.filter((name) => name !== IDENTITY_ENTRY));
       entries.set(IDENTITY_ENTRY, this.#encodeIdentity(identity));
+      this.#checkFound(entries, userId);
       const replaced = this.#record && this.handle;
-      const userId = String(identity.id);
       await this.#moveTo(this.host.generateSid(), { entries, userId, absolute, lease: this.host.lease() }, deadline);
       this.store.events.emit('loggedIn', { handle: this.handle, userId, ...(replaced === undefined ? {} : { replaced }) });
     });
@@ -242,9 +247,13 @@ export class ActiveSession {
 
   async #rotate(record: SessionRecord, deadline: Deadline, { reauthenticated }: { reauthenticated: boolean }): Promise<void> {
     if (!this.store.canRotate(this.sid)) {
-      const entries = this.entries.encoded(this.entries.names());
-      const { absoluteEndsAt, userId } = record;
-      const authenticatedAt = reauthenticated ? undefined : record.authenticatedAt;
+      // As it is now: what others have changed since it was loaded goes along.
+      const present = await deadline.wait(this.store.load(this.sid));
+      if (present === undefined) throw this.#gone();
+      const delta = this.entries.delta();
+      const entries = delta === undefined ? present.entries : applyDelta(present.entries, delta);
+      const { absoluteEndsAt, userId } = present;
+      const authenticatedAt = reauthenticated ? undefined : present.authenticatedAt;
       const session: NewSession = {
         entries,
         userId,
@@ -279,7 +288,8 @@ export class ActiveSession {
   async #write(record: SessionRecord, delta: EntryDelta, deadline: Deadline): Promise<void> {
     const lease = this.host.lease();
     const userId = this.#userId;
-    const isOther = userId !== record.userId;
+    // Only a change that this request has made: what else it finds, or does not, is not for it to say.
+    const isOther = userId !== this.#userIdIn(record.entries);
     const change = isOther ? { ...delta, userId: userId ?? null } : delta;
     const isDue = this.#isDue(record);
     try {
@@ -323,13 +333,15 @@ export class ActiveSession {
       this.#freePlace(userId, this.handle);
       return record;
     }
-    try {
-      await deadline.wait(this.#signIns.complete(userId, record, undefined));
-    } catch (error) {
-      if (!(error instanceof SessionGoneError)) throw error;
-      await deadline.wait(this.store.destroy(this.sid));
-      throw this.#gone();
-    }
+    const completion = this.#signIns.complete(userId, record, undefined);
+    const ended = completion.catch(async (error: unknown) => {
+      // Also when that becomes known so late that nobody waits for it any more.
+      if (error instanceof SessionGoneError) await this.store.destroy(this.sid);
+      throw error;
+    });
+    await deadline.wait(ended).catch((error: unknown) => {
+      throw error instanceof SessionGoneError ? this.#gone() : error;
+    });
     return record;
   }
 
@@ -341,11 +353,17 @@ export class ActiveSession {
     }
   }
 
-  /** The index names this session of the user no longer. When that fails nothing is wrong: whoever reads the name finds the session gone. */
-  async #leave(record: SessionRecord | undefined, deadline: Deadline): Promise<void> {
+  /**
+   * The index names this session of the user no longer. Whether somebody was ending it. When it fails nothing is wrong: whoever reads the name
+   * finds the session gone.
+   */
+  async #leave(record: SessionRecord | undefined, deadline: Deadline): Promise<boolean> {
     const { index, settings } = this.store;
-    if (record?.userId === undefined || index === undefined) return;
-    await deadline.wait(index.remove(record.userId, [record.handle])).catch(settings.logError);
+    if (record?.userId === undefined || index === undefined) return false;
+    return deadline.wait(index.remove(record.userId, [record.handle])).catch((error: Error) => {
+      settings.logError(error);
+      return false;
+    });
   }
 
   /** A place that was reserved and will not be taken must not count against the next sign-in. Nobody waits for it: its end comes by itself. */
@@ -363,8 +381,25 @@ export class ActiveSession {
     const entries = new Entries(new Map(), this.store.settings.serializer, () => undefined);
     entries.set(IDENTITY_ENTRY, identity);
     const text = entries.encoded([IDENTITY_ENTRY]).get(IDENTITY_ENTRY);
-    if (text === undefined) throw new SessionMisuseError('session.login() got an identity that the serializer turns into nothing.');
+    const stored = text === undefined ? undefined : this.#userIdAsStored(text);
+    if (text === undefined || stored !== String(identity.id))
+      throw new SessionMisuseError(
+        'session.login() got an identity that is none, or another, once it is stored. Give it plain data: { id: user.id, … }.',
+      );
     return text;
+  }
+
+  #userIdAsStored(text: string): string | undefined {
+    const stored = new Entries(new Map([[IDENTITY_ENTRY, text]]), this.store.settings.serializer, () => undefined).get(IDENTITY_ENTRY);
+    return isIdentity(stored) ? String(stored.id) : undefined;
+  }
+
+  /** Where the application looks for the identity elsewhere, it must find it there. */
+  #checkFound(entries: EncodedEntries, userId: string): void {
+    if (this.#userIdIn(entries) !== userId)
+      throw new SessionMisuseError(
+        'session.login() keeps the identity in the entry "identity", where the option "identity" does not find it. Sign in as that option expects, or leave it out.',
+      );
   }
 
   /** Goes on from what a write has left in the store; nothing left means that the session ended meanwhile. */
@@ -374,7 +409,7 @@ export class ActiveSession {
   }
 
   /** The new session is durable before the old one goes; if the old one cannot be ended, or must have been there and was not, there is no new one either. */
-  async #moveTo(sid: Sid, session: NewSession, deadline: Deadline, { mustExist = this.#isSignedIn } = {}): Promise<void> {
+  async #moveTo(sid: Sid, session: NewSession, deadline: Deadline, { mustExist = this.#hasUser } = {}): Promise<void> {
     if (this.store.handleOf(sid) === this.handle) throw new SessionConflictError();
     const { assignments } = this.entries;
     const { userId } = session;
@@ -389,13 +424,15 @@ export class ActiveSession {
     try {
       const record = await deadline.wait(creation);
       const existed = await this.#endStored(deadline);
-      if (mustExist && !existed) throw this.#gone();
+      if (mustExist && !existed && !this.#isSuperseded) throw this.#gone();
+      this.#isSuperseded = true;
       if (replaced === undefined) await this.#leave(this.#record, deadline);
       if (userId !== undefined) await deadline.wait(this.#signIns.complete(userId, record, replaced));
       this.#record = record;
       this.#sid = sid;
       this.#state = 'live';
       this.#mayBeStored = false;
+      this.#isSuperseded = false;
       this.entries.replace(record.entries, assignments);
     } catch (error) {
       void this.#undo(creation, sid, userId);
@@ -424,8 +461,18 @@ export class ActiveSession {
     return identity && String(identity.id);
   }
 
+  #userIdIn(entries: EncodedEntries): string | undefined {
+    const identity = this.host.identityOf(new Entries(entries, this.store.settings.serializer, () => undefined));
+    return identity && String(identity.id);
+  }
+
   get #isSignedIn(): boolean {
     return this.#record !== undefined && this.host.identityOf(this.entries) !== undefined;
+  }
+
+  /** Whether it is somebody's, also when this request cannot make out who. */
+  get #hasUser(): boolean {
+    return this.#record?.userId !== undefined || this.#isSignedIn;
   }
 
   #isDue(record: SessionRecord): boolean {

@@ -60,6 +60,11 @@ export class Entries {
     return names;
   }
 
+  /** All of them, decoded. */
+  values(): Record<string, unknown> {
+    return Object.fromEntries(this.names().map((name) => [name, this.get(name)]));
+  }
+
   /** What changed since loaded; `undefined` when nothing did. Throws `SessionSerializationError` for a value that cannot be stored. */
   delta(): EntryDelta | undefined {
     const set = new Map<string, string>();

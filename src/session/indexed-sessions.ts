@@ -26,7 +26,10 @@ export async function present(store: SessionStore, userId: string, places: reado
   const gone: IndexedSession['handle'][] = [];
   for (const [position, { handle, isReserved }] of places.entries()) {
     const facts = found[position];
-    if (facts !== undefined && facts.userId === userId && expiresAt(facts) > now) sessions.push(facts);
+    if (facts !== undefined && facts.userId === userId) {
+      // Another node of a Cluster may have told the time. What has ended by that clock is not shown, and not forgotten yet.
+      if (expiresAt(facts) > now) sessions.push(facts);
+    }
     // A sign-in under way may be about to store the session.
     else if (!isReserved) gone.push(handle);
   }

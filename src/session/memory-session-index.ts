@@ -16,7 +16,8 @@ export class MemorySessionIndex extends SessionIndex {
     if (isClaimed(handle) || isClaimed(replaces)) return 'ended';
     const others = [...places.keys()].filter((other) => other !== handle && other !== replaces);
     if (others.length >= limit) return 'full';
-    this.#users.set(userId, places.set(handle, { endsAt: Date.now() + ms, state: 'reserved' }));
+    if (places.get(handle)?.state !== 'settled')
+      this.#users.set(userId, places.set(handle, { endsAt: Date.now() + ms, state: 'reserved' }));
     return 'reserved';
   }
 
@@ -34,10 +35,12 @@ export class MemorySessionIndex extends SessionIndex {
     if (places.get(handle)?.state !== 'claimed') this.#users.set(userId, places.set(handle, { endsAt, state: 'settled' }));
   }
 
-  async remove(userId: string, handles: readonly Handle[]): Promise<void> {
+  async remove(userId: string, handles: readonly Handle[]): Promise<boolean> {
     const places = this.#placesOf(userId);
+    const isClaimed = handles.some((handle) => places.get(handle)?.state === 'claimed');
     for (const handle of handles) places.delete(handle);
     if (places.size === 0) this.#users.delete(userId);
+    return isClaimed;
   }
 
   async claim(userId: string, { skip, size, except }: { skip: number; size: number; except?: Handle | undefined }): Promise<Claim> {

@@ -123,7 +123,11 @@ export class MemorySessionStore extends SessionStore {
     const unconfirmed = isUnconfirmed(metadata);
     const isKnown = presented === metadata.secretHash || ((unconfirmed || reauthenticated) && presented === metadata.previousSecretHash);
     const isTooSoon = unconfirmed && !reauthenticated && now < (metadata.rotatedAt ?? 0) + this.settings.rotationGrace;
-    if (!isKnown || isTooSoon) return { rotated: false, record: { ...record, secret: secretAfter(sid, record, metadata.secretHash) } };
+    // A request that began before the unconfirmed rotation does not tell that its answer was lost.
+    const isUnseen =
+      unconfirmed && !reauthenticated && presented === metadata.previousSecretHash && metadata.rotatedAt !== record.rotatedAt;
+    if (!isKnown || isUnseen || isTooSoon)
+      return { rotated: false, record: { ...record, secret: secretAfter(sid, record, metadata.secretHash) } };
     const previousSecretHash = reauthenticated ? '' : unconfirmed ? metadata.previousSecretHash : metadata.secretHash;
     this.#sessions.set(record.handle, {
       ...stored,
@@ -174,11 +178,11 @@ export class MemorySessionStore extends SessionStore {
   async revoke(handle: Handle, { userId, reason, createdBefore = Infinity }: Revocation): Promise<boolean> {
     const stored = this.#live(handle);
     if (stored?.metadata.userId !== userId || stored.metadata.createdAt >= createdBefore) return false;
-    const { secretHash, previousSecretHash } = stored.metadata;
+    const { secretHash, previousSecretHash, previousEndsAt = Infinity } = stored.metadata;
     this.#sessions.delete(handle);
     this.#tombstones.set(handle, {
       endedReason: reason,
-      secretHashes: [secretHash, previousSecretHash],
+      secretHashes: previousEndsAt > Date.now() ? [secretHash, previousSecretHash] : [secretHash],
       endsAt: Date.now() + TOMBSTONE_MS,
     });
     return true;

@@ -48,7 +48,7 @@ export interface Claim {
 export abstract class SessionIndex {
   /**
    * Reserves a place for a session that is about to become a user's. `'full'` when the index names `limit` others already, alive or not;
-   * `'ended'` when the session itself, or the one to replace, is claimed.
+   * `'ended'` when the session itself, or the one to replace, is claimed. A place that is taken for good already stays so.
    */
   abstract reserve(userId: string, handle: Handle, reservation: Reservation): Promise<'reserved' | 'full' | 'ended'>;
 
@@ -63,8 +63,8 @@ export abstract class SessionIndex {
   /** Names a session in use again. One that is claimed stays so. */
   abstract renew(userId: string, handle: Handle, endsAt: number): Promise<void>;
 
-  /** Drops names of sessions that have gone. */
-  abstract remove(userId: string, handles: readonly Handle[]): Promise<void>;
+  /** Drops names of sessions that have gone, at most 1,000. True when one of them was claimed. */
+  abstract remove(userId: string, handles: readonly Handle[]): Promise<boolean>;
 
   /**
    * Claims the next sessions of a user, but for one, and takes away the places of sign-ins under way.

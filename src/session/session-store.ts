@@ -103,8 +103,8 @@ export abstract class SessionStore {
    * longer, and the sign-in counts from now.
    *
    * Nothing happens, and `rotated` is false, while an earlier rotation is not confirmed so and younger than the grace, and when `sid` has
-   * been replaced by one that is confirmed. An unconfirmed one that is older is replaced: its secret never reached its holder, who keeps
-   * the one before.
+   * been replaced by one that is confirmed. An unconfirmed one that is older, and that `record` knows of, is replaced: its secret never reached
+   * its holder, who keeps the one before.
    *
    * `undefined` when the session has ended since; then `lost` is emitted.
    */

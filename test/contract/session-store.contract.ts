@@ -596,6 +596,16 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         expect(await store.load(third)).toMatchObject({ secret: 'unconfirmed' });
       });
 
+      it('does not replace an unconfirmed secret for a request that began before it: its answer may have arrived', async () => {
+        const store = await start({ rotationGrace: 0 });
+        const sid = await newSession(store);
+        const [first, second] = [await found(store, sid), await found(store, sid)];
+        const next = newSid(first.handle);
+        expect(await store.rotate(sid, first, next)).toMatchObject({ rotated: true });
+        expect(await store.rotate(sid, second, newSid(first.handle))).toMatchObject({ rotated: false });
+        expect(await store.load(next)).toBeDefined();
+      });
+
       it('changes nothing more when repeated, also after the new secret was presented', async () => {
         const store = await start({ rotationGrace: 30 });
         const sid = await newSession(store);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Controller, Get, Req, UseGuards } from '@nestjs/common';
 import type { Request } from 'express';
-import { Identity, SessionGuard, type HttpSession } from '../../src/index.js';
+import { Identity, SessionGuard, SessionManager, type HttpSession } from '../../src/index.js';
 import { passportModule, type PassportUser } from '../support/passport-module.js';
 import { refusal } from '../support/refusal.js';
 import { signedCookie } from '../support/signed-cookie.js';
@@ -33,7 +33,8 @@ describe.each(variants)('an identity that the application keeps where Passport d
   });
 
   test('counts for what is kept at login and for what ends with the session', async () => {
-    const app = await stage.open({ identity, controllers: [AccountController] });
+    const either: typeof identity = (session) => identity(session) ?? session.identity;
+    const app = await stage.open({ identity: either, controllers: [AccountController] });
     const browser = app.browser();
     app.on('/sign-in', ({ session }) => void Object.assign(session, { passport: { user: { id: 'ada' } }, cart: ['tea'] }));
     app.on('/regenerate', async ({ session }) => {
@@ -45,6 +46,26 @@ describe.each(variants)('an identity that the application keeps where Passport d
     expect((await browser.get('/read')).json).toEqual({ identity: { id: 'grace' } });
     await browser.get('/sign-in');
     expect((await browser.get('/regenerate')).json).toMatchObject({ code: 'SESSION_GONE' });
+  });
+
+  test('refuses a login of ours, which nobody would find there', async () => {
+    const app = await stage.open({ identity });
+    const browser = app.browser();
+    app.on('/login', ({ session }) => refusal(() => session.login({ id: 'grace' })));
+    expect((await browser.post('/login')).json).toMatchObject({ code: 'SESSION_MISUSE' });
+  });
+
+  test("stays the same user's through a save that says nothing of it", async () => {
+    const app = await stage.open({ identity });
+    const browser = app.browser();
+    app.on('/sign-in', ({ session }) => void Object.assign(session, { passport: { user: { id: 'ada' } } }));
+    app.on('/note', ({ session }) => void (session['note'] = 1));
+    app.on('/since', ({ session }) => ({ since: session.authenticatedAt }));
+    await browser.get('/sign-in');
+    const { since } = (await browser.get('/since')).json;
+    await browser.get('/note');
+    expect((await browser.get('/since')).json).toEqual({ since });
+    expect(await new SessionManager(app.store).count('ada')).toBe(1);
   });
 });
 

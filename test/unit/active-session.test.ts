@@ -633,7 +633,32 @@ describe('ActiveSession', () => {
         await store.destroy(session.sid);
         const created = sidsCreated(store);
         await expect(session.rotate()).rejects.toMatchObject({ code: 'SESSION_GONE' });
+        expect(created).toEqual([]);
+      });
+
+      it('undoes the new one when the session ends in the midst of it', async () => {
+        const { store, session, host } = await startStored({ a: 1 }, {}, undefined, custom());
+        host.generateSid = custom;
+        const { sid } = session;
+        const created = sidsCreated(store);
+        store.next('create', async (run) => {
+          await store.destroy(sid);
+          return run();
+        });
+        await expect(session.rotate()).rejects.toMatchObject({ code: 'SESSION_GONE' });
         await undone(store, created);
+      });
+
+      it('takes along what others have changed since it was loaded', async () => {
+        const { store, session, host } = await startStored({ a: 1, b: 1 }, {}, undefined, custom());
+        host.generateSid = custom;
+        const other = new ActiveSession(store, host, session.sid, await store.load(session.sid));
+        expect(session.entries.get('a')).toBe(1);
+        other.entries.set('a', 2);
+        await other.save();
+        session.entries.set('b', 2);
+        await session.rotate();
+        expect(await stored(store, session.sid)).toEqual({ a: 2, b: 2 });
       });
     });
   });

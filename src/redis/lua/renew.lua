@@ -9,9 +9,10 @@
 -- include _index
 
 local key, now = KEYS[1], clock()
+-- First, since Redis that is out of memory refuses no write to a script that has written already.
+sweep(key, now)
 local score = redis.call('ZSCORE', key, ARGV[1])
 if score and stateOf(score) == ENDING then return {GONE, now} end
 add(key, ARGV[1], tonumber(ARGV[2]))
-sweep(key, now)
 expire(key)
 return {DONE, now}

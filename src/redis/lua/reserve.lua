@@ -24,6 +24,7 @@ if most > 0 then
   if named then others = others - 1 end
   if others >= most then return {6, now} end
 end
-add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
+-- A place that is taken for good stays so: another request of the same session may have signed in a moment ago.
+if not named or stateOf(named) == RESERVED then add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED) end
 expire(key)
 return {DONE, now}

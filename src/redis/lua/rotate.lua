@@ -6,7 +6,8 @@
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  hash of the presented secret
 -- ARGV[5]  hash of the new secret
--- ARGV[6]  1 when the user has just proved again who they are: the presented secret is then good no longer; else 0
+-- ARGV[6]  time of the rotation that the request has seen, epoch ms, 0 for none
+-- ARGV[7]  1 when the user has just proved again who they are: the presented secret is then good no longer; else 0
 --
 -- Returns {1, now, when} when rotated (also by an earlier try), {2, now, hash of the current secret} when nothing was done since an
 -- earlier rotation is not yet confirmed and younger than the grace or has replaced the presented secret, {0, now} when the session has ended.
@@ -20,7 +21,7 @@ if meta.hash == ARGV[5] then return {DONE, now, meta.rotated} end
 
 local grace = tonumber(ARGV[3])
 confirm(meta, ARGV[2], grace, now)
-if ARGV[6] == '1' then
+if ARGV[7] == '1' then
   if ARGV[4] ~= meta.hash and ARGV[4] ~= meta.prev then return {2, now, meta.hash} end
   meta.auth = base36(now)
   forgetPrevious(meta)
@@ -31,7 +32,9 @@ end
 
 local unconfirmed = isUnconfirmed(meta)
 local known = ARGV[4] == meta.hash or (unconfirmed and ARGV[4] == meta.prev)
-if not known or (unconfirmed and now < meta.rotated + grace) then return {2, now, meta.hash} end
+-- A request that began before the unconfirmed rotation does not tell that its answer was lost.
+local unseen = unconfirmed and ARGV[4] == meta.prev and meta.rotated ~= tonumber(ARGV[6])
+if not known or unseen or (unconfirmed and now < meta.rotated + grace) then return {2, now, meta.hash} end
 
 -- An unconfirmed secret never reached its holder, who has the one before it: that one stays.
 if not unconfirmed then meta.prev = meta.hash end
