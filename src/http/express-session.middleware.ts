@@ -57,19 +57,26 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
       serve(request, response, proceed);
     };
     if (sid === undefined) return handle();
-    exchange
-      .load(sid)
-      .then(handle, (error: unknown) => {
-        exchange.fail(error);
-        next();
-      })
-      .catch(next);
+    exchange.load([sid], (error) => {
+      if (error === undefined) return guarded(handle, next);
+      exchange.fail(error);
+      next();
+    });
   };
 }
 
 async function goOn(after: Promise<void>, next: () => void): Promise<void> {
   await after;
   next();
+}
+
+/** What fails before the request goes on is told as any middleware's failure is. */
+function guarded(handle: () => void, next: Next): void {
+  try {
+    handle();
+  } catch (error) {
+    next(error);
+  }
 }
 
 /** A `session.genid` that fails fails whoever asks for the session. express-session would fail the request, in a way that leaves it without an answer. */
