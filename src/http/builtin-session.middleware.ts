@@ -3,7 +3,7 @@ import { ExpressSessionStore } from './express-session.store.js';
 import { ResponseGate, type GateKeeper } from './response-gate.js';
 import { answerOf, bodyOf } from './session-answer.js';
 import { commitLate, commitSession, type CookieNews } from './session-commit.js';
-import { SessionExchange, type SessionRequest } from './session-exchange.js';
+import { hasSession, SessionExchange, type SessionRequest } from './session-exchange.js';
 import type { Next, SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -15,8 +15,8 @@ import type { SessionRuntime } from './session-runtime.js';
  */
 export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: object = new ExpressSessionStore(runtime)): SessionHandler {
   return (request: SessionRequest, response, next) => {
-    // Nest may mount a middleware on overlapping paths. Asking for the session would make one, or throw when it could not be loaded.
-    if (SessionExchange.of(request)?.isInPath === true || request.session) return next();
+    // Nest may mount a middleware on overlapping paths.
+    if (hasSession(request)) return next();
     const exchange = new SessionExchange(runtime, request, response, sessionStore);
     if (!exchange.isInPath) return next();
     runtime.checkProxy(request);

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import expressSession from 'express-session';
 import { ExpressSessionStore } from './express-session.store.js';
 import { isTouchDue, rollsCookie } from './rolling-cookie.js';
-import { SessionExchange, type SessionRequest } from './session-exchange.js';
+import { hasSession, SessionExchange, type SessionRequest } from './session-exchange.js';
 import type { Next, SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -32,8 +32,8 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
   const whenChanged = withRolling(false);
 
   return (request: SessionRequest, response, next) => {
-    // Nest may mount a middleware on overlapping paths. Asking only for the session would throw when it could not be loaded.
-    if (SessionExchange.of(request)?.isInPath === true || request.session) return next();
+    // Nest may mount a middleware on overlapping paths.
+    if (hasSession(request)) return next();
     const exchange = new SessionExchange(runtime, request, response, store);
     if (!exchange.isInPath) return next();
     runtime.checkProxy(request);

@@ -308,6 +308,15 @@ const REQUEST_PROPERTY_NAMES = Object.keys(REQUEST_PROPERTIES);
 /** Prototypes that have the properties. */
 const extended = new WeakSet<object>();
 
+/** Whether somebody gave the request a session already. Asking for ours would make one, or throw when it could not be loaded. */
+export function hasSession(request: SessionRequest): boolean {
+  if (SessionExchange.of(request)?.isInPath === true) return true;
+  const prototype = sharedPrototypeOf(request);
+  // Where the property of the prototype is ours, only one of the request itself can be somebody else's.
+  if (prototype !== undefined && extended.has(prototype) && !Object.hasOwn(request, 'session')) return false;
+  return Boolean(request.session);
+}
+
 /**
  * Where requests have a prototype that is there to be extended, the properties go there, once: on each request they cost more than all else
  * that an anonymous one needs (docs/performance.md).
