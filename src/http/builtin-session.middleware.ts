@@ -25,7 +25,7 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: 
       if (error !== undefined) exchange.fail(error);
       const renewal = error === undefined ? exchange.renewSecret() : undefined;
       if (renewal === undefined) goOn(exchange, next);
-      else void renewal.then(() => goOn(exchange, next));
+      else void goOnAfter(renewal, exchange, next);
     });
   };
 }
@@ -34,6 +34,11 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: 
 function goOn(exchange: SessionExchange, next: Next): void {
   exchange.install();
   next();
+}
+
+async function goOnAfter(renewal: Promise<void>, exchange: SessionExchange, next: Next): Promise<void> {
+  await renewal;
+  goOn(exchange, next);
 }
 
 class SessionKeeper implements GateKeeper {
