@@ -1,11 +1,10 @@
 import { RedisSessionError } from '../redis-session.errors.js';
-import type { Sid } from '../session/sid.js';
 import { ExpressSessionStore } from './express-session.store.js';
 import { ResponseGate, type GateKeeper } from './response-gate.js';
 import { answerOf, bodyOf } from './session-answer.js';
 import { commitLate, commitSession, type CookieNews } from './session-commit.js';
-import { SessionExchange, type SessionRequest } from './session-exchange.js';
-import type { SessionHandler } from './session-handler.js';
+import { hasSession, SessionExchange, type SessionRequest } from './session-exchange.js';
+import type { Next, SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /**
@@ -16,30 +15,30 @@ import type { SessionRuntime } from './session-runtime.js';
  */
 export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: object = new ExpressSessionStore(runtime)): SessionHandler {
   return (request: SessionRequest, response, next) => {
-    // Nest may mount a middleware on overlapping paths. Asking for the session would make one, or throw when it could not be loaded.
-    if (SessionExchange.of(request)?.isInPath === true || request.session) return next();
+    // Nest may mount a middleware on overlapping paths.
+    if (hasSession(request)) return next();
     const exchange = new SessionExchange(runtime, request, response, sessionStore);
     if (!exchange.isInPath) return next();
     runtime.checkProxy(request);
     exchange.watch = ResponseGate.install(response, new SessionKeeper(exchange));
-    const sids = runtime.cookie.readAll(request);
-    if (sids.length === 0) {
-      exchange.install();
-      return next();
-    }
-    loadFirst(exchange, sids)
-      .then(
-        () => exchange.install(),
-        (error: unknown) => exchange.fail(error),
-      )
-      // What `next` throws is for nobody here to catch: it is not to be called twice.
-      .then(() => next(), next);
+    exchange.load(runtime.cookie.readAll(request), (error) => {
+      if (error !== undefined) exchange.fail(error);
+      const renewal = error === undefined ? exchange.renewSecret() : undefined;
+      if (renewal === undefined) goOn(exchange, next);
+      else void goOnAfter(renewal, exchange, next);
+    });
   };
 }
 
-/** Of several cookies, the first whose session exists wins. */
-async function loadFirst(exchange: SessionExchange, sids: readonly Sid[]): Promise<void> {
-  for (const sid of sids) if (await exchange.load(sid)) return exchange.renewSecret();
+/** What `next` throws is for nobody here to catch: it is not to be called twice. */
+function goOn(exchange: SessionExchange, next: Next): void {
+  exchange.install();
+  next();
+}
+
+async function goOnAfter(renewal: Promise<void>, exchange: SessionExchange, next: Next): Promise<void> {
+  await renewal;
+  goOn(exchange, next);
 }
 
 class SessionKeeper implements GateKeeper {

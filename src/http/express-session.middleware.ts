@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import expressSession from 'express-session';
 import { ExpressSessionStore } from './express-session.store.js';
 import { isTouchDue, rollsCookie } from './rolling-cookie.js';
-import { SessionExchange, type SessionRequest } from './session-exchange.js';
+import { hasSession, SessionExchange, type SessionRequest } from './session-exchange.js';
 import type { Next, SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -32,8 +32,8 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
   const whenChanged = withRolling(false);
 
   return (request: SessionRequest, response, next) => {
-    // Nest may mount a middleware on overlapping paths. Asking only for the session would throw when it could not be loaded.
-    if (SessionExchange.of(request)?.isInPath === true || request.session) return next();
+    // Nest may mount a middleware on overlapping paths.
+    if (hasSession(request)) return next();
     const exchange = new SessionExchange(runtime, request, response, store);
     if (!exchange.isInPath) return next();
     runtime.checkProxy(request);
@@ -58,19 +58,26 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
       serve(request, response, proceed);
     };
     if (sid === undefined) return handle();
-    exchange
-      .load(sid)
-      .then(handle, (error: unknown) => {
-        exchange.fail(error);
-        next();
-      })
-      .catch(next);
+    exchange.load([sid], (error) => {
+      if (error === undefined) return guarded(handle, next);
+      exchange.fail(error);
+      next();
+    });
   };
 }
 
 async function goOn(after: Promise<void>, next: () => void): Promise<void> {
   await after;
   next();
+}
+
+/** What fails before the request goes on is told as any middleware's failure is. */
+function guarded(handle: () => void, next: Next): void {
+  try {
+    handle();
+  } catch (error) {
+    next(error);
+  }
 }
 
 /** A `session.genid` that fails fails whoever asks for the session. express-session would fail the request, in a way that leaves it without an answer. */

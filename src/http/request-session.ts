@@ -9,7 +9,7 @@ import type { Sid } from '../session/sid.js';
 import { csrfToken, isCsrfToken } from './csrf-token.js';
 import type { HttpSession, LoginOptions } from './http-session.js';
 import type { Identity } from './identity.decorator.js';
-import { restartMaxAge, type Cookie } from './session-cookie.js';
+import { restartMaxAge, type ConfiguredCookie, type Cookie } from './session-cookie.js';
 import { checkWritable, type SessionOwner } from './session-members.js';
 import { createHttpSession } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
@@ -21,6 +21,8 @@ const KEPT_ATTRIBUTES = ['originalMaxAge', 'secure', 'httpOnly', 'domain', 'path
 export interface SessionPlace {
   readonly runtime: SessionRuntime;
   generateSid(): Sid;
+  /** What the cookie is by configuration. */
+  readonly configuredCookie: ConfiguredCookie;
   /** The cookie by configuration, with what this session has otherwise. */
   createCookie(changed?: CookieAttributes): Cookie;
   /** The device that the request comes from, where it is to be kept. */
@@ -68,6 +70,24 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   /** The idle timeout comes from `originalMaxAge`, never from `expires`, which only tells when the browser was last told. */
   lease(): Lease {
+    return this.#configuredLease() ?? this.#leaseOfCookie();
+  }
+
+  /** Of a session whose cookie nobody has asked for and which has none of its own: the cookie is not made for that. */
+  #configuredLease(): Lease | undefined {
+    const { maxAge, expires } = this.place.configuredCookie;
+    if (this.#cookie !== undefined || this.active.record?.cookie !== undefined || expires) return undefined;
+    const wholeCookie = () => this.cookie.data;
+    return {
+      idle: typeof maxAge === 'number' ? maxAge : undefined,
+      cookie: undefined,
+      get wholeCookie() {
+        return wholeCookie();
+      },
+    };
+  }
+
+  #leaseOfCookie(): Lease {
     const { data } = this.cookie;
     return {
       idle: typeof data.originalMaxAge === 'number' ? data.originalMaxAge : undefined,

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import { unwatchClient, watchClient, type ClientWatcher } from './client-watch.js';
+import { watchClient, type ClientWatcher } from './client-watch.js';
 import { countSealed, putGate, type Gate, type GatedMethods } from './gated-methods.js';
 import { HeldWrites, swallow, type WriteArguments } from './held-writes.js';
 import { applyHead, refuse, type HeadArguments } from './response-headers.js';
@@ -35,7 +35,8 @@ export class ResponseGate implements Gate, ClientWatcher {
   /** As it was when the response began to look as if it were sent. */
   #status: { readonly statusCode: number; readonly statusMessage: string } | undefined;
   #held: HeldWrites | undefined;
-  #watchesClient = false;
+  #isWatching = false;
+  #watchers: Set<ClientWatcher> | undefined;
   readonly #earlierHeaders: OutgoingHttpHeaders;
 
   private constructor(
@@ -65,9 +66,9 @@ export class ResponseGate implements Gate, ClientWatcher {
 
   /** Asks the keeper once more should the client go before the end: that changes nothing about what the application did to the session. */
   watchClient(): void {
-    if (this.#watchesClient) return;
-    this.#watchesClient = true;
-    watchClient(this.response, this);
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    this.#watchers = watchClient(this.response, this);
   }
 
   clientGone(): void {
@@ -191,7 +192,7 @@ export class ResponseGate implements Gate, ClientWatcher {
 
   #finish(args: WriteArguments): void {
     this.#state = 'closed';
-    if (this.#watchesClient) unwatchClient(this.response, this);
+    this.#watchers?.delete(this);
     Reflect.apply(this.original.end, this.response, args as never);
   }
 

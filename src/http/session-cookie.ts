@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import expressSession from 'express-session';
+import { Recent } from '../session/recent.js';
 import type { CookieAttributes } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import { isSecureRequest } from './request-security.js';
@@ -22,6 +23,10 @@ const MOST_COOKIES = 3;
 /** Looked at, so that a few planted cookies cannot hide the one that counts, and a header full of them costs little. */
 const MOST_VALUES = 20;
 const NO_SIDS: readonly Sid[] = [];
+const SIGNED_VALUES = 5_000;
+
+/** The cookie's attributes by configuration. */
+export type ConfiguredCookie = Readonly<CookieAttributes & { maxAge?: number | null | undefined }>;
 
 /** Parsed by cookie-parser, when it ran before. */
 interface ParsedRequest extends IncomingMessage {
@@ -33,6 +38,10 @@ interface ParsedRequest extends IncomingMessage {
 export class SessionCookie {
   readonly name: string;
   readonly #known = new VerifiedCookies();
+  readonly #signed = new Recent<string>(SIGNED_VALUES);
+  /** By whether the request came over https, where the configuration asks nothing else of it. */
+  readonly #fixed = new Map<boolean, ConfiguredCookie>();
+  #needsCheck: boolean | undefined;
 
   constructor(private readonly settings: SessionSettings) {
     this.name = settings.name;
@@ -67,17 +76,20 @@ export class SessionCookie {
   }
 
   /** What the cookie is for this request by configuration, `'auto'` resolved. */
-  configured(request: IncomingMessage): CookieAttributes & { maxAge?: number | null | undefined } {
+  configured(request: IncomingMessage): ConfiguredCookie {
     const { cookie, proxy } = this.settings;
-    const given = typeof cookie === 'function' ? cookie(request) : cookie;
-    const options = { ...COOKIE_DEFAULTS, ...given };
-    const needsCheck = options.secure === 'auto' || options.sameSite === 'auto';
-    const isSecure = needsCheck && isSecureRequest(request, proxy);
-    return {
-      ...options,
-      secure: options.secure === 'auto' ? isSecure : options.secure,
-      sameSite: options.sameSite === 'auto' ? (isSecure ? 'none' : 'lax') : options.sameSite,
-    };
+    if (typeof cookie === 'function') {
+      const options = { ...COOKIE_DEFAULTS, ...cookie(request) };
+      return resolveAuto(options, needsCheck(options) && isSecureRequest(request, proxy));
+    }
+    this.#needsCheck ??= needsCheck({ ...COOKIE_DEFAULTS, ...cookie });
+    const isSecure = this.#needsCheck && isSecureRequest(request, proxy);
+    let fixed = this.#fixed.get(isSecure);
+    if (fixed === undefined) {
+      fixed = resolveAuto({ ...COOKIE_DEFAULTS, ...cookie }, isSecure);
+      this.#fixed.set(isSecure, fixed);
+    }
+    return fixed;
   }
 
   /** A cookie object with those attributes. */
@@ -95,10 +107,7 @@ export class SessionCookie {
     const [secret] = secrets;
     if (secret === undefined || (cookie.secure === true && !isSecureRequest(request, proxy))) return;
     if (cookie.originalMaxAge !== null && cookie.originalMaxAge !== undefined) restartMaxAge(cookie);
-    response.setHeader('Set-Cookie', [
-      ...this.#otherCookies(response),
-      cookie.serialize(this.name, `${SIGNED}${sid}.${sign(sid, secret)}`),
-    ]);
+    response.setHeader('Set-Cookie', [...this.#otherCookies(response), cookie.serialize(this.name, this.#sign(sid, secret))]);
     if (noStore) response.setHeader('Cache-Control', 'no-store');
   }
 
@@ -120,6 +129,16 @@ export class SessionCookie {
   keepLast(response: ServerResponse): void {
     const last = this.#cookies(response).findLast((cookie) => this.#isOurs(cookie));
     if (last !== undefined) response.setHeader('Set-Cookie', [...this.#otherCookies(response), last]);
+  }
+
+  /** The same browser is often told the same again, only with another expiry. */
+  #sign(sid: Sid, secret: Secret): string {
+    let value = this.#signed.get(sid);
+    if (value === undefined) {
+      value = `${SIGNED}${sid}.${sign(sid, secret)}`;
+      this.#signed.add(sid, value);
+    }
+    return value;
   }
 
   #otherCookies(response: ServerResponse): string[] {
@@ -164,6 +183,18 @@ export class SessionCookie {
     });
     return isOurs ? (sid as Sid) : undefined;
   }
+}
+
+function needsCheck({ secure, sameSite }: SessionCookieOptions): boolean {
+  return secure === 'auto' || sameSite === 'auto';
+}
+
+function resolveAuto(options: SessionCookieOptions, isSecure: boolean): ConfiguredCookie {
+  return {
+    ...options,
+    secure: options.secure === 'auto' ? isSecure : options.secure,
+    sameSite: options.sameSite === 'auto' ? (isSecure ? 'none' : 'lax') : options.sameSite,
+  };
 }
 
 function sign(sid: string, secret: Secret): string {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RedisSessionError, SessionMisuseError } from '../redis-session.errors.js';
-import { answerWithin } from '../session/deadline.js';
+import { answerWithin, askWithin } from '../session/deadline.js';
 import { isEnded, type CookieAttributes, type Device, type SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import type { HttpSession } from './http-session.js';
@@ -10,7 +10,7 @@ import { stateOf } from './message-state.js';
 import { REQUEST_CONTEXT, type RequestContext } from './request-context.js';
 import { deviceOf } from './request-device.js';
 import { RequestSession, type SessionPlace } from './request-session.js';
-import type { Cookie } from './session-cookie.js';
+import type { ConfiguredCookie, Cookie } from './session-cookie.js';
 import { ownerOf } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
 import { sharedPrototypeOf } from './shared-prototype.js';
@@ -44,7 +44,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   #dropped: Cookie | undefined;
   /** Whether express-session is looking, which must not see the session itself. */
   standIn = false;
-  #configuredCookie: ReturnType<SessionRuntime['cookie']['configured']> | undefined;
+  #configuredCookie: ConfiguredCookie | undefined;
   /** Asked to see to it that what is in the session is stored should the client go before the end. */
   watch: SessionWatch | undefined;
 
@@ -129,20 +129,30 @@ export class SessionExchange implements SessionPlace, RequestContext {
 
   /** Whether the cookie's path covers the request, as browsers see it: `/admin` covers `/admin/x`, not `/administrator`. */
   get isInPath(): boolean {
-    const { path = '/' } = this.runtime.cookie.fixedOptions ?? this.#configured;
+    const { path = '/' } = this.runtime.cookie.fixedOptions ?? this.configuredCookie;
     if (path === '/') return true;
     const { originalUrl = this.request.url ?? '/' } = this.request as { originalUrl?: string };
     const requested = originalUrl.split('?', 1)[0] ?? '/';
     return requested.startsWith(path) && (path.endsWith('/') || requested.length === path.length || requested[path.length] === '/');
   }
 
-  /** Loads the session of that sid. False when there is none. */
-  async load(sid: Sid): Promise<boolean> {
+  /**
+   * Loads the first session there is of these sids. Then calls `done`, outside of any promise that anybody waits for, with the error when
+   * the store did not answer.
+   */
+  load(sids: readonly Sid[], done: (error?: unknown) => void, index = 0): void {
+    const sid = sids[index];
+    if (sid === undefined) return done();
     const { store } = this.runtime;
-    const found = await answerWithin(store.settings.deadline, store.find(sid));
-    if (isEnded(found)) this.#endedReason ??= found.endedReason;
-    else if (found !== undefined) this.#loaded = { sid, record: found };
-    return this.#loaded !== undefined;
+    askWithin(store.settings.deadline, () => store.find(sid), {
+      onAnswer: (found) => {
+        if (isEnded(found)) this.#endedReason ??= found.endedReason;
+        else if (found !== undefined) this.#loaded = { sid, record: found };
+        if (this.#loaded === undefined) this.load(sids, done, index + 1);
+        else done();
+      },
+      onError: done,
+    });
   }
 
   /**
@@ -254,10 +264,10 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   createCookie(changed?: CookieAttributes): Cookie {
-    return this.runtime.cookie.create({ ...this.#configured, ...changed });
+    return this.runtime.cookie.create({ ...this.configuredCookie, ...changed });
   }
 
-  get #configured(): ReturnType<SessionRuntime['cookie']['configured']> {
+  get configuredCookie(): ConfiguredCookie {
     this.#configuredCookie ??= this.runtime.cookie.configured(this.request);
     return this.#configuredCookie;
   }
@@ -302,6 +312,15 @@ const REQUEST_PROPERTY_NAMES = Object.keys(REQUEST_PROPERTIES);
 
 /** Prototypes that have the properties. */
 const extended = new WeakSet<object>();
+
+/** Whether somebody gave the request a session already. Asking for ours would make one, or throw when it could not be loaded. */
+export function hasSession(request: SessionRequest): boolean {
+  if (SessionExchange.of(request)?.isInPath === true) return true;
+  const prototype = sharedPrototypeOf(request);
+  // Where the property of the prototype is ours, only one of the request itself can be somebody else's.
+  if (prototype !== undefined && extended.has(prototype) && !Object.hasOwn(request, 'session')) return false;
+  return Boolean(request.session);
+}
 
 /**
  * Where requests have a prototype that is there to be extended, the properties go there, once: on each request they cost more than all else

@@ -15,22 +15,23 @@ interface Load {
  * A load that is on the wire is never joined: its answer may be older than a revocation that has been confirmed since.
  */
 export class RedisLoads {
-  #next = new Map<string, Load>();
+  readonly #next = new Map<string, Load>();
+  readonly #send = () => this.#sendAll();
 
   constructor(private readonly client: RedisClient) {}
 
   load(key: string): Promise<RedisHash> {
     const waiting = this.#next.get(key);
     if (waiting !== undefined) return waiting.answer;
-    if (this.#next.size === 0) setImmediate(() => this.#send());
+    if (this.#next.size === 0) setImmediate(this.#send);
     const load = createLoad(key);
     this.#next.set(key, load);
     return load.answer;
   }
 
-  #send(): void {
+  #sendAll(): void {
     const loads = [...this.#next.values()];
-    this.#next = new Map();
+    this.#next.clear();
     // A Cluster client finds the node of each key itself.
     if (this.client.isCluster)
       for (const load of loads)
@@ -49,10 +50,10 @@ export class RedisLoads {
     };
     pipeline.exec().then((replies) => {
       if (replies === null) return rejectAll(new Error('Connection is closed.'));
-      for (const [index, load] of loads.entries()) {
+      for (let index = 0; index < loads.length; index++) {
         const [error, hash] = replies[index] ?? [new Error('Connection is closed.')];
-        if (error === null || error === undefined) load.resolve(hash as RedisHash);
-        else load.reject(error);
+        if (error === null || error === undefined) loads[index]?.resolve(hash as RedisHash);
+        else loads[index]?.reject(error);
       }
     }, rejectAll);
   }

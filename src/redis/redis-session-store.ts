@@ -24,7 +24,7 @@ import {
   type SessionRecord,
 } from '../session/session-record.js';
 import { noEpochs, notInteger, SessionStore, TOMBSTONE_MS, type Revocation, type RotateOptions } from '../session/session-store.js';
-import { handleOf, isOurForm, secretHashOf, type Handle, type Sid } from '../session/sid.js';
+import { handleOf, isOurForm, partsOf, secretHashOf, type Handle, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store-options.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisEpochs } from './redis-epochs.js';
@@ -66,18 +66,24 @@ export class RedisSessionStore extends SessionStore {
   }
 
   async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
-    const handle = handleOf(sid);
-    const hash = await this.#readHash(handle);
-    if (hash === undefined) return undefined;
+    const { handle, secretHash } = partsOf(sid);
+    let hash: RedisHash;
+    try {
+      hash = await this.#loads.load(this.#keys.session(handle));
+    } catch (error) {
+      return this.#unreadable(handle, error);
+    }
+    if (Object.keys(hash).length === 0) return undefined;
     const decoded = decodeHash(hash);
     if (decoded === undefined) return this.#endedOrRejected(sid, handle, hash);
     const { userId } = decoded.metadata;
-    const secret = matchSecret(secretHashOf(sid), decoded.metadata, await this.#timeFor(decoded.metadata));
+    const now = this.#timeFor(decoded.metadata);
+    const secret = matchSecret(secretHash, decoded.metadata, typeof now === 'number' ? now : await now);
     if (secret === undefined) {
       this.events.emit('reused', { handle, userId });
       return undefined;
     }
-    if (await this.#isBeforeEpoch(decoded.metadata)) return undefined;
+    if (this.#epochs !== undefined && (await this.#isBeforeEpoch(decoded.metadata))) return undefined;
     return recordOf(handle, decoded, secret);
   }
 
@@ -234,14 +240,9 @@ export class RedisSessionStore extends SessionStore {
     return this.#writer.settled();
   }
 
-  async #readHash(handle: Handle): Promise<RedisHash | undefined> {
-    try {
-      const hash = await this.#loads.load(this.#keys.session(handle));
-      return Object.keys(hash).length === 0 ? undefined : hash;
-    } catch (error) {
-      if (isWrongType(error)) return this.#reject(handle);
-      throw toStoreError(error);
-    }
+  #unreadable(handle: Handle, error: unknown): undefined {
+    if (isWrongType(error)) return this.#reject(handle);
+    throw toStoreError(error);
   }
 
   #endedOrRejected(sid: Sid, handle: Handle, hash: RedisHash): EndedSession | undefined {

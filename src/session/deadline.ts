@@ -1,46 +1,71 @@
 import { SessionStoreUnavailableError } from '../redis-session.errors.js';
-
-/** Node lets a longer one end at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+import { waitsOf, type Wait } from './waits.js';
 
 /** The time that one call may wait on the store in all. Once it is over, every further wait rejects, so that nothing is built on it. */
 export class Deadline {
-  readonly #expired: Promise<never>;
-  #stop: () => void = () => undefined;
+  readonly #time: Wait;
+  #isOver = false;
+  /** Ends what waits at that moment; those that have ended already do not mind. */
+  readonly #waiting: ((error: SessionStoreUnavailableError) => void)[] = [];
 
   constructor(ms: number) {
-    this.#expired = new Promise((_, reject) => {
-      const timer = setTimeout(() => reject(new SessionStoreUnavailableError('timeout')), Math.min(ms, LONGEST_TIMER));
-      this.#stop = () => clearTimeout(timer);
-    });
-    // Without a wait under way nobody listens, and that is no error.
-    this.#expired.catch(() => undefined);
+    this.#time = waitsOf(ms).begin(() => this.#expire());
   }
 
   wait<T>(answer: Promise<T>): Promise<T> {
-    return Promise.race([this.#expired, answer]);
+    return new Promise((resolve, reject) => {
+      answer.then(resolve, reject);
+      if (this.#isOver) reject(new SessionStoreUnavailableError('timeout'));
+      else this.#waiting.push(reject);
+    });
   }
 
   done(): void {
-    this.#stop();
+    this.#time.end();
+  }
+
+  #expire(): void {
+    this.#isOver = true;
+    for (const reject of this.#waiting) reject(new SessionStoreUnavailableError('timeout'));
   }
 }
 
 /** A single wait of at most `ms`. */
 export function answerWithin<T>(ms: number, answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new SessionStoreUnavailableError('timeout')), Math.min(ms, LONGEST_TIMER));
-    answer.then(
-      (value) => {
-        clearTimeout(timer);
-        resolve(value);
-      },
-      (error: Error) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    );
+    askWithin(ms, () => answer, { onAnswer: resolve, onError: reject });
   });
+}
+
+/** The same, without a promise of its own. Calls exactly one of the two; an answer that comes later goes nowhere. */
+export function askWithin<T>(
+  ms: number,
+  ask: () => Promise<T>,
+  { onAnswer, onError }: { onAnswer: (value: T) => void; onError: (error: unknown) => void },
+): void {
+  const answer = attempt(ask);
+  const wait = waitsOf(ms).begin(() => onError(new SessionStoreUnavailableError('timeout')));
+  answer.then(
+    (value) => {
+      if (wait.end()) onAnswer(value);
+    },
+    (error: unknown) => {
+      if (wait.end()) onError(error);
+    },
+  );
+}
+
+/** A store of an application's own may throw where it should reject. */
+async function rejected(error: unknown): Promise<never> {
+  throw error;
+}
+
+function attempt<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return ask();
+  } catch (error) {
+    return rejected(error);
+  }
 }
 
 /** Runs a call of one or more waits within `ms`. */

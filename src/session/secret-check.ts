@@ -45,7 +45,13 @@ export function isHolder(presentedHash: string, { secretHashes }: Tombstone): bo
   return secretHashes.filter((hash) => isSame(presentedHash, hash)).length > 0;
 }
 
+/** Both are written here, since a comparison in constant time needs bytes, and new buffers for each would cost more than it. */
+const left = Buffer.alloc(64);
+const right = Buffer.alloc(64);
+
 function isSame(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
+  if (a.length !== b.length || a.length > left.length) return false;
+  left.fill(0).write(a, 'latin1');
+  right.fill(0).write(b, 'latin1');
+  return timingSafeEqual(left, right);
 }

@@ -1,4 +1,5 @@
 import { hash, randomFillSync } from 'node:crypto';
+import { Recent } from './recent.js';
 
 declare const sidBrand: unique symbol;
 declare const handleBrand: unique symbol;
@@ -45,6 +46,25 @@ export function secretHashOf(sid: Sid): string {
 /** Whether a text can be a handle, ours or that of a custom sid. */
 export function isHandle(text: unknown): text is Handle {
   return typeof text === 'string' && HANDLE.test(text);
+}
+
+/** What a store needs of a sid to find its session. */
+export interface SidParts {
+  readonly handle: Handle;
+  readonly secretHash: string;
+}
+
+const GENERATION = 5_000;
+const known = new Recent<SidParts>(GENERATION);
+
+/** The same as {@link handleOf} and {@link secretHashOf}, worked out once for a sid that comes again and again. */
+export function partsOf(sid: Sid): SidParts {
+  let parts = known.get(sid);
+  if (parts === undefined) {
+    parts = { handle: handleOf(sid), secretHash: secretHashOf(sid) };
+    known.add(sid, parts);
+  }
+  return parts;
 }
 
 export function isOurForm(sid: Sid): boolean {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { ServerResponse } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -182,6 +183,36 @@ describe('a held answer', () => {
     gate.open();
     await client.answer();
     expect(client.received).toMatch(/first[^]*pong$/);
+  });
+
+  test.each([
+    ['a proxy of it', (response: Response) => new Proxy(response, {})],
+    ['an object that inherits from it', (response: Response) => Object.create(response) as Response],
+  ])('waits when it is written through %s', async (_, wrap) => {
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      wrap(response).end('done');
+    });
+    const { client, gate } = await askHeld(app);
+    await app.roundTrip();
+    expect(client.received).toBe('');
+    gate.open();
+    const answer = await client.answer();
+    expect([answer.status, answer.body, headerOf(answer, 'set-cookie').length]).toEqual([200, 'done', 1]);
+  });
+
+  test('is not mixed up with another response that the application makes up for the same request', async () => {
+    const { list, note } = notes();
+    const app = await open((request, response) => {
+      const other = Object.setPrototypeOf(new ServerResponse(request), Object.getPrototypeOf(response) as object) as Response;
+      request.session['visits'] = 1;
+      other.end('elsewhere');
+      note([other.writableEnded, response.headersSent]);
+      response.end('done');
+    });
+    const answer = await app.answer();
+    expect([answer.status, answer.body, headerOf(answer, 'set-cookie').length]).toEqual([200, 'done', 1]);
+    expect(list).toEqual([[true, false]]);
   });
 
   test('lets 100 Continue pass at once', async () => {

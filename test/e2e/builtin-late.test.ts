@@ -94,6 +94,25 @@ describe('a session that changes after the head is out', () => {
     expect(await app.stored(headers)).toBeUndefined();
   });
 
+  test('is stored once for each request of a connection whose client goes during the last', async () => {
+    const reached = new Gate(1);
+    const app = await open((request, response) => {
+      request.session['visits'] += 1;
+      if (request.headers['x-last'] === undefined) response.end('done');
+      else void reached.pass();
+    });
+    const headers = await app.cookieOf({ visits: 1 });
+    const client = await app.ask('GET', { ...headers, connection: 'keep-alive' });
+    await client.receives('done');
+    client.request('GET', '/', { ...headers, connection: 'keep-alive', 'x-last': '1' });
+    await reached.full;
+    client.leave();
+    await until(() => app.store.writes.length === 3, 'the change of the last request is stored');
+    await app.roundTrip();
+    expect(app.store.writes).toEqual(['create', 'save', 'save']);
+    expect(await app.stored(headers)).toEqual({ visits: 3 });
+  });
+
   test('is stored when somebody else had sent the head before the session was there', async () => {
     const early: SessionHandler = (_, response, next) => (response.flushHeaders(), next());
     const app = await open((request, response) => ((request.session['visits'] = 2), response.end('done')), { before: early });

@@ -60,12 +60,29 @@ describe('within', () => {
     expect(reached).toEqual(['first', 'rejected']);
   });
 
-  it('leaves no timer behind', async () => {
-    const clear = jest.spyOn(globalThis, 'clearTimeout');
-    await within(1_000_000, async () => undefined);
+  it('keeps no process alive once it has ended', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    let meanwhile = 0;
+    await within(1_000_000, async () => {
+      meanwhile = timers();
+    });
     await within(1_000_000, () => Promise.reject(new Error('x'))).catch(() => undefined);
-    expect(clear).toHaveBeenCalledTimes(2);
-    clear.mockRestore();
+    expect([meanwhile, timers()]).toEqual([before + 1, before]);
+  });
+
+  it('ends each of several waits in its own time', async () => {
+    const late = new Promise(() => undefined);
+    const ended: string[] = [];
+    const first = new Deadline(20);
+    const second = new Deadline(20);
+    const answered = new Deadline(20);
+    const rejected = (deadline: Deadline, name: string) => deadline.wait(late).catch(() => ended.push(name));
+    await answered.wait(Promise.resolve());
+    answered.done();
+    await Promise.all([rejected(first, 'first'), rejected(second, 'second')]);
+    await expect(first.wait(Promise.resolve())).rejects.toMatchObject({ reason: 'timeout' });
+    expect(ended).toEqual(['first', 'second']);
   });
 
   it('takes a deadline that no timer can hold for a long one', async () => {
