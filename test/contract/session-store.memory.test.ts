@@ -1,4 +1,6 @@
 import { MemorySessionStore } from '../../src/session/memory-session-store.js';
 import { describeSessionStore } from './session-store.contract.js';
+import { describeOwnedSessions } from './session-store.owned.contract.js';
 
-describeSessionStore('in memory', async (options) => ({ store: new MemorySessionStore(options) }));
+for (const describeStore of [describeSessionStore, describeOwnedSessions])
+  describeStore('in memory', async (options) => ({ store: new MemorySessionStore(options) }));

@@ -22,6 +22,7 @@ import {
   rotated,
   type OpenStore,
 } from './session-store.contract.js';
+import { describeOwnedSessions } from './session-store.owned.contract.js';
 import { assertEveryKeyEnds, watched } from './session-store.watch.js';
 
 let server: RedisServer;
@@ -62,12 +63,14 @@ function startAgain({ settings }: RedisSessionStore): RedisSessionStore {
   return new RedisSessionStore(redis.client, { prefix: settings.prefix });
 }
 
-describeSessionStore('in Redis, one node', open);
+for (const describeStore of [describeSessionStore, describeOwnedSessions]) {
+  describeStore('in Redis, one node', open);
 
-describeSessionStore('in Redis, whose script cache is lost before every call', async (options) => {
-  const { client } = watched(outside, (node) => void node.script('FLUSH'));
-  return { store: new RedisSessionStore(client, { prefix: nextPrefix(), ...options }), check: () => assertEveryKeyEnds([outside]) };
-});
+  describeStore('in Redis, whose script cache is lost before every call', async (options) => {
+    const { client } = watched(outside, (node) => void node.script('FLUSH'));
+    return { store: new RedisSessionStore(client, { prefix: nextPrefix(), ...options }), check: () => assertEveryKeyEnds([outside]) };
+  });
+}
 
 describe('RedisSessionStore', () => {
   afterAll(() => assertEveryKeyEnds([outside]));
@@ -239,6 +242,10 @@ describe('RedisSessionStore', () => {
       expect(await store.touch(sid, record, LEASE)).toBeUndefined();
       expect(await store.rotate(sid, record, newSid(record.handle))).toBeUndefined();
       expect(await store.increment(record, 'n', 1)).toBeUndefined();
+      expect(await store.destroy(sid)).toBe(false);
+      expect(await store.revoke(record.handle, { userId: '', reason: 'x' })).toBe(false);
+      expect(await store.exchange(record.handle, 'ada', 'user', () => '1')).toBe(false);
+      expect(await store.describe([record.handle])).toEqual([undefined]);
       await expect(store.create(sid, { entries: new Map(), lease: LEASE })).rejects.toMatchObject({ code: 'SESSION_CONFLICT' });
       expect(await outside.dump(key)).toBe(before);
     });
@@ -451,7 +458,7 @@ describe('RedisSessionStore', () => {
       let isOver = false;
       const write = store.destroy(sid).catch(() => (isOver = true));
       await store.settled();
-      await new Promise((resolve) => process.nextTick(resolve));
+      await new Promise((resolve) => setImmediate(resolve));
       expect(isOver).toBe(true);
       await write;
       frozen.resume();
