@@ -21,7 +21,7 @@ local function clock()
 end
 
 local function stateOf(score)
-  return tonumber(score) % 1
+  return score and tonumber(score) % 1
 end
 
 local function sweep(key, now)
@@ -561,7 +561,7 @@ local function clock()
 end
 
 local function stateOf(score)
-  return tonumber(score) % 1
+  return score and tonumber(score) % 1
 end
 
 local function sweep(key, now)
@@ -582,13 +582,14 @@ local key, now = KEYS[1], clock()
 sweep(key, now)
 local first = 0
 if ARGV[1] ~= '' then
-  local rank = redis.call('ZREVRANK', key, ARGV[1])
-  if rank then first = rank + 1
+  local score, before = redis.call('ZSCORE', key, ARGV[1]), tonumber(ARGV[2])
+  -- It may have gone or moved since. Where it would stand among others with the same score, only the set itself can tell.
+  redis.call('ZADD', key, ARGV[2], ARGV[1])
+  first = redis.call('ZREVRANK', key, ARGV[1])
+  if not score then redis.call('ZREM', key, ARGV[1])
   else
-    -- It has gone since. Where it would stand among others with the same score, only the set itself can tell.
-    redis.call('ZADD', key, ARGV[2], ARGV[1])
-    first = redis.call('ZREVRANK', key, ARGV[1])
-    redis.call('ZREM', key, ARGV[1])
+    redis.call('ZADD', key, score, ARGV[1])
+    if tonumber(score) >= before then first = first + 1 end
   end
 end
 local reply = {DONE, now}
@@ -615,7 +616,7 @@ local function clock()
 end
 
 local function stateOf(score)
-  return tonumber(score) % 1
+  return score and tonumber(score) % 1
 end
 
 local function sweep(key, now)
@@ -633,15 +634,15 @@ local function expire(key)
 end
 
 local key, now = KEYS[1], clock()
-local score = redis.call('ZSCORE', key, ARGV[1])
-if score and stateOf(score) == ENDING then return {GONE, now} end
-add(key, ARGV[1], tonumber(ARGV[2]))
+-- First, also since Redis that is out of memory refuses nothing of a script that has written: a session in use must not lose its name.
 sweep(key, now)
+if stateOf(redis.call('ZSCORE', key, ARGV[1])) == ENDING then return {GONE, now} end
+add(key, ARGV[1], tonumber(ARGV[2]))
 expire(key)
 return {DONE, now}
 `,
 
-  reserve: `-- Reserves the place of a session that is about to become a user's.
+  reserve: `-- Reserves the place of a session that is about to become a user's. One that is the user's already keeps the place that it has.
 --
 -- KEYS[1]  sessions of the user
 -- ARGV[1]  handle
@@ -649,8 +650,8 @@ return {DONE, now}
 -- ARGV[3]  handle of the user's session that it replaces, '' for none
 -- ARGV[4]  how many sessions the user may have, 0 for any number
 --
--- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session,
--- or the one that it replaces, is being ended.
+-- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session, or the one that
+-- it replaces, is being ended.
 
 -- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
 -- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
@@ -663,7 +664,7 @@ local function clock()
 end
 
 local function stateOf(score)
-  return tonumber(score) % 1
+  return score and tonumber(score) % 1
 end
 
 local function sweep(key, now)
@@ -684,7 +685,7 @@ local key, now = KEYS[1], clock()
 sweep(key, now)
 local replaced = ARGV[3] ~= '' and redis.call('ZSCORE', key, ARGV[3])
 local named = redis.call('ZSCORE', key, ARGV[1])
-if (replaced and stateOf(replaced) == ENDING) or (named and stateOf(named) == ENDING) then return {GONE, now} end
+if stateOf(replaced) == ENDING or stateOf(named) == ENDING then return {GONE, now} end
 
 local most = tonumber(ARGV[4])
 if most > 0 then
@@ -693,8 +694,10 @@ if most > 0 then
   if named then others = others - 1 end
   if others >= most then return {6, now} end
 end
-add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
-expire(key)
+if not named or stateOf(named) == RESERVED then
+  add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
+  expire(key)
+end
 return {DONE, now}
 `,
 
@@ -1098,7 +1101,7 @@ local function clock()
 end
 
 local function stateOf(score)
-  return tonumber(score) % 1
+  return score and tonumber(score) % 1
 end
 
 local function sweep(key, now)
@@ -1116,11 +1119,11 @@ local function expire(key)
 end
 
 local key, now = KEYS[1], clock()
+sweep(key, now)
 local score = redis.call('ZSCORE', key, ARGV[1])
 if not score or stateOf(score) == ENDING then return {GONE, now} end
 add(key, ARGV[1], tonumber(ARGV[2]))
 if ARGV[3] ~= '' then redis.call('ZREM', key, ARGV[3]) end
-sweep(key, now)
 expire(key)
 return {DONE, now, redis.call('ZCARD', key)}
 `,

@@ -4,6 +4,7 @@ import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { confirmed, deltaOf, describeSessionStore, found, LEASE, newSession, rotated } from './session-store.contract.js';
 import { describeOwnedSessions } from './session-store.owned.contract.js';
+import { describeSessionIndex } from './session-index.contract.js';
 import { assertEveryKeyEnds } from './session-store.watch.js';
 
 let cluster: RedisCluster;
@@ -20,7 +21,7 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-for (const describeStore of [describeSessionStore, describeOwnedSessions])
+for (const describeStore of [describeSessionStore, describeOwnedSessions, describeSessionIndex])
   describeStore('in Redis, a cluster of three nodes', async (options) => ({
     store: new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, ...options }),
     check: () => assertEveryKeyEnds(cluster.nodes.map((node) => node.client())),

@@ -23,6 +23,7 @@ import {
   type OpenStore,
 } from './session-store.contract.js';
 import { describeOwnedSessions } from './session-store.owned.contract.js';
+import { describeSessionIndex } from './session-index.contract.js';
 import { assertEveryKeyEnds, watched } from './session-store.watch.js';
 
 let server: RedisServer;
@@ -63,7 +64,7 @@ function startAgain({ settings }: RedisSessionStore): RedisSessionStore {
   return new RedisSessionStore(redis.client, { prefix: settings.prefix });
 }
 
-for (const describeStore of [describeSessionStore, describeOwnedSessions]) {
+for (const describeStore of [describeSessionStore, describeOwnedSessions, describeSessionIndex]) {
   describeStore('in Redis, one node', open);
 
   describeStore('in Redis, whose script cache is lost before every call', async (options) => {

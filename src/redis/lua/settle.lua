@@ -11,10 +11,10 @@
 -- include _index
 
 local key, now = KEYS[1], clock()
+sweep(key, now)
 local score = redis.call('ZSCORE', key, ARGV[1])
 if not score or stateOf(score) == ENDING then return {GONE, now} end
 add(key, ARGV[1], tonumber(ARGV[2]))
 if ARGV[3] ~= '' then redis.call('ZREM', key, ARGV[3]) end
-sweep(key, now)
 expire(key)
 return {DONE, now, redis.call('ZCARD', key)}
