@@ -14,7 +14,7 @@ local key, now = KEYS[1], clock()
 local meta = read(key)
 if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '' and meta.created >= tonumber(ARGV[4])) then return {GONE, now} end
 
--- First, and by itself: Redis that is out of memory lets a key go and refuses the word of it.
+-- First, since Redis that is out of memory lets a key go, and refuses nothing of a script that has written.
 redis.call('DEL', key)
 if meta.ends and meta.ends <= now then return {GONE, now} end
 -- Whoever has a secret that was good no longer is told nothing.
