@@ -129,6 +129,15 @@ export function describeSessionIndex(name: string, open: (options?: StoreOptions
         expect(await index.settle(USER, handle, now + LONG + 1)).toBe(1);
       });
 
+      it('keeps a place that is reserved again for as long as asked the last time', async () => {
+        const { store, index, now } = await start();
+        const handle = newHandle();
+        await index.reserve(USER, handle, { ms: 20 });
+        await index.reserve(USER, handle, { ms: LONG });
+        await passes(store, 30);
+        expect(await index.settle(USER, handle, now + LONG)).toBe(1);
+      });
+
       it('changes nothing more when repeated', async () => {
         const { index, now } = await start();
         const handle = newHandle();
@@ -235,6 +244,17 @@ export function describeSessionIndex(name: string, open: (options?: StoreOptions
           await index.renew(USER, handle, endsAt);
           expect(await namesOf(index)).toEqual([{ handle, score: endsAt, isReserved: false }]);
         }
+      });
+
+      it('names a session again whose claim is over', async () => {
+        const { store, index, now } = await start();
+        const [handle, other] = [newHandle(), newHandle()];
+        await index.renew(USER, handle, now + 30);
+        await index.claim(USER, { skip: 0, size: 10 });
+        await index.renew(USER, other, now + 2 * LONG);
+        await passes(store, 40);
+        await index.renew(USER, handle, now + LONG);
+        expect(await handlesOf(index)).toEqual([other, handle]);
       });
 
       it('leaves a claimed session claimed', async () => {
@@ -410,8 +430,8 @@ export function describeSessionIndex(name: string, open: (options?: StoreOptions
       await index.reserve(USER, reserved, { ms: 40 });
       await index.renew(USER, long, now + LONG);
       await passes(store, 60);
-      expect(await handlesOf(index)).toEqual([long]);
       expect(await index.claim(USER, { skip: 0, size: 1, except: long })).toEqual({ handles: [], claimed: 0, hasMore: true });
+      expect(await handlesOf(index)).toEqual([long]);
       expect(await index.settle(USER, short, now + LONG)).toBeUndefined();
       expect(await index.reserve(USER, newHandle(), { ms: LONG, replaces: claimed, limit: 2 })).toBe('reserved');
       await index.renew(USER, claimed, now + LONG);

@@ -10,7 +10,7 @@ for (const describeStore of [describeSessionStore, describeOwnedSessions, descri
 
 describe('MemorySessionStore', () => {
   it('knows for five minutes why a session was ended', async () => {
-    const store = new MemorySessionStore();
+    const store = new MemorySessionStore({ ttl: 60 });
     const sid = await newSession(store, {}, LEASE, 'ada');
     await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x' });
     const now = Date.now();
