@@ -138,6 +138,12 @@ export function describeSessionIndex(name: string, open: (options?: StoreOptions
         expect(await index.settle(USER, handle, now + LONG)).toBe(1);
       });
 
+      it.each([0.25, 0.5])('takes a time with a fraction of %d for no mark', async (fraction) => {
+        const { index } = await start();
+        await index.reserve(USER, newHandle(), { ms: LONG + fraction });
+        expect(await namesOf(index)).toMatchObject([{ isReserved: true }]);
+      });
+
       it('changes nothing more when repeated', async () => {
         const { index, now } = await start();
         const handle = newHandle();
