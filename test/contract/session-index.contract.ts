@@ -312,7 +312,8 @@ export function describeSessionIndex(name: string, open: (options?: StoreOptions
         await index.renew(USER, second, now + LONG + 2);
         await index.reserve(USER, reserved, { ms: 2 * LONG });
         const range = { skip: 0, size: 10, except };
-        expect(await index.claim(USER, range)).toEqual({ handles: [first, second], claimed: 3, hasMore: false });
+        // The session of a place that it took away may be there already.
+        expect(await index.claim(USER, range)).toEqual({ handles: [first, second, reserved], claimed: 3, hasMore: false });
         expect(await handlesOf(index)).toEqual([second, except, first]);
         expect(await index.claim(USER, range)).toEqual({ handles: [first, second], claimed: 0, hasMore: false });
         expect(await index.reserve(USER, newHandle(), { ms: LONG, replaces: except })).toBe('reserved');
@@ -359,7 +360,9 @@ export function describeSessionIndex(name: string, open: (options?: StoreOptions
         const claim = index.claim(USER, { skip: 0, size: 100 });
         const late = nexts.map((next) => index.reserve(USER, next, { ms: LONG, replaces: old }));
         expect(await Promise.all(reservations)).toEqual(nexts.map(() => 'reserved'));
-        expect(await claim).toEqual({ handles: [old], claimed: 11, hasMore: false });
+        const { handles, claimed } = await claim;
+        expect(claimed).toBe(11);
+        expect(new Set(handles)).toEqual(new Set([old, ...nexts]));
         expect(await Promise.all(late)).toEqual(nexts.map(() => 'ended'));
         expect(await Promise.all(nexts.map((next) => index.settle(USER, next, now + LONG, old)))).toEqual(nexts.map(() => undefined));
         expect(await handlesOf(index)).toEqual([old]);

@@ -282,15 +282,15 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         await store.destroy(gone);
         await passes(store, 2);
         const touched = await store.touch(sid, created, leaseOf(90_000));
-        const { handle, createdAt, absoluteEndsAt } = created;
+        const { handle, createdAt, authenticatedAt, absoluteEndsAt } = created;
         const facts = await store.describe([handleOf(anonymous), handle, handleOf(gone), handleOf(generateSid())]);
         expect(facts).toEqual([
           expect.objectContaining({ handle: handleOf(anonymous), userId: undefined, device: undefined }),
-          { handle, userId: 'ada', createdAt, lastSeenAt: touched!.lastSeenAt, absoluteEndsAt, idle: 90_000, device },
+          { handle, userId: 'ada', createdAt, authenticatedAt, lastSeenAt: touched!.lastSeenAt, absoluteEndsAt, idle: 90_000, device },
           undefined,
           undefined,
         ]);
-        expect(Object.keys(facts[1]!)).toHaveLength(7);
+        expect(Object.keys(facts[1]!)).toHaveLength(8);
       });
 
       it('has nothing to tell when nothing is asked', async () => {
@@ -586,6 +586,15 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         await passes(store, 70);
         expect(store.isRotationDue(await found(store, next))).toBe(true);
         expect(store.isRotationDue(await found(store, sid))).toBe(false);
+      });
+
+      it('is true for whoever comes with the secret before when the grace is over: the answer of the rotation may have got lost', async () => {
+        const store = await start({ renewAfter: 60, rotationGrace: 0.03 });
+        const { sid } = await signedIn(store);
+        const next = await rotated(store, sid);
+        await passes(store, 40);
+        expect(store.isRotationDue(await found(store, sid))).toBe(true);
+        expect(store.isRotationDue(await found(store, next))).toBe(false);
       });
 
       it('does not become true by touches and saves, nor false', async () => {

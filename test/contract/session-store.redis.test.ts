@@ -113,6 +113,17 @@ describe('RedisSessionStore', () => {
       expect(await ends(store, sid)).toBe(created.absoluteEndsAt);
     });
 
+    it('keeps its end when somebody else changes it, or it gets a new secret', async () => {
+      const store = start({ ttl: 60, absoluteTtl: 600 });
+      const sid = await newSession(store, { n: 1 }, LEASE, 'ada');
+      const before = await ends(store, sid);
+      await passes(store, 5);
+      await store.exchange(handleOf(sid), 'ada', 'n', () => '2');
+      expect(await ends(store, sid)).toBe(before);
+      await rotated(store, sid, { reauthenticated: true });
+      expect(await ends(store, sid)).toBe(before);
+    });
+
     it('has its end at once also when a repeated create finds it', async () => {
       const store = start({ ttl: 60 });
       const sid = await newSession(store);
