@@ -21,7 +21,7 @@ local function clock()
 end
 
 local function stateOf(score)
-  return tonumber(score) % 1
+  return score and tonumber(score) % 1
 end
 
 local function sweep(key, now)
@@ -441,7 +441,7 @@ local function clock()
 end
 
 local function stateOf(score)
-  return tonumber(score) % 1
+  return score and tonumber(score) % 1
 end
 
 local function sweep(key, now)
@@ -606,7 +606,7 @@ local function clock()
 end
 
 local function stateOf(score)
-  return tonumber(score) % 1
+  return score and tonumber(score) % 1
 end
 
 local function sweep(key, now)
@@ -627,13 +627,14 @@ local key, now = KEYS[1], clock()
 sweep(key, now)
 local first = 0
 if ARGV[1] ~= '' then
-  local rank = redis.call('ZREVRANK', key, ARGV[1])
-  if rank then first = rank + 1
+  local score, before = redis.call('ZSCORE', key, ARGV[1]), tonumber(ARGV[2])
+  -- It may have gone or moved since. Where it would stand among others with the same score, only the set itself can tell.
+  redis.call('ZADD', key, ARGV[2], ARGV[1])
+  first = redis.call('ZREVRANK', key, ARGV[1])
+  if not score then redis.call('ZREM', key, ARGV[1])
   else
-    -- It has gone since. Where it would stand among others with the same score, only the set itself can tell.
-    redis.call('ZADD', key, ARGV[2], ARGV[1])
-    first = redis.call('ZREVRANK', key, ARGV[1])
-    redis.call('ZREM', key, ARGV[1])
+    redis.call('ZADD', key, score, ARGV[1])
+    if tonumber(score) >= before then first = first + 1 end
   end
 end
 local reply = {DONE, now}
@@ -660,7 +661,7 @@ local function clock()
 end
 
 local function stateOf(score)
-  return tonumber(score) % 1
+  return score and tonumber(score) % 1
 end
 
 local function sweep(key, now)
@@ -678,16 +679,15 @@ local function expire(key)
 end
 
 local key, now = KEYS[1], clock()
--- First, since Redis that is out of memory refuses no write to a script that has written already.
+-- First, also since Redis that is out of memory refuses nothing of a script that has written: a session in use must not lose its name.
 sweep(key, now)
-local score = redis.call('ZSCORE', key, ARGV[1])
-if score and stateOf(score) == ENDING then return {GONE, now} end
+if stateOf(redis.call('ZSCORE', key, ARGV[1])) == ENDING then return {GONE, now} end
 add(key, ARGV[1], tonumber(ARGV[2]))
 expire(key)
 return {DONE, now}
 `,
 
-  reserve: `-- Reserves the place of a session that is about to become a user's.
+  reserve: `-- Reserves the place of a session that is about to become a user's. One that is the user's already keeps the place that it has.
 --
 -- KEYS[1]  sessions of the user
 -- ARGV[1]  handle
@@ -695,8 +695,8 @@ return {DONE, now}
 -- ARGV[3]  handle of the user's session that it replaces, '' for none
 -- ARGV[4]  how many sessions the user may have, 0 for any number
 --
--- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session,
--- or the one that it replaces, is being ended.
+-- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session, or the one that
+-- it replaces, is being ended.
 
 -- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
 -- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
@@ -709,7 +709,7 @@ local function clock()
 end
 
 local function stateOf(score)
-  return tonumber(score) % 1
+  return score and tonumber(score) % 1
 end
 
 local function sweep(key, now)
@@ -730,7 +730,7 @@ local key, now = KEYS[1], clock()
 sweep(key, now)
 local replaced = ARGV[3] ~= '' and redis.call('ZSCORE', key, ARGV[3])
 local named = redis.call('ZSCORE', key, ARGV[1])
-if (replaced and stateOf(replaced) == ENDING) or (named and stateOf(named) == ENDING) then return {GONE, now} end
+if stateOf(replaced) == ENDING or stateOf(named) == ENDING then return {GONE, now} end
 
 local most = tonumber(ARGV[4])
 if most > 0 then
@@ -739,9 +739,10 @@ if most > 0 then
   if named then others = others - 1 end
   if others >= most then return {6, now} end
 end
--- A place that is taken for good stays so: another request of the same session may have signed in a moment ago.
-if not named or stateOf(named) == RESERVED then add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED) end
-expire(key)
+if not named or stateOf(named) == RESERVED then
+  add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
+  expire(key)
+end
 return {DONE, now}
 `,
 
@@ -852,9 +853,10 @@ local key, now = KEYS[1], clock()
 local meta = read(key)
 if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '' and meta.created >= tonumber(ARGV[4])) then return {GONE, now} end
 
--- First, and by itself: Redis that is out of memory lets a key go and refuses the word of it.
+-- First, since Redis that is out of memory lets a key go, and refuses nothing of a script that has written.
 redis.call('DEL', key)
 if meta.ends and meta.ends <= now then return {GONE, now} end
+-- Whoever has a secret that was good no longer is told nothing.
 if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
 redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', meta.hash, meta.prev, ARGV[2]}, '|'))
 redis.call('PEXPIRE', key, ARGV[3])
@@ -1147,7 +1149,7 @@ local function clock()
 end
 
 local function stateOf(score)
-  return tonumber(score) % 1
+  return score and tonumber(score) % 1
 end
 
 local function sweep(key, now)
@@ -1165,7 +1167,6 @@ local function expire(key)
 end
 
 local key, now = KEYS[1], clock()
--- First, since Redis that is out of memory refuses no write to a script that has written already.
 sweep(key, now)
 local score = redis.call('ZSCORE', key, ARGV[1])
 if not score or stateOf(score) == ENDING then return {GONE, now} end

@@ -24,12 +24,12 @@ export class RedisSessionIndex extends SessionIndex {
   }
 
   async settle(userId: string, handle: Handle, endsAt: number, replaced = '' as Handle): Promise<number | undefined> {
-    const { status, values } = await this.#run('settle', userId, [handle, endsAt, replaced]);
+    const { status, values } = await this.#run('settle', userId, [handle, Math.ceil(endsAt), replaced]);
     return status === STATUS.gone ? undefined : Number(values[0]);
   }
 
   async renew(userId: string, handle: Handle, endsAt: number): Promise<void> {
-    await this.#run('renew', userId, [handle, endsAt]);
+    await this.#run('renew', userId, [handle, Math.ceil(endsAt)]);
   }
 
   async remove(userId: string, handles: readonly Handle[]): Promise<boolean> {

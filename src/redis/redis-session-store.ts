@@ -160,7 +160,7 @@ export class RedisSessionStore extends SessionStore {
     if (status !== STATUS.done) return { rotated: false, record: { ...record, secret: secretAfter(sid, record, values[0] ?? '') } };
     this.events.emit('rotated', { handle, userId: record.userId });
     const rotatedAt = Number(values[0]);
-    const authenticatedAt = reauthenticated ? rotatedAt : record.authenticatedAt;
+    const authenticatedAt = reauthenticated && record.userId !== undefined ? rotatedAt : record.authenticatedAt;
     return { rotated: true, record: { ...record, authenticatedAt, rotatedAt, secret: 'current' } };
   }
 

@@ -12,12 +12,12 @@ export class MemorySessionIndex extends SessionIndex {
 
   async reserve(userId: string, handle: Handle, { ms, replaces, limit = Infinity }: Reservation): Promise<'reserved' | 'full' | 'ended'> {
     const places = this.#placesOf(userId);
-    const isClaimed = (claimed: Handle | undefined) => claimed !== undefined && places.get(claimed)?.state === 'claimed';
-    if (isClaimed(handle) || isClaimed(replaces)) return 'ended';
+    const replaced = replaces === undefined ? undefined : places.get(replaces);
+    const named = places.get(handle);
+    if (replaced?.state === 'claimed' || named?.state === 'claimed') return 'ended';
     const others = [...places.keys()].filter((other) => other !== handle && other !== replaces);
     if (others.length >= limit) return 'full';
-    if (places.get(handle)?.state !== 'settled')
-      this.#users.set(userId, places.set(handle, { endsAt: Date.now() + ms, state: 'reserved' }));
+    if (named?.state !== 'settled') this.#users.set(userId, places.set(handle, { endsAt: Date.now() + ms, state: 'reserved' }));
     return 'reserved';
   }
 

@@ -61,6 +61,7 @@ export class MemorySessionStore extends SessionStore {
     const handle = handleOf(sid);
     const secretHash = secretHashOf(sid);
     const existing = this.#live(handle);
+    if (existing === undefined && this.#tombstone(handle) !== undefined) throw new SessionConflictError();
     if (existing !== undefined) {
       if (existing.metadata.secretHash !== secretHash || !isOurForm(sid)) throw new SessionConflictError();
       return recordOf(handle, existing, 'current');
@@ -114,8 +115,9 @@ export class MemorySessionStore extends SessionStore {
     const now = Date.now();
     const presented = secretHashOf(sid);
     const secretHash = secretHashOf(next);
+    const isSignIn = reauthenticated && record.userId !== undefined;
     const rotated = (rotatedAt = now) => {
-      const authenticatedAt = reauthenticated ? rotatedAt : record.authenticatedAt;
+      const authenticatedAt = isSignIn ? rotatedAt : record.authenticatedAt;
       return { rotated: true, record: { ...record, authenticatedAt, rotatedAt, secret: 'current' as const } };
     };
     if (stored.metadata.secretHash === secretHash) return rotated(stored.metadata.rotatedAt);
@@ -133,7 +135,7 @@ export class MemorySessionStore extends SessionStore {
       ...stored,
       metadata: {
         ...metadata,
-        authenticatedAt: reauthenticated ? now : metadata.authenticatedAt,
+        authenticatedAt: isSignIn ? now : metadata.authenticatedAt,
         secretHash,
         previousSecretHash,
         previousEndsAt: undefined,
@@ -178,13 +180,12 @@ export class MemorySessionStore extends SessionStore {
   async revoke(handle: Handle, { userId, reason, createdBefore = Infinity }: Revocation): Promise<boolean> {
     const stored = this.#live(handle);
     if (stored?.metadata.userId !== userId || stored.metadata.createdAt >= createdBefore) return false;
+    const now = Date.now();
     const { secretHash, previousSecretHash, previousEndsAt = Infinity } = stored.metadata;
+    // Whoever has a secret that was good no longer is told nothing.
+    const secretHashes = now < previousEndsAt ? [secretHash, previousSecretHash] : [secretHash];
     this.#sessions.delete(handle);
-    this.#tombstones.set(handle, {
-      endedReason: reason,
-      secretHashes: previousEndsAt > Date.now() ? [secretHash, previousSecretHash] : [secretHash],
-      endsAt: Date.now() + TOMBSTONE_MS,
-    });
+    this.#tombstones.set(handle, { endedReason: reason, secretHashes, endsAt: now + TOMBSTONE_MS });
     return true;
   }
 
@@ -194,6 +195,8 @@ export class MemorySessionStore extends SessionStore {
     const before = stored.entries.get(name);
     const text = change(before);
     if (text === undefined || before === undefined) return true;
+    // It may have written to the session itself.
+    if (this.#live(handle) !== stored) return this.exchange(handle, userId, name, change);
     const entries = applyDelta(stored.entries, { set: new Map([[name, text]]), removed: [] });
     this.#sessions.set(handle, { ...stored, metadata: withoutGrace(stored.metadata), entries });
     return true;
@@ -253,9 +256,13 @@ export class MemorySessionStore extends SessionStore {
   }
 
   #ended(sid: Sid, handle: Handle): EndedSession | undefined {
+    const tombstone = this.#tombstone(handle);
+    return tombstone !== undefined && isHolder(secretHashOf(sid), tombstone) ? { endedReason: tombstone.endedReason } : undefined;
+  }
+
+  #tombstone(handle: Handle): Tombstone | undefined {
     const tombstone = this.#tombstones.get(handle);
-    if (tombstone === undefined || tombstone.endsAt <= Date.now() || !isHolder(secretHashOf(sid), tombstone)) return undefined;
-    return { endedReason: tombstone.endedReason };
+    return tombstone !== undefined && Date.now() < tombstone.endsAt ? tombstone : undefined;
   }
 
   /** The session that was loaded, not a later one under the same handle. */

@@ -48,7 +48,7 @@ export interface Claim {
 export abstract class SessionIndex {
   /**
    * Reserves a place for a session that is about to become a user's. `'full'` when the index names `limit` others already, alive or not;
-   * `'ended'` when the session itself, or the one to replace, is claimed. A place that is taken for good already stays so.
+   * `'ended'` when it or the session to replace is claimed. A session that is the user's already keeps the place that it has.
    */
   abstract reserve(userId: string, handle: Handle, reservation: Reservation): Promise<'reserved' | 'full' | 'ended'>;
 

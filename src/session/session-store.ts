@@ -99,12 +99,14 @@ export abstract class SessionStore {
    *
    * The secret before stays good until somebody presents the new one: loads the session with it and then saves, touches or rotates. From
    * then on it is good for `rotationGrace` longer, for requests already on their way; these read and write as usual, and cannot prolong
-   * that. A further rotation ends that time at once. Where the user has just proved again who they are (`reauthenticated`), it is good no
-   * longer, and the sign-in counts from now.
+   * that. A further rotation ends that time at once.
    *
    * Nothing happens, and `rotated` is false, while an earlier rotation is not confirmed so and younger than the grace, and when `sid` has
    * been replaced by one that is confirmed. An unconfirmed one that is older, and that `record` knows of, is replaced: its secret never reached
    * its holder, who keeps the one before.
+   *
+   * Where the user has just proved again who they are (`reauthenticated`), any secret that is good will do, none but the new one is good
+   * from then on, and the sign-in counts from now.
    *
    * `undefined` when the session has ended since; then `lost` is emitted.
    */
@@ -142,9 +144,9 @@ export abstract class SessionStore {
   abstract revoke(handle: Handle, revocation: Revocation): Promise<boolean>;
 
   /**
-   * Changes one entry of a session of that user, whoever else is writing to it meanwhile: `change` gets its text (`undefined` when it is not
-   * there) and answers with the new one, or `undefined` to leave it. It may be called several times. False when there is no such session (any
-   * more). Leaves no grace to a secret that a rotation has replaced.
+   * Changes one entry of a session of that user, whoever else is writing to it meanwhile: `change` gets its text and answers with the new
+   * one, or `undefined` to leave it. It may be called several times. An entry that is not there stays so. False when there is no such session
+   * (any more). Ends the grace of a secret whose successor was presented.
    */
   abstract exchange(
     handle: Handle,

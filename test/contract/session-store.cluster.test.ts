@@ -3,6 +3,8 @@ import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { confirmed, deltaOf, describeSessionStore, found, LEASE, newSession, rotated } from './session-store.contract.js';
+import { describeOwnedSessions } from './session-store.owned.contract.js';
+import { describeSessionIndex } from './session-index.contract.js';
 import { assertEveryKeyEnds } from './session-store.watch.js';
 
 let cluster: RedisCluster;
@@ -19,10 +21,11 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-describeSessionStore('in Redis, a cluster of three nodes', async (options) => ({
-  store: new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, ...options }),
-  check: () => assertEveryKeyEnds(cluster.nodes.map((node) => node.client())),
-}));
+for (const describeStore of [describeSessionStore, describeOwnedSessions, describeSessionIndex])
+  describeStore('in Redis, a cluster of three nodes', async (options) => ({
+    store: new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, ...options }),
+    check: () => assertEveryKeyEnds(cluster.nodes.map((node) => node.client())),
+  }));
 
 describe('RedisSessionStore on a cluster', () => {
   it('spreads sessions over the nodes', async () => {

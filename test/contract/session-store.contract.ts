@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { expiresAt, type EncodedEntries, type EntryDelta, type Lease, type SessionRecord } from '../../src/session/session-record.js';
-import type { SessionStore } from '../../src/session/session-store.js';
+import type { RotateOptions, SessionStore } from '../../src/session/session-store.js';
 import type { SessionEventMap, SessionEventName } from '../../src/session/session-events.js';
 import { generateSid, handleOf, newSid, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
@@ -950,9 +950,14 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
   });
 }
 
-export async function newSession(store: SessionStore, values: Record<string, unknown> = {}, lease: Lease = LEASE): Promise<Sid> {
+export async function newSession(
+  store: SessionStore,
+  values: Record<string, unknown> = {},
+  lease: Lease = LEASE,
+  userId?: string,
+): Promise<Sid> {
   const sid = generateSid();
-  await store.create(sid, { entries: entriesOf(values), lease });
+  await store.create(sid, { entries: entriesOf(values), lease, userId });
   return sid;
 }
 
@@ -963,10 +968,10 @@ export async function found(store: SessionStore, sid: Sid): Promise<SessionRecor
 }
 
 /** Rotates, as a request that presents that sid. */
-export async function rotated(store: SessionStore, sid: Sid): Promise<Sid> {
+export async function rotated(store: SessionStore, sid: Sid, options?: RotateOptions): Promise<Sid> {
   const record = await found(store, sid);
   const next = newSid(record.handle);
-  const rotation = await store.rotate(sid, record, next);
+  const rotation = await store.rotate(sid, record, next, options);
   expect(rotation?.rotated).toBe(true);
   return next;
 }

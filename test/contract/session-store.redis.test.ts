@@ -22,6 +22,8 @@ import {
   rotated,
   type OpenStore,
 } from './session-store.contract.js';
+import { describeOwnedSessions } from './session-store.owned.contract.js';
+import { describeSessionIndex } from './session-index.contract.js';
 import { assertEveryKeyEnds, watched } from './session-store.watch.js';
 
 let server: RedisServer;
@@ -58,16 +60,11 @@ function start(options: StoreOptions = {}): RedisSessionStore {
 }
 
 /** The same sessions, from a process that has just begun. */
-function startAgain({ settings }: RedisSessionStore): RedisSessionStore {
-  return new RedisSessionStore(redis.client, { prefix: settings.prefix });
+function startAgain({ settings }: RedisSessionStore, options: StoreOptions = {}): RedisSessionStore {
+  return new RedisSessionStore(redis.client, { prefix: settings.prefix, ...options });
 }
 
-describeSessionStore('in Redis, one node', open);
-
-describeSessionStore('in Redis, whose script cache is lost before every call', async (options) => {
-  const { client } = watched(outside, (node) => void node.script('FLUSH'));
-  return { store: new RedisSessionStore(client, { prefix: nextPrefix(), ...options }), check: () => assertEveryKeyEnds([outside]) };
-});
+for (const describeStore of [describeSessionStore, describeOwnedSessions, describeSessionIndex]) describeStore('in Redis, one node', open);
 
 describe('RedisSessionStore', () => {
   afterAll(() => assertEveryKeyEnds([outside]));
@@ -116,6 +113,17 @@ describe('RedisSessionStore', () => {
       expect(await ends(store, sid)).toBe(created.absoluteEndsAt);
     });
 
+    it('keeps its end when somebody else changes it, or it gets a new secret', async () => {
+      const store = start({ ttl: 60, absoluteTtl: 600 });
+      const sid = await newSession(store, { n: 1 }, LEASE, 'ada');
+      const before = await ends(store, sid);
+      await passes(store, 5);
+      await store.exchange(handleOf(sid), 'ada', 'n', () => '2');
+      expect(await ends(store, sid)).toBe(before);
+      await rotated(store, sid, { reauthenticated: true });
+      expect(await ends(store, sid)).toBe(before);
+    });
+
     it('has its end at once also when a repeated create finds it', async () => {
       const store = start({ ttl: 60 });
       const sid = await newSession(store);
@@ -133,6 +141,33 @@ describe('RedisSessionStore', () => {
       await passes(start(), 40);
       expect(await store.touch(sid, record, leaseOf(60_000))).toBeUndefined();
       expect(await outside.exists(keyOf(store, sid))).toBe(0);
+    });
+
+    it('is, once somebody else has ended it, one field for five minutes', async () => {
+      const store = start();
+      const sid = await newSession(store, { card: 'the data' }, { ...leaseOf(5_000, { path: '/x' }), device: { ip: '192.0.2.7' } }, 'ada');
+      const next = await rotated(store, sid);
+      expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'a|b' })).toBe(true);
+      expect(await outside.hgetall(keyOf(store, sid))).toEqual({ '@gone': `1|${secretHashOf(next)}|${secretHashOf(sid)}|a|b` });
+      expect(await store.find(sid)).toEqual({ endedReason: 'a|b' });
+      const ttl = await outside.pttl(keyOf(store, sid));
+      expect(ttl).toBeLessThanOrEqual(300_000);
+      expect(ttl).toBeGreaterThan(290_000);
+    });
+
+    it('is no session past its absolute end, also when somebody has taken the TTL off, and nobody is told that it was ended', async () => {
+      const store = start({ ttl: 0.03, absoluteTtl: 0.03 });
+      const sids = [await newSession(store, { n: 1 }, LEASE, 'ada'), await newSession(store, { n: 1 }, LEASE, 'ada')] as const;
+      for (const sid of sids) await outside.persist(keyOf(store, sid));
+      await passes(start(), 40);
+      expect(await store.exchange(handleOf(sids[0]), 'ada', 'n', () => '2')).toBe(false);
+      expect(await store.revoke(handleOf(sids[1]), { userId: 'ada', reason: 'x' })).toBe(false);
+      expect(await outside.exists(...sids.map((sid) => keyOf(store, sid)))).toBe(0);
+      const last = await newSession(store, {}, LEASE, 'ada');
+      await outside.persist(keyOf(store, last));
+      await passes(start(), 40);
+      expect(await store.destroy(last)).toBe(false);
+      expect(await outside.exists(keyOf(store, last))).toBe(0);
     });
 
     it('has no sid and no secret in any key, field or value', async () => {
@@ -176,16 +211,58 @@ describe('RedisSessionStore', () => {
       ['rotate', { hgetall: 1, evalsha: 1 }, (store, sid) => rotated(store, sid)],
       ['increment', { hgetall: 1, evalsha: 1 }, async (store, sid) => store.increment(await found(store, sid), 'n', 1)],
       ['destroy', { evalsha: 1 }, (store, sid) => store.destroy(sid)],
+      ['reauthentication', { hgetall: 1, evalsha: 1 }, (store, sid) => rotated(store, sid, { reauthenticated: true })],
+      ['describe, each', { hmget: 2 }, (store, sid) => store.describe([handleOf(sid), handleOf(generateSid())])],
+      ['describe of none', {}, (store) => store.describe([])],
+      ['revoke', { evalsha: 1 }, (store, sid) => store.revoke(handleOf(sid), { userId: 'ada', reason: 'x' })],
+      [
+        'find of what was revoked',
+        { evalsha: 1, hgetall: 1 },
+        async (store, sid) => (await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x' }), store.find(sid)),
+      ],
+      ['exchange', { hmget: 1, evalsha: 1 }, (store, sid) => store.exchange(handleOf(sid), 'ada', 'n', () => '2')],
+      ['exchange that changes nothing', { hmget: 1 }, (store, sid) => store.exchange(handleOf(sid), 'ada', 'n', () => undefined)],
+      [
+        'reserve and settle',
+        { evalsha: 2 },
+        async ({ index }, sid) => (
+          await index.reserve('ada', handleOf(sid), { ms: 1_000, limit: 3 }),
+          index.settle('ada', handleOf(sid), 4e12)
+        ),
+      ],
+      ['renew', { evalsha: 1 }, ({ index }, sid) => index.renew('ada', handleOf(sid), 4e12)],
+      ['claim', { evalsha: 1 }, ({ index }) => index.claim('ada', { skip: 0, size: 500 })],
+      ['page', { evalsha: 1 }, ({ index }) => index.page('ada', { limit: 500 })],
+      ['remove', { zrem: 1 }, ({ index }, sid) => index.remove('ada', [handleOf(sid), handleOf(generateSid())])],
+      ['remove of none', {}, ({ index }) => index.remove('ada', [])],
+      [
+        'now, isRotationDue, isTouchDue and handleOf',
+        {},
+        async (store, sid) => (
+          await store.now(),
+          store.isRotationDue(await RECORD),
+          store.isTouchDue({ ...(await RECORD), handle: store.handleOf(sid) })
+        ),
+      ],
       ['isTouchDue and handleOf', {}, async (store, sid) => store.isTouchDue({ ...(await RECORD), handle: store.handleOf(sid) })],
     ])('%s: %j', async (_what, expected, call) => {
-      const store = start();
-      const sid = await newSession(store, { n: 1 });
+      const store = start({ renewAfter: 60 });
+      const sid = await newSession(store, { n: 1 }, LEASE, 'ada');
       await everyScriptRan(store);
       const recorder = await server.monitor();
       await call(store, sid);
       const counts: Record<string, number> = {};
       for (const { name, source } of await recorder.stop()) if (source !== 'lua') counts[name] = (counts[name] ?? 0) + 1;
       expect(counts).toEqual(expected);
+    });
+
+    it("adds a GET to the load of a session that is somebody's, with epochs", async () => {
+      const store = start({ epochs: true });
+      const [sid, anonymous] = [await newSession(store, {}, LEASE, 'ada'), await newSession(store)];
+      const recorder = await server.monitor();
+      await store.load(anonymous);
+      await store.load(sid);
+      expect((await recorder.stop()).map(({ name }) => name)).toEqual(['hgetall', 'hgetall', 'get']);
     });
 
     it('sends of a save only the entries that changed', async () => {
@@ -239,6 +316,10 @@ describe('RedisSessionStore', () => {
       expect(await store.touch(sid, record, LEASE)).toBeUndefined();
       expect(await store.rotate(sid, record, newSid(record.handle))).toBeUndefined();
       expect(await store.increment(record, 'n', 1)).toBeUndefined();
+      expect(await store.destroy(sid)).toBe(false);
+      expect(await store.revoke(record.handle, { userId: '', reason: 'x' })).toBe(false);
+      expect(await store.exchange(record.handle, 'ada', 'user', () => '1')).toBe(false);
+      expect(await store.describe([record.handle])).toEqual([undefined]);
       await expect(store.create(sid, { entries: new Map(), lease: LEASE })).rejects.toMatchObject({ code: 'SESSION_CONFLICT' });
       expect(await outside.dump(key)).toBe(before);
     });
@@ -300,19 +381,34 @@ describe('RedisSessionStore', () => {
 
   describe('time', () => {
     it.each([-600_000, 600_000])("is Redis' own: a clock of this process that is %d ms off changes nothing", async (off) => {
-      const store = start({ ttl: 60, touchAfter: 30, rotationGrace: 30 });
+      const store = start({ ttl: 60, touchAfter: 30, rotationGrace: 30, renewAfter: 20, epochs: true });
       const now = Date.now();
       const clock = jest.spyOn(Date, 'now').mockImplementation(() => now + off);
       try {
-        const sid = await newSession(store);
+        const sid = await newSession(store, {}, LEASE, 'ada');
         const record = await found(store, sid);
+        expect(Math.abs(record.authenticatedAt! - now)).toBeLessThan(5_000);
         expect(Math.abs(record.lastSeenAt - now)).toBeLessThan(5_000);
         expect(await outside.pttl(keyOf(store, sid))).toBeGreaterThan(50_000);
         expect(store.isTouchDue(record)).toBe(false);
 
-        await confirmed(store, await rotated(store, sid));
+        const next = await rotated(store, sid);
+        await confirmed(store, next);
         const fresh = startAgain(store);
         expect(await fresh.load(sid)).toMatchObject({ secret: 'previous' });
+
+        expect(Math.abs((await store.now()) - now)).toBeLessThan(5_000);
+        expect(store.isRotationDue(await found(store, next))).toBe(false);
+        expect(store.isRotationDue({ ...(await found(store, next)), rotatedAt: now - 21_000 })).toBe(true);
+        await store.endBefore('ada', record.createdAt!);
+        expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x', createdBefore: record.createdAt! })).toBe(false);
+        const { index } = store;
+        await index.reserve('ada', handleOf(sid), { ms: 10_000 });
+        expect(await index.page('ada', { limit: 5 })).toMatchObject([{ isReserved: true }]);
+        expect(await index.settle('ada', handleOf(sid), (await store.now()) + 60_000)).toBe(1);
+        expect(await outside.pttl(`${store.settings.prefix}user:ada`)).toBeGreaterThan(50_000);
+        expect(await index.claim('ada', { skip: 0, size: 5 })).toMatchObject({ claimed: 1 });
+        expect(await store.load(next)).toBeDefined();
       } finally {
         clock.mockRestore();
       }
@@ -333,6 +429,17 @@ describe('RedisSessionStore', () => {
       } finally {
         clock.mockRestore();
       }
+    });
+
+    it('is not known before the first answer, so no rotation is due', async () => {
+      const store = start({ renewAfter: 0.001 });
+      const sid = await newSession(store);
+      await passes(store, 5);
+      const fresh = startAgain(store, { renewAfter: 0.001 });
+      const record = await found(fresh, sid);
+      expect(fresh.isRotationDue(record)).toBe(false);
+      await fresh.now();
+      expect(fresh.isRotationDue(record)).toBe(true);
     });
 
     it('is not known before the first answer, so a touch is due', async () => {
@@ -389,6 +496,44 @@ describe('RedisSessionStore', () => {
       });
     });
 
+    it('lets a revocation end a session, and leaves word of it all the same', async () => {
+      const store = start();
+      const sid = await newSession(store, {}, LEASE, 'ada');
+      await withoutMemory(async () => {
+        expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x' })).toBe(true);
+        expect(await store.find(sid)).toEqual({ endedReason: 'x' });
+      });
+    });
+
+    it('refuses an exchange and an epoch, and writes nothing', async () => {
+      const store = start({ epochs: true });
+      const sid = await newSession(store, { n: 1 }, LEASE, 'ada');
+      await everyScriptRan(store);
+      const before = await dumpOf(store);
+      await withoutMemory(async () => {
+        const refusal = { code: 'SESSION_STORE_UNAVAILABLE', reason: 'OOM' };
+        await expect(store.exchange(handleOf(sid), 'ada', 'n', () => '2')).rejects.toMatchObject(refusal);
+        await expect(store.endBefore('ada', Date.now())).rejects.toMatchObject(refusal);
+        await expect(store.rotate(sid, await found(store, sid), newSid(handleOf(sid)), { reauthenticated: true })).rejects.toMatchObject(
+          refusal,
+        );
+        expect(await dumpOf(store)).toBe(before);
+      });
+    });
+
+    it('names a session in use again, and lets all others be claimed, listed and removed', async () => {
+      const { index } = start();
+      const [old, lost] = [handleOf(generateSid()), handleOf(generateSid())];
+      await index.renew('ada', old, 4e12);
+      await withoutMemory(async () => {
+        await index.renew('ada', lost, 4e12 + 1);
+        expect(await index.page('ada', { limit: 5, after: { handle: handleOf(generateSid()), score: 5e12 } })).toHaveLength(2);
+        expect(await index.claim('ada', { skip: 0, size: 5 })).toMatchObject({ handles: [old, lost], claimed: 2 });
+        await index.remove('ada', [old]);
+        expect((await index.page('ada', { limit: 5 })).map(({ handle }) => handle)).toEqual([lost]);
+      });
+    });
+
     it('lets a destroy end a session', async () => {
       const store = start();
       const sid = await newSession(store);
@@ -403,7 +548,7 @@ describe('RedisSessionStore', () => {
     it('rejects every call, and says nothing of keys, arguments or data', async () => {
       const gone = await startRedis();
       const { client, close } = openRedis(gone.url, () => undefined);
-      const store = new RedisSessionStore(client, { prefix: 'the-prefix:' });
+      const store = new RedisSessionStore(client, { prefix: 'the-prefix:', epochs: true });
       const sid = await newSession(store, { card: 'the data' });
       const record = await found(store, sid);
       await gone.kill();
@@ -415,15 +560,23 @@ describe('RedisSessionStore', () => {
         () => store.rotate(sid, record, newSid(record.handle)),
         () => store.increment(record, 'card', 1),
         () => store.destroy(sid),
+        () => store.describe([handleOf(sid)]),
+        () => store.revoke(handleOf(sid), { userId: 'the user', reason: 'x' }),
+        () => store.exchange(handleOf(sid), 'the user', 'card', () => 'the data'),
+        () => store.endBefore('the user', 1),
+        () => store.index.reserve('the user', handleOf(sid), { ms: 1 }),
+        () => store.index.settle('the user', handleOf(sid), 1),
+        () => store.index.renew('the user', handleOf(sid), 1),
+        () => store.index.remove('the user', [handleOf(sid)]),
+        () => store.index.claim('the user', { skip: 0, size: 1 }),
+        () => store.index.page('the user', { limit: 1 }),
       ];
-      for (const call of calls) {
-        const error: unknown = await call().then(
-          () => undefined,
-          (reason: unknown) => reason,
-        );
+      for (const outcome of await Promise.allSettled(calls.map((call) => call()))) {
+        const error: unknown = outcome.status === 'rejected' ? outcome.reason : undefined;
         expect(error).toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
         const shown = Object.getOwnPropertyNames(error).map((name) => String((error as Record<string, unknown>)[name]));
-        for (const secret of [sid, handleOf(sid), secretHashOf(sid), 'the data', 'the-prefix']) expect(shown.join()).not.toContain(secret);
+        for (const secret of [sid, handleOf(sid), secretHashOf(sid), 'the data', 'the user', 'the-prefix'])
+          expect(shown.join()).not.toContain(secret);
       }
       await store.settled();
       await close(100);
@@ -451,7 +604,7 @@ describe('RedisSessionStore', () => {
       let isOver = false;
       const write = store.destroy(sid).catch(() => (isOver = true));
       await store.settled();
-      await new Promise((resolve) => process.nextTick(resolve));
+      await new Promise((resolve) => setImmediate(resolve));
       expect(isOver).toBe(true);
       await write;
       frozen.resume();
@@ -497,11 +650,20 @@ async function dumpOf(store: RedisSessionStore): Promise<string> {
 }
 
 async function everyScriptRan(store: RedisSessionStore): Promise<void> {
-  const sid = await newSession(store);
+  const sid = await newSession(store, {}, LEASE, 'ada');
   const record = await found(store, sid);
   await store.save(sid, record, deltaOf({ n: 1 }), LEASE);
   await store.touch(sid, record, LEASE);
   await rotated(store, sid);
   await store.increment(record, 'n', 1);
+  await store.exchange(handleOf(sid), 'ada', 'n', () => '2');
   await store.destroy(sid);
+  await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x' });
+  const { index } = store;
+  await index.reserve('eve', handleOf(sid), { ms: 1_000 });
+  await index.settle('eve', handleOf(sid), 4e12);
+  await index.renew('eve', handleOf(sid), 4e12);
+  await index.claim('eve', { skip: 0, size: 1 });
+  await index.page('eve', { limit: 1 });
+  await index.remove('eve', [handleOf(sid)]);
 }

@@ -9,7 +9,7 @@ local function clock()
 end
 
 local function stateOf(score)
-  return tonumber(score) % 1
+  return score and tonumber(score) % 1
 end
 
 local function sweep(key, now)

@@ -13,13 +13,14 @@ local key, now = KEYS[1], clock()
 sweep(key, now)
 local first = 0
 if ARGV[1] ~= '' then
-  local rank = redis.call('ZREVRANK', key, ARGV[1])
-  if rank then first = rank + 1
+  local score, before = redis.call('ZSCORE', key, ARGV[1]), tonumber(ARGV[2])
+  -- It may have gone or moved since. Where it would stand among others with the same score, only the set itself can tell.
+  redis.call('ZADD', key, ARGV[2], ARGV[1])
+  first = redis.call('ZREVRANK', key, ARGV[1])
+  if not score then redis.call('ZREM', key, ARGV[1])
   else
-    -- It has gone since. Where it would stand among others with the same score, only the set itself can tell.
-    redis.call('ZADD', key, ARGV[2], ARGV[1])
-    first = redis.call('ZREVRANK', key, ARGV[1])
-    redis.call('ZREM', key, ARGV[1])
+    redis.call('ZADD', key, score, ARGV[1])
+    if tonumber(score) >= before then first = first + 1 end
   end
 end
 local reply = {DONE, now}

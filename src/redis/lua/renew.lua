@@ -9,10 +9,9 @@
 -- include _index
 
 local key, now = KEYS[1], clock()
--- First, since Redis that is out of memory refuses no write to a script that has written already.
+-- First, also since Redis that is out of memory refuses nothing of a script that has written: a session in use must not lose its name.
 sweep(key, now)
-local score = redis.call('ZSCORE', key, ARGV[1])
-if score and stateOf(score) == ENDING then return {GONE, now} end
+if stateOf(redis.call('ZSCORE', key, ARGV[1])) == ENDING then return {GONE, now} end
 add(key, ARGV[1], tonumber(ARGV[2]))
 expire(key)
 return {DONE, now}

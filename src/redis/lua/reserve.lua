@@ -1,4 +1,4 @@
--- Reserves the place of a session that is about to become a user's.
+-- Reserves the place of a session that is about to become a user's. One that is the user's already keeps the place that it has.
 --
 -- KEYS[1]  sessions of the user
 -- ARGV[1]  handle
@@ -6,8 +6,8 @@
 -- ARGV[3]  handle of the user's session that it replaces, '' for none
 -- ARGV[4]  how many sessions the user may have, 0 for any number
 --
--- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session,
--- or the one that it replaces, is being ended.
+-- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session, or the one that
+-- it replaces, is being ended.
 
 -- include _index
 
@@ -15,7 +15,7 @@ local key, now = KEYS[1], clock()
 sweep(key, now)
 local replaced = ARGV[3] ~= '' and redis.call('ZSCORE', key, ARGV[3])
 local named = redis.call('ZSCORE', key, ARGV[1])
-if (replaced and stateOf(replaced) == ENDING) or (named and stateOf(named) == ENDING) then return {GONE, now} end
+if stateOf(replaced) == ENDING or stateOf(named) == ENDING then return {GONE, now} end
 
 local most = tonumber(ARGV[4])
 if most > 0 then
@@ -24,7 +24,8 @@ if most > 0 then
   if named then others = others - 1 end
   if others >= most then return {6, now} end
 end
--- A place that is taken for good stays so: another request of the same session may have signed in a moment ago.
-if not named or stateOf(named) == RESERVED then add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED) end
-expire(key)
+if not named or stateOf(named) == RESERVED then
+  add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
+  expire(key)
+end
 return {DONE, now}

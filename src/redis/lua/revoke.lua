@@ -14,9 +14,10 @@ local key, now = KEYS[1], clock()
 local meta = read(key)
 if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '' and meta.created >= tonumber(ARGV[4])) then return {GONE, now} end
 
--- First, and by itself: Redis that is out of memory lets a key go and refuses the word of it.
+-- First, since Redis that is out of memory lets a key go, and refuses nothing of a script that has written.
 redis.call('DEL', key)
 if meta.ends and meta.ends <= now then return {GONE, now} end
+-- Whoever has a secret that was good no longer is told nothing.
 if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
 redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', meta.hash, meta.prev, ARGV[2]}, '|'))
 redis.call('PEXPIRE', key, ARGV[3])

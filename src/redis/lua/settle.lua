@@ -11,7 +11,6 @@
 -- include _index
 
 local key, now = KEYS[1], clock()
--- First, since Redis that is out of memory refuses no write to a script that has written already.
 sweep(key, now)
 local score = redis.call('ZSCORE', key, ARGV[1])
 if not score or stateOf(score) == ENDING then return {GONE, now} end

@@ -1,0 +1,25 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { describeSessionIndex } from './session-index.contract.js';
+import { describeSessionStore } from './session-store.contract.js';
+import { describeOwnedSessions } from './session-store.owned.contract.js';
+import { assertEveryKeyEnds, watched } from './session-store.watch.js';
+
+let server: RedisServer;
+let redis: Redis;
+let prefixes = 0;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = server.client();
+});
+
+afterAll(() => server.stop());
+
+for (const describeStore of [describeSessionStore, describeOwnedSessions, describeSessionIndex])
+  describeStore('in Redis, whose script cache is lost before every call', async (options) => {
+    const { client } = watched(redis, (node) => void node.script('FLUSH'));
+    return { store: new RedisSessionStore(client, { prefix: `test${++prefixes}:`, ...options }), check: () => assertEveryKeyEnds([redis]) };
+  });

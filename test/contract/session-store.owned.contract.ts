@@ -1,0 +1,728 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { NewSession, SessionRecord } from '../../src/session/session-record.js';
+import type { SessionStore } from '../../src/session/session-store.js';
+import { generateSid, handleOf, newSid, type Sid } from '../../src/session/sid.js';
+import type { StoreOptions } from '../../src/session/store-options.js';
+import {
+  confirmed,
+  CUSTOM_SID,
+  deltaOf,
+  ended,
+  entriesOf,
+  found,
+  LEASE,
+  leaseOf,
+  listen,
+  newSession,
+  passes,
+  rotated,
+  type OpenStore,
+} from './session-store.contract.js';
+
+const REASON = 'password-changed';
+const ODD_USERS = ['a:b', '*', '{}', '{a}', ' a b\t', 'a|b|', 'a\nb\0c', 'ключ🍪', 'x'.repeat(1_024), '__proto__', 'constructor', '0'];
+
+/** What the comments of `SessionStore` promise of sessions that are somebody's: who they are, and how others may end or change them. */
+export function describeOwnedSessions(name: string, open: (options?: StoreOptions) => Promise<OpenStore>): void {
+  describe(`SessionStore, sessions of users: ${name}`, () => {
+    const checks: (() => Promise<void>)[] = [];
+
+    async function start(options?: StoreOptions): Promise<SessionStore> {
+      const { store, check } = await open(options);
+      if (check !== undefined) checks.push(check);
+      return store;
+    }
+
+    afterEach(async () => {
+      for (const check of checks.splice(0)) await check();
+    });
+
+    describe('the user', () => {
+      it('is kept from the creation on, and has signed in then', async () => {
+        const store = await start();
+        const events = listen(store, 'created');
+        const { sid, created } = await signedIn(store);
+        expect(created).toMatchObject({ userId: 'ada', authenticatedAt: created.createdAt });
+        expect(await store.load(sid)).toEqual(created);
+        expect(events).toEqual([{ handle: created.handle, userId: 'ada' }]);
+      });
+
+      it('keeps the time of a sign-in that it is given', async () => {
+        const store = await start();
+        const { created } = await signedIn(store);
+        await passes(store, 2);
+        const { sid, created: next } = await signedIn(store, { authenticatedAt: created.authenticatedAt });
+        expect(next.authenticatedAt).toBe(created.authenticatedAt);
+        expect(next.createdAt).toBeGreaterThan(created.createdAt!);
+        expect(await store.load(sid)).toEqual(next);
+      });
+
+      it('is nobody in a session of which nobody was named, whatever time is given', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store, { userId: undefined, authenticatedAt: 1_000 });
+        expect(created).toMatchObject({ userId: undefined, authenticatedAt: undefined });
+        expect(await store.load(sid)).toEqual(created);
+      });
+
+      it('changes with a save that says so, and has signed in then', async () => {
+        const store = await start();
+        const sid = await newSession(store);
+        const record = await found(store, sid);
+        await passes(store, 2);
+        const saved = await store.save(sid, record, { ...deltaOf({ n: 1 }), userId: 'ada' }, LEASE);
+        expect(saved).toMatchObject({ userId: 'ada', authenticatedAt: saved!.lastSeenAt });
+        expect(saved!.lastSeenAt).toBeGreaterThan(record.createdAt!);
+        expect(await store.load(sid)).toEqual(saved);
+      });
+
+      it('is nobody after a save that says so', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store);
+        const saved = await store.save(sid, created, { ...deltaOf({ n: 1 }), userId: null }, LEASE);
+        expect(saved).toMatchObject({ userId: undefined, authenticatedAt: undefined });
+        expect(await store.load(sid)).toEqual(saved);
+      });
+
+      it('stays with a save or touch that says nothing of it, and so does the time of the sign-in', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store, { authenticatedAt: 1_700_000_000_000 });
+        await passes(store, 2);
+        const touched = await store.touch(sid, created, LEASE);
+        const saved = await store.save(sid, touched!, deltaOf({ n: 1 }), LEASE);
+        expect(saved).toMatchObject({ userId: 'ada', authenticatedAt: 1_700_000_000_000 });
+        expect(await store.load(sid)).toEqual(saved);
+      });
+
+      it('leaves no grace when it changes, also in a write with a secret that was replaced', async () => {
+        const store = await start({ rotationGrace: 30 });
+        const sid = await newSession(store);
+        const next = await rotated(store, sid);
+        await confirmed(store, next);
+        expect(await store.load(sid)).toMatchObject({ secret: 'previous' });
+        await store.save(next, await found(store, next), { ...deltaOf({ n: 1 }), userId: 'ada' }, LEASE);
+        expect(await store.load(sid)).toBeUndefined();
+        expect(await store.load(next)).toMatchObject({ secret: 'current', userId: 'ada' });
+      });
+
+      it('leaves the secret before good when it changes while the new one was never presented: its holder may have no other', async () => {
+        const store = await start({ rotationGrace: 30 });
+        const sid = await newSession(store);
+        const record = await found(store, sid);
+        const next = await rotated(store, sid);
+        await store.save(sid, record, { ...deltaOf({ n: 1 }), userId: 'ada' }, LEASE);
+        expect(await store.load(sid)).toMatchObject({ secret: 'previous', userId: 'ada' });
+        expect(await store.load(next)).toMatchObject({ secret: 'unconfirmed' });
+      });
+
+      it.each(ODD_USERS)('may be called %j', async (userId) => {
+        const store = await start({ epochs: true });
+        const { sid, created } = await signedIn(store, { userId, entries: entriesOf({ n: 1 }) });
+        const saved = await store.save(sid, created, { ...deltaOf({ n: 2 }), userId: `${userId}2` }, LEASE);
+        expect(await store.load(sid)).toEqual(saved);
+        expect(saved?.userId).toBe(`${userId}2`);
+        expect((await store.describe([created.handle]))[0]?.userId).toBe(`${userId}2`);
+        expect(await store.exchange(created.handle, userId, 'n', () => '3')).toBe(false);
+        expect(await store.exchange(created.handle, `${userId}2`, 'n', () => '3')).toBe(true);
+        await store.endBefore(userId, saved!.lastSeenAt + 1_000);
+        expect(await store.load(sid)).toBeDefined();
+        expect(await store.revoke(created.handle, { userId, reason: REASON })).toBe(false);
+        expect(await store.revoke(created.handle, { userId: `${userId}2`, reason: REASON })).toBe(true);
+      });
+    });
+
+    describe('the device', () => {
+      it('is the one of the latest write that names one', async () => {
+        const store = await start();
+        const lease = { ...LEASE, device: { ip: '192.0.2.7', userAgent: 'A "browser"|1' } };
+        const { sid, created } = await signedIn(store, { lease });
+        expect(created.device).toEqual(lease.device);
+        expect(await store.load(sid)).toEqual(created);
+
+        const touched = await store.touch(sid, created, LEASE);
+        expect(touched?.device).toEqual(lease.device);
+        expect(await store.load(sid)).toEqual(touched);
+
+        const saved = await store.save(sid, touched!, deltaOf({ n: 1 }), { ...LEASE, device: { ip: '2001:db8::1' } });
+        expect(saved?.device).toEqual({ ip: '2001:db8::1' });
+        expect(await store.load(sid)).toEqual(saved);
+      });
+    });
+
+    describe('the absolute end', () => {
+      it('is as far away as the session itself asks', async () => {
+        const store = await start({ ttl: 60, absoluteTtl: 600 });
+        const { sid, created } = await signedIn(store, { absolute: 7_200_000 });
+        expect(created.absoluteEndsAt).toBe(created.createdAt! + 7_200_000);
+        expect(await store.load(sid)).toEqual(created);
+      });
+
+      it('is none when the session asks for none', async () => {
+        const store = await start({ ttl: 60, absoluteTtl: 600 });
+        const { sid, created } = await signedIn(store, { absolute: false });
+        expect(created.absoluteEndsAt).toBeUndefined();
+        expect(await store.load(sid)).toEqual(created);
+      });
+
+      it('ends a session that asks for less than its idle timeout', async () => {
+        const store = await start({ ttl: 60, absoluteTtl: 600 });
+        const { sid, created } = await signedIn(store, { absolute: 40 });
+        expect(created.absoluteEndsAt).toBe(created.createdAt! + 40);
+        await ended(store, sid);
+      });
+
+      it('is the given one where a session keeps that of another, whatever else it asks', async () => {
+        const store = await start({ ttl: 60, absoluteTtl: 600 });
+        const { created } = await signedIn(store);
+        const absoluteEndsAt = created.createdAt! + 5_000;
+        expect((await signedIn(store, { absolute: 7_200_000, absoluteEndsAt })).created.absoluteEndsAt).toBe(absoluteEndsAt);
+      });
+    });
+
+    describe('find', () => {
+      it('tells the holder of a session that somebody else has ended why; load finds none', async () => {
+        const store = await start();
+        const { sid } = await signedIn(store);
+        await revoke(store, sid);
+        expect(await store.find(sid)).toEqual({ endedReason: REASON });
+        expect(await store.load(sid)).toBeUndefined();
+      });
+
+      it('tells the holder of a sid of a custom form', async () => {
+        const store = await start();
+        await store.create(CUSTOM_SID, { entries: new Map(), lease: LEASE, userId: 'ada' });
+        await revoke(store, CUSTOM_SID);
+        expect(await store.find(CUSTOM_SID)).toEqual({ endedReason: REASON });
+      });
+
+      it('tells nobody else, and says nothing of it', async () => {
+        const store = await start();
+        const events = [listen(store, 'reused'), listen(store, 'rejected')];
+        const { sid } = await signedIn(store);
+        await revoke(store, sid);
+        expect(await store.find(newSid(handleOf(sid)))).toBeUndefined();
+        expect(events).toEqual([[], []]);
+      });
+
+      it.each(['unconfirmed', 'confirmed'])(
+        'tells both holders after a rotation that is %s, while both secrets are good',
+        async (state) => {
+          const store = await start({ rotationGrace: 30 });
+          const { sid } = await signedIn(store);
+          const next = await rotated(store, sid);
+          if (state === 'confirmed') await confirmed(store, next);
+          await revoke(store, sid);
+          expect(await store.find(sid)).toEqual({ endedReason: REASON });
+          expect(await store.find(next)).toEqual({ endedReason: REASON });
+        },
+      );
+
+      it('does not tell whoever has a secret that was good no longer', async () => {
+        const store = await start({ rotationGrace: 0.03 });
+        const { sid } = await signedIn(store);
+        const next = await rotated(store, sid);
+        await confirmed(store, next);
+        await ended(store, sid);
+        await revoke(store, sid);
+        expect(await store.find(sid)).toBeUndefined();
+        expect(await store.find(next)).toEqual({ endedReason: REASON });
+      });
+
+      it('has nothing to tell of a session that ended otherwise', async () => {
+        const store = await start({ ttl: 0.03 });
+        const { sid } = await signedIn(store, { lease: leaseOf(60_000) });
+        await store.destroy(sid);
+        expect(await store.find(sid)).toBeUndefined();
+        const { sid: short } = await signedIn(store);
+        await ended(store, short);
+        expect(await store.find(short)).toBeUndefined();
+      });
+
+      it('finds no session where word of one is left, for whatever call', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
+        await revoke(store, sid);
+        expect(await store.save(sid, created, deltaOf({ n: 2 }), LEASE)).toBeUndefined();
+        expect(await store.touch(sid, created, LEASE)).toBeUndefined();
+        expect(await store.rotate(sid, created, newSid(created.handle))).toBeUndefined();
+        expect(await store.rotate(sid, created, newSid(created.handle), { reauthenticated: true })).toBeUndefined();
+        expect(await store.increment(created, 'n', 1)).toBeUndefined();
+        expect(await store.exchange(created.handle, 'ada', 'n', () => '2')).toBe(false);
+        expect(await store.describe([created.handle])).toEqual([undefined]);
+        expect(await store.revoke(created.handle, { userId: 'ada', reason: 'other' })).toBe(false);
+        expect(await store.find(sid)).toEqual({ endedReason: REASON });
+      });
+
+      it('finds no session to destroy where word of one is left, and leaves the word', async () => {
+        const store = await start();
+        const events = listen(store, 'destroyed');
+        const { sid } = await signedIn(store);
+        await revoke(store, sid);
+        expect(await store.destroy(sid)).toBe(false);
+        expect(events).toEqual([]);
+        expect(await store.find(sid)).toEqual({ endedReason: REASON });
+      });
+
+      it('lets nobody create a session where word of one is left', async () => {
+        const store = await start();
+        const { sid } = await signedIn(store);
+        await revoke(store, sid);
+        for (const taken of [sid, newSid(handleOf(sid))])
+          await expect(store.create(taken, { entries: new Map(), lease: LEASE })).rejects.toMatchObject({ code: 'SESSION_CONFLICT' });
+        expect(await store.find(sid)).toEqual({ endedReason: REASON });
+      });
+    });
+
+    describe('describe', () => {
+      it('tells of each session in the order asked for, and nothing that is in it or opens it', async () => {
+        const store = await start({ ttl: 60, absoluteTtl: 600 });
+        const device = { ip: '192.0.2.7' };
+        const { sid, created } = await signedIn(store, { entries: entriesOf({ card: 'x' }), lease: { ...LEASE, device } });
+        const anonymous = await newSession(store);
+        const gone = await newSession(store);
+        await store.destroy(gone);
+        await passes(store, 2);
+        const touched = await store.touch(sid, created, leaseOf(90_000));
+        const { handle, createdAt, authenticatedAt, absoluteEndsAt } = created;
+        const facts = await store.describe([handleOf(anonymous), handle, handleOf(gone), handleOf(generateSid())]);
+        expect(facts).toEqual([
+          expect.objectContaining({ handle: handleOf(anonymous), userId: undefined, device: undefined }),
+          { handle, userId: 'ada', createdAt, authenticatedAt, lastSeenAt: touched!.lastSeenAt, absoluteEndsAt, idle: 90_000, device },
+          undefined,
+          undefined,
+        ]);
+        expect(Object.keys(facts[1]!)).toHaveLength(8);
+      });
+
+      it('has nothing to tell when nothing is asked', async () => {
+        const store = await start();
+        expect(await store.describe([])).toEqual([]);
+      });
+
+      it('does not tell of a session that has expired', async () => {
+        const store = await start({ ttl: 0.03 });
+        const sid = await newSession(store);
+        await ended(store, sid);
+        expect(await store.describe([handleOf(sid)])).toEqual([undefined]);
+      });
+
+      it('changes nothing', async () => {
+        const store = await start({ ttl: 0.1 });
+        const sid = await newSession(store);
+        const before = await found(store, sid);
+        await store.describe([handleOf(sid)]);
+        expect(await store.load(sid)).toEqual(before);
+        await ended(store, sid);
+      });
+    });
+
+    describe('revoke', () => {
+      it('ends a session once', async () => {
+        const store = await start();
+        const { sid } = await signedIn(store);
+        const { sid: other } = await signedIn(store);
+        const revocation = { userId: 'ada', reason: REASON };
+        const answers = await Promise.all(Array.from({ length: 5 }, () => store.revoke(handleOf(sid), revocation)));
+        expect(answers.filter(Boolean)).toHaveLength(1);
+        expect(await store.load(sid)).toBeUndefined();
+        expect(await store.load(other)).toBeDefined();
+      });
+
+      it("leaves another user's session as it is, and one of nobody", async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store);
+        const anonymous = await newSession(store);
+        expect(await store.revoke(handleOf(sid), { userId: 'eve', reason: REASON })).toBe(false);
+        expect(await store.revoke(handleOf(anonymous), { userId: 'eve', reason: REASON })).toBe(false);
+        expect(await store.revoke(handleOf(generateSid()), { userId: 'eve', reason: REASON })).toBe(false);
+        expect(await store.find(sid)).toEqual(created);
+        expect(await store.find(anonymous)).toBeDefined();
+      });
+
+      it('ends only a session that was created before the given time', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store);
+        const revokeBefore = (createdBefore: number) => store.revoke(created.handle, { userId: 'ada', reason: REASON, createdBefore });
+        expect(await revokeBefore(0)).toBe(false);
+        expect(await revokeBefore(created.createdAt!)).toBe(false);
+        expect(await store.find(sid)).toEqual(created);
+        expect(await revokeBefore(created.createdAt! + 1)).toBe(true);
+        expect(await store.load(sid)).toBeUndefined();
+      });
+
+      it('ends a session also while its secret is being replaced', async () => {
+        const store = await start();
+        const { sid } = await signedIn(store);
+        const next = await rotated(store, sid);
+        await revoke(store, sid);
+        expect(await store.load(sid)).toBeUndefined();
+        expect(await store.load(next)).toBeUndefined();
+      });
+
+      it('leaves nothing of the session when 20 saves, touches and rotations are under way', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store);
+        const writes = (count: number) =>
+          Array.from({ length: count }, (_, n) =>
+            n % 3 === 0
+              ? store.save(sid, created, { ...deltaOf({ n }), userId: 'ada' }, LEASE)
+              : n % 3 === 1
+                ? store.touch(sid, created, LEASE)
+                : store.rotate(sid, created, newSid(created.handle), { reauthenticated: n % 2 === 0 }),
+          );
+        const before = writes(10);
+        const revoked = store.revoke(created.handle, { userId: 'ada', reason: REASON });
+        const after = await Promise.all(writes(10));
+        await Promise.all(before);
+        expect(await revoked).toBe(true);
+        expect(after).toEqual(after.map(() => undefined));
+        expect(await store.load(sid)).toBeUndefined();
+        expect(await store.describe([created.handle])).toEqual([undefined]);
+      });
+    });
+
+    describe('exchange', () => {
+      it('changes one entry, and nothing else of the session', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store, { entries: entriesOf({ identity: { id: 'ada' }, cart: ['tea'] }) });
+        expect(await store.exchange(created.handle, 'ada', 'identity', (text) => text!.replace('}', ',"roles":[]}'))).toBe(true);
+        const entries = new Map(created.entries).set('identity', '{"id":"ada","roles":[]}');
+        expect(await store.load(sid)).toEqual({ ...created, entries });
+      });
+
+      it.each(['identity', '@meta', '@', '', 'constructor'])(
+        'writes texts as they are: empty lists, large integers, the order of keys (%j)',
+        async (entry) => {
+          const store = await start();
+          const text = '{"z":[],"id":12345678901234567890,"a":{},"0":1.0,"é|🍪":"\\u0000\\n"}';
+          const { sid, created } = await signedIn(store, { entries: new Map([[entry, `[${text}]`]]) });
+          const seen: (string | undefined)[] = [];
+          const change = (before: string | undefined) => (seen.push(before), text);
+          expect(await store.exchange(created.handle, 'ada', entry, change)).toBe(true);
+          expect(seen).toEqual([`[${text}]`]);
+          expect((await found(store, sid)).entries.get(entry)).toBe(text);
+        },
+      );
+
+      it('keeps what each of 8 that come at once has added', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store, { entries: entriesOf({ list: [] }) });
+        const add = (n: number) =>
+          store.exchange(created.handle, 'ada', 'list', (text) => JSON.stringify([...(JSON.parse(text!) as number[]), n]));
+        expect(await Promise.all(Array.from({ length: 8 }, (_, n) => add(n)))).toEqual(Array.from({ length: 8 }, () => true));
+        const list = JSON.parse((await found(store, sid)).entries.get('list')!) as number[];
+        expect(new Set(list)).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7]));
+        expect(list).toHaveLength(8);
+      });
+
+      it('asks again when somebody has written to the entry meanwhile, and keeps what others wrote elsewhere', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1, m: 1 }) });
+        let isFirst = true;
+        let meanwhile: Promise<unknown> = Promise.resolve();
+        const change = (text: string | undefined) => {
+          if (isFirst) meanwhile = store.save(sid, created, deltaOf({ n: 10, m: 2, o: 1 }), LEASE);
+          isFirst = false;
+          return String(Number(text) + 1);
+        };
+        const exchanged = store.exchange(created.handle, 'ada', 'n', change);
+        expect(await exchanged).toBe(true);
+        await meanwhile;
+        expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 11, m: 2, o: 1 }));
+      });
+
+      it('leaves the entry when there is no change, and an entry that is not there', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
+        expect(await store.exchange(created.handle, 'ada', 'n', () => undefined)).toBe(true);
+        const seen: (string | undefined)[] = [];
+        expect(await store.exchange(created.handle, 'ada', 'absent', (text) => (seen.push(text), '1'))).toBe(true);
+        expect(seen).toEqual([undefined]);
+        expect(await store.load(sid)).toEqual(created);
+      });
+
+      it("does not change another user's session, one of nobody, or one that is not there", async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
+        const anonymous = await newSession(store, { n: 1 });
+        for (const one of [sid, anonymous, generateSid()]) expect(await store.exchange(handleOf(one), 'eve', 'n', () => '2')).toBe(false);
+        expect(await store.load(sid)).toEqual(created);
+        expect((await found(store, anonymous)).entries).toEqual(entriesOf({ n: 1 }));
+      });
+
+      it("does not change a session that has become another user's while it was under way", async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
+        let meanwhile: Promise<unknown> = Promise.resolve();
+        const change = () => {
+          meanwhile = store.save(sid, created, { ...deltaOf({ n: 'eve' }), userId: 'eve' }, LEASE);
+          return '"ada"';
+        };
+        await store.exchange(created.handle, 'ada', 'n', change);
+        await meanwhile;
+        expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 'eve' }));
+      });
+
+      it('does not revive a session that was ended while it was under way', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
+        let meanwhile: Promise<unknown> = Promise.resolve();
+        const change = () => {
+          meanwhile = store.destroy(sid);
+          return '2';
+        };
+        await store.exchange(created.handle, 'ada', 'n', change);
+        expect(await meanwhile).toBe(true);
+        expect(await store.load(sid)).toBeUndefined();
+      });
+
+      it('does not prolong the session', async () => {
+        const store = await start({ ttl: 0.15 });
+        const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
+        await store.exchange(created.handle, 'ada', 'n', () => '2');
+        await ended(store, sid);
+      });
+
+      it('ends the grace of a secret whose successor was presented', async () => {
+        const store = await start({ rotationGrace: 30 });
+        const { sid } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
+        const next = await rotated(store, sid);
+        await confirmed(store, next);
+        await store.exchange(handleOf(sid), 'ada', 'n', () => '2');
+        expect(await store.load(sid)).toBeUndefined();
+        expect(await store.load(next)).toMatchObject({ secret: 'current' });
+      });
+
+      it('leaves a secret good whose successor was never presented', async () => {
+        const store = await start({ rotationGrace: 30 });
+        const { sid } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
+        const next = await rotated(store, sid);
+        await store.exchange(handleOf(sid), 'ada', 'n', () => '2');
+        expect(await store.load(sid)).toMatchObject({ secret: 'previous' });
+        expect(await store.load(next)).toMatchObject({ secret: 'unconfirmed' });
+      });
+    });
+
+    describe('endBefore', () => {
+      it('hides sessions of that user that were created before, and no other', async () => {
+        const store = await start({ epochs: true });
+        const old = await signedIn(store);
+        const other = await signedIn(store, { userId: 'eve' });
+        const anonymous = await newSession(store);
+        await passes(store, 2);
+        const young = await signedIn(store);
+        await store.endBefore('ada', young.created.createdAt!);
+        expect(await store.load(old.sid)).toBeUndefined();
+        expect(await store.find(old.sid)).toBeUndefined();
+        expect(await store.load(young.sid)).toEqual(young.created);
+        expect(await store.load(other.sid)).toEqual(other.created);
+        expect(await store.load(anonymous)).toBeDefined();
+      });
+
+      it('goes by the creation of a session, not by its latest use, rotation or sign-in', async () => {
+        const store = await start({ epochs: true });
+        const { sid, created } = await signedIn(store);
+        await passes(store, 2);
+        const time = Math.ceil(await store.now());
+        const saved = await store.save(sid, created, { ...deltaOf({ n: 1 }), userId: 'ada' }, LEASE);
+        const next = newSid(created.handle);
+        await store.rotate(sid, saved!, next, { reauthenticated: true });
+        expect(await store.load(next)).toBeDefined();
+        await store.endBefore('ada', time);
+        expect(await store.load(next)).toBeUndefined();
+      });
+
+      it('is not undone by an earlier time, and changes nothing more when repeated', async () => {
+        const store = await start({ epochs: true });
+        const { sid, created } = await signedIn(store);
+        await store.endBefore('ada', created.createdAt! + 1);
+        await store.endBefore('ada', created.createdAt!);
+        await store.endBefore('ada', created.createdAt! + 1);
+        expect(await store.load(sid)).toBeUndefined();
+      });
+
+      it('takes a time with a fraction, as now() may give', async () => {
+        const store = await start({ epochs: true });
+        const { sid, created } = await signedIn(store);
+        await store.endBefore('ada', created.createdAt! + 0.4);
+        expect(await store.load(sid)).toBeUndefined();
+      });
+
+      it('needs the option epochs, without which nobody looks', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store);
+        await expect(store.endBefore('ada', created.createdAt! + 1)).rejects.toMatchObject({ code: 'SESSION_UNSUPPORTED' });
+        expect(await store.load(sid)).toBeDefined();
+      });
+    });
+
+    describe('now', () => {
+      it("is the time of the store's clock, which goes on", async () => {
+        const store = await start();
+        const before = await store.now();
+        const { created } = await signedIn(store);
+        expect(created.createdAt).toBeGreaterThanOrEqual(Math.floor(before) - 1);
+        await passes(store, 20);
+        const after = await store.now();
+        expect(after).toBeGreaterThanOrEqual(created.createdAt! + 19);
+        expect(after).toBeLessThan(created.createdAt! + 60_000);
+      });
+    });
+
+    describe('isRotationDue', () => {
+      it('is true once renewAfter has passed since the session got its secret', async () => {
+        const store = await start({ renewAfter: 0.06, rotationGrace: 30 });
+        const { sid } = await signedIn(store);
+        expect(store.isRotationDue(await found(store, sid))).toBe(false);
+        await passes(store, 70);
+        expect(store.isRotationDue(await found(store, sid))).toBe(true);
+
+        const next = await rotated(store, sid);
+        // Neither for whoever has the secret before, nor before the new one was confirmed.
+        expect(store.isRotationDue(await found(store, sid))).toBe(false);
+        expect(store.isRotationDue(await found(store, next))).toBe(false);
+        await confirmed(store, next);
+        const record = await found(store, next);
+        expect(store.isRotationDue({ ...record, rotatedAt: await store.now() })).toBe(false);
+        await passes(store, 70);
+        expect(store.isRotationDue(await found(store, next))).toBe(true);
+        expect(store.isRotationDue(await found(store, sid))).toBe(false);
+      });
+
+      it('is true for whoever comes with the secret before when the grace is over: the answer of the rotation may have got lost', async () => {
+        const store = await start({ renewAfter: 60, rotationGrace: 0.03 });
+        const { sid } = await signedIn(store);
+        const next = await rotated(store, sid);
+        await passes(store, 40);
+        expect(store.isRotationDue(await found(store, sid))).toBe(true);
+        expect(store.isRotationDue(await found(store, next))).toBe(false);
+      });
+
+      it('does not become true by touches and saves, nor false', async () => {
+        const store = await start({ renewAfter: 0.05 });
+        const { sid, created } = await signedIn(store);
+        await passes(store, 60);
+        const saved = await store.save(sid, created, deltaOf({ n: 1 }), LEASE);
+        expect(store.isRotationDue(saved!)).toBe(true);
+        expect(store.isRotationDue({ ...saved!, rotatedAt: saved!.lastSeenAt + 1_000 })).toBe(false);
+      });
+
+      it('is never true without renewAfter', async () => {
+        const store = await start();
+        const { created } = await signedIn(store);
+        expect(store.isRotationDue({ ...created, createdAt: 1 })).toBe(false);
+      });
+    });
+
+    describe('rotate, when the user has just proved again who they are', () => {
+      it('ends the secret before at once, and counts the sign-in from now', async () => {
+        const store = await start({ rotationGrace: 30 });
+        const { sid, created } = await signedIn(store);
+        await passes(store, 2);
+        const { next, rotation } = await reauthenticated(store, sid);
+        expect(rotation).toMatchObject({ rotated: true, record: { secret: 'current' } });
+        const { authenticatedAt, rotatedAt } = rotation!.record;
+        expect(authenticatedAt).toBe(rotatedAt);
+        expect(authenticatedAt).toBeGreaterThan(created.authenticatedAt!);
+        expect(await store.load(sid)).toBeUndefined();
+        expect(await store.load(next)).toEqual({ ...created, authenticatedAt, rotatedAt });
+      });
+
+      it('ends the secret before at once, also when an unconfirmed rotation is younger than the grace', async () => {
+        const store = await start({ rotationGrace: 30 });
+        const { sid } = await signedIn(store);
+        const second = await rotated(store, sid);
+        const { next, rotation } = await reauthenticated(store, second);
+        expect(rotation?.rotated).toBe(true);
+        for (const old of [sid, second]) expect(await store.load(old)).toBeUndefined();
+        expect(await store.load(next)).toMatchObject({ secret: 'current' });
+      });
+
+      it.each(['unconfirmed', 'confirmed'])('works with the secret before, while it is good (%s)', async (state) => {
+        const store = await start({ rotationGrace: 30 });
+        const { sid } = await signedIn(store);
+        const second = await rotated(store, sid);
+        if (state === 'confirmed') await confirmed(store, second);
+        const { next, rotation } = await reauthenticated(store, sid);
+        expect(rotation?.rotated).toBe(true);
+        for (const old of [sid, second]) expect(await store.load(old)).toBeUndefined();
+        expect(await store.load(next)).toMatchObject({ secret: 'current' });
+      });
+
+      it('does nothing with a secret that is good no longer', async () => {
+        const store = await start({ rotationGrace: 0.03 });
+        const { sid } = await signedIn(store);
+        const record = await found(store, sid);
+        const second = await rotated(store, sid);
+        await confirmed(store, second);
+        await ended(store, sid);
+        const before = await found(store, second);
+        const thief = newSid(record.handle);
+        expect(await store.rotate(sid, record, thief, { reauthenticated: true })).toMatchObject({ rotated: false });
+        expect(await store.load(thief)).toBeUndefined();
+        expect(await store.load(second)).toEqual(before);
+      });
+
+      it('lets one of two at once win', async () => {
+        const store = await start({ rotationGrace: 30 });
+        const { sid } = await signedIn(store);
+        const record = await found(store, sid);
+        const secrets = [newSid(record.handle), newSid(record.handle)] as const;
+        const rotations = await Promise.all(secrets.map((next) => store.rotate(sid, record, next, { reauthenticated: true })));
+        expect(rotations.map((rotation) => rotation?.rotated)).toEqual([true, false]);
+        expect(await store.load(secrets[0])).toBeDefined();
+        expect(await store.load(secrets[1])).toBeUndefined();
+        expect(await store.load(sid)).toBeUndefined();
+      });
+
+      it('changes nothing more when repeated', async () => {
+        const store = await start();
+        const { sid } = await signedIn(store);
+        const record = await found(store, sid);
+        const next = newSid(record.handle);
+        const first = await store.rotate(sid, record, next, { reauthenticated: true });
+        const after = await found(store, next);
+        await passes(store, 2);
+        expect(await store.rotate(sid, record, next, { reauthenticated: true })).toEqual(first);
+        expect(await store.load(next)).toEqual(after);
+        expect(await store.load(sid)).toBeUndefined();
+      });
+
+      it('says of nobody when they signed in', async () => {
+        const store = await start();
+        const sid = await newSession(store);
+        const { next, rotation } = await reauthenticated(store, sid);
+        expect(rotation?.record).toMatchObject({ userId: undefined, authenticatedAt: undefined });
+        expect(await store.load(next)).toEqual(rotation?.record);
+      });
+
+      it('does not revive a session that was destroyed', async () => {
+        const store = await start();
+        const { sid, created } = await signedIn(store);
+        await store.destroy(sid);
+        expect(await store.rotate(sid, created, newSid(created.handle), { reauthenticated: true })).toBeUndefined();
+      });
+
+      it('does not prolong the session', async () => {
+        const store = await start({ ttl: 0.15 });
+        const { sid } = await signedIn(store);
+        const { next } = await reauthenticated(store, sid);
+        await ended(store, next);
+      });
+    });
+  });
+}
+
+async function signedIn(store: SessionStore, session: Partial<NewSession> = {}): Promise<{ sid: Sid; created: SessionRecord }> {
+  const sid = generateSid();
+  return { sid, created: await store.create(sid, { entries: new Map(), lease: LEASE, userId: 'ada', ...session }) };
+}
+
+async function reauthenticated(store: SessionStore, sid: Sid) {
+  const record = await found(store, sid);
+  const next = newSid(record.handle);
+  return { next, rotation: await store.rotate(sid, record, next, { reauthenticated: true }) };
+}
+
+async function revoke(store: SessionStore, sid: Sid): Promise<void> {
+  expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: REASON })).toBe(true);
+}
