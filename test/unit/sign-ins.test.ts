@@ -5,6 +5,7 @@ import type { SessionIndex } from '../../src/session/session-index.js';
 import { SessionManager } from '../../src/session/session-manager.js';
 import { generateSid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
+import { passes } from '../contract/session-store.contract.js';
 import { refusal } from '../support/refusal.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
@@ -162,6 +163,7 @@ describe('a sign-in', () => {
   it('beyond the limit rejects when the other session cannot be ended, so that there are never more', async () => {
     const { store, manager } = start({ maxSessionsPerUser: 1 });
     const visitor = await signedIn(store);
+    await passes(store, 1);
     const revoke = store.revoke.bind(store);
     store.revoke = () => UNAVAILABLE(() => Promise.resolve(false));
     expect(await refusal(() => signedIn(store))).toMatchObject(UNANSWERED);
@@ -173,6 +175,7 @@ describe('a sign-in', () => {
   it('beyond the limit succeeds when the name of the ended session stays', async () => {
     const { store, next, logged } = start({ maxSessionsPerUser: 1 });
     const before = await signedIn(store);
+    await passes(store, 1);
     next('remove', UNAVAILABLE);
     const visitor = await signedIn(store);
     expect([await visitor.whoami(), await before.whoami()]).toEqual([{ id: 'ada' }, undefined]);
