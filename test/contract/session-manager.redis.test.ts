@@ -113,6 +113,9 @@ describe('SessionManager with Redis', () => {
         redis.call('COPY', KEYS[1], ARGV[1] .. handle)
         redis.call('ZADD', KEYS[2], ARGV[3], handle)
       end
+      -- And places of sign-ins under way, which come first in the index and are taken away.
+      local now = redis.call('TIME')[1]
+      for n = 1, 60 do redis.call('ZADD', KEYS[2], now + 60 .. '000.5', string.format('reserved%014d', n)) end
       redis.call('PEXPIREAT', KEYS[2], ARGV[3])`;
 
     async function withMany() {
@@ -177,8 +180,8 @@ describe('SessionManager with Redis', () => {
         ended = await manager.revokeOthers(visitor);
       });
       expect([ended, mostAtOnce]).toEqual([MANY - 1, 100]);
-      // Each by its script, claimed by the 500, and their names dropped by the 100.
-      expect(counts['evalsha']).toBeLessThanOrEqual(MANY + 60);
+      // Each by its script, the places too; claimed by the 500, in three rounds; names dropped by the 100.
+      expect(counts['evalsha']).toBeLessThanOrEqual(MANY + 160);
       expect(counts['zrem']).toBeLessThanOrEqual(MANY + 100);
       expect(Math.max(...replies)).toBeLessThanOrEqual(2 + 2 * 500);
       expect((await manager.list('ada')).sessions.map(({ handle }) => handle)).toEqual([visitor.handle]);

@@ -1,9 +1,9 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import type { ActiveSession } from '../../src/session/active-session.js';
 import type { SessionIndex } from '../../src/session/session-index.js';
 import { SessionManager } from '../../src/session/session-manager.js';
-import { generateSid } from '../../src/session/sid.js';
+import { generateSid, handleOf } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
 import { passes } from '../contract/session-store.contract.js';
 import { refusal } from '../support/refusal.js';
@@ -231,6 +231,46 @@ describe('a touch', () => {
   });
 });
 
+describe('a save', () => {
+  it.each([false, 100] as const)('that is never due for a touch keeps the session named, with absoluteTtl: %p', async (absoluteTtl) => {
+    const { store, names } = start({ ttl: 10, absoluteTtl, touchAfter: 1 });
+    const visitor = await signedIn(store);
+    // As after a failover: with an absolute timeout, only a name that was lost has to come back.
+    if (absoluteTtl !== false) await store.index.remove('ada', [visitor.handle]);
+    const began = Date.now();
+    const clock = jest.spyOn(Date, 'now');
+    try {
+      for (let ms = 0; ms <= 30_000; ms += 400) {
+        clock.mockReturnValue(began + ms);
+        const session = await visitor.arrive();
+        expect(session.isTouchDue).toBe(false);
+        session.entries.set('ms', ms);
+        await session.save();
+        if (absoluteTtl === false || ms > 2_000) expect(await names()).toEqual([visitor.handle]);
+      }
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
+  it('needs no more than one command in each period for that', async () => {
+    const { store } = start({ ttl: 100, touchAfter: 5 });
+    const visitor = await signedIn(store);
+    const renew = jest.spyOn(store.index, 'renew');
+    const began = Date.now();
+    const clock = jest.spyOn(Date, 'now');
+    try {
+      for (let ms = 0; ms < 20_000; ms += 1_000) {
+        clock.mockReturnValue(began + ms);
+        await visitor.request(({ entries }) => entries.set('ms', ms));
+      }
+      expect(renew).toHaveBeenCalledTimes(3);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+});
+
 describe('SessionManager', () => {
   it.each<[string, IndexCall, (manager: SessionManager, visitor: Visitor) => Promise<unknown>]>([
     ['list', 'page', (manager) => manager.list('ada')],
@@ -275,6 +315,15 @@ describe('SessionManager', () => {
       expect(await manager.revokeAll('ada')).toBe(1);
       expect([await two.whoami(), logged.length, (await manager.list('ada')).sessions]).toEqual([undefined, 2, []]);
     }
+  });
+
+  it('ends more sessions than one command names, while sign-ins under way give up their places', async () => {
+    const { store, manager, names } = start();
+    for (let n = 0; n < 550; n++) await signedIn(store);
+    // They end first, so they are first in the index, and all others move on when they go.
+    for (let n = 0; n < 60; n++) await store.index.reserve('ada', handleOf(generateSid()), { ms: 60_000 });
+    expect(await manager.revokeAll('ada')).toBe(550);
+    expect([await names(), await manager.count('ada')]).toEqual([[], 0]);
   });
 
   it('ends the rest when it is called again after some could not be ended', async () => {
