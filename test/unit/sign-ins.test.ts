@@ -160,6 +160,28 @@ describe('a sign-in', () => {
     expect(await refusal(() => signedIn(store))).toMatchObject(UNANSWERED);
   });
 
+  it('is not refused when another one drops the names of dead sessions just before it looks for them', async () => {
+    const { store, next } = start({ maxSessionsPerUser: { limit: 2, policy: 'reject' } });
+    const dead = await signedIn(store);
+    await signedIn(store);
+    await store.destroy(dead.sid!);
+    next('page', async (run) => {
+      await store.index.remove('ada', [dead.handle]);
+      return run();
+    });
+    await signedIn(store);
+  });
+
+  it('in the same browser is not refused for the name of a dead session', async () => {
+    const { store } = start(ONE);
+    const visitor = await signedIn(store);
+    const dead = store.handleOf(generateSid());
+    await store.index.reserve('ada', dead, { ms: 60_000 });
+    await store.index.settle('ada', dead, Date.now() + 60_000);
+    await visitor.signIn();
+    expect(await visitor.whoami()).toEqual({ id: 'ada' });
+  });
+
   it('beyond the limit rejects when the other session cannot be ended, so that there are never more', async () => {
     const { store, manager } = start({ maxSessionsPerUser: 1 });
     const visitor = await signedIn(store);
