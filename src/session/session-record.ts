@@ -125,7 +125,8 @@ export function latestEnd({ lastSeenAt, idle, absoluteEndsAt }: Pick<SessionReco
  */
 export function isNameDue(before: SessionRecord, saved: SessionRecord, { touchAfter }: { readonly touchAfter: number }): boolean {
   const period = Math.min(touchAfter, saved.idle / 10);
-  return Math.floor(before.lastSeenAt / period) !== Math.floor(saved.lastSeenAt / period);
+  const periodOf = ({ lastSeenAt, createdAt = 0 }: SessionRecord) => Math.floor((lastSeenAt - createdAt) / period);
+  return periodOf(before) !== periodOf(saved);
 }
 
 export function isEnded(found: SessionRecord | EndedSession | undefined): found is EndedSession {

@@ -1,7 +1,11 @@
-import { afterAll, beforeAll } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { SessionManager } from '../../src/session/session-manager.js';
+import type { StoreOptions } from '../../src/session/store-options.js';
+import { refusal } from '../support/refusal.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { signedIn, Visitor } from '../support/visitor.js';
 import { describeSessionManager } from './session-manager.contract.js';
 import { assertEveryKeyEnds, watched } from './session-store.watch.js';
 
@@ -26,4 +30,161 @@ describeSessionManager('in Redis', async (options) => {
     if (problems.length > 0) throw new Error(problems.join('\n'));
   };
   return { store: new RedisSessionStore(client, { prefix: `test${++prefixes}:`, ...options }), check };
+});
+
+describe('SessionManager with Redis', () => {
+  const open = (options: StoreOptions = {}) => new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, ...options });
+
+  /** The commands that a call sends, without those that its scripts run. */
+  async function commandsOf(call: () => Promise<unknown>): Promise<string[]> {
+    const recorder = await server.monitor();
+    await call();
+    const commands = await recorder.stop();
+    return commands.filter(({ source }) => source !== 'lua').map(({ name }) => name);
+  }
+
+  it('costs a sign-in two commands more than the session itself, and a sign-out one', async () => {
+    const store = open();
+    // So that no script has to be sent as a text.
+    const known = await signedIn(store);
+    await known.signIn('grace');
+    await known.request((session) => session.destroy());
+
+    const visitor = new Visitor(store);
+    expect(await commandsOf(() => visitor.signIn())).toEqual(['evalsha', 'evalsha', 'evalsha']); // reserve, create, settle
+    const session = await visitor.arrive();
+    expect(await commandsOf(() => session.login({ id: 'ada' }, true))).toEqual(['evalsha', 'evalsha', 'evalsha', 'evalsha']); // and destroy
+    expect(await commandsOf(() => session.destroy())).toEqual(['evalsha', 'zrem']);
+  });
+
+  it('costs a sign-in no more with a limit that is not reached', async () => {
+    for (const policy of ['evict-oldest', 'reject'] as const) {
+      const store = open({ maxSessionsPerUser: { limit: 3, policy } });
+      await signedIn(store);
+      expect(await commandsOf(() => signedIn(store))).toEqual(['evalsha', 'evalsha', 'evalsha']);
+    }
+  });
+
+  it('costs a visitor nothing', async () => {
+    const store = open();
+    const visitor = new Visitor(store);
+    await visitor.request(({ entries }) => entries.set('cart', []));
+    expect(await commandsOf(() => visitor.request(({ entries }) => entries.set('cart', ['tea'])))).toEqual(['hgetall', 'evalsha']);
+  });
+
+  it('gives the index of a user the time to live of the session that can live longest', async () => {
+    const store = open({ ttl: 60, absoluteTtl: 3_600 });
+    const key = `${store.settings.prefix}user:ada`;
+    const visitor = await signedIn(store);
+    expect(await server.client().pexpiretime(key)).toBe((await store.load(visitor.sid!))?.absoluteEndsAt);
+    const other = new Visitor(store);
+    await other.request((session) => session.login({ id: 'ada' }, true, 7_200_000));
+    expect(await server.client().pexpiretime(key)).toBe((await store.load(other.sid!))?.absoluteEndsAt);
+  });
+
+  it('leaves no index where the last session has gone', async () => {
+    const store = open();
+    await signedIn(store);
+    await new SessionManager(store).revokeAll('ada');
+    expect(await server.client().exists(`${store.settings.prefix}user:ada`)).toBe(0);
+  });
+
+  it('rejects, and touches nothing, where something else lies in the place of the index', async () => {
+    const store = open({ logErrors: false });
+    const visitor = await signedIn(store);
+    const { sid } = visitor;
+    const key = `${store.settings.prefix}user:ada`;
+    await server.client().set(key, 'not ours', 'PX', 60_000);
+    const manager = new SessionManager(store);
+    for (const call of [() => manager.list('ada'), () => manager.revokeAll('ada'), () => signedIn(store)])
+      expect(await refusal(call)).toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
+    expect(await server.client().get(key)).toBe('not ours');
+    expect(await visitor.whoami()).toEqual({ id: 'ada' });
+    await visitor.request((session) => session.destroy());
+    expect(await store.load(sid!)).toBeUndefined();
+  });
+
+  describe('with 10,000 sessions of one user', () => {
+    const MANY = 10_000;
+    /** Copies of one session, made at once. */
+    const COPY = `
+      for n = 1, ARGV[2] do
+        local handle = string.format('%022d', n)
+        redis.call('COPY', KEYS[1], ARGV[1] .. handle)
+        redis.call('ZADD', KEYS[2], ARGV[3], handle)
+      end
+      -- And places of sign-ins under way, which come first in the index and are taken away.
+      local now = redis.call('TIME')[1]
+      for n = 1, 60 do redis.call('ZADD', KEYS[2], now + 60 .. '000.5', string.format('reserved%014d', n)) end
+      redis.call('PEXPIREAT', KEYS[2], ARGV[3])`;
+
+    async function withMany() {
+      const replies: number[] = [];
+      const client = new Proxy(redis.client, {
+        get(target, name) {
+          const member: unknown = Reflect.get(target, name, target);
+          if (typeof member !== 'function') return member;
+          if (name !== 'evalsha') return member.bind(target) as unknown;
+          return async (...args: unknown[]) => {
+            const reply: unknown = await Reflect.apply(member, target, args);
+            replies.push(Array.isArray(reply) ? reply.length : 1);
+            return reply;
+          };
+        },
+      });
+      const prefix = `test${++prefixes}:`;
+      const store = new RedisSessionStore(client, { prefix, deadline: 20_000 });
+      const visitor = await signedIn(store);
+      const { absoluteEndsAt } = (await store.load(visitor.sid!))!;
+      await server.client().eval(COPY, 2, prefix + visitor.handle, `${prefix}user:ada`, prefix, MANY - 1, absoluteEndsAt!);
+      replies.length = 0;
+      return { store, visitor, replies, manager: new SessionManager(store) };
+    }
+
+    async function countsOf(call: () => Promise<unknown>): Promise<Record<string, number>> {
+      const before = await server.commandCounts();
+      await call();
+      const after = await server.commandCounts();
+      const names = ['evalsha', 'hmget', 'hgetall', 'zrem'];
+      return Object.fromEntries(names.map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)]));
+    }
+
+    it('lists a page of them by reading that page', async () => {
+      const { manager, replies } = await withMany();
+      const seen = new Set<string>();
+      let cursor: string | undefined;
+      const counts = await countsOf(async () => {
+        for (let page = 0; page < 3; page++) {
+          const listed = await manager.list('ada', { limit: 50, cursor });
+          for (const { handle } of listed.sessions) seen.add(handle);
+          ({ cursor } = listed);
+        }
+      });
+      expect([seen.size, counts]).toEqual([150, { evalsha: 3, hmget: 150, hgetall: 0, zrem: 0 }]);
+      expect(Math.max(...replies)).toBeLessThanOrEqual(2 + 2 * 50);
+    });
+
+    it('counts them and ends all but one, a part at a time', async () => {
+      const { store, visitor, manager, replies } = await withMany();
+      expect(await manager.count('ada')).toBe(MANY);
+      expect(Math.max(...replies)).toBeLessThanOrEqual(2 + 2 * 500);
+      let mostAtOnce = 0;
+      let now = 0;
+      const revoke = store.revoke.bind(store);
+      store.revoke = async (...call) => {
+        mostAtOnce = Math.max(mostAtOnce, ++now);
+        return revoke(...call).finally(() => now--);
+      };
+      let ended = 0;
+      const counts = await countsOf(async () => {
+        ended = await manager.revokeOthers(visitor);
+      });
+      expect([ended, mostAtOnce]).toEqual([MANY - 1, 100]);
+      // Each by its script, the places too; claimed by the 500, in three rounds; names dropped by the 100.
+      expect(counts['evalsha']).toBeLessThanOrEqual(MANY + 160);
+      expect(counts['zrem']).toBeLessThanOrEqual(MANY + 100);
+      expect(Math.max(...replies)).toBeLessThanOrEqual(2 + 2 * 500);
+      expect((await manager.list('ada')).sessions.map(({ handle }) => handle)).toEqual([visitor.handle]);
+    }, 30_000);
+  });
 });

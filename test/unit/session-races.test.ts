@@ -7,33 +7,16 @@ import type { SessionFacts } from '../../src/session/session-record.js';
 import type { Handle, Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
 import { generateSid } from '../../src/session/sid.js';
+import { DEEDS, GUEST_DEEDS } from '../support/session-deeds.js';
 import { Visitor } from '../support/visitor.js';
 
-const RUNS = { numRuns: 300, seed: 20_261 };
+const RUNS = { numRuns: 150, seed: 20_261 };
 const TIMEOUT = 60_000;
 /** Nothing here takes time but turns. */
 const PATIENT = { deadline: 600_000, touchAfter: 0 };
 
 const STORE_CALLS = ['find', 'create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'revoke', 'exchange', 'now'] as const;
 const INDEX_CALLS = ['reserve', 'settle', 'renew', 'remove', 'claim', 'page'] as const;
-
-/** What requests do, each with its own look at the session. */
-const DEEDS = {
-  login: (session) => session.login({ id: 'ada' }, true),
-  'login as another': (session) => session.login({ id: 'grace' }, true),
-  regenerate: (session) => session.supersede(),
-  rotate: (session) => session.rotate(),
-  reauthenticate: (session) => session.reauthenticate(),
-  destroy: (session) => session.destroy(),
-  save: (session) => session.entries.set('n', generateSid()),
-  touch: (session) => session.touch(),
-} satisfies Record<string, (session: ActiveSession) => unknown>;
-
-const GUEST_DEEDS = {
-  login: DEEDS.login,
-  'is signed in by a save': (session) => session.entries.set('identity', { id: 'ada' }),
-  save: DEEDS.save,
-} satisfies Record<string, (session: ActiveSession) => unknown>;
 
 interface Outcome {
   /** With what session the request came. */
