@@ -55,7 +55,8 @@ export interface StoreOptions {
   rotationGrace?: number | undefined;
 
   /**
-   * Seconds after which a session in use gets a new secret by itself, and its browser a new cookie.
+   * Seconds after which a session in use gets a new secret by itself, and its browser a new cookie. Needs a `rotationGrace` above 0. Nothing happens to
+   * sids of a custom `genid`.
    *
    * @default never
    * @see OWASP Session Management Cheat Sheet, "Renewal Timeout"
@@ -257,6 +258,11 @@ export function storeOptionProblems(options: StoreOptions, cookieIdle?: number):
         `"store.${name}" must be 0 or a positive finite number of seconds, received ${kindOf(value)}. Leave it out for ${STORE_DEFAULTS[name]}.`,
       );
   }
+
+  if (given.renewAfter !== undefined && given.rotationGrace === 0)
+    problems.push(
+      '"store.renewAfter" needs a "store.rotationGrace" above 0: of several requests at once, each would replace the secret that another has just given the browser. Leave "store.rotationGrace" out for 10.',
+    );
 
   const { absoluteTtl, prefix, serializer, logErrors } = given;
   const idle = cookieIdle ?? (isPositive(given.ttl) ? given.ttl : STORE_DEFAULTS.ttl);

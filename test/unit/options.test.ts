@@ -245,6 +245,13 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ['a ttl that is no number', options({ store: { ttl: Number.NaN } }), 'store.ttl', 'received NaN', 'Leave it out'],
     ['a ttl as function', options({ store: { ttl: () => 1_800 } }), 'store.ttl', 'received a function', 'Leave it out'],
     [
+      'renewAfter without a grace',
+      options({ store: { renewAfter: 3_600, rotationGrace: 0 } }),
+      'store.renewAfter',
+      'above 0',
+      'Leave "store.rotationGrace" out',
+    ],
+    [
       'an absoluteTtl below ttl',
       options({ store: { ttl: 3_600, absoluteTtl: 600 } }),
       'store.absoluteTtl',
