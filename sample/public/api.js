@@ -1,13 +1,15 @@
 const WORDS = {
   401: 'You are not signed in.',
+  403: 'You may not do that.',
   503: 'The session store cannot be reached. Try again in a moment.',
 };
 
-/** An answer that is not what was asked for. `message` is for people. */
+/** An answer that is not what was asked for. `message` is for people, `reason` is one of the session's. */
 export class ApiError extends Error {
-  constructor(status, message) {
+  constructor(status, message, reason) {
     super(message);
     this.status = status;
+    this.reason = reason;
   }
 }
 
@@ -19,7 +21,7 @@ export async function call(method, path, body) {
   });
   const answer = await response.json().catch(() => undefined);
   if (response.ok) return answer;
-  throw new ApiError(response.status, sentence(response.status, answer));
+  throw new ApiError(response.status, sentence(response.status, answer), answer?.reason);
 }
 
 function sentence(status, answer) {

@@ -1,17 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Browser, Page } from 'playwright-core';
 import { startRedis, type RedisServer } from '../../test/support/start-redis.js';
-import { findChromium } from './find-chromium.js';
+import { alerts, describeInBrowser, launchChromium, openPage, signIn } from './in-browser.js';
 import { startSample, type RunningSample } from './start-sample.js';
 
-const executablePath = findChromium();
-const FLAGS =
-  '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
-
-if (executablePath === undefined)
-  process.stderr.write('SKIPPED: the tests of the page in a browser. There is no Chromium on the PATH; set CHROMIUM_PATH.\n');
-
-(executablePath === undefined ? describe.skip : describe)('the page in a browser', () => {
+describeInBrowser('the page in a browser', () => {
   let redis: RedisServer;
   let sample: RunningSample;
   let chrome: Browser;
@@ -21,7 +14,7 @@ if (executablePath === undefined)
   beforeAll(async () => {
     redis = await startRedis();
     sample = await startSample({ REDIS_URL: redis.url });
-    chrome = await chromium.launch({ executablePath: executablePath!, headless: true, args: FLAGS.split(' ') });
+    chrome = await launchChromium();
   });
 
   afterAll(async () => {
@@ -35,13 +28,13 @@ if (executablePath === undefined)
     await addToCart('<b>tea</b>', 2);
     await page.getByRole('cell', { name: '<b>tea</b>' }).waitFor();
 
-    await signIn('ada', 'wrong');
+    await signIn(page, 'ada', 'wrong');
     await alert('Wrong user name or password.');
 
-    await signIn('ada', 'lovelace');
+    await signIn(page, 'ada', 'lovelace');
     await page.getByText('Signed in as ada').waitFor();
     expect(await page.getByRole('list', { name: 'Roles' }).getByRole('listitem').allTextContents()).toEqual(['user', 'admin']);
-    expect(await page.getByRole('alert').allTextContents()).toEqual(['', '']);
+    expect(await alerts(page)).toEqual([]);
     await addToCart('cup', 1);
     await page.getByRole('cell', { name: 'cup' }).waitFor();
     expect(await cells()).toEqual(['<b>tea</b>', '2', 'cup', '1']);
@@ -76,7 +69,7 @@ if (executablePath === undefined)
     }
     await addToCart('cup', 1);
     await page.getByRole('cell', { name: 'cup' }).waitFor();
-    expect(await page.getByRole('alert').allTextContents()).toEqual(['', '']);
+    expect(await alerts(page)).toEqual([]);
   });
 
   test('nothing sticks out of the screen of a phone', async () => {
@@ -87,21 +80,7 @@ if (executablePath === undefined)
   });
 
   async function open(viewport = { width: 1200, height: 800 }): Promise<void> {
-    const context = await chrome.newContext({ viewport });
-    context.setDefaultTimeout(20_000);
-    page = await context.newPage();
-    page.on('pageerror', (error) => problems.push(error.message));
-    page.on('console', (message) => {
-      // Chromium itself reports each 401, which is no problem here.
-      if (message.type() === 'error' && !message.text().includes('401')) problems.push(message.text());
-    });
-    await page.goto(sample.origin);
-  }
-
-  async function signIn(name: string, password: string): Promise<void> {
-    await page.getByLabel('User name').fill(name);
-    await page.getByLabel('Password').fill(password);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    page = await openPage(chrome, sample.origin, { problems, viewport });
   }
 
   async function addToCart(item: string, quantity: number): Promise<void> {

@@ -35,7 +35,7 @@ function deviceOf({ handle, userAgent, ip, createdAt, lastSeenAt, current }: Ses
   return { handle, device: deviceName(userAgent), ip, signedInAt: createdAt, lastSeenAt, current: current === true };
 }
 
-function asAnswer(error: { readonly code?: unknown }): never {
+function asAnswer(error: Error & { readonly code?: unknown }): never {
   // The rest of what is asked was checked before: it is the cursor, which came from outside.
   if (error.code === 'SESSION_MISUSE') throw new BadRequestException('"cursor" must be one that this list has given out.');
   throw error;
