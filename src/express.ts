@@ -13,6 +13,7 @@ import { storeOptionProblems, type StoreOptions } from './session/store-options.
 export type { ExpressSessionStoreLike } from './http/classic-session-store.js';
 export type { CsrfOptions } from './http/csrf-options.js';
 export type { SessionHandler } from './http/session-handler.js';
+export { RedisEventChannel } from './redis/redis-event-channel.js';
 export { RedisSessionStore } from './redis/redis-session-store.js';
 export { MemorySessionStore } from './session/memory-session-store.js';
 export { SessionStore } from './session/session-store.js';

@@ -1,6 +1,7 @@
 export { RedisSessionModule } from './redis-session.module.js';
 export type { RedisSessionModuleExtras } from './redis-session.module-definition.js';
 export type {
+  EventScope,
   RedisSessionOptions,
   RedisSessionOptionsFactory,
   RedisSessionStoreOptions,
@@ -40,6 +41,7 @@ export type { SessionCookieOptions, SessionOptions, SessionSettings } from './ht
 export type { IdentityFinder } from './http/session-runtime.js';
 
 export type { RedisClient, RedisConnection } from './redis/redis-client.js';
+export { RedisEventChannel } from './redis/redis-event-channel.js';
 export { RedisSessionStore } from './redis/redis-session-store.js';
 
 export { MemorySessionStore } from './session/memory-session-store.js';

@@ -26,9 +26,10 @@ import {
   type RedisSessionModuleExtras,
 } from './redis-session.module-definition.js';
 import { resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from './redis-session.options.js';
-import { openStore } from './redis-session.stores.js';
+import { eventChannelOf, openStore } from './redis-session.stores.js';
 import { SESSION_CONNECTION, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
 import { openRedis, type OpenRedis } from './redis/redis-client.js';
+import type { RedisEventChannel } from './redis/redis-event-channel.js';
 import { SessionLog } from './session-log.js';
 import { answerWithin } from './session/deadline.js';
 import { SessionEvents } from './session/session-events.js';
@@ -128,10 +129,12 @@ const providers: Provider[] = [
 })
 export class RedisSessionModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnApplicationShutdown {
   readonly #unwatch: () => void;
+  readonly #channel: RedisEventChannel | undefined;
 
   constructor(
     private readonly store: SessionStore,
     @Inject(SESSION_CONNECTION) private readonly connection: OpenRedis | null,
+    @Inject(SESSION_OPTIONS) options: ResolvedRedisSessionOptions,
     @Inject(SESSION_ROUTES) private readonly routes: RedisSessionModuleExtras,
     private readonly middleware: SessionMiddleware,
     private readonly adapterHost: HttpAdapterHost,
@@ -139,6 +142,7 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
   ) {
     super();
     this.#unwatch = log.watch(store);
+    this.#channel = eventChannelOf(options, store, connection?.client, log.warn);
   }
 
   /** With options at hand. See {@link RedisSessionModule}. Starting fails with `RedisSessionConfigError` when they are wrong. */
@@ -176,6 +180,7 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
   /** Not earlier: an application that cannot be put together is never closed, and would be kept alive by a connection. */
   onModuleInit(): void {
     this.connection?.connect();
+    this.#channel?.open();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -183,6 +188,7 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
     const { deadline } = this.store.settings;
     // A store that does not answer within the deadline must not keep the application from ending.
     await answerWithin(deadline, this.store.settled()).catch(() => undefined);
+    await this.#channel?.close();
     await this.connection?.close(deadline);
   }
 }

@@ -18,6 +18,9 @@ import {
 /** How sessions are kept: a hash in Redis, the layout of connect-redis 8, or the memory of this process. */
 export type StoreKind = 'hash' | 'connect-redis' | 'memory';
 
+/** Whose events a process is told: its own, or those of all. */
+export type EventScope = 'local' | 'cluster';
+
 /**
  * How sessions are kept.
  *
@@ -31,6 +34,14 @@ export interface RedisSessionStoreOptions extends StoreOptions {
    * @default 'hash'
    */
   kind?: StoreKind | undefined;
+  /**
+   * Whose events `SessionEvents` tells of: those of this process, or with `'cluster'` those of all processes with this Redis and prefix, which takes
+   * one connection more. Best effort, by Redis pub/sub: what happens while a process has no connection never reaches it. Listeners know
+   * events of others by `remote`. For a store of yours, see `RedisEventChannel`.
+   *
+   * @default 'local'
+   */
+  events?: EventScope | undefined;
 }
 
 /**
@@ -77,13 +88,16 @@ export interface RedisSessionOptionsFactory {
 export interface ResolvedRedisSessionOptions {
   readonly redis: RedisConnection | undefined;
   readonly session: SessionSettings;
-  readonly store: { readonly kind: StoreKind; readonly options: StoreOptions; readonly settings: StoreSettings } | SessionStore;
+  readonly store:
+    | { readonly kind: StoreKind; readonly events: EventScope; readonly options: StoreOptions; readonly settings: StoreSettings }
+    | SessionStore;
   readonly identity: IdentityFinder | undefined;
 }
 
 const GROUPS = ['redis', 'session', 'store', 'identity'];
-const ELSEWHERE = new Map([...namesOf('store', ['kind', ...STORE_NAMES]), ...namesOf('session', SESSION_NAMES)]);
+const ELSEWHERE = new Map([...namesOf('store', ['kind', 'events', ...STORE_NAMES]), ...namesOf('session', SESSION_NAMES)]);
 const KINDS: readonly unknown[] = ['hash', 'connect-redis', 'memory'] satisfies StoreKind[];
+const SCOPES: readonly unknown[] = ['local', 'cluster'] satisfies EventScope[];
 
 /** Fills in the defaults. Throws one `RedisSessionConfigError` that names every problem: the option, the rule and the cure, never a value that may be secret. */
 export function resolveOptions(options: RedisSessionOptions, production: boolean): ResolvedRedisSessionOptions {
@@ -91,12 +105,12 @@ export function resolveOptions(options: RedisSessionOptions, production: boolean
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const { redis, session, store = {}, identity } = options;
   if (store instanceof SessionStore) return { redis, session: resolveSessionOptions(session), store, identity };
-  const { kind = 'hash', ...given } = store;
+  const { kind = 'hash', events = 'local', ...given } = store;
   const storeOptions = withinAbsolute(given);
   return {
     redis: kind === 'memory' ? undefined : redis,
     session: resolveSessionOptions(session),
-    store: { kind, options: storeOptions, settings: resolveStoreOptions(storeOptions) },
+    store: { kind, events, options: storeOptions, settings: resolveStoreOptions(storeOptions) },
     identity,
   };
 }
@@ -127,9 +141,15 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
         ...problems,
         '"store" must be options or a SessionStore, received a store made for express-session. Set "store.kind" to "connect-redis" to share sessions with it.',
       ];
-    const { kind, ...storeOptions } = store;
+    const { kind, events, ...storeOptions } = store;
     if (kind !== undefined && !KINDS.includes(kind))
       problems.push(`"store.kind" must be "hash", "connect-redis" or "memory", received ${kindOf(kind)}. Leave it out for "hash".`);
+    if (events !== undefined && !SCOPES.includes(events))
+      problems.push(`"store.events" must be "local" or "cluster", received ${kindOf(events)}. Leave it out for "local".`);
+    else if (events === 'cluster' && kind === 'memory')
+      problems.push(
+        '"store.events" must not be "cluster" with "store.kind" "memory": there is no Redis to share events through. Leave it out.',
+      );
     problems.push(...storeOptionProblems(storeOptions, idleOfCookie(session ?? {})));
   }
   if (identity !== undefined && typeof identity !== 'function')

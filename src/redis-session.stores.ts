@@ -3,6 +3,7 @@ import { RedisSessionConfigError, SessionUnsupportedError } from './redis-sessio
 import type { ResolvedRedisSessionOptions, StoreKind } from './redis-session.options.js';
 import type { RedisClient } from './redis/redis-client.js';
 import { toStoreError } from './redis/redis-errors.js';
+import { RedisEventChannel } from './redis/redis-event-channel.js';
 import { RedisSessionStore } from './redis/redis-session-store.js';
 import { MemorySessionStore } from './session/memory-session-store.js';
 import { SessionStore } from './session/session-store.js';
@@ -25,6 +26,17 @@ export async function openStore(
     'connect-redis': () => openClassicStore(required(client), options, store.settings),
   };
   return open[store.kind]();
+}
+
+/** What shares the events of the store with other processes; `undefined` where the options do not ask for it. */
+export function eventChannelOf(
+  { store: options }: ResolvedRedisSessionOptions,
+  store: SessionStore,
+  client: RedisClient | undefined,
+  log: (message: string) => void,
+): RedisEventChannel | undefined {
+  if (options instanceof SessionStore || options.events === 'local') return undefined;
+  return new RedisEventChannel(required(client), store, log);
 }
 
 async function openClassicStore(client: RedisClient, options: StoreOptions, settings: StoreSettings): Promise<SessionStore> {

@@ -14,7 +14,8 @@ export class SessionLog {
 
   /** Tells once of each session whose data this package did not write: its visitor sends the same cookie again and again. */
   watch(store: SessionStore): () => void {
-    return store.events.on('rejected', ({ handle, what }) => {
+    return store.events.on('rejected', ({ handle, what, remote }) => {
+      if (remote === true) return; // The process that it happened to tells of it.
       if (this.#rejected.has(handle) || this.#rejected.size >= MOST_HANDLES) return;
       this.#rejected.add(handle);
       this.#logger.warn(

@@ -13,6 +13,11 @@ export class RedisKeys {
     return `${this.prefix}user:${userId}`;
   }
 
+  /** The channel that events are shared through. */
+  events(): string {
+    return `${this.prefix}events`;
+  }
+
   /** Before when sessions of a user are dead. */
   epoch(userId: string): string {
     return `${this.prefix}epoch:${userId}`;

@@ -5,6 +5,8 @@ import type { Handle } from './sid.js';
 export interface SessionEvent {
   readonly handle: Handle;
   readonly userId?: string | undefined;
+  /** True when another process has told of it (`store.events: 'cluster'`); absent when it happened here. */
+  readonly remote?: true | undefined;
 }
 
 /** What happens to sessions, by event name. */
@@ -34,7 +36,7 @@ export type SessionEventName = keyof SessionEventMap;
 
 type Listener<Name extends SessionEventName> = (event: SessionEventMap[Name]) => void;
 
-/** Tells of what happens to sessions on this node. A listener that throws, or returns a promise that rejects, harms neither the request nor other listeners. */
+/** Tells of what happens to sessions: on this node, and with `store.events: 'cluster'` on others too. A listener that throws, or returns a promise that rejects, harms neither the request nor other listeners. */
 export class SessionEvents {
   readonly #listeners = new Map<SessionEventName, Set<Listener<never>>>();
   readonly #counts = new Map<SessionEventName, number>();
@@ -48,7 +50,7 @@ export class SessionEvents {
   }
 
   emit<Name extends SessionEventName>(name: Name, event: SessionEventMap[Name]): void {
-    this.#counts.set(name, this.count(name) + 1);
+    if (event.remote !== true) this.#counts.set(name, this.count(name) + 1);
     // A copy: what a listener adds or removes counts from the next event on.
     for (const listener of [...(this.#listeners.get(name) ?? [])] as Listener<Name>[]) {
       try {
@@ -60,7 +62,7 @@ export class SessionEvents {
     }
   }
 
-  /** How often it happened since start. */
+  /** How often it happened on this node since start. */
   count(name: SessionEventName): number {
     return this.#counts.get(name) ?? 0;
   }

@@ -1,6 +1,6 @@
 // What the examples in README.md and docs/ take for granted: the application that they belong to. Only scripts/steps/docs-code.mjs reads this.
 import type { ModuleMetadata } from '@nestjs/common';
-import type { RedisSessionOptions } from 'nestjs-redis-session';
+import type { RedisSessionOptions, SessionManager } from 'nestjs-redis-session';
 
 declare module 'express-session' {
   interface SessionData {
@@ -23,6 +23,10 @@ declare global {
     password: string;
   }
 
+  class RememberDto extends LoginDto {
+    remember: boolean;
+  }
+
   class Item {
     sku: string;
     quantity: number;
@@ -35,6 +39,7 @@ declare global {
   /** Around an example that shows members of a class only. */
   abstract class ExampleClass {
     protected readonly users: UsersService;
+    protected readonly sessions: SessionManager;
   }
 
   /** Around an example that shows members of an object only: some options, one group of them, or the metadata of a module. */

@@ -333,6 +333,9 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ['an empty redis', options({ redis: '' }), 'redis', 'received an empty string', 'Set it'],
     ['redis null', options({ redis: null }), 'redis', 'received null', 'Set it'],
     ['redis without content', options({ redis: {} }), 'redis', 'received an empty object', 'Use something like { host'],
+    ['events of another kind', options({ store: { events: 'all' } }), 'store.events', '"local" or "cluster"', 'Leave it out for "local"'],
+    ['events that are no word', options({ store: { events: true } }), 'store.events', 'received a boolean', 'Leave it out'],
+    ['shared events in memory', options({ store: { kind: 'memory', events: 'cluster' } }), 'store.events', 'no Redis', 'Leave it out'],
     ['no redis for connect-redis', options({ redis: undefined, store: { kind: 'connect-redis' } }), 'redis', 'must be a URL', 'Set it'],
     ['another protocol', options({ redis: `http://:${PASSWORD}@localhost` }), 'redis', 'begins with redis://', 'Use something like'],
     ['a URL that cannot be read', options({ redis: `redis://:${PASSWORD}#@:x` }), 'redis', 'cannot be read', 'encodeURIComponent'],
@@ -505,6 +508,7 @@ describe('resolved', () => {
     });
     expect(store).toMatchObject({
       kind: 'hash',
+      events: 'local',
       settings: {
         prefix: 'sess:',
         idle: 1_800_000,

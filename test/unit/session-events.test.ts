@@ -19,6 +19,15 @@ describe('SessionEvents', () => {
     expect([events.count('lost'), events.count('reused')]).toEqual([1, 0]);
   });
 
+  it('tells of what happened elsewhere, and does not count it', () => {
+    const events = new SessionEvents();
+    const told: unknown[] = [];
+    events.on('lost', (event) => told.push(event));
+    events.emit('lost', { ...EVENT, remote: true });
+    expect(told).toEqual([{ ...EVENT, remote: true }]);
+    expect(events.count('lost')).toBe(0);
+  });
+
   it('tells no one who has left', () => {
     const events = new SessionEvents();
     let told = 0;
