@@ -145,6 +145,10 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const saved = await store.save(sid, touched!, deltaOf({ n: 1 }), { ...LEASE, device: { ip: '2001:db8::1' } });
         expect(saved?.device).toEqual({ ip: '2001:db8::1' });
         expect(await store.load(sid)).toEqual(saved);
+
+        const moved = await store.touch(sid, saved!, { ...LEASE, device: { ip: '192.0.2.8' } });
+        expect(moved?.device).toEqual({ ip: '192.0.2.8' });
+        expect(await store.load(sid)).toEqual(moved);
       });
     });
 
@@ -454,12 +458,12 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
         let meanwhile: Promise<unknown> = Promise.resolve();
         const change = () => {
-          meanwhile = store.save(sid, created, { ...deltaOf({ n: 'eve' }), userId: 'eve' }, LEASE);
-          return '"ada"';
+          meanwhile = store.save(sid, created, { ...deltaOf({ m: 1 }), userId: 'eve' }, LEASE);
+          return '2';
         };
-        await store.exchange(created.handle, 'ada', 'n', change);
+        expect(await store.exchange(created.handle, 'ada', 'n', change)).toBe(false);
         await meanwhile;
-        expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 'eve' }));
+        expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 1, m: 1 }));
       });
 
       it('does not revive a session that was ended while it was under way', async () => {
@@ -516,6 +520,19 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         expect(await store.load(young.sid)).toEqual(young.created);
         expect(await store.load(other.sid)).toEqual(other.created);
         expect(await store.load(anonymous)).toBeDefined();
+      });
+
+      it('leaves nothing to tell of such a session, and nothing to destroy', async () => {
+        const store = await start({ epochs: true });
+        const events = listen(store, 'destroyed');
+        const { sid, created } = await signedIn(store);
+        await passes(store, 2);
+        const young = await signedIn(store);
+        await store.endBefore('ada', young.created.createdAt!);
+        expect(await store.describe([created.handle, young.created.handle])).toMatchObject([undefined, { handle: young.created.handle }]);
+        expect(await store.destroy(sid)).toBe(false);
+        expect(await store.destroy(young.sid)).toBe(true);
+        expect(events).toEqual([{ handle: young.created.handle, userId: 'ada' }]);
       });
 
       it('goes by the creation of a session, not by its latest use, rotation or sign-in', async () => {
