@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { RedisSessionError, SessionMisuseError } from '../redis-session.errors.js';
+import { RedisSessionError, SessionMisuseError, SessionGoneError } from '../redis-session.errors.js';
 import { answerWithin, askWithin } from '../session/deadline.js';
 import { isEnded, type CookieAttributes, type Device, type SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
@@ -163,7 +163,11 @@ export class SessionExchange implements SessionPlace, RequestContext {
     const { store } = this.runtime;
     if (this.#loaded === undefined || this.response.headersSent) return undefined;
     if (!store.canRotate(this.#loaded.sid) || !store.isRotationDue(this.#loaded.record)) return undefined;
-    return this.current?.active.rotate().catch((error: unknown) => this.runtime.logError(error));
+    return this.current?.active.rotate().catch((error: unknown) => {
+      // It has ended since it was loaded, so nobody is to be served as its user.
+      if (error instanceof SessionGoneError) this.#current = this.#loaded = undefined;
+      else this.runtime.logError(error);
+    });
   }
 
   /** The session could not be loaded. The request may not need it, so it goes on; whoever asks for the session gets the error. */
