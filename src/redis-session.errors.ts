@@ -2,7 +2,8 @@
  * What every error of this package has in common: a stable `code` to switch on.
  *
  * Check errors by code, not by class or message: `if (error.code === 'SESSION_STORE_UNAVAILABLE')`. Inside Nest, an error that is an
- * answer to the client reaches filters as an `HttpException` with the same `code`.
+ * answer to the client reaches filters as an `HttpException` with the same `code`; those of `SessionManager` reach them as they are, with the
+ * `statusCode`, `status` and `expose` by which Nest and Express know what to answer.
  *
  * No message, property or cause of these errors holds a sid, secret, cookie value, Redis password, Redis key or session data.
  *
@@ -65,6 +66,8 @@ export class RedisSessionConfigError extends RedisSessionError {
 export class SessionStoreUnavailableError extends RedisSessionError {
   readonly code = 'SESSION_STORE_UNAVAILABLE';
   readonly statusCode = 503;
+  readonly status = 503;
+  readonly expose = true;
   readonly headers = { 'Retry-After': '1' } as const;
 
   /** @param reason what went wrong, in words that are safe to log: an error prefix of Redis (`OOM`, `READONLY` …), `timeout` or `connection` */
@@ -82,6 +85,8 @@ export class SessionStoreUnavailableError extends RedisSessionError {
 export class SessionGoneError extends RedisSessionError {
   readonly code = 'SESSION_GONE';
   readonly statusCode = 401;
+  readonly status = 401;
+  readonly expose = true;
 
   constructor() {
     super('The session has ended. Sign in again.');
@@ -97,6 +102,8 @@ export class SessionGoneError extends RedisSessionError {
 export class SessionRefusedError extends RedisSessionError {
   readonly code = 'SESSION_REFUSED';
   readonly statusCode = 409;
+  readonly status = 409;
+  readonly expose = true;
 
   constructor() {
     super('There are too many sessions of this user already. Sign out elsewhere first.');
@@ -111,6 +118,8 @@ export class SessionRefusedError extends RedisSessionError {
 export class CrossOriginError extends RedisSessionError {
   readonly code = 'SESSION_CROSS_ORIGIN';
   readonly statusCode = 403;
+  readonly status = 403;
+  readonly expose = true;
 
   constructor(readonly reason: CrossOriginReason) {
     super('The request was refused: it is not known to come from a page of this site.');
