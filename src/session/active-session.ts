@@ -436,7 +436,11 @@ export class ActiveSession {
       this.entries.replace(record.entries, assignments);
     } catch (error) {
       void this.#undo(creation, sid, userId);
-      if (error instanceof SessionGoneError) this.#gone();
+      if (error instanceof SessionGoneError) {
+        this.#gone();
+        // Somebody has ended it, so a further try must not get a new one either.
+        this.#isSuperseded = false;
+      }
       throw error;
     }
   }

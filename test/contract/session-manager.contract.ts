@@ -437,6 +437,10 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         expect(await refusal(() => session.login({ id: 'ada' }, true))).toMatchObject({ code: 'SESSION_GONE' });
         await until(async () => (await manager.get(created[0]!.handle)) === undefined, 'the new session is gone');
         expect([session.isLost, await namesOf(store, 'ada')]).toEqual([true, []]);
+        // Nor by trying once more.
+        expect(await refusal(() => session.login({ id: 'ada' }, true))).toMatchObject({ code: 'SESSION_GONE' });
+        await until(async () => (await namesOf(store, 'ada')).length === 0, 'nothing is named');
+        expect(await manager.count('ada')).toBe(0);
       });
 
       it.each<[string, (visitor: Visitor) => Promise<unknown>]>([

@@ -344,6 +344,7 @@ describe('SessionManager', () => {
     for (let n = 0; n < 550; n++) await signedIn(store);
     // They end first, so they are first in the index, and all others move on when they go.
     for (let n = 0; n < 60; n++) await store.index.reserve('ada', handleOf(generateSid()), { ms: 60_000 });
+    expect(await manager.count('ada')).toBe(550);
     expect(await manager.revokeAll('ada')).toBe(550);
     expect([await names(), await manager.count('ada')]).toEqual([[], 0]);
   });
