@@ -469,6 +469,8 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         const session = await visitor.arrive();
         expect(await refusal(() => session.login({ id: 'ada' }, true))).toMatchObject({ code: 'SESSION_GONE' });
         expect([session.isLost, await manager.count('ada')]).toEqual([true, 1]);
+        // Nor can its own place be taken anew, after which it could.
+        expect(await store.index!.reserve('ada', visitor.handle, { ms: LATER })).toBe('ended');
       });
     });
 
