@@ -423,6 +423,20 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         expect(await visitor.whoami()).toBeUndefined();
       });
 
+      it('claims sessions until they are gone, whatever requests of theirs say, and takes the places of sign-ins', async () => {
+        const { store } = await start();
+        const { handle } = await signedIn(store);
+        const [next, underWay] = [handleOf(generateSid()), handleOf(generateSid())];
+        await store.index!.reserve('ada', underWay, { ms: LATER });
+        expect(await store.index!.claim('ada', { skip: 0, size: 10 })).toMatchObject({ claimed: 2, hasMore: false });
+        expect(await namesOf(store, 'ada')).toEqual([handle]);
+        const endsAt = Math.floor(await store.now()) + LATER;
+        await store.index!.renew('ada', handle, endsAt);
+        expect(await store.index!.settle('ada', handle, endsAt)).toBeUndefined();
+        expect(await store.index!.settle('ada', underWay, endsAt)).toBeUndefined();
+        expect(await store.index!.reserve('ada', next, { ms: LATER, replaces: handle })).toBe('ended');
+      });
+
       it('makes a sign-in that is under way fail, and leaves nothing of it', async () => {
         const { store, manager } = await start();
         const visitor = await signedIn(store);
