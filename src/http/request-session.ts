@@ -81,6 +81,7 @@ export class RequestSession implements SessionHost, SessionOwner {
     return {
       idle: typeof maxAge === 'number' ? maxAge : undefined,
       cookie: undefined,
+      device: this.place.device,
       get wholeCookie() {
         return wholeCookie();
       },
