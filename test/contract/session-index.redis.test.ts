@@ -72,7 +72,8 @@ describe('RedisSessionIndex', () => {
 
   it('has an end at every moment', async () => {
     const { index, now } = await start();
-    const immortal = new ImmortalKeys(server.client().duplicate());
+    const watcher = server.client().duplicate();
+    const immortal = new ImmortalKeys(watcher);
     await Promise.all(
       Array.from({ length: 40 }, async (_, n) => {
         const [handle, old] = [newHandle(), newHandle()];
@@ -86,6 +87,7 @@ describe('RedisSessionIndex', () => {
     );
     await until(() => immortal.looks > 5, 'it was looked at');
     expect(await immortal.stop()).toEqual([]);
+    watcher.disconnect();
   });
 
   it.each<[string, (index: SessionIndex) => Promise<unknown>]>([
