@@ -8,7 +8,8 @@ import { resolveSessionOptions, type SessionOptions } from './http/session-optio
 import { SessionRuntime, type IdentityFinder } from './http/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { SessionStore } from './session/session-store.js';
-import { storeOptionProblems, type StoreOptions } from './session/store-options.js';
+import type { StoreOptions } from './session/store-options.js';
+import { storeOptionProblems } from './session/store-option-problems.js';
 
 export type { ExpressSessionStoreLike } from './http/classic-session-store.js';
 export type { CsrfOptions } from './http/csrf-options.js';

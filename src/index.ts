@@ -49,7 +49,8 @@ export { SessionEvents, type SessionEvent, type SessionEventMap, type SessionEve
 export { SessionIndex, type Claim, type IndexedSession, type Reservation } from './session/session-index.js';
 export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } from './session/session-manager.js';
 export { SessionStore, type Revocation, type RotateOptions } from './session/session-store.js';
-export type { EntrySerializer, SessionsPerUser, StoreOptions, StoreSettings, TrackOptions } from './session/store-options.js';
+export type { EntrySerializer, SessionsPerUser, StoreOptions, TrackOptions } from './session/store-options.js';
+export type { StoreSettings } from './session/store-settings.js';
 export type {
   CookieAttributes,
   Device,

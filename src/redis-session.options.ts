@@ -6,14 +6,9 @@ import { connectionProblems } from './redis/connection-problems.js';
 import type { RedisConnection } from './redis/redis-client.js';
 import { kindOf, namesOf, unknownNames } from './session/option-checks.js';
 import { SessionStore } from './session/session-store.js';
-import {
-  resolveStoreOptions,
-  storeOptionProblems,
-  STORE_DEFAULTS,
-  STORE_NAMES,
-  type StoreOptions,
-  type StoreSettings,
-} from './session/store-options.js';
+import { STORE_DEFAULTS, STORE_NAMES, type StoreOptions } from './session/store-options.js';
+import { resolveStoreOptions, type StoreSettings } from './session/store-settings.js';
+import { storeOptionProblems } from './session/store-option-problems.js';
 
 /** How sessions are kept: a hash in Redis, the layout of connect-redis 8, or the memory of this process. */
 export type StoreKind = 'hash' | 'connect-redis' | 'memory';

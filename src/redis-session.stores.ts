@@ -7,7 +7,8 @@ import { RedisEventChannel } from './redis/redis-event-channel.js';
 import { RedisSessionStore } from './redis/redis-session-store.js';
 import { MemorySessionStore } from './session/memory-session-store.js';
 import { SessionStore } from './session/session-store.js';
-import type { EntrySerializer, StoreOptions, StoreSettings } from './session/store-options.js';
+import type { EntrySerializer, StoreOptions } from './session/store-options.js';
+import type { StoreSettings } from './session/store-settings.js';
 
 /** Makes the store that the options ask for. */
 export async function openStore(

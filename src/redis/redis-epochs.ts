@@ -1,5 +1,5 @@
 import type { SessionFacts } from '../session/session-record.js';
-import type { StoreSettings } from '../session/store-options.js';
+import type { StoreSettings } from '../session/store-settings.js';
 import type { RedisClient } from './redis-client.js';
 import { isWrongType, toStoreError } from './redis-errors.js';
 import type { RedisKeys } from './redis-keys.js';

@@ -1,6 +1,6 @@
 import { SessionLimitError, SessionSerializationError, SessionUnsupportedError } from '../redis-session.errors.js';
 import { applyDelta, type EncodedEntries, type EntryDelta } from './session-record.js';
-import type { StoreSettings } from './store-options.js';
+import type { StoreSettings } from './store-settings.js';
 
 type Limits = Pick<StoreSettings, 'maxBytes' | 'maxFieldBytes' | 'maxFields'>;
 

@@ -10,7 +10,8 @@ import {
   type SessionFacts,
   type SessionRecord,
 } from './session-record.js';
-import { resolveStoreOptions, type StoreOptions, type StoreSettings } from './store-options.js';
+import type { StoreOptions } from './store-options.js';
+import { resolveStoreOptions, type StoreSettings } from './store-settings.js';
 import { handleOf, isOurForm, type Handle, type Sid } from './sid.js';
 
 /**

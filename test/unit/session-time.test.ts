@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { RedisClock } from '../../src/redis/redis-clock.js';
 import { Deadline, within } from '../../src/session/deadline.js';
 import { absoluteOf, idleOf, LONGEST_TIME } from '../../src/session/lifetime.js';
-import { resolveStoreOptions } from '../../src/session/store-options.js';
+import { resolveStoreOptions } from '../../src/session/store-settings.js';
 
 const never = new Promise<never>(() => undefined);
 
