@@ -8,11 +8,11 @@ import {
 import { CallQueue } from './call-queue.js';
 import type { Deadline } from './deadline.js';
 import { Entries } from './entries.js';
+import { encodeIdentity } from './identity-entry.js';
 import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
 import {
   isNameDue,
   applyDelta,
-  latestEnd,
   type EncodedEntries,
   type EntryDelta,
   type Lease,
@@ -186,7 +186,7 @@ export class ActiveSession {
   destroy(): Promise<void> {
     return this.#inTurn(async (deadline) => {
       await this.#endStored(deadline);
-      await this.#leave(this.#record, deadline);
+      await this.#signIns.leave(this.#record, deadline);
       this.#state = 'destroyed';
     });
   }
@@ -199,7 +199,7 @@ export class ActiveSession {
     return this.#inTurn(async (deadline) => {
       const mustExist = this.#hasUser;
       const existed = await this.#endStored(deadline);
-      const isClaimed = await this.#leave(this.#record, deadline);
+      const isClaimed = await this.#signIns.leave(this.#record, deadline);
       if (mustExist && (!existed || isClaimed)) throw this.#gone();
       this.#state = 'destroyed';
     });
@@ -219,7 +219,7 @@ export class ActiveSession {
       const isOther = [this.#userId, this.#record?.userId].some((current) => current !== undefined && current !== userId);
       const kept = isOther ? [] : keep === true ? this.entries.names() : keep;
       const entries = this.entries.encoded(kept.filter((name) => name !== IDENTITY_ENTRY));
-      entries.set(IDENTITY_ENTRY, this.#encodeIdentity(identity));
+      entries.set(IDENTITY_ENTRY, encodeIdentity(identity, this.store.settings.serializer));
       this.#checkFound(entries, userId);
       const replaced = this.#record && this.handle;
       await this.#moveTo(this.host.generateSid(), { entries, userId, absolute, lease: this.host.lease() }, deadline);
@@ -298,8 +298,8 @@ export class ActiveSession {
       );
       this.#keep(saved);
       if (saved === undefined) return;
-      if (isOther) await this.#leave(record, deadline);
-      else if (isDue || isNameDue(record, saved, this.store.settings)) this.#renewPlace(saved);
+      if (isOther) await this.#signIns.leave(record, deadline);
+      else if (isDue || isNameDue(record, saved, this.store.settings)) this.#signIns.renew(saved);
       this.#isWritten = true;
       this.entries.rebase(saved.entries);
     } catch (error) {
@@ -311,7 +311,7 @@ export class ActiveSession {
   async #touch(record: SessionRecord, deadline: Deadline): Promise<void> {
     const touched = await deadline.wait(this.store.touch(this.sid, record, this.host.lease()));
     this.#keep(touched);
-    if (touched !== undefined) this.#renewPlace(touched);
+    if (touched !== undefined) this.#signIns.renew(touched);
   }
 
   /** False when there was nothing to end. */
@@ -330,7 +330,7 @@ export class ActiveSession {
     await this.#begin(userId, this.handle, undefined, deadline);
     const record = await store();
     if (record === undefined) {
-      this.#freePlace(userId, this.handle);
+      this.#signIns.free(userId, this.handle);
       return record;
     }
     const completion = this.#signIns.complete(userId, record, undefined);
@@ -351,47 +351,6 @@ export class ActiveSession {
     } catch (error) {
       throw error instanceof SessionGoneError ? this.#gone() : error;
     }
-  }
-
-  /**
-   * The index names this session of the user no longer. Whether somebody was ending it. When it fails nothing is wrong: whoever reads the name
-   * finds the session gone.
-   */
-  async #leave(record: SessionRecord | undefined, deadline: Deadline): Promise<boolean> {
-    const { index, settings } = this.store;
-    if (record?.userId === undefined || index === undefined) return false;
-    return deadline.wait(index.remove(record.userId, [record.handle])).catch((error: Error) => {
-      settings.logError(error);
-      return false;
-    });
-  }
-
-  /** A place that was reserved and will not be taken must not count against the next sign-in. Nobody waits for it: its end comes by itself. */
-  #freePlace(userId: string, handle: Handle): void {
-    this.store.index?.remove(userId, [handle]).catch(this.store.settings.logError);
-  }
-
-  /** A name that was lost, with a node of Redis or by a process that died, comes back. */
-  #renewPlace(record: SessionRecord): void {
-    if (record.userId !== undefined)
-      this.store.index?.renew(record.userId, record.handle, latestEnd(record)).catch(this.store.settings.logError);
-  }
-
-  #encodeIdentity(identity: Identity): string {
-    const entries = new Entries(new Map(), this.store.settings.serializer, () => undefined);
-    entries.set(IDENTITY_ENTRY, identity);
-    const text = entries.encoded([IDENTITY_ENTRY]).get(IDENTITY_ENTRY);
-    const stored = text === undefined ? undefined : this.#userIdAsStored(text);
-    if (text === undefined || stored !== String(identity.id))
-      throw new SessionMisuseError(
-        'session.login() got an identity that is none, or another, once it is stored. Give it plain data: { id: user.id, … }.',
-      );
-    return text;
-  }
-
-  #userIdAsStored(text: string): string | undefined {
-    const stored = new Entries(new Map([[IDENTITY_ENTRY, text]]), this.store.settings.serializer, () => undefined).get(IDENTITY_ENTRY);
-    return isIdentity(stored) ? String(stored.id) : undefined;
   }
 
   /** Where the application looks for the identity elsewhere, it must find it there. */
@@ -417,7 +376,7 @@ export class ActiveSession {
     const handle = this.store.handleOf(sid);
     if (userId !== undefined)
       await this.#begin(userId, handle, replaced, deadline).catch((error: unknown) => {
-        if (mayHaveRun(error)) this.#freePlace(userId, handle);
+        if (mayHaveRun(error)) this.#signIns.free(userId, handle);
         throw error;
       });
     const creation = this.store.create(sid, session);
@@ -426,7 +385,7 @@ export class ActiveSession {
       const existed = await this.#endStored(deadline);
       if (mustExist && !existed && !this.#isSuperseded) throw this.#gone();
       this.#isSuperseded = true;
-      if (replaced === undefined) await this.#leave(this.#record, deadline);
+      if (replaced === undefined) await this.#signIns.leave(this.#record, deadline);
       if (userId !== undefined) await deadline.wait(this.#signIns.complete(userId, record, replaced));
       this.#record = record;
       this.#sid = sid;

@@ -1,4 +1,5 @@
 import { SessionGoneError, SessionRefusedError } from '../redis-session.errors.js';
+import type { Deadline } from './deadline.js';
 import { allPlaces, present } from './indexed-sessions.js';
 import { latestEnd, type SessionFacts, type SessionRecord } from './session-record.js';
 import type { SessionStore } from './session-store.js';
@@ -36,6 +37,32 @@ export class SignIns {
     if (count === undefined) throw new SessionGoneError();
     const { limit = Infinity, policy } = settings.maxSessionsPerUser ?? {};
     if (count > limit && policy !== 'reject') await this.#evict(userId, limit, policy === 'evict-least-recent' ? bySight : byAge);
+  }
+
+  /**
+   * Call when the session has gone: the index names it no longer. True when somebody else was ending it. When it fails nothing is wrong: whoever
+   * reads the name finds the session gone.
+   */
+  async leave(record: SessionRecord | undefined, deadline: Deadline): Promise<boolean> {
+    const { index, settings } = this.store;
+    if (record?.userId === undefined || index === undefined) return false;
+    try {
+      return await deadline.wait(index.remove(record.userId, [record.handle]));
+    } catch (error) {
+      settings.logError(error instanceof Error ? error : new Error('A session that has gone is still named.'));
+      return false;
+    }
+  }
+
+  /** A place that was reserved and will not be taken must not count against the next sign-in. Nobody waits for it: its end comes by itself. */
+  free(userId: string, handle: Handle): void {
+    this.store.index?.remove(userId, [handle]).catch(this.store.settings.logError);
+  }
+
+  /** A name that was lost, with a node of Redis or by a process that died, comes back. Nobody waits for it. */
+  renew(record: SessionRecord): void {
+    if (record.userId !== undefined)
+      this.store.index?.renew(record.userId, record.handle, latestEnd(record)).catch(this.store.settings.logError);
   }
 
   /** Drops the names of sessions that have gone. Whether fewer are left: another sign-in may have dropped those that were too many. */
