@@ -25,7 +25,8 @@ export default {
   },
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', '!src/index.ts', '!src/redis/lua.generated.ts'],
-  maxWorkers: 2,
+  // One more than the cores of a small machine: many tests wait for a Redis that is told not to answer.
+  maxWorkers: 3,
   // On a machine that is busy with other things. A test that hangs is found all the same.
   testTimeout: 30_000,
 };
