@@ -3,8 +3,9 @@ import { ExpressSessionStore } from './express-session.store.js';
 import { ResponseGate, type GateKeeper } from './response-gate.js';
 import { answerOf, bodyOf } from './session-answer.js';
 import { commitLate, commitSession, type CookieNews } from './session-commit.js';
-import { hasSession, SessionExchange, type SessionRequest } from './session-exchange.js';
-import type { Next, SessionHandler } from './session-handler.js';
+import { hasSession, type SessionRequest } from './request-properties.js';
+import { SessionExchange } from './session-exchange.js';
+import type { SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /**
@@ -23,22 +24,13 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: 
     exchange.watch = ResponseGate.install(response, new SessionKeeper(exchange));
     exchange.load(runtime.cookie.readAll(request), (error) => {
       if (error !== undefined) exchange.fail(error);
-      const renewal = error === undefined ? exchange.renewSecret() : undefined;
-      if (renewal === undefined) goOn(exchange, next);
-      else void goOnAfter(renewal, exchange, next);
+      // What `next` throws is for nobody here to catch: it is not to be called twice.
+      exchange.renewSecret(() => {
+        exchange.install();
+        next();
+      });
     });
   };
-}
-
-/** What `next` throws is for nobody here to catch: it is not to be called twice. */
-function goOn(exchange: SessionExchange, next: Next): void {
-  exchange.install();
-  next();
-}
-
-async function goOnAfter(renewal: Promise<void>, exchange: SessionExchange, next: Next): Promise<void> {
-  await renewal;
-  goOn(exchange, next);
 }
 
 class SessionKeeper implements GateKeeper {

@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http';
 import expressSession from 'express-session';
 import { ExpressSessionStore } from './express-session.store.js';
 import { isTouchDue, rollsCookie } from './rolling-cookie.js';
-import { hasSession, SessionExchange, type SessionRequest } from './session-exchange.js';
+import { hasSession, type SessionRequest } from './request-properties.js';
+import { SessionExchange } from './session-exchange.js';
 import type { Next, SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -50,9 +51,7 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
         exchange.standIn = false;
         store.arrive(undefined);
         useStandIn(exchange);
-        const renewal = exchange.renewSecret();
-        if (renewal === undefined) next(error);
-        else void goOn(renewal, () => next(error));
+        exchange.renewSecret(() => next(error));
       }, runtime);
       exchange.standIn = true;
       store.arrive(exchange);
@@ -65,11 +64,6 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
       next();
     });
   };
-}
-
-async function goOn(after: Promise<void>, next: () => void): Promise<void> {
-  await after;
-  next();
 }
 
 /** What fails before the request goes on is told as any middleware's failure is. */

@@ -9,22 +9,11 @@ import type { Identity } from './identity.decorator.js';
 import { stateOf } from './message-state.js';
 import { REQUEST_CONTEXT, type RequestContext } from './request-context.js';
 import { deviceOf } from './request-device.js';
+import { defineProperties, type SessionRequest } from './request-properties.js';
 import { RequestSession, type SessionPlace } from './request-session.js';
 import type { ConfiguredCookie, Cookie } from './session-cookie.js';
 import { ownerOf } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
-import { sharedPrototypeOf } from './shared-prototype.js';
-
-/** What the middlewares put on a request. */
-export interface SessionRequest extends IncomingMessage {
-  session?: HttpSession | null | undefined;
-  sessionID?: string | undefined;
-  sessionStore?: object | undefined;
-}
-
-interface RequestState {
-  [REQUEST_CONTEXT]?: SessionExchange;
-}
 
 /** Is told when the request begins to have something to store. */
 export interface SessionWatch {
@@ -55,12 +44,12 @@ export class SessionExchange implements SessionPlace, RequestContext {
     /** What `req.sessionStore` is. */
     readonly sessionStore?: object,
   ) {
-    (stateOf(request) as RequestState)[REQUEST_CONTEXT] = this;
+    (stateOf(request) as { [REQUEST_CONTEXT]?: SessionExchange })[REQUEST_CONTEXT] = this;
   }
 
   /** `undefined` when no session middleware ran for this request. */
   static of(request: IncomingMessage): SessionExchange | undefined {
-    return (stateOf(request) as RequestState)[REQUEST_CONTEXT];
+    return (stateOf(request) as { [REQUEST_CONTEXT]?: SessionExchange })[REQUEST_CONTEXT];
   }
 
   /** The request's session; `undefined` after it was destroyed or unset. */
@@ -156,18 +145,25 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   /**
-   * Gives a session that has had its secret for long (`store.renewAfter`) a new one, before anybody uses it. Not one whose sid is of a custom `genid`:
-   * that would have to move, away from under the other requests of its browser.
+   * Gives a session that has had its secret for long (`store.renewAfter`) a new one, before anybody uses it, and calls `done`. Not one whose sid is of a
+   * custom `genid`: that would have to move, away from under the other requests of its browser.
    */
-  renewSecret(): Promise<void> | undefined {
+  renewSecret(done: () => void): void {
     const { store } = this.runtime;
-    if (this.#loaded === undefined || this.response.headersSent) return undefined;
-    if (!store.canRotate(this.#loaded.sid) || !store.isRotationDue(this.#loaded.record)) return undefined;
-    return this.current?.active.rotate().catch((error: unknown) => {
+    const isDue = this.#loaded !== undefined && store.canRotate(this.#loaded.sid) && store.isRotationDue(this.#loaded.record);
+    if (isDue && !this.response.headersSent) void this.#rotateFirst(done);
+    else done();
+  }
+
+  async #rotateFirst(done: () => void): Promise<void> {
+    try {
+      await this.current?.active.rotate();
+    } catch (error) {
       // It has ended since it was loaded, so nobody is to be served as its user.
       if (error instanceof SessionGoneError) this.#current = this.#loaded = undefined;
       else this.runtime.logError(error);
-    });
+    }
+    done();
   }
 
   /** The session could not be loaded. The request may not need it, so it goes on; whoever asks for the session gets the error. */
@@ -275,72 +271,4 @@ export class SessionExchange implements SessionPlace, RequestContext {
     this.#configuredCookie ??= this.runtime.cookie.configured(this.request);
     return this.#configuredCookie;
   }
-}
-
-const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
-  session: {
-    configurable: true,
-    enumerable: false,
-    get() {
-      return SessionExchange.of(this)?.session;
-    },
-    set(value: unknown) {
-      const exchange = SessionExchange.of(this);
-      if (exchange?.isInstalled === true) exchange.session = value;
-      else replaceProperty(this, 'session', value);
-    },
-  },
-  sessionID: {
-    configurable: true,
-    enumerable: false,
-    get() {
-      return SessionExchange.of(this)?.sid;
-    },
-    set(value: unknown) {
-      replaceProperty(this, 'sessionID', value);
-    },
-  },
-  sessionStore: {
-    configurable: true,
-    enumerable: false,
-    get() {
-      return SessionExchange.of(this)?.sessionStore;
-    },
-    set(value: unknown) {
-      replaceProperty(this, 'sessionStore', value);
-    },
-  },
-};
-
-const REQUEST_PROPERTY_NAMES = Object.keys(REQUEST_PROPERTIES);
-
-/** Prototypes that have the properties. */
-const extended = new WeakSet<object>();
-
-/** Whether somebody gave the request a session already. Asking for ours would make one, or throw when it could not be loaded. */
-export function hasSession(request: SessionRequest): boolean {
-  if (SessionExchange.of(request)?.isInPath === true) return true;
-  const prototype = sharedPrototypeOf(request);
-  // Where the property of the prototype is ours, only one of the request itself can be somebody else's.
-  if (prototype !== undefined && extended.has(prototype) && !Object.hasOwn(request, 'session')) return false;
-  return Boolean(request.session);
-}
-
-/**
- * Where requests have a prototype that is there to be extended, the properties go there, once: on each request they cost more than all else
- * that an anonymous one needs (docs/performance.md).
- */
-function defineProperties(request: SessionRequest): void {
-  const prototype = sharedPrototypeOf(request);
-  if (prototype === undefined || REQUEST_PROPERTY_NAMES.some((name) => Object.hasOwn(request, name)))
-    Object.defineProperties(request, REQUEST_PROPERTIES);
-  else if (!extended.has(prototype)) {
-    Object.defineProperties(prototype, REQUEST_PROPERTIES);
-    extended.add(prototype);
-  }
-}
-
-/** What an assignment does where there is no accessor. */
-function replaceProperty(request: object, name: string, value: unknown): void {
-  Object.defineProperty(request, name, { configurable: true, enumerable: true, writable: true, value });
 }

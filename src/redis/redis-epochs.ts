@@ -23,11 +23,7 @@ export class RedisEpochs {
 
   /** An earlier time than the one that is set changes nothing. */
   async set(userId: string, time: number): Promise<void> {
-    try {
-      await this.writer.run('epoch', this.keys.epoch(userId), [Math.ceil(time), this.#ttl]);
-    } catch (error) {
-      throw toStoreError(error);
-    }
+    await this.writer.run('epoch', this.keys.epoch(userId), [Math.ceil(time), this.#ttl]);
   }
 
   /** Whether a session of the user that was created then is dead. */

@@ -8,9 +8,9 @@ export function toStoreError(error: unknown): SessionStoreUnavailableError {
   return error instanceof SessionStoreUnavailableError ? error : new SessionStoreUnavailableError(reasonOf(error));
 }
 
-/** The key holds another type than the command or script expects. */
+/** The key holds another type than the command or script expects. Also of a store error. */
 export function isWrongType(error: unknown): boolean {
-  return replyPrefixOf(error) === 'WRONGTYPE';
+  return (error instanceof SessionStoreUnavailableError ? error.reason : replyPrefixOf(error)) === 'WRONGTYPE';
 }
 
 /** Redis has not (or no longer) seen the script; nothing was executed. */

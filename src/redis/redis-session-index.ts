@@ -1,6 +1,5 @@
 import { SessionIndex, type Claim, type IndexedSession, type Reservation } from '../session/session-index.js';
 import type { Handle } from '../session/sid.js';
-import { isWrongType, toStoreError } from './redis-errors.js';
 import type { RedisKeys } from './redis-keys.js';
 import { STATUS, type ScriptName } from './redis-scripts.js';
 import type { RedisWriter, ScriptReply } from './redis-writer.js';
@@ -61,11 +60,7 @@ export class RedisSessionIndex extends SessionIndex {
   }
 
   /** What lies at the key and is no index of ours cannot be mended from here: it is as if the store could not answer. */
-  async #run(script: ScriptName, userId: string, args: readonly (string | number)[]): Promise<ScriptReply> {
-    try {
-      return await this.writer.run(script, this.keys.user(userId), args);
-    } catch (error) {
-      throw isWrongType(error) ? toStoreError(error) : error;
-    }
+  #run(script: ScriptName, userId: string, args: readonly (string | number)[]): Promise<ScriptReply> {
+    return this.writer.run(script, this.keys.user(userId), args);
   }
 }

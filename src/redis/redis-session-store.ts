@@ -75,7 +75,7 @@ export class RedisSessionStore extends SessionStore {
     }
     if (Object.keys(hash).length === 0) return undefined;
     const decoded = decodeHash(hash);
-    if (decoded === undefined) return this.#endedOrRejected(sid, handle, hash);
+    if (decoded === undefined) return this.#endedOrRejected(secretHash, handle, hash);
     const { userId } = decoded.metadata;
     const now = this.#timeFor(decoded.metadata);
     const secret = matchSecret(secretHash, decoded.metadata, typeof now === 'number' ? now : await now);
@@ -245,10 +245,10 @@ export class RedisSessionStore extends SessionStore {
     throw toStoreError(error);
   }
 
-  #endedOrRejected(sid: Sid, handle: Handle, hash: RedisHash): EndedSession | undefined {
+  #endedOrRejected(secretHash: string, handle: Handle, hash: RedisHash): EndedSession | undefined {
     const tombstone = decodeTombstone(hash);
     if (tombstone === undefined) return this.#reject(handle);
-    return isHolder(secretHashOf(sid), tombstone) ? { endedReason: tombstone.endedReason } : undefined;
+    return isHolder(secretHash, tombstone) ? { endedReason: tombstone.endedReason } : undefined;
   }
 
   async #isBeforeEpoch({ userId, createdAt }: Pick<Metadata, 'userId' | 'createdAt'>): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { RedisClient } from './redis-client.js';
 import { RedisClock } from './redis-clock.js';
-import { isWrongType, toStoreError } from './redis-errors.js';
+import { toStoreError } from './redis-errors.js';
 import { RedisScripts, type ScriptName } from './redis-scripts.js';
 
 /** What a script has answered. */
@@ -23,18 +23,14 @@ export class RedisWriter {
   }
 
   async run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<ScriptReply> {
-    const [status, now, ...values] = await this.command(this.#scripts.run(script, key, args));
-    this.clock.learn(Number(now));
-    return { status: Number(status), now: Number(now), values: values.map(String) };
-  }
-
-  /** A command that was sent. Rejects with a store error, but for a key of the wrong type, which callers tell apart. */
-  async command<T>(write: Promise<T>): Promise<T> {
+    const write = this.#scripts.run(script, key, args);
     this.#writes.add(write);
     try {
-      return await write;
+      const [status, now, ...values] = await write;
+      this.clock.learn(Number(now));
+      return { status: Number(status), now: Number(now), values: values.map(String) };
     } catch (error) {
-      throw isWrongType(error) ? error : toStoreError(error);
+      throw toStoreError(error);
     } finally {
       this.#writes.delete(write);
     }

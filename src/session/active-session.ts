@@ -8,11 +8,10 @@ import {
 import { CallQueue } from './call-queue.js';
 import type { Deadline } from './deadline.js';
 import { Entries } from './entries.js';
-import { encodeIdentity } from './identity-entry.js';
 import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
 import {
-  isNameDue,
   applyDelta,
+  isNameDue,
   type EncodedEntries,
   type EntryDelta,
   type Lease,
@@ -219,8 +218,8 @@ export class ActiveSession {
       const isOther = [this.#userId, this.#record?.userId].some((current) => current !== undefined && current !== userId);
       const kept = isOther ? [] : keep === true ? this.entries.names() : keep;
       const entries = this.entries.encoded(kept.filter((name) => name !== IDENTITY_ENTRY));
-      entries.set(IDENTITY_ENTRY, encodeIdentity(identity, this.store.settings.serializer));
-      this.#checkFound(entries, userId);
+      for (const [name, text] of this.#encodedIdentity(identity)) entries.set(name, text);
+      if (this.#userIdIn(entries) !== userId) throw notFoundAgain();
       const replaced = this.#record && this.handle;
       await this.#moveTo(this.host.generateSid(), { entries, userId, absolute, lease: this.host.lease() }, deadline);
       this.store.events.emit('loggedIn', { handle: this.handle, userId, ...(replaced === undefined ? {} : { replaced }) });
@@ -353,12 +352,10 @@ export class ActiveSession {
     }
   }
 
-  /** Where the application looks for the identity elsewhere, it must find it there. */
-  #checkFound(entries: EncodedEntries, userId: string): void {
-    if (this.#userIdIn(entries) !== userId)
-      throw new SessionMisuseError(
-        'session.login() keeps the identity in the entry "identity", where the option "identity" does not find it. Sign in as that option expects, or leave it out.',
-      );
+  #encodedIdentity(identity: Identity): EncodedEntries {
+    const entries = this.#entriesOf(NO_ENTRIES);
+    entries.set(IDENTITY_ENTRY, identity);
+    return entries.encoded([IDENTITY_ENTRY]);
   }
 
   /** Goes on from what a write has left in the store; nothing left means that the session ended meanwhile. */
@@ -420,17 +417,25 @@ export class ActiveSession {
   }
 
   get #userId(): string | undefined {
-    const identity = this.host.identityOf(this.entries);
-    return identity && String(identity.id);
+    return this.#userIdFound(this.entries);
   }
 
   #userIdIn(entries: EncodedEntries): string | undefined {
-    const identity = this.host.identityOf(new Entries(entries, this.store.settings.serializer, () => undefined));
+    return this.#userIdFound(this.#entriesOf(entries));
+  }
+
+  #userIdFound(entries: Entries): string | undefined {
+    const identity = this.host.identityOf(entries);
     return identity && String(identity.id);
   }
 
+  /** To look at, apart from those that the request uses. */
+  #entriesOf(entries: EncodedEntries): Entries {
+    return new Entries(entries, this.store.settings.serializer, () => undefined);
+  }
+
   get #isSignedIn(): boolean {
-    return this.#record !== undefined && this.host.identityOf(this.entries) !== undefined;
+    return this.#record !== undefined && this.#userId !== undefined;
   }
 
   /** Whether it is somebody's, also when this request cannot make out who. */
@@ -455,6 +460,13 @@ export class ActiveSession {
     };
     return this.#calls.run(this.store.settings.deadline, checked, options);
   }
+}
+
+/** Whoever signs in must be found again: by the option `identity`, where the application has one, and as plain data. */
+function notFoundAgain(): SessionMisuseError {
+  return new SessionMisuseError(
+    'session.login() stores the identity as the entry "identity", and does not find the same "id" there again. Give it plain data ({ id: user.id, … }); where the option "identity" looks elsewhere, sign in as that expects, or leave the option out.',
+  );
 }
 
 /** Whether a write that failed so may have happened all the same. */

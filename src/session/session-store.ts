@@ -128,11 +128,7 @@ export abstract class SessionStore {
    */
   abstract increment(record: SessionRecord, name: string, by: number): Promise<number | undefined>;
 
-  /**
-   * Ends the session under that sid's handle, also when its secret was replaced meanwhile. False when it was not there (any more).
-   *
-   * @param userId whose it is where that is known, for the event
-   */
+  /** Ends the session under that sid's handle, also when its secret was replaced meanwhile. False when it was not there (any more). */
   abstract destroy(sid: Sid): Promise<boolean>;
 
   /** What is to be told of each of these sessions; `undefined` for one that is not there (any more). Costs a command each, in one go. */

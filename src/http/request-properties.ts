@@ -1,0 +1,94 @@
+import type { IncomingMessage } from 'node:http';
+import type { Sid } from '../session/sid.js';
+import type { HttpSession } from './http-session.js';
+import { stateOf } from './message-state.js';
+import { REQUEST_CONTEXT } from './request-context.js';
+import { sharedPrototypeOf } from './shared-prototype.js';
+
+/** What the middlewares put on a request. */
+export interface SessionRequest extends IncomingMessage {
+  session?: HttpSession | null | undefined;
+  sessionID?: string | undefined;
+  sessionStore?: object | undefined;
+}
+
+/** What the properties are answered from. */
+interface RequestProperties {
+  session: unknown;
+  readonly sid: Sid | undefined;
+  readonly sessionStore?: object | undefined;
+  readonly isInstalled: boolean;
+  readonly isInPath: boolean;
+}
+
+function sessionOf(request: IncomingMessage): RequestProperties | undefined {
+  return (stateOf(request) as { [REQUEST_CONTEXT]?: RequestProperties })[REQUEST_CONTEXT];
+}
+
+const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
+  session: {
+    configurable: true,
+    enumerable: false,
+    get() {
+      return sessionOf(this)?.session;
+    },
+    set(value: unknown) {
+      const exchange = sessionOf(this);
+      if (exchange?.isInstalled === true) exchange.session = value;
+      else replaceProperty(this, 'session', value);
+    },
+  },
+  sessionID: {
+    configurable: true,
+    enumerable: false,
+    get() {
+      return sessionOf(this)?.sid;
+    },
+    set(value: unknown) {
+      replaceProperty(this, 'sessionID', value);
+    },
+  },
+  sessionStore: {
+    configurable: true,
+    enumerable: false,
+    get() {
+      return sessionOf(this)?.sessionStore;
+    },
+    set(value: unknown) {
+      replaceProperty(this, 'sessionStore', value);
+    },
+  },
+};
+
+const REQUEST_PROPERTY_NAMES = Object.keys(REQUEST_PROPERTIES);
+
+/** Prototypes that have the properties. */
+const extended = new WeakSet<object>();
+
+/** Whether somebody gave the request a session already. Asking for ours would make one, or throw when it could not be loaded. */
+export function hasSession(request: SessionRequest): boolean {
+  if (sessionOf(request)?.isInPath === true) return true;
+  const prototype = sharedPrototypeOf(request);
+  // Where the property of the prototype is ours, only one of the request itself can be somebody else's.
+  if (prototype !== undefined && extended.has(prototype) && !Object.hasOwn(request, 'session')) return false;
+  return Boolean(request.session);
+}
+
+/**
+ * Where requests have a prototype that is there to be extended, the properties go there, once: on each request they cost more than all else
+ * that an anonymous one needs (docs/performance.md).
+ */
+export function defineProperties(request: SessionRequest): void {
+  const prototype = sharedPrototypeOf(request);
+  if (prototype === undefined || REQUEST_PROPERTY_NAMES.some((name) => Object.hasOwn(request, name)))
+    Object.defineProperties(request, REQUEST_PROPERTIES);
+  else if (!extended.has(prototype)) {
+    Object.defineProperties(prototype, REQUEST_PROPERTIES);
+    extended.add(prototype);
+  }
+}
+
+/** What an assignment does where there is no accessor. */
+function replaceProperty(request: object, name: string, value: unknown): void {
+  Object.defineProperty(request, name, { configurable: true, enumerable: true, writable: true, value });
+}
