@@ -1,7 +1,7 @@
 // `npm run demo`: installs what is missing, builds the package and the sample, starts the sample. Nothing here needs an installed package.
 import { randomBytes } from 'node:crypto';
 
-import { buildSample } from './demo/build.mjs';
+import { buildAll } from './build.mjs';
 import { refuseTakenPort } from './demo/port.mjs';
 import { startPrivateRedis } from './demo/private-redis.mjs';
 import { installPackages } from './install/packages.mjs';
@@ -12,7 +12,7 @@ env.PORT ||= '3000';
 await refuseTakenPort(env.PORT, env.HOST);
 
 installPackages();
-buildSample();
+buildAll();
 
 const running = {};
 let ending;

@@ -17,7 +17,7 @@ const total = await runSteps([
   {
     atOnce: 2,
     steps: [
-      command('build', ['nest', 'build']),
+      command('build', ['node', 'scripts/build.mjs']),
       command('format', ['prettier', '--check', '.']),
       command('lockfile', ['node', 'scripts/steps/lockfile.mjs'], { proof: /^[1-9]\d* locked/m }),
       command('embedded Lua', ['node', 'scripts/embed-lua.mjs', '--check'], { proof: /^[1-9]\d* scripts?/m }),

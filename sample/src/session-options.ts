@@ -10,7 +10,9 @@ export function sessionOptions(config: ConfigService): RedisSessionOptions {
     cookie: { maxAge: HALF_AN_HOUR },
     csrf: true,
   };
+  const deadline = config.get<string>('SESSION_DEADLINE');
   const store = {
+    ...(deadline === undefined ? {} : { deadline: Number(deadline) }),
     // So that users recognise their devices in the list.
     track: { ip: true, userAgent: true },
     // As many as one looks through; the device that was away for longest makes room.

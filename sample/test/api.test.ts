@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser } from '../../test/support/browser.js';
 import { startRedis, type RedisServer } from '../../test/support/start-redis.js';
-import { MEMORY, startSample, type RunningSample } from './start-sample.js';
+import { inRedis, MEMORY, startSample, type RunningSample } from './start-sample.js';
 
 const ADA = { id: expect.any(String), name: 'ada', roles: ['user', 'admin'] };
 const GRACE = { id: expect.any(String), name: 'grace', roles: ['user'] };
@@ -12,7 +12,7 @@ describe.each(['Redis', 'memory'])('the JSON API with sessions in %s', (place) =
 
   beforeAll(async () => {
     redis = place === 'Redis' ? await startRedis() : undefined;
-    sample = await startSample(redis === undefined ? MEMORY : { REDIS_URL: redis.url });
+    sample = await startSample(redis === undefined ? MEMORY : inRedis(redis));
   });
 
   afterAll(() => redis?.stop());

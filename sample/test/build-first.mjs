@@ -1,1 +1,1 @@
-export { buildSample as default } from '../../scripts/demo/build.mjs';
+export { buildAll as default } from '../../scripts/build.mjs';

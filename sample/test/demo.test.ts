@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { startRedis } from '../../test/support/start-redis.js';
 import { until } from '../../test/support/until.js';
-import { startDemo, startDemoWithoutWaiting } from './start-sample.js';
+import { inRedis, startDemo, startDemoWithoutWaiting } from './start-sample.js';
 
 const LOCAL = Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));
 /** Not every machine has IPv6. */
@@ -50,7 +50,7 @@ describe('npm run demo', () => {
   test('uses the Redis of REDIS_URL, and prints no password', async () => {
     const redis = await startRedis({ password: 'open-sesame' });
     cleanups.push(() => redis.stop());
-    const demo = await startDemo({ REDIS_URL: redis.url });
+    const demo = await startDemo(inRedis(redis));
     expect(demo.output()).toContain(`Sessions live in Redis at redis://127.0.0.1:${redis.port}\n`);
     await demo.browser().post('/auth/login', LOVELACE);
     expect(await redis.client().keys('sess:*')).toHaveLength(2);
@@ -72,12 +72,12 @@ describe('npm run demo', () => {
     const redis = await startRedis();
     cleanups.push(() => redis.stop());
     const identityAfterRestart = async (env: Record<string, string>) => {
-      const first = await startDemo({ REDIS_URL: redis.url, ...env });
+      const first = await startDemo({ ...inRedis(redis), ...env });
       const before = first.browser();
       await before.post('/auth/login', LOVELACE);
       const cookie = (await before.cookie('sid'))!.cookieString();
       await first.end('SIGINT');
-      const second = await startDemo({ REDIS_URL: redis.url, ...env });
+      const second = await startDemo({ ...inRedis(redis), ...env });
       const { status } = await second.browser().get('/account/me', { cookie });
       await second.end('SIGINT');
       return status;

@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { startRedis, type RedisServer } from '../../test/support/start-redis.js';
 import { alerts, describeInBrowser, launchChromium, openPage, signIn } from './in-browser.js';
 import { signedInLongAgo } from './signed-in-long-ago.js';
-import { startSample, type RunningSample } from './start-sample.js';
+import { inRedis, startSample, type RunningSample } from './start-sample.js';
 
 const FIREFOX = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:144.0) Gecko/20100101 Firefox/144.0';
 const IPHONE =
@@ -18,7 +18,7 @@ describeInBrowser('two browsers of a user', () => {
 
   beforeAll(async () => {
     redis = await startRedis();
-    sample = await startSample({ REDIS_URL: redis.url });
+    sample = await startSample(inRedis(redis));
     chrome = await launchChromium();
   });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { startRedis, type RedisServer } from '../../test/support/start-redis.js';
 import { alerts, describeInBrowser, launchChromium, openPage, signIn } from './in-browser.js';
-import { startSample, type RunningSample } from './start-sample.js';
+import { inRedis, startSample, type RunningSample } from './start-sample.js';
 
 describeInBrowser('the page in a browser', () => {
   let redis: RedisServer;
@@ -13,7 +13,7 @@ describeInBrowser('the page in a browser', () => {
 
   beforeAll(async () => {
     redis = await startRedis();
-    sample = await startSample({ REDIS_URL: redis.url });
+    sample = await startSample(inRedis(redis, 2_000));
     chrome = await launchChromium();
   });
 

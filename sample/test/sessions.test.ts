@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { Browser } from '../../test/support/browser.js';
 import { startRedis, type RedisServer } from '../../test/support/start-redis.js';
 import { signedInLongAgo } from './signed-in-long-ago.js';
-import { MEMORY, startSample, type RunningSample } from './start-sample.js';
+import { inRedis, MEMORY, startSample, type RunningSample } from './start-sample.js';
 
 const FIREFOX = { 'user-agent': 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:144.0) Gecko/20100101 Firefox/144.0' };
 const NOBODYS = 'A'.repeat(22);
@@ -15,7 +15,7 @@ describe('the sessions of users', () => {
 
   beforeAll(async () => {
     redis = await startRedis();
-    sample = await startSample({ REDIS_URL: redis.url });
+    sample = await startSample(inRedis(redis));
   });
 
   // So that no test counts the sessions of another.
@@ -128,7 +128,7 @@ describe('the sessions of users', () => {
       expect(await sample.browser().post('/auth/login', { username: 'grace', password: 'nanoseconds' })).toMatchObject({ status: 200 });
     } finally {
       // "hopper" is shorter than a new password may be: only a new start brings it back.
-      sample = await startSample({ REDIS_URL: redis.url });
+      sample = await startSample(inRedis(redis));
     }
   });
 

@@ -9,6 +9,14 @@ export interface RunningSample extends RunningProgram {
   browser(): Browser;
 }
 
+/** In ms. A machine that is busy with other things must not make a request miss its deadline, unless the test is about that. */
+const PATIENCE = 5_000;
+
+/** The settings of a sample with its sessions in that Redis, and how long it waits for it, in ms. */
+export function inRedis({ url }: { url: string }, patience = PATIENCE): Record<string, string> {
+  return { REDIS_URL: `${url}?commandTimeout=${patience}`, SESSION_DEADLINE: String(patience) };
+}
+
 /** The built sample in a process of its own, on a free port, once it listens. */
 export async function startSample(env: Record<string, string>): Promise<RunningSample> {
   const secret = 'a secret of the tests of the sample, long enough';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
+const ROOT = path.resolve(import.meta.dirname, '..');
 const BUILDS = [
   {
     name: 'the package',
@@ -20,9 +20,9 @@ const BUILDS = [
 ];
 
 /** Builds the package and then the sample, each unless its output is what these very sources gave the last time. */
-export function buildSample() {
+export function buildAll() {
   for (const { name, command, reads, writes } of BUILDS) {
-    const stamp = path.join(ROOT, '.cache', `demo-${writes.replace('/', '-')}`);
+    const stamp = path.join(ROOT, '.cache', `build-${writes.replace('/', '-')}`);
     const state = () => fingerprint([...reads, writes]);
     if (existsSync(stamp) && readFileSync(stamp, 'utf8') === state()) continue;
 
@@ -56,3 +56,5 @@ function filesOf(place) {
   const entries = readdirSync(absolute, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map((entry) => path.relative(ROOT, path.join(entry.parentPath, entry.name)));
 }
+
+if (process.argv[1] === import.meta.filename) buildAll();
