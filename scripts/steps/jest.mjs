@@ -24,8 +24,7 @@ export function jest(name, { folders, timeout }) {
         ...folders.filter((folder) => !hasTest(results, path.resolve(folder))).map((folder) => `${folder} holds no test`),
         timedOut && 'jest did not end by itself: something is still open',
         survivors && 'processes were left running after jest ended',
-        /worker process has failed to exit gracefully|did not exit one second after/.test(output) &&
-          'jest had to be forced to end: something is still open',
+        /did not exit one second after/.test(output) && 'jest did not end soon: something is still open',
       ].filter(Boolean);
 
       return {

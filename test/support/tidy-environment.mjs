@@ -1,0 +1,40 @@
+import { TestEnvironment } from 'jest-environment-node';
+
+/** What keeps a process alive, and what an application or a test that does not close what it opened leaves behind. */
+const OPEN = ['TCPSocketWrap', 'TCPServerWrap', 'TLSWrap', 'ProcessWrap', 'Timeout'];
+const PATIENCE_MS = 5_000;
+
+/** Fails a test file that leaves open what would keep a process from ending by itself. */
+export default class TidyEnvironment extends TestEnvironment {
+  #before;
+
+  async setup() {
+    await super.setup();
+    this.#before = countOpen();
+  }
+
+  async teardown() {
+    const giveUpAt = performance.now() + PATIENCE_MS;
+    while (this.#left().length > 0 && performance.now() < giveUpAt) await nextLook();
+    const left = this.#left();
+    await super.teardown();
+    if (left.length > 0) throw new Error(`The tests of this file left open: ${left.join(', ')}. Close what they opened.`);
+  }
+
+  #left() {
+    return [...countOpen()].filter(([kind, count]) => count > (this.#before.get(kind) ?? 0)).map(([kind, count]) => `${count} ${kind}`);
+  }
+}
+
+function countOpen() {
+  const counts = new Map();
+  for (const kind of process.getActiveResourcesInfo()) if (OPEN.includes(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return counts;
+}
+
+/** By a timer that is itself nothing to wait for. */
+function nextLook() {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 10).unref();
+  });
+}
