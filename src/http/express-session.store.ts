@@ -103,7 +103,8 @@ export class ExpressSessionStore extends expressSession.Store {
       lease: () => ({ idle: record.idle, cookie: record.cookie, wholeCookie: record.cookie ?? {} }),
       isLeaseChanged: false,
       // It stays its user's, who could not end it otherwise. Where applications keep the identity, they look at entries.
-      identityOf: (entries) => this.runtime.identityOf(entries, entries.values() as unknown as HttpSession),
+      identityOf: (entries) => this.runtime.identityOf(entries, () => entries.values() as unknown as HttpSession),
+      isIdentityEntry: this.runtime.isIdentityEntry,
     };
     return new ActiveSession(store, host, sid, record);
   }

@@ -64,8 +64,12 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   identityOf(entries: Entries): Identity | undefined {
-    const session = entries === this.active.entries ? this.object : (entries.values() as unknown as HttpSession);
+    const session = () => (entries === this.active.entries ? this.object : (entries.values() as unknown as HttpSession));
     return this.place.runtime.identityOf(entries, session);
+  }
+
+  get isIdentityEntry(): boolean {
+    return this.place.runtime.isIdentityEntry;
   }
 
   /** The idle timeout comes from `originalMaxAge`, never from `expires`, which only tells when the browser was last told. */

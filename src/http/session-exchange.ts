@@ -200,7 +200,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
 
   get identity(): Identity | undefined {
     const { session, current } = this;
-    return session === null || current === undefined ? undefined : this.runtime.identityOf(current.active.entries, current.object);
+    return session === null || current === undefined ? undefined : this.runtime.identityOf(current.active.entries, () => current.object);
   }
 
   get endedReason(): string | undefined {

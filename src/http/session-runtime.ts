@@ -53,9 +53,14 @@ export class SessionRuntime {
     return sid as Sid;
   }
 
+  /** Whether the identity is the entry of that name, as it is unless the application finds it elsewhere. */
+  get isIdentityEntry(): boolean {
+    return this.#findIdentity === undefined;
+  }
+
   /** Who is signed in; anything that is not an identity is nobody. */
-  identityOf(entries: Entries, session: HttpSession): Identity | undefined {
-    const found: unknown = this.#findIdentity === undefined ? entries.get(IDENTITY_ENTRY) : this.#findIdentity(session);
+  identityOf(entries: Entries, session: () => HttpSession): Identity | undefined {
+    const found: unknown = this.#findIdentity === undefined ? entries.get(IDENTITY_ENTRY) : this.#findIdentity(session());
     return isIdentity<Identity>(found) ? found : undefined;
   }
 

@@ -1,70 +1,56 @@
+import type { ChainableCommander } from 'ioredis';
+import type { BatchedCommand, RedisBatch } from './redis-batch.js';
 import type { RedisClient } from './redis-connection.js';
 
 export type RedisHash = Readonly<Record<string, string>>;
 
-interface Load {
-  readonly key: string;
-  readonly answer: Promise<RedisHash>;
-  resolve(hash: RedisHash): void;
-  reject(error: unknown): void;
-}
-
 /**
- * Reads hashes, those that are asked for in the same turn of the event loop together, and one that is asked for several times once.
+ * Reads hashes, one that is asked for several times in the same turn of the event loop once.
  *
  * A load that is on the wire is never joined: its answer may be older than a revocation that has been confirmed since.
  */
 export class RedisLoads {
   readonly #next = new Map<string, Load>();
-  readonly #send = () => this.#sendAll();
 
-  constructor(private readonly client: RedisClient) {}
+  constructor(
+    private readonly client: RedisClient,
+    /** Without one each load is sent by itself, as a Cluster needs it. */
+    private readonly batch: RedisBatch | undefined,
+  ) {}
 
   load(key: string): Promise<RedisHash> {
     const waiting = this.#next.get(key);
     if (waiting !== undefined) return waiting.answer;
-    if (this.#next.size === 0) setImmediate(this.#send);
-    const load = createLoad(key);
+    const load = new Load(key, this.#next);
     this.#next.set(key, load);
+    if (this.batch === undefined) setImmediate(() => load.sendTo(this.client));
+    else this.batch.add(load);
     return load.answer;
-  }
-
-  #sendAll(): void {
-    const loads = [...this.#next.values()];
-    this.#next.clear();
-    // A Cluster client finds the node of each key itself.
-    if (this.client.isCluster)
-      for (const load of loads)
-        void this.client.hgetall(load.key).then(
-          (hash) => load.resolve(hash),
-          (error: unknown) => load.reject(error),
-        );
-    else this.#sendTogether(loads);
-  }
-
-  #sendTogether(loads: readonly Load[]): void {
-    const pipeline = this.client.pipeline();
-    for (const { key } of loads) pipeline.hgetall(key);
-    const rejectAll = (error: unknown) => {
-      for (const load of loads) load.reject(error);
-    };
-    pipeline.exec().then((replies) => {
-      if (replies === null) return rejectAll(new Error('Connection is closed.'));
-      for (let index = 0; index < loads.length; index++) {
-        const [error, hash] = replies[index] ?? [new Error('Connection is closed.')];
-        if (error === null || error === undefined) loads[index]?.resolve(hash as RedisHash);
-        else loads[index]?.reject(error);
-      }
-    }, rejectAll);
   }
 }
 
-function createLoad(key: string): Load {
-  let resolve: Load['resolve'] = () => undefined;
-  let reject: Load['reject'] = () => undefined;
-  const answer = new Promise<RedisHash>((onAnswer, onError) => {
-    resolve = onAnswer;
-    reject = onError;
-  });
-  return { key, answer, resolve, reject };
+class Load implements BatchedCommand {
+  readonly answer: Promise<RedisHash>;
+  onReply!: (hash: unknown) => void;
+  onError!: (error: unknown) => void;
+
+  constructor(
+    private readonly key: string,
+    private readonly next: Map<string, Load>,
+  ) {
+    this.answer = new Promise((resolve, reject) => {
+      this.onReply = resolve as Load['onReply'];
+      this.onError = reject;
+    });
+  }
+
+  addTo(pipeline: ChainableCommander): void {
+    this.next.delete(this.key);
+    pipeline.hgetall(this.key);
+  }
+
+  sendTo(client: RedisClient): void {
+    this.next.delete(this.key);
+    client.hgetall(this.key).then(this.onReply, this.onError);
+  }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LUA } from './lua.generated.js';
+import type { RedisBatch } from './redis-batch.js';
 import type { RedisClient } from './redis-connection.js';
 import { isNoScript } from './redis-errors.js';
 
@@ -23,6 +24,9 @@ export const STATUS = {
   full: 6,
 } as const;
 
+/** What a script returns; integers are texts where the client has the option stringNumbers. */
+export type RawReply = readonly (string | number)[];
+
 /**
  * Runs the scripts by their hash, and with their text where Redis does not know them (after a restart, a failover or `SCRIPT FLUSH`). A
  * client is used as it is: no command is defined on it, since it may be the application's own.
@@ -32,27 +36,37 @@ export class RedisScripts {
 
   constructor(
     private readonly client: RedisClient,
+    /** Without one each script is sent by itself, as a Cluster needs it. */
+    private readonly batch: RedisBatch | undefined,
     private readonly texts: Readonly<Record<ScriptName, string>> = LUA,
   ) {
     this.#hashes = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, sha1(text)])) as Record<ScriptName, string>;
   }
 
-  /**
-   * Runs a script on one key and answers with what it returns, integers as texts where the client has the option stringNumbers. Rejects with ioredis' own error, which holds the arguments: to
-   * be made a store error before it goes anywhere.
-   */
-  async run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<readonly (string | number)[]> {
-    const reply = await this.#evaluate('evalsha', this.#hashes[script], key, args).catch((error: unknown) => {
-      // Redis ran nothing, so this is no second time.
-      if (isNoScript(error)) return this.#evaluate('eval', this.texts[script], key, args);
-      throw error;
+  /** Runs a script on one key. Rejects with ioredis' own error, which holds the arguments: to be made a store error before it goes anywhere. */
+  run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<RawReply> {
+    return new Promise((resolve, reject) => {
+      const onReply = (reply: unknown) => resolve((Array.isArray(reply) ? reply : [reply]) as RawReply);
+      const onError = (error: unknown) => {
+        // Redis ran nothing, so this is no second time.
+        if (isNoScript(error)) this.#evaluate({ command: 'eval', script: this.texts[script], key, args, onReply, onError: reject });
+        else reject(error);
+      };
+      this.#evaluate({ command: 'evalsha', script: this.#hashes[script], key, args, onReply, onError });
     });
-    return (Array.isArray(reply) ? reply : [reply]) as readonly (string | number)[];
   }
 
-  async #evaluate(command: 'eval' | 'evalsha', script: string, key: string, args: readonly (string | number)[]): Promise<unknown> {
+  #evaluate({ command, script, key, args, onReply, onError }: Evaluation): void {
+    if (this.batch !== undefined) {
+      this.batch.add({ addTo: (pipeline) => void pipeline[command](script, 1, key, ...args), onReply, onError });
+      return;
+    }
+    this.#evaluateAlone(command, script, key, args).then(onReply, onError);
+  }
+
+  async #evaluateAlone(command: Evaluation['command'], script: string, key: string, args: Evaluation['args']): Promise<unknown> {
     const { client } = this;
-    if (!client.isCluster || client.options.enableAutoPipelining !== true) return client[command](script, 1, key, ...args);
+    if (client.options.enableAutoPipelining !== true) return client[command](script, 1, key, ...args);
     // Up to ioredis 5.10 a Cluster's automatic pipeline takes the first argument for the key, which here is the script, and sends what
     // belongs to other nodes along. A pipeline of one's own finds the key.
     const pipeline = client.pipeline();
@@ -61,6 +75,16 @@ export class RedisScripts {
     if (error) throw error;
     return reply;
   }
+}
+
+interface Evaluation {
+  readonly command: 'eval' | 'evalsha';
+  /** The text of the script, or its hash. */
+  readonly script: string;
+  readonly key: string;
+  readonly args: readonly (string | number)[];
+  readonly onReply: (reply: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 function sha1(text: string): string {

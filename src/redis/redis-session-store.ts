@@ -12,9 +12,8 @@ import {
   recordOf,
   type Metadata,
 } from '../session/session-fields.js';
-import { checkIncrement, checkLimits } from '../session/session-limits.js';
+import { applyWithin, checkIncrement } from '../session/session-limits.js';
 import {
-  applyDelta,
   type EncodedEntries,
   type EndedSession,
   type EntryDelta,
@@ -26,6 +25,7 @@ import {
 import { noEpochs, notInteger, SessionStore, TOMBSTONE_MS, type Revocation, type RotateOptions } from '../session/session-store.js';
 import { handleOf, isOurForm, partsOf, secretHashOf, type Handle, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store-options.js';
+import { RedisBatch } from './redis-batch.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisEpochs } from './redis-epochs.js';
 import { isWrongType, toStoreError } from './redis-errors.js';
@@ -59,8 +59,9 @@ export class RedisSessionStore extends SessionStore {
     options: StoreOptions = {},
   ) {
     super(options);
-    this.#writer = new RedisWriter(client);
-    this.#loads = new RedisLoads(client);
+    const batch = RedisBatch.of(client);
+    this.#writer = new RedisWriter(client, batch);
+    this.#loads = new RedisLoads(client, batch);
     this.#epochs = this.settings.epochs ? new RedisEpochs(client, this.#keys, this.#writer, this.settings) : undefined;
     this.index = new RedisSessionIndex(this.#keys, this.#writer);
   }
@@ -88,7 +89,7 @@ export class RedisSessionStore extends SessionStore {
   }
 
   async create(sid: Sid, { entries, lease, userId, authenticatedAt, absolute, absoluteEndsAt = 0 }: NewSession): Promise<SessionRecord> {
-    checkLimits(NO_ENTRIES, { set: entries, removed: [] }, this.settings);
+    applyWithin(this.settings, NO_ENTRIES, { set: entries, removed: [] });
     const handle = handleOf(sid);
     const idle = idleOf(lease, this.settings);
     const { status, now, values } = await this.#write('create', handle, [
@@ -125,7 +126,7 @@ export class RedisSessionStore extends SessionStore {
   }
 
   async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined> {
-    checkLimits(record.entries, delta, this.settings);
+    const entries = applyWithin(this.settings, record.entries, delta);
     const { set, userId } = delta;
     const removed = delta.removed.map(fieldOfEntry);
     const owner = userId === undefined ? '' : `+${userId ?? ''}`;
@@ -133,7 +134,7 @@ export class RedisSessionStore extends SessionStore {
     if (saved === undefined) return undefined;
     const user =
       userId === undefined ? {} : { userId: userId ?? undefined, authenticatedAt: userId === null ? undefined : saved.lastSeenAt };
-    return { ...saved, ...user, entries: applyDelta(record.entries, delta) };
+    return { ...saved, ...user, entries };
   }
 
   touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined> {
@@ -289,14 +290,12 @@ export class RedisSessionStore extends SessionStore {
   }
 
   /** A key of another type holds no session: to a script that would write one it is taken, to the others the session is gone. */
-  async #write(script: ScriptName, handle: Handle, args: readonly (string | number)[]): Promise<ScriptReply> {
-    try {
-      return await this.#writer.run(script, this.#keys.session(handle), args);
-    } catch (error) {
+  #write(script: ScriptName, handle: Handle, args: readonly (string | number)[]): Promise<ScriptReply> {
+    return this.#writer.run(script, this.#keys.session(handle), args).catch((error: unknown) => {
       if (!isWrongType(error)) throw error;
       this.#reject(handle);
       return { status: script === 'create' ? STATUS.taken : STATUS.gone, now: 0, values: [] };
-    }
+    });
   }
 
   #lose({ handle, userId }: SessionRecord): undefined {

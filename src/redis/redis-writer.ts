@@ -1,7 +1,8 @@
+import type { RedisBatch } from './redis-batch.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisClock } from './redis-clock.js';
 import { toStoreError } from './redis-errors.js';
-import { RedisScripts, type ScriptName } from './redis-scripts.js';
+import { RedisScripts, type RawReply, type ScriptName } from './redis-scripts.js';
 
 /** What a script has answered. */
 export interface ScriptReply {
@@ -16,24 +17,36 @@ export interface ScriptReply {
 export class RedisWriter {
   readonly clock = new RedisClock();
   readonly #scripts: RedisScripts;
-  readonly #writes = new Set<Promise<unknown>>();
+  #underWay = 0;
+  #onIdle: (() => void)[] = [];
 
-  constructor(private readonly client: RedisClient) {
-    this.#scripts = new RedisScripts(client);
+  constructor(
+    private readonly client: RedisClient,
+    batch: RedisBatch | undefined,
+  ) {
+    this.#scripts = new RedisScripts(client, batch);
   }
 
-  async run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<ScriptReply> {
-    const write = this.#scripts.run(script, key, args);
-    this.#writes.add(write);
-    try {
-      const [status, now, ...values] = await write;
-      this.clock.learn(Number(now));
-      return { status: Number(status), now: Number(now), values: values.map(String) };
-    } catch (error) {
-      throw toStoreError(error);
-    } finally {
-      this.#writes.delete(write);
-    }
+  run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<ScriptReply> {
+    this.#underWay++;
+    return this.#scripts.run(script, key, args).then(this.#replied, this.#failed);
+  }
+
+  readonly #replied = ([status, now, ...values]: RawReply): ScriptReply => {
+    this.#ended();
+    this.clock.learn(Number(now));
+    return { status: Number(status), now: Number(now), values: values.map(String) };
+  };
+
+  readonly #failed = (error: unknown): never => {
+    this.#ended();
+    throw toStoreError(error);
+  };
+
+  #ended(): void {
+    if (--this.#underWay > 0) return;
+    for (const resolve of this.#onIdle) resolve();
+    this.#onIdle = [];
   }
 
   /** Redis' time in epoch ms. Costs a command before the first script of this process has answered. */
@@ -52,8 +65,12 @@ export class RedisWriter {
 
   /** Also those that follow from others: a touch is followed by that of the index. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#writes);
+    await this.#idle();
     await new Promise((resolve) => setImmediate(resolve));
-    await Promise.allSettled(this.#writes);
+    await this.#idle();
+  }
+
+  async #idle(): Promise<void> {
+    if (this.#underWay > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 }

@@ -32,6 +32,8 @@ export interface SessionHost {
   readonly isLeaseChanged: boolean;
   /** Where the application keeps the identity; `undefined` for nobody. */
   identityOf(entries: Entries): Identity | undefined;
+  /** Whether that is the entry "identity", and nothing else. */
+  readonly isIdentityEntry: boolean;
 }
 
 const NO_ENTRIES: EncodedEntries = new Map();
@@ -274,7 +276,8 @@ export class ActiveSession {
     const userId = this.#userId;
     const session = { entries: this.entries.encoded(this.entries.names()), lease: this.host.lease(), userId };
     try {
-      const record = await this.#signIn(userId, deadline, () => deadline.wait(this.store.create(this.sid, session)));
+      const store = () => deadline.wait(this.store.create(this.sid, session));
+      const record = await (userId === undefined ? store() : this.#signIn(userId, deadline, store));
       this.#keep(record);
       this.entries.rebase(record.entries);
       return record;
@@ -286,15 +289,15 @@ export class ActiveSession {
 
   async #write(record: SessionRecord, delta: EntryDelta, deadline: Deadline): Promise<void> {
     const lease = this.host.lease();
-    const userId = this.#userId;
+    const mayBeOther = !this.host.isIdentityEntry || delta.set.has(IDENTITY_ENTRY) || delta.removed.includes(IDENTITY_ENTRY);
+    const userId = mayBeOther ? this.#userId : undefined;
     // Only a change that this request has made: what else it finds, or does not, is not for it to say.
-    const isOther = userId !== this.#userIdIn(record.entries);
+    const isOther = mayBeOther && userId !== this.#userIdIn(record.entries);
     const change = isOther ? { ...delta, userId: userId ?? null } : delta;
     const isDue = this.#isDue(record);
+    const store = () => deadline.wait(this.store.save(this.sid, record, change, lease));
     try {
-      const saved = await this.#signIn(isOther ? userId : undefined, deadline, () =>
-        deadline.wait(this.store.save(this.sid, record, change, lease)),
-      );
+      const saved = await (isOther && userId !== undefined ? this.#signIn(userId, deadline, store) : store());
       this.#keep(saved);
       if (saved === undefined) return;
       if (isOther) await this.#signIns.leave(record, deadline);
@@ -321,11 +324,10 @@ export class ActiveSession {
 
   /** Stores a session, this one, that thereby becomes a user's. Where its place has been taken away meanwhile, so that it must not be theirs, it goes. */
   async #signIn<Stored extends SessionRecord | undefined>(
-    userId: string | undefined,
+    userId: string,
     deadline: Deadline,
     store: () => Promise<Stored>,
   ): Promise<Stored> {
-    if (userId === undefined) return store();
     await this.#begin(userId, this.handle, undefined, deadline);
     const record = await store();
     if (record === undefined) {

@@ -3,7 +3,7 @@ import { absoluteOf, idleOf } from './lifetime.js';
 import { MemorySessionIndex } from './memory-session-index.js';
 import { firstPresented, isHolder, isSecretOld, matchSecret, secretAfter } from './secret-check.js';
 import { recordOf, type Metadata, type Tombstone } from './session-fields.js';
-import { checkIncrement, checkLimits } from './session-limits.js';
+import { applyWithin, checkIncrement } from './session-limits.js';
 import {
   applyDelta,
   type CookieAttributes,
@@ -56,7 +56,7 @@ export class MemorySessionStore extends SessionStore {
     sid: Sid,
     { entries, lease, userId, authenticatedAt, absolute: ownAbsolute, absoluteEndsAt }: NewSession,
   ): Promise<SessionRecord> {
-    checkLimits(new Map(), { set: entries, removed: [] }, this.settings);
+    applyWithin(this.settings, new Map(), { set: entries, removed: [] });
     this.#sweep();
     const handle = handleOf(sid);
     const secretHash = secretHashOf(sid);
@@ -94,9 +94,9 @@ export class MemorySessionStore extends SessionStore {
   }
 
   async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined> {
-    checkLimits(record.entries, delta, this.settings);
+    const entries = applyWithin(this.settings, record.entries, delta);
     const saved = this.#renew(sid, record, delta, lease);
-    return saved && { ...saved, entries: applyDelta(record.entries, delta) };
+    return saved && { ...saved, entries };
   }
 
   async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined> {

@@ -5,13 +5,13 @@ import type { StoreSettings } from './store-settings.js';
 type Limits = Pick<StoreSettings, 'maxBytes' | 'maxFieldBytes' | 'maxFields'>;
 
 /**
- * Throws `SessionLimitError` when a write would make a session too large. A session that is too large already (the limit was lowered,
+ * The entries after a write. Throws `SessionLimitError` when a write would make a session too large. A session that is too large already (the limit was lowered,
  * or parallel requests each stayed below it) may still shrink.
  *
  * Throws `SessionSerializationError` for a name that cannot be stored: `__proto__`, since whoever copies such an entry by assignment sets
  * a prototype, and half a surrogate pair, which UTF-8 does not have.
  */
-export function checkLimits(before: EncodedEntries, delta: EntryDelta, limits: Limits): void {
+export function applyWithin(limits: Limits, before: EncodedEntries, delta: EntryDelta): EncodedEntries {
   for (const [name, text] of delta.set) {
     if (name === '__proto__' || /\p{Surrogate}/u.test(name))
       throw new SessionSerializationError(`A session entry cannot be called ${JSON.stringify(name)}. Choose another name.`);
@@ -31,9 +31,10 @@ export function checkLimits(before: EncodedEntries, delta: EntryDelta, limits: L
     throw new SessionLimitError(
       `The session would have ${bytes} bytes, "store.maxBytes" allows ${limits.maxBytes}. Keep large data elsewhere and its id here.`,
     );
+  return after;
 }
 
-/** Throws for an entry that cannot be added to: as {@link checkLimits} does, and where integers are not stored as themselves. */
+/** Throws for an entry that cannot be added to: as {@link applyWithin} does, and where integers are not stored as themselves. */
 export function checkIncrement(
   before: EncodedEntries,
   name: string,
@@ -45,7 +46,7 @@ export function checkIncrement(
     throw new SessionUnsupportedError(
       'session.increment() needs integers to be stored as JSON has them; "store.serializer" stores them otherwise.',
     );
-  checkLimits(before, { set: new Map([[name, text]]), removed: [] }, settings);
+  applyWithin(settings, before, { set: new Map([[name, text]]), removed: [] });
 }
 
 function sizeOf(entries: EncodedEntries): number {

@@ -2,7 +2,7 @@ import { SessionGoneError, SessionMisuseError } from '../redis-session.errors.js
 import { answerWithin } from './deadline.js';
 import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
 import { allPlaces, indexOf, PAGE, present } from './indexed-sessions.js';
-import { checkLimits } from './session-limits.js';
+import { applyWithin } from './session-limits.js';
 import type { SessionIndex } from './session-index.js';
 import { expiresAt, type SessionFacts } from './session-record.js';
 import type { SessionStore } from './session-store.js';
@@ -179,7 +179,7 @@ export class SessionManager {
       if (text === undefined || !isChanged) return undefined;
       const patched = settings.serializer.stringify({ ...identity, ...patch });
       if (patched === undefined) return undefined;
-      checkLimits(new Map([[IDENTITY_ENTRY, text]]), { set: new Map([[IDENTITY_ENTRY, patched]]), removed: [] }, settings);
+      applyWithin(settings, new Map([[IDENTITY_ENTRY, text]]), { set: new Map([[IDENTITY_ENTRY, patched]]), removed: [] });
       return patched;
     };
     return (await this.#answer(this.store.exchange(handle, userId, IDENTITY_ENTRY, change))) && isChanged;

@@ -1,6 +1,8 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { LUA } from '../../src/redis/lua.generated.js';
+import { RedisBatch } from '../../src/redis/redis-batch.js';
+import type { RedisClient } from '../../src/redis/redis-client.js';
 import { toStoreError } from '../../src/redis/redis-errors.js';
 import { RedisScripts, type ScriptName } from '../../src/redis/redis-scripts.js';
 import { Connections, outcomeOf } from '../support/connections.js';
@@ -15,6 +17,8 @@ const TABLE: Record<ScriptName, string> = {
   touch: "return {redis.call('HSET', KEYS[1], 'field', ARGV[1])}",
   rotate: "return redis.error_reply('ODD ' .. KEYS[1] .. ARGV[1])",
 };
+
+const scriptsOn = (client: RedisClient, texts = TABLE) => new RedisScripts(client, RedisBatch.of(client), texts);
 
 const connections = new Connections();
 let server: RedisServer;
@@ -51,20 +55,20 @@ describe.each([
   }
 
   it('answers with the numbers that the script returns', async () => {
-    const scripts = new RedisScripts(open(), TABLE);
+    const scripts = scriptsOn(open());
     expect(await scripts.run('save', 'numbers', ['text', 7, 'more'])).toEqual([1, 2, 3]);
     expect(await scripts.run('create', `counter:${where}${options.enableAutoPipelining}`, [])).toEqual([1]);
   });
 
   it('sends the text only once, and one command from then on', async () => {
     await flushScripts();
-    const scripts = new RedisScripts(open(), TABLE);
+    const scripts = scriptsOn(open());
     expect(await countsDuring(() => scripts.run('save', 'one', ['1']))).toEqual({ evalsha: 1, eval: 1, set: 1 });
     expect(await countsDuring(() => scripts.run('save', 'one', ['2']))).toEqual({ evalsha: 1, set: 1 });
   });
 
   it('runs every script once when the server has lost it', async () => {
-    const scripts = new RedisScripts(open(), TABLE);
+    const scripts = scriptsOn(open());
     const keys = Array.from({ length: 60 }, (_, n) => `lost:${where}${options.enableAutoPipelining}:${n}`);
     for (const expected of [1, 2, 3]) {
       await flushScripts();
@@ -75,7 +79,7 @@ describe.each([
 
   it('takes each call of one moment to the node of its key, next to other commands', async () => {
     const client = open();
-    const scripts = new RedisScripts(client, TABLE);
+    const scripts = scriptsOn(client);
     const keys = Array.from({ length: 60 }, (_, n) => `spread:${n}`);
     await Promise.all(keys.flatMap((key) => [scripts.run('save', key, [`value of ${key}`]), client.get(`other:${key}`)]));
     expect(await Promise.all(keys.map((key) => client.get(key)))).toEqual(keys.map((key) => `value of ${key}`));
@@ -83,14 +87,14 @@ describe.each([
 
   it('defines no command on the client', async () => {
     const client = open();
-    await new RedisScripts(client, TABLE).run('save', 'plain', ['1']);
+    await scriptsOn(client).run('save', 'plain', ['1']);
     expect(client.scriptsSet).toEqual({});
     expect(client).not.toHaveProperty('save.lua');
     expect(Object.keys(client)).not.toContain('save');
   });
 
   it('rejects with what can be made an error without key or data', async () => {
-    const scripts = new RedisScripts(open(), TABLE);
+    const scripts = scriptsOn(open());
     await scripts.run('save', 'hidden-key', ['hidden-value']);
     for (const [script, reason] of [
       ['touch', 'WRONGTYPE'],
@@ -109,13 +113,13 @@ describe('RedisScripts', () => {
   it('answers with integers as texts on a client with stringNumbers', async () => {
     const client = await connections.ready({ ...server.options, stringNumbers: true });
     expect(await client.incr('a-string')).toBe('1');
-    expect(await new RedisScripts(client, TABLE).run('save', 'numbers', ['1'])).toEqual(['1', '2', '1']);
+    expect(await scriptsOn(client).run('save', 'numbers', ['1'])).toEqual(['1', '2', '1']);
   });
 
   it('has the scripts of the package unless told otherwise', async () => {
     const client = await connections.ready(server.url);
     await client.script('FLUSH');
-    expect((await new RedisScripts(client).run('touch', 'no-session', ['0', '', '0', '1000', '']))[0]).toBe(0);
+    expect((await scriptsOn(client, LUA).run('touch', 'no-session', ['0', '', '0', '1000', '']))[0]).toBe(0);
   });
 });
 
@@ -131,7 +135,7 @@ describe('an error of a real server has the reason', () => {
   it.each(answers)('%s with %j', async (reason, config, act) => {
     const own = await startRedis({ config });
     const { client } = connections.open(own.options);
-    const { error } = await outcomeOf(act(new RedisScripts(client, TABLE)));
+    const { error } = await outcomeOf(act(scriptsOn(client)));
     expect(toStoreError(error).reason).toBe(reason);
     await own.stop();
   });
@@ -139,11 +143,10 @@ describe('an error of a real server has the reason', () => {
   it('NOAUTH without a password, timeout when it is frozen, connection when it is gone', async () => {
     const own = await startRedis({ password: 'x' });
     const { client: stranger } = connections.open({ host: '127.0.0.1', port: own.port });
-    expect(toStoreError((await outcomeOf(new RedisScripts(stranger, TABLE).run('save', 'key', ['x']))).error).reason).toBe('NOAUTH');
+    expect(toStoreError((await outcomeOf(scriptsOn(stranger).run('save', 'key', ['x']))).error).reason).toBe('NOAUTH');
 
-    const scripts = new RedisScripts(
+    const scripts = scriptsOn(
       await connections.ready({ ...own.options, maxRetriesPerRequest: 0, commandTimeout: 300, retryStrategy: () => 10 }),
-      TABLE,
     );
     own.pause();
     expect(toStoreError((await outcomeOf(scripts.run('save', 'key', ['x']))).error).reason).toBe('timeout');

@@ -31,6 +31,7 @@ export class Visitor {
       generateSid: () => this.genid(),
       lease: () => ({ idle: undefined, cookie: undefined, wholeCookie: {} }),
       isLeaseChanged: false,
+      isIdentityEntry: true,
       identityOf: (entries) => {
         const identity = entries.get('identity');
         return isIdentity(identity) ? identity : undefined;

@@ -771,6 +771,7 @@ function start(options: StoreOptions = {}, store = new ScriptedStore(options), s
     generateSid,
     lease: () => LEASE,
     isLeaseChanged: false,
+    isIdentityEntry: true,
     identityOf: (entries) => {
       const identity = entries.get('identity');
       return isIdentity(identity) ? identity : undefined;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkLimits } from '../../src/session/session-limits.js';
+import { applyWithin } from '../../src/session/session-limits.js';
 
 const LIMITS = { maxBytes: 20, maxFieldBytes: 10, maxFields: 3 };
 
 function check(before: Record<string, string>, set: Record<string, string>, removed: string[] = []): void {
-  checkLimits(new Map(Object.entries(before)), { set: new Map(Object.entries(set)), removed }, LIMITS);
+  applyWithin(LIMITS, new Map(Object.entries(before)), { set: new Map(Object.entries(set)), removed });
 }
 
-describe('checkLimits', () => {
+describe('applyWithin', () => {
   it('lets pass what is exactly as large as allowed', () => {
     expect(() => check({}, { a: 'x'.repeat(10), b: 'x'.repeat(8) })).not.toThrow();
     expect(() => check({}, { a: '1', b: '1', c: '1' })).not.toThrow();
@@ -46,7 +46,7 @@ describe('checkLimits', () => {
   });
 
   it.each(['__proto__', '\ud83c', 'a\udf6a'])('refuses the name %j', (name) => {
-    expect(() => checkLimits(new Map(), { set: new Map([[name, '1']]), removed: [] }, LIMITS)).toThrow(
+    expect(() => applyWithin(LIMITS, new Map(), { set: new Map([[name, '1']]), removed: [] })).toThrow(
       expect.objectContaining({ code: 'SESSION_NOT_SERIALIZABLE' }),
     );
   });

@@ -16,6 +16,7 @@ const HOST: SessionHost = {
   generateSid,
   lease: () => LEASE,
   isLeaseChanged: false,
+  isIdentityEntry: false,
   identityOf: (entries) => [entries.get('identity'), entries.get('passport')].find((found) => isIdentity(found)),
 };
 
