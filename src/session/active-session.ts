@@ -37,6 +37,7 @@ export interface SessionHost {
 }
 
 const NO_ENTRIES: EncodedEntries = new Map();
+const DONE = Promise.resolve();
 
 /**
  * A session while a request uses it: the loaded record, the changes so far, and the steps from one to the other. Knows nothing of HTTP.
@@ -139,13 +140,13 @@ export class ActiveSession {
 
   /** Stores what changed, and the session itself when it is new. An unchanged session is touched when that is due, or always with `touch`. */
   save({ touch = false } = {}): Promise<void> {
-    return this.#inTurn(async (deadline) => {
-      if (this.#state === 'lost') return;
-      const stored = this.#record;
-      const record = stored ?? (await this.#create(deadline));
+    return this.#inTurn((deadline) => {
+      const record = this.#record;
+      if (this.#state === 'lost') return DONE;
+      if (record === undefined) return this.#createAll(deadline);
       const delta = this.entries.delta();
-      if (delta !== undefined) await this.#write(record, delta, deadline);
-      else if (stored !== undefined && (touch || this.#isDue(stored))) await this.#touch(stored, deadline);
+      if (delta !== undefined) return this.#write(record, delta, deadline);
+      return touch || this.#isDue(record) ? this.#touch(record, deadline) : DONE;
     });
   }
 
@@ -285,6 +286,13 @@ export class ActiveSession {
       this.#mayBeStored ||= mayHaveRun(error);
       throw error;
     }
+  }
+
+  /** With what was changed while it was created. */
+  async #createAll(deadline: Deadline): Promise<void> {
+    const record = await this.#create(deadline);
+    const delta = this.entries.delta();
+    if (delta !== undefined) await this.#write(record, delta, deadline);
   }
 
   async #write(record: SessionRecord, delta: EntryDelta, deadline: Deadline): Promise<void> {
