@@ -92,7 +92,7 @@ export class RedisSessionStore extends SessionStore {
     applyWithin(this.settings, NO_ENTRIES, { set: entries, removed: [] });
     const handle = handleOf(sid);
     const idle = idleOf(lease, this.settings);
-    const { status, now, values } = await this.#write('create', handle, [
+    const args = [
       secretHashOf(sid),
       idle,
       absoluteOf(idle, this.settings, absolute) ?? 0,
@@ -101,8 +101,9 @@ export class RedisSessionStore extends SessionStore {
       authenticatedAt ?? 0,
       encodeCookie(lease),
       encodeDevice(lease),
-      ...fieldsAndValues(entries),
-    ]);
+    ];
+    addFields(args, entries);
+    const { status, now, values } = await this.#write('create', handle, args);
     if (status === STATUS.existed && isOurForm(sid)) {
       const stored = await this.load(sid);
       if (stored !== undefined) return stored;
@@ -127,18 +128,22 @@ export class RedisSessionStore extends SessionStore {
 
   async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined> {
     const entries = applyWithin(this.settings, record.entries, delta);
-    const { set, userId } = delta;
-    const removed = delta.removed.map(fieldOfEntry);
-    const owner = userId === undefined ? '' : `+${userId ?? ''}`;
-    const saved = await this.#renew('save', sid, record, lease, [owner, removed.length, ...removed, ...fieldsAndValues(set)]);
-    if (saved === undefined) return undefined;
-    const user =
-      userId === undefined ? {} : { userId: userId ?? undefined, authenticatedAt: userId === null ? undefined : saved.lastSeenAt };
-    return { ...saved, ...user, entries };
+    const { set, removed, userId } = delta;
+    const args = this.#renewal(sid, record, lease);
+    args.push(userId === undefined ? '' : `+${userId ?? ''}`, removed.length);
+    for (const name of removed) args.push(fieldOfEntry(name));
+    addFields(args, set);
+    const reply = await this.#write('save', record.handle, args);
+    if (reply.status === STATUS.gone) return this.#lose(record);
+    if (userId === undefined) return this.#renewed(reply, sid, record, lease, entries);
+    const authenticatedAt = userId === null ? undefined : reply.now;
+    return this.#renewed(reply, sid, { ...record, userId: userId ?? undefined, authenticatedAt }, lease, entries);
   }
 
-  touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined> {
-    return this.#renew('touch', sid, record, lease, []);
+  async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined> {
+    const reply = await this.#write('touch', record.handle, this.#renewal(sid, record, lease));
+    if (reply.status === STATUS.gone) return this.#lose(record);
+    return this.#renewed(reply, sid, record, lease, record.entries);
   }
 
   async rotate(
@@ -261,30 +266,26 @@ export class RedisSessionStore extends SessionStore {
     return previousEndsAt === undefined ? 0 : this.#writer.time();
   }
 
-  async #renew(
-    script: 'save' | 'touch',
-    sid: Sid,
-    record: SessionRecord,
-    lease: Lease,
-    args: readonly (string | number)[],
-  ): Promise<SessionRecord | undefined> {
-    const idle = idleOf(lease, this.settings);
-    const { status, now, values } = await this.#write(script, record.handle, [
+  /** What the scripts that start the idle timeout anew begin with. */
+  #renewal(sid: Sid, record: SessionRecord, lease: Lease): (string | number)[] {
+    return [
       record.createdAt ?? 0,
       firstPresented(sid, record),
       this.settings.rotationGrace,
-      idle,
+      idleOf(lease, this.settings),
       encodeCookie(lease),
       encodeDevice(lease),
-      ...args,
-    ]);
-    if (status === STATUS.gone) return this.#lose(record);
+    ];
+  }
+
+  #renewed({ now, values }: ScriptReply, sid: Sid, record: SessionRecord, lease: Lease, entries: EncodedEntries): SessionRecord {
     return {
       ...record,
       lastSeenAt: now,
-      idle,
+      idle: idleOf(lease, this.settings),
       cookie: lease.cookie,
       device: lease.device ?? record.device,
+      entries,
       secret: secretAfter(sid, record, values[0] ?? ''),
     };
   }
@@ -320,10 +321,8 @@ function encodeDevice(lease: Lease): string {
   return lease.device === undefined ? '' : JSON.stringify(lease.device);
 }
 
-function fieldsAndValues(entries: EncodedEntries): string[] {
-  const result: string[] = [];
-  for (const [name, text] of entries) result.push(fieldOfEntry(name), text);
-  return result;
+function addFields(args: (string | number)[], entries: EncodedEntries): void {
+  for (const [name, text] of entries) args.push(fieldOfEntry(name), text);
 }
 
 /** Whoever waited too long, or lost the connection, cannot know whether Redis has added. */

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { RedisSessionStore, type SessionRecord, type Sid } from '../../src/index.js';
+import { RedisSessionStore, type Lease, type SessionRecord, type Sid } from '../../src/index.js';
 import { storedSid } from '../support/stored-sid.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
 import { until } from '../support/until.js';
@@ -57,6 +57,18 @@ describe('sessions that are loaded at the same time', () => {
       for (let turn = 0; turn < 3; turn++) await Promise.all([store.load(sid), store.load(sid)]);
     });
     expect(commands).toEqual(['hgetall', 'hgetall', 'hgetall']);
+  });
+
+  test('see what was written before them in the same turn, and not what was written after them', async () => {
+    const sid = await storedSid(store, { visits: 1 });
+    const record = (await store.load(sid))!;
+    const lease: Lease = { idle: undefined, cookie: undefined, wholeCookie: {} };
+    const write = (visits: string) => store.save(sid, record, { set: new Map([['visits', visits]]), removed: [] }, lease);
+    // Redis has not seen the script before the first time, and is then sent its text in a later turn.
+    await write('1');
+    const [, after] = await Promise.all([write('2'), store.load(sid)]);
+    const [before] = await Promise.all([store.load(sid), write('3')]);
+    expect([visits(after), visits(before)]).toEqual(['2', '2']);
   });
 
   test('share no record', async () => {

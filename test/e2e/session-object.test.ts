@@ -180,6 +180,21 @@ describe.each(variants)('the session object, $name', (variant) => {
     expect((await app.browser().get('/tell')).json).toMatchObject({ isNew: true, id: expect.stringMatching(/^[\w-]{54}$/) });
   });
 
+  test('stores what it holds when save() is called, and what is assigned meanwhile at the end', async () => {
+    const { app, browser, entries } = await openWith({ visits: 1 });
+    let meanwhile: unknown;
+    app.on('/save', async ({ session }) => {
+      session['visits'] = 2;
+      const saved = session.save();
+      session['visits'] = 3;
+      await saved;
+      meanwhile = await entries();
+    });
+    await browser.get('/save');
+    expect(meanwhile).toEqual({ visits: 2 });
+    await until(async () => (await entries())?.['visits'] === 3, 'the end of the request is stored');
+  });
+
   test.each<[string, unknown, string]>([
     ['a BigInt', 1n, 'SESSION_NOT_SERIALIZABLE'],
     ['a circular structure', circular(), 'SESSION_NOT_SERIALIZABLE'],
