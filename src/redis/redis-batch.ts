@@ -6,7 +6,7 @@ export interface BatchedCommand {
   /** Called once, when the batch is sent: puts the command on the wire. */
   addTo(pipeline: ChainableCommander): void;
   onReply(reply: unknown): void;
-  onError(error: unknown): void;
+  onError(error: Error): void;
 }
 
 /**
@@ -33,7 +33,7 @@ export class RedisBatch {
     this.#next = [];
     const pipeline = this.client.pipeline();
     for (const command of commands) command.addTo(pipeline);
-    const failAll = (error: unknown) => {
+    const failAll = (error: Error) => {
       for (const command of commands) command.onError(error);
     };
     pipeline.exec().then((replies) => {

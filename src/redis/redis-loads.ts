@@ -32,7 +32,7 @@ export class RedisLoads {
 class Load implements BatchedCommand {
   readonly answer: Promise<RedisHash>;
   onReply!: (hash: unknown) => void;
-  onError!: (error: unknown) => void;
+  onError!: (error: Error) => void;
 
   constructor(
     private readonly key: string,

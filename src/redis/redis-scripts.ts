@@ -47,7 +47,7 @@ export class RedisScripts {
   run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<RawReply> {
     return new Promise((resolve, reject) => {
       const onReply = (reply: unknown) => resolve((Array.isArray(reply) ? reply : [reply]) as RawReply);
-      const onError = (error: unknown) => {
+      const onError = (error: Error) => {
         // Redis ran nothing, so this is no second time.
         if (isNoScript(error)) this.#evaluate({ command: 'eval', script: this.texts[script], key, args, onReply, onError: reject });
         else reject(error);
@@ -84,7 +84,7 @@ interface Evaluation {
   readonly key: string;
   readonly args: readonly (string | number)[];
   readonly onReply: (reply: unknown) => void;
-  readonly onError: (error: unknown) => void;
+  readonly onError: (error: Error) => void;
 }
 
 function sha1(text: string): string {
