@@ -22,8 +22,8 @@ export interface Plan {
 const USAGE = `npm run bench -- [options]
 
   --quick              one short round
-  --rounds <n>         how often each candidate has its turn (3; 1 with --quick)
-  --seconds <s>        how long each measurement is (0.8; 0.5 with --quick)
+  --rounds <n>         how often each candidate has its turn (9; 1 with --quick)
+  --seconds <s>        how long each measurement is (0.4; 0.5 with --quick)
   --only <names>       candidates: ${CANDIDATES.map(({ name }) => name).join(', ')}
   --workload <names>   workloads: ${WORKLOADS.map(({ name }) => name).join(', ')}
   --profile <names>    profile these candidates instead: writes .cpuprofile files, prints where the time goes
@@ -39,10 +39,10 @@ export function readArguments(args: readonly string[]): Plan {
   return {
     candidates: profile.length > 0 ? profile : candidatesOf(values.only),
     workloads,
-    rounds: positive('rounds', values.rounds ?? (quick ? '1' : '3')),
+    rounds: positive('rounds', values.rounds ?? (quick ? '1' : '9')),
     warmUpMs: quick ? 400 : 800,
     leadInMs: quick ? 100 : 200,
-    measureMs: positive('seconds', values.seconds ?? (quick ? '0.5' : '0.8')) * 1_000,
+    measureMs: positive('seconds', values.seconds ?? (quick ? '0.5' : '0.4')) * 1_000,
     isWhole: !quick && values.only === undefined && values.workload === undefined,
     profile,
   };

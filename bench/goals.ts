@@ -56,6 +56,11 @@ export function goalsOf(measurements: Measurements): Goal[] {
       undefined,
       quotient(overhead('read-350', builtin), overhead('read-350', { name: 'bare-hgetall' })),
     ),
+    goal(
+      'for information: the same, one entry changed by a bare HSET',
+      undefined,
+      quotient(overhead('change', builtin), overhead('change', { name: 'bare-hgetall' })),
+    ),
     goal('for information: overhead of an anonymous request that does not ask for the session, us', undefined, overhead('public', builtin)),
   ];
 }
