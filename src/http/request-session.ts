@@ -81,15 +81,7 @@ export class RequestSession implements SessionHost, SessionOwner {
   #configuredLease(): Lease | undefined {
     const { maxAge, expires } = this.place.configuredCookie;
     if (this.#cookie !== undefined || this.active.record?.cookie !== undefined || expires) return undefined;
-    const wholeCookie = () => this.cookie.data;
-    return {
-      idle: typeof maxAge === 'number' ? maxAge : undefined,
-      cookie: undefined,
-      device: this.place.device,
-      get wholeCookie() {
-        return wholeCookie();
-      },
-    };
+    return new ConfiguredLease(typeof maxAge === 'number' ? maxAge : undefined, this.place.device, this);
   }
 
   #leaseOfCookie(): Lease {
@@ -189,6 +181,21 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   logError(error: unknown): void {
     this.place.runtime.logError(error);
+  }
+}
+
+/** Makes the cookie only when asked for it. A class, since V8 gives each object literal with a getter a hidden class of its own. */
+class ConfiguredLease implements Lease {
+  readonly cookie = undefined;
+
+  constructor(
+    readonly idle: number | undefined,
+    readonly device: Device | undefined,
+    private readonly session: Pick<RequestSession, 'cookie'>,
+  ) {}
+
+  get wholeCookie(): CookieAttributes {
+    return this.session.cookie.data;
   }
 }
 
