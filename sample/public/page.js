@@ -177,9 +177,15 @@ function onSubmit(formId, errorId, send) {
   const form = element(formId);
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    if (!(await press(form.querySelector('button'), errorId, () => send(new FormData(form))))) return;
-    form.reset();
-    (form.hidden ? element('account-title') : form.querySelector('input')).focus();
+    const focused = document.activeElement;
+    const sendAndClear = async () => {
+      await send(new FormData(form));
+      // At once: whoever goes on while the page is brought up to date keeps what they type.
+      form.reset();
+    };
+    if (!(await press(form.querySelector('button'), errorId, sendAndClear))) return;
+    const wentOn = ![focused, document.body].includes(document.activeElement);
+    if (!wentOn) (form.hidden ? element('account-title') : form.querySelector('input')).focus();
   });
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
+import { Gate } from '../../test/support/gate.js';
 import { startRedis, type RedisServer } from '../../test/support/start-redis.js';
 import { alerts, describeInBrowser, launchChromium, openPage, signIn } from './in-browser.js';
 import { inRedis, startSample, type RunningSample } from './start-sample.js';
@@ -70,6 +71,25 @@ describeInBrowser('the page in a browser', () => {
     await addToCart('cup', 1);
     await page.getByRole('cell', { name: 'cup' }).waitFor();
     expect(await alerts(page)).toEqual([]);
+  });
+
+  test('what is typed while the page is still brought up to date stays, and so does the focus', async () => {
+    await open();
+    const gate = new Gate(1);
+    await page.route('**/page/session', async (route) => {
+      await gate.pass();
+      await route.continue();
+    });
+    await addToCart('tea', 1);
+    await page.getByRole('cell', { name: 'tea' }).waitFor();
+    await page.getByLabel('Item').fill('cup');
+    await page.getByLabel('Quantity').fill('3');
+    gate.open();
+    await page.getByRole('button', { name: 'Add to cart', disabled: false }).waitFor();
+    await page.getByRole('region', { name: 'Your session in Redis' }).waitFor();
+    expect(await page.getByLabel('Item').inputValue()).toBe('cup');
+    expect(await page.getByLabel('Quantity').inputValue()).toBe('3');
+    expect(await page.locator('#quantity:focus').count()).toBe(1);
   });
 
   test('nothing sticks out of the screen of a phone', async () => {
