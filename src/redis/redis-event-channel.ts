@@ -35,7 +35,7 @@ const SILENCE_MS = 60_000;
 export class RedisEventChannel {
   readonly #origin = randomUUID();
   readonly #channel: string;
-  readonly #trouble: Trouble;
+  #trouble: Trouble | undefined;
   #leave: (() => void)[] = [];
   #subscriber: Redis | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -49,15 +49,15 @@ export class RedisEventChannel {
   constructor(
     private readonly client: RedisClient,
     private readonly store: SessionStore,
-    log: (message: string) => void = (message) => process.emitWarning(message, { type: 'SessionWarning' }),
+    private readonly log: (message: string) => void = (message) => process.emitWarning(message, { type: 'SessionWarning' }),
   ) {
     this.#channel = new RedisKeys(store.settings.prefix).events();
-    this.#trouble = new Trouble(log);
   }
 
   /** Begins to share, and goes on until `close` is called. A Redis that is away is waited for. */
   open(): void {
     if (this.#leave.length > 0) return;
+    this.#trouble = new Trouble(this.log, () => this.#probe());
     this.#leave = EVENT_NAMES.map((name) => this.store.events.on(name, (event) => this.#publish(name, event)));
     this.#subscribe();
   }
@@ -67,6 +67,8 @@ export class RedisEventChannel {
     for (const leave of this.#leave) leave();
     this.#leave = [];
     clearTimeout(this.#retry);
+    this.#trouble?.close();
+    this.#trouble = undefined;
     const subscriber = this.#subscriber;
     this.#subscriber = undefined;
     if (subscriber !== undefined) await closeClient(subscriber, this.store.settings.deadline);
@@ -78,14 +80,23 @@ export class RedisEventChannel {
     if (message === undefined) return;
     // What waited for a connection would arrive late, and fill the memory until then.
     if (this.client.status === 'ready' && this.#underway < MOST_UNDERWAY) this.#send(message);
-    else this.#trouble.begin('connection');
+    else this.#trouble?.begin('connection');
+  }
+
+  /** What comes back to its sender has gone both ways. */
+  #greet(): void {
+    this.#send(encodeGreeting(this.#origin));
+  }
+
+  #probe(): void {
+    if (this.client.status === 'ready') this.#greet();
   }
 
   #send(message: string): void {
     this.#underway++;
     this.client
       .publish(this.#channel, message)
-      .catch((error: unknown) => this.#trouble.begin(toStoreError(error).reason))
+      .catch((error: unknown) => this.#trouble?.begin(toStoreError(error).reason))
       .finally(() => this.#underway--);
   }
 
@@ -104,10 +115,10 @@ export class RedisEventChannel {
       .then(() => subscriber.subscribe(this.#channel))
       .then(() => {
         this.#attempt = 0;
-        this.#send(encodeGreeting(this.#origin));
+        this.#greet();
       })
       .catch((error: unknown) => {
-        if (this.#subscriber === subscriber) this.#trouble.begin(toStoreError(error).reason);
+        if (this.#subscriber === subscriber) this.#trouble?.begin(toStoreError(error).reason);
         subscriber.disconnect();
       });
   }
@@ -115,24 +126,27 @@ export class RedisEventChannel {
   #subscribeLater(): void {
     this.#attempt++;
     // One broken connection is mended at once.
-    if (this.#attempt > 1) this.#trouble.begin('connection');
+    if (this.#attempt > 1) this.#trouble?.begin('connection');
     this.#retry = setTimeout(() => this.#subscribe(), retryDelay(this.#attempt));
   }
 
   #receive(text: string): void {
     const { origin, told } = decodeMessage(text) ?? {};
-    if (origin === this.#origin)
-      this.#trouble.end(); // It has gone both ways.
+    if (origin === this.#origin) this.#trouble?.end();
     else if (told !== undefined) this.store.events.emit(told.name, told.event);
   }
 }
 
-/** Logs once that events cannot be shared, and once that they can again. */
+/** Logs once that events cannot be shared, and once that they can again, which it finds out by probing. */
 class Trouble {
   #isLogged = false;
   #silentUntil = 0;
+  #next: NodeJS.Timeout | undefined;
 
-  constructor(private readonly log: (message: string) => void) {}
+  constructor(
+    private readonly log: (message: string) => void,
+    private readonly probe: () => void,
+  ) {}
 
   begin(reason: string): void {
     const now = performance.now();
@@ -141,11 +155,25 @@ class Trouble {
     this.#isLogged = true;
     this.#silentUntil = now + SILENCE_MS;
     this.#tell(`Session events are not shared with other processes (${reason}). Those of now are lost to them; this is logged once.`);
+    this.#probeLater(1);
   }
 
   end(): void {
-    if (this.#isLogged) this.#tell('Session events are shared with other processes again.');
+    if (!this.#isLogged) return;
     this.#isLogged = false;
+    clearTimeout(this.#next);
+    this.#tell('Session events are shared with other processes again.');
+  }
+
+  close(): void {
+    clearTimeout(this.#next);
+  }
+
+  #probeLater(attempt: number): void {
+    this.#next = setTimeout(() => {
+      this.probe();
+      this.#probeLater(attempt + 1);
+    }, retryDelay(attempt));
   }
 
   /** Most of it happens outside of any request, where nobody would catch what a logger throws. */

@@ -386,6 +386,15 @@ describe('with events: "cluster",', () => {
     expect(logger.matching('Session events')).toEqual([expect.stringContaining('are not shared with other processes (NOPERM)')]);
   });
 
+  test('an application without events of its own notices, too, that events are shared again', async () => {
+    await redis.client().call('ACL', 'SETUSER', 'mute', 'on', '>mute', '~*', '&*', '+@all', '-publish');
+    const logger = new CapturedLog();
+    await start({ redis: { ...redis.options, username: 'mute', password: 'mute' }, store: { events: 'cluster' }, logger });
+    await until(() => logger.matching('(NOPERM)').length > 0, 'it is logged');
+    await redis.client().call('ACL', 'SETUSER', 'mute', '+publish');
+    await until(() => logger.matching('are shared with other processes again').length > 0, 'the end is noticed');
+  });
+
   test('a subscription that Redis refuses is tried again until it is allowed', async () => {
     await redis.client().call('ACL', 'SETUSER', 'deaf', 'on', '>deaf', '~*', 'resetchannels', '+@all');
     const logger = new CapturedLog();
