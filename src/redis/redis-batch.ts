@@ -1,36 +1,45 @@
-import type { ChainableCommander, Redis } from 'ioredis';
+import type { ChainableCommander } from 'ioredis';
 import type { RedisClient } from './redis-connection.js';
 
 /** One command of a batch. */
 export interface BatchedCommand {
-  /** Called once, when the batch is sent: puts the command on the wire. */
+  /** Called once, when the batch is sent. */
   addTo(pipeline: ChainableCommander): void;
+  /** Called once in its place where the command goes by itself. */
+  sendTo(client: RedisClient): Promise<unknown>;
   onReply(reply: unknown): void;
   onError(error: Error): void;
 }
 
 /**
  * Sends what is asked for in the same turn of the event loop together, reads and writes in their order: one write to the socket costs more
- * CPU time than a command does.
+ * CPU time than a command does. A Cluster, whose keys have nodes of their own, gets each command by itself at the same time.
  */
 export class RedisBatch {
   #next: BatchedCommand[] = [];
-  readonly #send = () => this.#sendAll();
+  readonly #send = () => {
+    const commands = this.#next;
+    this.#next = [];
+    if (this.client.isCluster) this.#sendEach(commands);
+    else this.#sendTogether(commands);
+  };
 
-  private constructor(private readonly client: Redis) {}
-
-  /** None for a Cluster, whose keys have nodes of their own. */
-  static of(client: RedisClient): RedisBatch | undefined {
-    return client.isCluster ? undefined : new RedisBatch(client as Redis);
-  }
+  constructor(private readonly client: RedisClient) {}
 
   add(command: BatchedCommand): void {
     if (this.#next.push(command) === 1) setImmediate(this.#send);
   }
 
-  #sendAll(): void {
-    const commands = this.#next;
-    this.#next = [];
+  #sendEach(commands: readonly BatchedCommand[]): void {
+    for (const command of commands) {
+      command.sendTo(this.client).then(
+        (reply) => command.onReply(reply),
+        (error: Error) => command.onError(error),
+      );
+    }
+  }
+
+  #sendTogether(commands: readonly BatchedCommand[]): void {
     const pipeline = this.client.pipeline();
     for (const command of commands) command.addTo(pipeline);
     const failAll = (error: Error) => {

@@ -1,6 +1,4 @@
-import type { ChainableCommander } from 'ioredis';
-import type { BatchedCommand, RedisBatch } from './redis-batch.js';
-import type { RedisClient } from './redis-connection.js';
+import type { RedisBatch } from './redis-batch.js';
 
 export type RedisHash = Readonly<Record<string, string>>;
 
@@ -10,47 +8,28 @@ export type RedisHash = Readonly<Record<string, string>>;
  * A load that is on the wire is never joined: its answer may be older than a revocation that has been confirmed since.
  */
 export class RedisLoads {
-  readonly #next = new Map<string, Load>();
+  readonly #next = new Map<string, Promise<RedisHash>>();
 
-  constructor(
-    private readonly client: RedisClient,
-    /** Without one each load is sent by itself, as a Cluster needs it. */
-    private readonly batch: RedisBatch | undefined,
-  ) {}
+  constructor(private readonly batch: RedisBatch) {}
 
   load(key: string): Promise<RedisHash> {
     const waiting = this.#next.get(key);
-    if (waiting !== undefined) return waiting.answer;
-    const load = new Load(key, this.#next);
-    this.#next.set(key, load);
-    if (this.batch === undefined) setImmediate(() => load.sendTo(this.client));
-    else this.batch.add(load);
-    return load.answer;
-  }
-}
-
-class Load implements BatchedCommand {
-  readonly answer: Promise<RedisHash>;
-  onReply!: (hash: unknown) => void;
-  onError!: (error: Error) => void;
-
-  constructor(
-    private readonly key: string,
-    private readonly next: Map<string, Load>,
-  ) {
-    this.answer = new Promise((resolve, reject) => {
-      this.onReply = resolve as Load['onReply'];
-      this.onError = reject;
+    if (waiting !== undefined) return waiting;
+    const hash = new Promise<RedisHash>((resolve, reject) => {
+      this.batch.add({
+        addTo: (pipeline) => {
+          this.#next.delete(key);
+          pipeline.hgetall(key);
+        },
+        sendTo: (client) => {
+          this.#next.delete(key);
+          return client.hgetall(key);
+        },
+        onReply: (reply) => resolve(reply as RedisHash),
+        onError: reject,
+      });
     });
-  }
-
-  addTo(pipeline: ChainableCommander): void {
-    this.next.delete(this.key);
-    pipeline.hgetall(this.key);
-  }
-
-  sendTo(client: RedisClient): void {
-    this.next.delete(this.key);
-    client.hgetall(this.key).then(this.onReply, this.onError);
+    this.#next.set(key, hash);
+    return hash;
   }
 }

@@ -35,9 +35,7 @@ export class RedisScripts {
   readonly #hashes: Readonly<Record<ScriptName, string>>;
 
   constructor(
-    private readonly client: RedisClient,
-    /** Without one each script is sent by itself, as a Cluster needs it. */
-    private readonly batch: RedisBatch | undefined,
+    private readonly batch: RedisBatch,
     private readonly texts: Readonly<Record<ScriptName, string>> = LUA,
   ) {
     this.#hashes = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, sha1(text)])) as Record<ScriptName, string>;
@@ -57,23 +55,12 @@ export class RedisScripts {
   }
 
   #evaluate({ command, script, key, args, onReply, onError }: Evaluation): void {
-    if (this.batch !== undefined) {
-      this.batch.add({ addTo: (pipeline) => void pipeline[command](script, 1, key, ...args), onReply, onError });
-      return;
-    }
-    this.#evaluateAlone(command, script, key, args).then(onReply, onError);
-  }
-
-  async #evaluateAlone(command: Evaluation['command'], script: string, key: string, args: Evaluation['args']): Promise<unknown> {
-    const { client } = this;
-    if (client.options.enableAutoPipelining !== true) return client[command](script, 1, key, ...args);
-    // Up to ioredis 5.10 a Cluster's automatic pipeline takes the first argument for the key, which here is the script, and sends what
-    // belongs to other nodes along. A pipeline of one's own finds the key.
-    const pipeline = client.pipeline();
-    pipeline[command](script, 1, key, ...args);
-    const [[error, reply] = []] = (await pipeline.exec()) ?? [];
-    if (error) throw error;
-    return reply;
+    this.batch.add({
+      addTo: (pipeline) => void pipeline[command](script, 1, key, ...args),
+      sendTo: (client) => evaluateAlone(client, command, script, key, args),
+      onReply,
+      onError,
+    });
   }
 }
 
@@ -85,6 +72,23 @@ interface Evaluation {
   readonly args: readonly (string | number)[];
   readonly onReply: (reply: unknown) => void;
   readonly onError: (error: Error) => void;
+}
+
+async function evaluateAlone(
+  client: RedisClient,
+  command: Evaluation['command'],
+  script: string,
+  key: string,
+  args: Evaluation['args'],
+): Promise<unknown> {
+  if (client.options.enableAutoPipelining !== true) return client[command](script, 1, key, ...args);
+  // Up to ioredis 5.10 a Cluster's automatic pipeline takes the first argument for the key, which here is the script, and sends what
+  // belongs to other nodes along. A pipeline of one's own finds the key.
+  const pipeline = client.pipeline();
+  pipeline[command](script, 1, key, ...args);
+  const [[error, reply] = []] = (await pipeline.exec()) ?? [];
+  if (error) throw error;
+  return reply;
 }
 
 function sha1(text: string): string {

@@ -59,9 +59,9 @@ export class RedisSessionStore extends SessionStore {
     options: StoreOptions = {},
   ) {
     super(options);
-    const batch = RedisBatch.of(client);
+    const batch = new RedisBatch(client);
     this.#writer = new RedisWriter(client, batch);
-    this.#loads = new RedisLoads(client, batch);
+    this.#loads = new RedisLoads(batch);
     this.#epochs = this.settings.epochs ? new RedisEpochs(client, this.#keys, this.#writer, this.settings) : undefined;
     this.index = new RedisSessionIndex(this.#keys, this.#writer);
   }

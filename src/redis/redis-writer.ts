@@ -22,9 +22,9 @@ export class RedisWriter {
 
   constructor(
     private readonly client: RedisClient,
-    batch: RedisBatch | undefined,
+    batch: RedisBatch,
   ) {
-    this.#scripts = new RedisScripts(client, batch);
+    this.#scripts = new RedisScripts(batch);
   }
 
   run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<ScriptReply> {

@@ -18,7 +18,7 @@ const TABLE: Record<ScriptName, string> = {
   rotate: "return redis.error_reply('ODD ' .. KEYS[1] .. ARGV[1])",
 };
 
-const scriptsOn = (client: RedisClient, texts = TABLE) => new RedisScripts(client, RedisBatch.of(client), texts);
+const scriptsOn = (client: RedisClient, texts = TABLE) => new RedisScripts(new RedisBatch(client), texts);
 
 const connections = new Connections();
 let server: RedisServer;
