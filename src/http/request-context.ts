@@ -4,8 +4,11 @@ import { SessionMisuseError } from '../redis-session.errors.js';
 import type { Identity } from '../session/identity.js';
 import { stateOf } from './message-state.js';
 
-/** Under which name the state of a request has its {@link RequestContext}. */
-export const REQUEST_CONTEXT = Symbol('session of a request');
+const REQUEST_CONTEXT = Symbol('session of a request');
+
+interface State<Context> {
+  [REQUEST_CONTEXT]?: Context;
+}
 
 /**
  * What decorators and the guard ask of a request. Both throw the 503 error when the session could not be loaded. `Who`: the identity with what
@@ -29,9 +32,17 @@ export function endedReasonOf(context: ExecutionContext): string | undefined {
   return find(context)?.endedReason;
 }
 
+export function setContext(request: IncomingMessage, context: RequestContext): void {
+  (stateOf(request) as State<RequestContext>)[REQUEST_CONTEXT] = context;
+}
+
+/** What {@link setContext} was given for the request, as whoever asks knows it: all of it, or the part that concerns them. */
+export function contextOf<Context>(request: IncomingMessage): Context | undefined {
+  return (stateOf(request) as State<Context>)[REQUEST_CONTEXT];
+}
+
 function find<Who extends Identity>(context: ExecutionContext): RequestContext<Who> | undefined {
-  const state = stateOf(context.switchToHttp().getRequest<IncomingMessage>());
-  return (state as { [REQUEST_CONTEXT]?: RequestContext<Who> })[REQUEST_CONTEXT];
+  return contextOf(context.switchToHttp().getRequest<IncomingMessage>());
 }
 
 /** Of the request that Nest is handling. */

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Sid } from '../session/sid.js';
 import type { HttpSession } from './http-session.js';
-import { stateOf } from './message-state.js';
-import { REQUEST_CONTEXT } from './request-context.js';
+import { contextOf } from './request-context.js';
 import { sharedPrototypeOf } from './shared-prototype.js';
 
 /** What the middlewares put on a request. */
@@ -22,7 +21,7 @@ interface RequestProperties {
 }
 
 function sessionOf(request: IncomingMessage): RequestProperties | undefined {
-  return (stateOf(request) as { [REQUEST_CONTEXT]?: RequestProperties })[REQUEST_CONTEXT];
+  return contextOf(request);
 }
 
 const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
@@ -38,27 +37,23 @@ const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
       else replaceProperty(this, 'session', value);
     },
   },
-  sessionID: {
-    configurable: true,
-    enumerable: false,
-    get() {
-      return sessionOf(this)?.sid;
-    },
-    set(value: unknown) {
-      replaceProperty(this, 'sessionID', value);
-    },
-  },
-  sessionStore: {
-    configurable: true,
-    enumerable: false,
-    get() {
-      return sessionOf(this)?.sessionStore;
-    },
-    set(value: unknown) {
-      replaceProperty(this, 'sessionStore', value);
-    },
-  },
+  sessionID: replaceable('sessionID', (request) => sessionOf(request)?.sid),
+  sessionStore: replaceable('sessionStore', (request) => sessionOf(request)?.sessionStore),
 };
+
+/** A property that takes any other value, as a plain one would. */
+function replaceable(name: string, get: (request: SessionRequest) => unknown): PropertyDescriptor & ThisType<SessionRequest> {
+  return {
+    configurable: true,
+    enumerable: false,
+    get() {
+      return get(this);
+    },
+    set(value: unknown) {
+      replaceProperty(this, name, value);
+    },
+  };
+}
 
 const REQUEST_PROPERTY_NAMES = Object.keys(REQUEST_PROPERTIES);
 

@@ -6,8 +6,7 @@ import type { Sid } from '../session/sid.js';
 import type { HttpSession } from './http-session.js';
 import { standInFor } from './express-session.stand-in.js';
 import type { Identity } from './identity.decorator.js';
-import { stateOf } from './message-state.js';
-import { REQUEST_CONTEXT, type RequestContext } from './request-context.js';
+import { contextOf, setContext, type RequestContext } from './request-context.js';
 import { deviceOf } from './request-device.js';
 import { defineProperties, type SessionRequest } from './request-properties.js';
 import { RequestSession, type SessionPlace } from './request-session.js';
@@ -44,12 +43,12 @@ export class SessionExchange implements SessionPlace, RequestContext {
     /** What `req.sessionStore` is. */
     readonly sessionStore?: object,
   ) {
-    (stateOf(request) as { [REQUEST_CONTEXT]?: SessionExchange })[REQUEST_CONTEXT] = this;
+    setContext(request, this);
   }
 
   /** `undefined` when no session middleware ran for this request. */
   static of(request: IncomingMessage): SessionExchange | undefined {
-    return (stateOf(request) as { [REQUEST_CONTEXT]?: SessionExchange })[REQUEST_CONTEXT];
+    return contextOf(request);
   }
 
   /** The request's session; `undefined` after it was destroyed or unset. */

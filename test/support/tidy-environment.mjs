@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { TestEnvironment } from 'jest-environment-node';
 
 /** What keeps a process alive, and what an application or a test that does not close what it opened leaves behind. */
@@ -15,7 +16,7 @@ export default class TidyEnvironment extends TestEnvironment {
 
   async teardown() {
     const giveUpAt = performance.now() + PATIENCE_MS;
-    while (this.#left().length > 0 && performance.now() < giveUpAt) await nextLook();
+    while (this.#left().length > 0 && performance.now() < giveUpAt) await setTimeout(10);
     const left = this.#left();
     await super.teardown();
     if (left.length > 0) throw new Error(`The tests of this file left open: ${left.join(', ')}. Close what they opened.`);
@@ -30,11 +31,4 @@ function countOpen() {
   const counts = new Map();
   for (const kind of process.getActiveResourcesInfo()) if (OPEN.includes(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
-}
-
-/** By a timer that is itself nothing to wait for. */
-function nextLook() {
-  return new Promise((resolve) => {
-    setTimeout(resolve, 10).unref();
-  });
 }
