@@ -1,11 +1,11 @@
-import { afterAll, beforeAll } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { describeSessionIndex } from './session-index.contract.js';
 import { describeSessionStore } from './session-store.contract.js';
 import { describeOwnedSessions } from './session-store.owned.contract.js';
-import { assertEveryKeyEnds, watched } from './session-store.watch.js';
+import { assertEveryKeyEnds, watchScripts } from './session-store.watch.js';
 
 let server: RedisServer;
 let redis: Redis;
@@ -20,6 +20,12 @@ afterAll(() => server.stop());
 
 for (const describeStore of [describeSessionStore, describeOwnedSessions, describeSessionIndex])
   describeStore('in Redis, whose script cache is lost before every call', async (options) => {
-    const { client } = watched(redis, (node) => void node.script('FLUSH'));
+    const client = watchScripts(redis, { before: (commander) => void commander.script('FLUSH') });
     return { store: new RedisSessionStore(client, { prefix: `test${++prefixes}:`, ...options }), check: () => assertEveryKeyEnds([redis]) };
   });
+
+test('Redis knew no script of those calls, and was sent each as its text', async () => {
+  const { evalsha, eval: byText } = await server.commandCounts();
+  expect(evalsha).toBeGreaterThan(0);
+  expect(byText).toBe(evalsha);
+});

@@ -24,7 +24,7 @@ import {
 } from './session-store.contract.js';
 import { describeOwnedSessions } from './session-store.owned.contract.js';
 import { describeSessionIndex } from './session-index.contract.js';
-import { assertEveryKeyEnds, watched } from './session-store.watch.js';
+import { assertEveryKeyEnds, watchTtls } from './session-store.watch.js';
 
 let server: RedisServer;
 let redis: OpenRedis;
@@ -47,7 +47,7 @@ function nextPrefix(): string {
 }
 
 async function open(options: StoreOptions = {}): Promise<OpenStore> {
-  const { client, problems } = watched(redis.client);
+  const { client, problems } = watchTtls(redis.client);
   const check = async () => {
     await assertEveryKeyEnds([outside]);
     expect(problems).toEqual([]);
