@@ -28,6 +28,8 @@ export default {
   collectCoverageFrom: ['src/**/*.ts', '!src/index.ts', '!src/redis/lua.generated.ts'],
   // One more than the cores of a small machine: many tests wait for a Redis that is told not to answer.
   maxWorkers: 3,
+  // A process gets slower with each file: jest's AsyncLocalStorage of every file before is asked at each `await`.
+  workerIdleMemoryLimit: '400MB',
   // On a machine that is busy with other things. A test that hangs is found all the same.
   testTimeout: 30_000,
 };
