@@ -239,7 +239,8 @@ export class RedisSessionStore extends SessionStore {
     const now = this.#writer.clock.now();
     // Before the first reply nobody knows Redis' time; the touch brings it.
     if (now === undefined || record.secret === 'unconfirmed') return true;
-    return now - record.lastSeenAt >= Math.min(this.settings.touchAfter, record.idle / 10);
+    // Nor when it was seen in the future: this process was suspended since it learnt the time, or the clock of Redis was set back.
+    return Math.abs(now - record.lastSeenAt) >= Math.min(this.settings.touchAfter, record.idle / 10);
   }
 
   settled(): Promise<void> {

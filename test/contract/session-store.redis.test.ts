@@ -431,6 +431,22 @@ describe('RedisSessionStore', () => {
       }
     });
 
+    it('is behind after this process was suspended: a session that others have used since is due for a touch, which brings it', async () => {
+      const store = start();
+      const sid = await newSession(store);
+      const record = await found(store, sid);
+      expect(store.isTouchDue(record)).toBe(false);
+      const running = performance.now.bind(performance);
+      const clock = jest.spyOn(performance, 'now').mockImplementation(() => running() - 3_600_000);
+      try {
+        expect(store.isTouchDue(record)).toBe(true);
+        const touched = await store.touch(sid, record, LEASE);
+        expect(store.isTouchDue(touched!)).toBe(false);
+      } finally {
+        clock.mockRestore();
+      }
+    });
+
     it('is not known before the first answer, so no rotation is due', async () => {
       const store = start({ renewAfter: 0.001 });
       const sid = await newSession(store);
