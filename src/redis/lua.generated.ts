@@ -143,6 +143,11 @@ local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
 end
 
+-- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
+local function isCookieOfAnother(key, cookie, loaded)
+  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
+end
+
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
@@ -259,6 +264,11 @@ end
 
 local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
+end
+
+-- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
+local function isCookieOfAnother(key, cookie, loaded)
+  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
 end
 
 local function writeDevice(key, device)
@@ -386,6 +396,11 @@ end
 
 local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
+end
+
+-- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
+local function isCookieOfAnother(key, cookie, loaded)
+  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
 end
 
 local function writeDevice(key, device)
@@ -545,6 +560,11 @@ end
 
 local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
+end
+
+-- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
+local function isCookieOfAnother(key, cookie, loaded)
+  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
 end
 
 local function writeDevice(key, device)
@@ -825,6 +845,11 @@ local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
 end
 
+-- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
+local function isCookieOfAnother(key, cookie, loaded)
+  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
+end
+
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
@@ -946,6 +971,11 @@ local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
 end
 
+-- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
+local function isCookieOfAnother(key, cookie, loaded)
+  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
+end
+
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
@@ -1007,12 +1037,13 @@ return {DONE, now, meta.rotated}
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  idle timeout in ms
 -- ARGV[5]  cookie attributes as JSON, '' for none
--- ARGV[6]  device as JSON, '' to leave it
--- ARGV[7]  '+' and the user id when the session becomes another user's, '+' for nobody's, '' to leave it
--- ARGV[8]  number of removed fields
--- ARGV[9]  the removed fields, then field and value of each changed entry
+-- ARGV[6]  the same as loaded
+-- ARGV[7]  device as JSON, '' to leave it
+-- ARGV[8]  '+' and the user id when the session becomes another user's, '+' for nobody's, '' to leave it
+-- ARGV[9]  number of removed fields
+-- ARGV[10]  the removed fields, then field and value of each changed entry
 --
--- Returns {1, now, hash of the current secret} when written, {0, now} when the session has ended.
+-- Returns {1, now, hash of the current secret, idle timeout in ms} when written, {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
@@ -1083,6 +1114,11 @@ local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
 end
 
+-- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
+local function isCookieOfAnother(key, cookie, loaded)
+  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
+end
+
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
@@ -1111,21 +1147,23 @@ local key, now = KEYS[1], clock()
 local meta = readLive(key, ARGV[1], now)
 if not meta then return {GONE, now} end
 
-meta.seen, meta.idle = now, tonumber(ARGV[4])
+local keepsCookie = isCookieOfAnother(key, ARGV[5], ARGV[6])
+meta.seen = now
+if not keepsCookie then meta.idle = tonumber(ARGV[4]) end
 confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
-if ARGV[7] ~= '' then
-  meta.user, meta.auth = ARGV[7]:sub(2), base36(now)
+if ARGV[8] ~= '' then
+  meta.user, meta.auth = ARGV[8]:sub(2), base36(now)
   endGrace(meta)
 end
 -- First what Redis refuses when it is out of memory, so that a refused save has written nothing.
 write(key, meta)
-writeDevice(key, ARGV[6])
-local removed = tonumber(ARGV[8])
-for i = 9 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
-for i = 9, 8 + removed do redis.call('HDEL', key, ARGV[i]) end
-writeCookie(key, ARGV[5])
+writeDevice(key, ARGV[7])
+local removed = tonumber(ARGV[9])
+for i = 10 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+for i = 10, 9 + removed do redis.call('HDEL', key, ARGV[i]) end
+if not keepsCookie then writeCookie(key, ARGV[5]) end
 expire(key, meta)
-return {DONE, now, meta.hash}
+return {DONE, now, meta.hash, meta.idle}
 `,
 
   settle: `-- Takes the reserved place for good, now that the session is the user's. A place that is gone has been taken away by whoever ended the
@@ -1184,9 +1222,10 @@ return {DONE, now, redis.call('ZCARD', key)}
 -- ARGV[3]  rotation grace in ms
 -- ARGV[4]  idle timeout in ms
 -- ARGV[5]  cookie attributes as JSON, '' for none
--- ARGV[6]  device as JSON, '' to leave it
+-- ARGV[6]  the same as loaded
+-- ARGV[7]  device as JSON, '' to leave it
 --
--- Returns {1, now, hash of the current secret} when touched, {0, now} when the session has ended.
+-- Returns {1, now, hash of the current secret, idle timeout in ms} when touched, {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
@@ -1257,6 +1296,11 @@ local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
 end
 
+-- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
+local function isCookieOfAnother(key, cookie, loaded)
+  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
+end
+
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
@@ -1285,15 +1329,17 @@ local key, now = KEYS[1], clock()
 local meta = readLive(key, ARGV[1], now)
 if not meta then return {GONE, now} end
 
-meta.seen, meta.idle = now, tonumber(ARGV[4])
+local keepsCookie = isCookieOfAnother(key, ARGV[5], ARGV[6])
+meta.seen = now
+if not keepsCookie then meta.idle = tonumber(ARGV[4]) end
 confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
 -- First what Redis does even when it is out of memory; from then on it refuses nothing of this script. A session in use must not end
 -- because its metadata cannot be written.
-redis.call('PEXPIRE', key, ARGV[4])
+redis.call('PEXPIRE', key, string.format('%.0f', meta.idle))
 write(key, meta)
-writeDevice(key, ARGV[6])
-writeCookie(key, ARGV[5])
+writeDevice(key, ARGV[7])
+if not keepsCookie then writeCookie(key, ARGV[5]) end
 expire(key, meta)
-return {DONE, now, meta.hash}
+return {DONE, now, meta.hash, meta.idle}
 `,
 } as const;

@@ -7,6 +7,7 @@ import {
   decodeMetadata,
   decodeTombstone,
   DEVICE_FIELD,
+  encodeCookie,
   fieldOfEntry,
   META_FIELD,
   recordOf,
@@ -99,7 +100,7 @@ export class RedisSessionStore extends SessionStore {
       absoluteEndsAt,
       userId ?? '',
       authenticatedAt ?? 0,
-      encodeCookie(lease),
+      encodeCookie(lease.cookie),
       encodeDevice(lease),
     ];
     addFields(args, entries);
@@ -274,7 +275,8 @@ export class RedisSessionStore extends SessionStore {
       firstPresented(sid, record),
       this.settings.rotationGrace,
       idleOf(lease, this.settings),
-      encodeCookie(lease),
+      encodeCookie(lease.cookie),
+      encodeCookie(record.cookie),
       encodeDevice(lease),
     ];
   }
@@ -283,7 +285,7 @@ export class RedisSessionStore extends SessionStore {
     return {
       ...record,
       lastSeenAt: now,
-      idle: idleOf(lease, this.settings),
+      idle: Number(values[1]),
       cookie: lease.cookie,
       device: lease.device ?? record.device,
       entries,
@@ -312,10 +314,6 @@ export class RedisSessionStore extends SessionStore {
 function factsOf(handle: Handle, metadata: Metadata, device: string | null | undefined): SessionFacts {
   const { userId, createdAt, authenticatedAt, lastSeenAt, absoluteEndsAt, idle } = metadata;
   return { handle, userId, createdAt, authenticatedAt, lastSeenAt, absoluteEndsAt, idle, device: decodeDevice(device) };
-}
-
-function encodeCookie(lease: Lease): string {
-  return lease.cookie === undefined ? '' : JSON.stringify(lease.cookie);
 }
 
 function encodeDevice(lease: Lease): string {

@@ -2,7 +2,7 @@ import { SessionConflictError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from './lifetime.js';
 import { MemorySessionIndex } from './memory-session-index.js';
 import { firstPresented, isHolder, isSecretOld, matchSecret, secretAfter } from './secret-check.js';
-import { recordOf, type Metadata, type Tombstone } from './session-fields.js';
+import { encodeCookie, recordOf, type Metadata, type Tombstone } from './session-fields.js';
 import { applyWithin, checkIncrement } from './session-limits.js';
 import {
   applyDelta,
@@ -231,14 +231,17 @@ export class MemorySessionStore extends SessionStore {
       userId === undefined
         ? confirmed
         : { ...withoutGrace(confirmed), userId: userId ?? undefined, authenticatedAt: userId === null ? undefined : now };
-    const metadata = { ...owned, lastSeenAt: now, idle: idleOf(lease, this.settings) };
+    // What this request has not changed about the cookie, another may have. That stays, and the idle timeout that goes with it.
+    const loadedCookie = encodeCookie(record.cookie);
+    const keepsCookie = encodeCookie(lease.cookie) === loadedCookie && encodeCookie(stored.cookie) !== loadedCookie;
+    const metadata = { ...owned, lastSeenAt: now, idle: keepsCookie ? stored.metadata.idle : idleOf(lease, this.settings) };
     const renewed = {
       metadata,
-      cookie: lease.cookie,
+      cookie: keepsCookie ? stored.cookie : lease.cookie,
       device: lease.device ?? stored.device,
       entries: applyDelta(stored.entries, delta),
     };
-    return this.#put(record.handle, renewed, secretAfter(sid, record, metadata.secretHash));
+    return { ...this.#put(record.handle, renewed, secretAfter(sid, record, metadata.secretHash)), cookie: lease.cookie };
   }
 
   #put(handle: Handle, session: StoredSession, secret: SessionRecord['secret']): SessionRecord {

@@ -139,6 +139,11 @@ function entryOfField(field: string): string | undefined {
   return field.startsWith(METADATA_MARK + METADATA_MARK) ? field.slice(1) : undefined;
 }
 
+/** Empty for none. */
+export function encodeCookie(cookie: CookieAttributes | undefined): string {
+  return cookie === undefined ? '' : JSON.stringify(cookie);
+}
+
 /** When it cannot be read, the cookie is as configured, which is what the session had before the application changed it. */
 function decodeCookie(text: string | undefined): CookieAttributes | undefined {
   return decodeObject(text, COOKIE_ATTRIBUTES);

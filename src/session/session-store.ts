@@ -81,7 +81,8 @@ export abstract class SessionStore {
 
   /**
    * Writes what changed since `record` was loaded, and nothing else: entries that others changed meanwhile stay as they are. Counts as a
-   * touch. `undefined` when the session has ended since; then nothing is written and `lost` is emitted. A rotation meanwhile does not
+   * touch. Cookie attributes that others changed meanwhile stay too, with their idle timeout, unless `lease` names others than `record`.
+   * `undefined` when the session has ended since; then nothing is written and `lost` is emitted. A rotation meanwhile does not
    * matter: whoever has a record came with a good secret. The record says then that it is the `previous` one, as that of `touch` and `rotate` does.
    *
    * Rejects as `create` does when the session would become too large or an entry's name cannot be stored. One that is too large already
@@ -90,8 +91,8 @@ export abstract class SessionStore {
   abstract save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined>;
 
   /**
-   * Starts the idle timeout anew, as long as `lease` says from now on, and keeps the cookie attributes that it names. Entries stay as they
-   * are. `undefined` when the session has ended since; then `lost` is emitted.
+   * Starts the idle timeout anew, as long as `lease` says from now on, and keeps the cookie attributes that it names, or those that others
+   * changed meanwhile, as `save` does. Entries stay as they are. `undefined` when the session has ended since; then `lost` is emitted.
    */
   abstract touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined>;
 

@@ -408,6 +408,29 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         expect((await found(store, sid)).cookie).toBeUndefined();
       });
 
+      it.each<[string, (...args: [SessionStore, Sid, SessionRecord, Lease]) => Promise<SessionRecord | undefined>]>([
+        ['touch', (store, sid, record, lease) => store.touch(sid, record, lease)],
+        ['save', (store, sid, record, lease) => store.save(sid, record, deltaOf({ n: 2 }), lease)],
+      ])(
+        'leaves the cookie attributes that others changed meanwhile and their idle timeout, as %s does, unless it changes them too',
+        async (_, write) => {
+          const store = await start();
+          const sid = await newSession(store);
+          const record = await found(store, sid);
+          const remembered = leaseOf(5_000_000, { originalMaxAge: 5_000_000 });
+          await store.save(sid, record, deltaOf({ remembered: true }), remembered);
+          const written = await write(store, sid, record, LEASE);
+          expect(written?.idle).toBe(5_000_000);
+          // Nor by a second write of the same request.
+          await write(store, sid, written!, LEASE);
+          expect(await found(store, sid)).toMatchObject({ idle: 5_000_000, cookie: { originalMaxAge: 5_000_000 } });
+          await write(store, sid, record, leaseOf(4_000, { originalMaxAge: 4_000 }));
+          expect(await found(store, sid)).toMatchObject({ idle: 4_000, cookie: { originalMaxAge: 4_000 } });
+          await write(store, sid, await found(store, sid), LEASE);
+          expect((await found(store, sid)).cookie).toBeUndefined();
+        },
+      );
+
       it('does not revive a session that was destroyed, and says that it was lost', async () => {
         const store = await start();
         const events = listen(store, 'lost');

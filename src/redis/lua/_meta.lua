@@ -67,6 +67,11 @@ local function writeCookie(key, cookie)
   if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
 end
 
+-- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
+local function isCookieOfAnother(key, cookie, loaded)
+  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
+end
+
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
