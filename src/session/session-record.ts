@@ -121,12 +121,12 @@ export function latestEnd({ lastSeenAt, idle, absoluteEndsAt }: Pick<SessionReco
 
 /**
  * Whether a save calls for the index to name the session again. Saves that follow closely on one another are never due for a touch, and each
- * moves the end; so of those in each period, the first one does, as a due touch would.
+ * moves the end; so of those in each period, the first one does, as a due touch would. And each that finds the idle timeout configured otherwise.
  */
 export function isNameDue(before: SessionRecord, saved: SessionRecord, { touchAfter }: { readonly touchAfter: number }): boolean {
   const period = Math.min(touchAfter, saved.idle / 10);
   const periodOf = ({ lastSeenAt, createdAt = 0 }: SessionRecord) => Math.floor((lastSeenAt - createdAt) / period);
-  return periodOf(before) !== periodOf(saved);
+  return periodOf(before) !== periodOf(saved) || before.idle !== saved.idle;
 }
 
 export function isEnded(found: SessionRecord | EndedSession | undefined): found is EndedSession {

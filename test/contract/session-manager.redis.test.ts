@@ -5,6 +5,7 @@ import { SessionManager } from '../../src/session/session-manager.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
 import { refusal } from '../support/refusal.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
 import { describeSessionManager } from './session-manager.contract.js';
 import { assertEveryKeyEnds, watchScripts, watchTtls } from './session-store.watch.js';
@@ -43,6 +44,16 @@ describe('SessionManager with Redis', () => {
     const commands = await recorder.stop();
     return commands.filter(({ source }) => source !== 'lua').map(({ name }) => name);
   }
+
+  it('names a session for as long as it lives by a save after store.ttl was raised, where there is no absolute timeout', async () => {
+    const before = open({ ttl: 1, absoluteTtl: false });
+    const after = new RedisSessionStore(redis.client, { prefix: before.settings.prefix, ttl: 600, absoluteTtl: false });
+    const began = await after.now();
+    const { sid } = await signedIn(before);
+    await new Visitor(after, sid).request(({ entries }) => entries.set('n', 1));
+    await until(async () => (await after.now()) > began + 1_500, 'it would have ended before');
+    expect(await new SessionManager(after).revokeAll('ada')).toBe(1);
+  });
 
   it('costs a sign-in two commands more than the session itself, and a sign-out one', async () => {
     const store = open();
