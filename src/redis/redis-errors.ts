@@ -8,6 +8,14 @@ export function toStoreError(error: unknown): SessionStoreUnavailableError {
   return error instanceof SessionStoreUnavailableError ? error : new SessionStoreUnavailableError(reasonOf(error));
 }
 
+/**
+ * For an answer that is none, such as the `QUEUED` of a `MULTI` that the application has begun on the same connection: what was asked for is
+ * done later or never.
+ */
+export function noReply(): SessionStoreUnavailableError {
+  return new SessionStoreUnavailableError('reply');
+}
+
 /** The key holds another type than the command or script expects. Also of a store error. */
 export function isWrongType(error: unknown): boolean {
   return (error instanceof SessionStoreUnavailableError ? error.reason : replyPrefixOf(error)) === 'WRONGTYPE';

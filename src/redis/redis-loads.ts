@@ -1,4 +1,5 @@
 import type { RedisBatch } from './redis-batch.js';
+import { noReply } from './redis-errors.js';
 
 export type RedisHash = Readonly<Record<string, string>>;
 
@@ -25,7 +26,7 @@ export class RedisLoads {
           this.#next.delete(key);
           return client.hgetall(key);
         },
-        onReply: (reply) => resolve(reply as RedisHash),
+        onReply: (reply) => (typeof reply === 'object' && reply !== null ? resolve(reply as RedisHash) : reject(noReply())),
         onError: reject,
       });
     });

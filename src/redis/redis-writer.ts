@@ -1,7 +1,7 @@
 import type { RedisBatch } from './redis-batch.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisClock } from './redis-clock.js';
-import { toStoreError } from './redis-errors.js';
+import { noReply, toStoreError } from './redis-errors.js';
 import { RedisScripts, type RawReply, type ScriptName } from './redis-scripts.js';
 
 /** What a script has answered. */
@@ -34,8 +34,9 @@ export class RedisWriter {
 
   readonly #replied = ([status, now, ...values]: RawReply): ScriptReply => {
     this.#ended();
-    this.clock.learn(Number(now));
-    return { status: Number(status), now: Number(now), values: values.map(String) };
+    const time = timeOf(now);
+    this.clock.learn(time);
+    return { status: Number(status), now: time, values: values.map(String) };
   };
 
   readonly #failed = (error: unknown): never => {
@@ -55,7 +56,7 @@ export class RedisWriter {
     if (known !== undefined) return known;
     try {
       const [seconds, microseconds] = await this.client.time();
-      const now = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+      const now = timeOf(seconds) * 1_000 + timeOf(microseconds) / 1_000;
       this.clock.learn(now);
       return now;
     } catch (error) {
@@ -73,4 +74,10 @@ export class RedisWriter {
   async #idle(): Promise<void> {
     if (this.#underWay > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
+}
+
+function timeOf(value: string | number | undefined): number {
+  const time = Number(value);
+  if (Number.isNaN(time)) throw noReply();
+  return time;
 }

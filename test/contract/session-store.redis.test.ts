@@ -469,6 +469,26 @@ describe('RedisSessionStore', () => {
     });
   });
 
+  it('takes the QUEUED of a MULTI on the same connection for no answer', async () => {
+    const client = outside.duplicate();
+    try {
+      const prefix = nextPrefix();
+      const store = new RedisSessionStore(client, { prefix });
+      const sid = await newSession(store, { n: 1 });
+      const record = await found(store, sid);
+      await client.multi({ pipeline: false });
+      const unavailable = { code: 'SESSION_STORE_UNAVAILABLE', reason: 'reply' };
+      await expect(store.find(sid)).rejects.toMatchObject(unavailable);
+      await expect(store.save(sid, record, deltaOf({ n: 2 }), LEASE)).rejects.toMatchObject(unavailable);
+      await expect(new RedisSessionStore(client, { prefix }).now()).rejects.toMatchObject(unavailable);
+      await client.discard();
+      expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 1 }));
+      expect(store.isTouchDue({ ...record, lastSeenAt: 0 })).toBe(true);
+    } finally {
+      client.disconnect();
+    }
+  });
+
   describe('out of memory', () => {
     async function withoutMemory(run: () => Promise<void>): Promise<void> {
       await outside.config('SET', 'maxmemory', '1');
