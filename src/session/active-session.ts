@@ -337,6 +337,20 @@ export class ActiveSession {
     store: () => Promise<Stored>,
   ): Promise<Stored> {
     await this.#begin(userId, this.handle, undefined, deadline);
+    try {
+      return await this.#storeReserved(userId, deadline, store);
+    } catch (error) {
+      // It may be theirs all the same by now, and its holder comes again, so whoever ends all of them must find it. A name too many is dropped.
+      if (this.#record !== undefined && mayHaveRun(error)) this.#signIns.renew({ ...this.#record, userId });
+      throw error;
+    }
+  }
+
+  async #storeReserved<Stored extends SessionRecord | undefined>(
+    userId: string,
+    deadline: Deadline,
+    store: () => Promise<Stored>,
+  ): Promise<Stored> {
     const record = await store();
     if (record === undefined) {
       this.#signIns.free(userId, this.handle);

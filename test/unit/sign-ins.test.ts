@@ -104,6 +104,37 @@ describe('a sign-in', () => {
   });
 
   it.each([
+    ['save', runsWithoutAnswer],
+    ['settle', hangs],
+    ['settle', UNAVAILABLE],
+  ] as const)('by a later save whose %s is not answered is found by whoever ends all sessions', async (call, course) => {
+    const { store, next, manager } = start({ deadline: 20 });
+    const visitor = new Visitor(store);
+    await visitor.request(({ entries }) => entries.set('cart', ['tea']));
+    if (call === 'save') store.next(call, course);
+    else next(call, course);
+    const session = await visitor.arrive();
+    session.entries.set('identity', { id: 'ada' });
+    expect(await refusal(() => session.save())).toMatchObject(UNANSWERED);
+    expect(await visitor.whoami()).toEqual({ id: 'ada' });
+    await passes(store, 100); // For as long as the place was reserved, and longer.
+    expect(await manager.revokeAll('ada')).toBe(1);
+    expect(await visitor.whoami()).toBeUndefined();
+  });
+
+  it('by a later save that did not run leaves no name that counts', async () => {
+    const { store, manager } = start({ ...ONE, deadline: 20 });
+    const visitor = new Visitor(store);
+    await visitor.request(({ entries }) => entries.set('cart', ['tea']));
+    store.next('save', hangs);
+    const session = await visitor.arrive();
+    session.entries.set('identity', { id: 'ada' });
+    expect(await refusal(() => session.save())).toMatchObject(UNANSWERED);
+    const other = await signedIn(store);
+    expect((await manager.list('ada')).sessions.map(({ handle }) => handle)).toEqual([other.handle]);
+  });
+
+  it.each([
     ['create', hangs],
     ['create', runsWithoutAnswer],
     ['destroy', hangs],
