@@ -21,9 +21,10 @@ export class RedisEpochs {
     this.#ttl = Math.max(LONGEST_COOKIE, idle, absolute);
   }
 
-  /** An earlier time than the one that is set changes nothing. */
-  async set(userId: string, time: number): Promise<void> {
-    await this.writer.run('epoch', this.keys.epoch(userId), [Math.ceil(time), this.#ttl]);
+  /** An earlier time than the one that is set changes nothing. Answers with the time that counts: now, for one that has not come yet. */
+  async set(userId: string, time: number): Promise<number> {
+    const { values } = await this.writer.run('epoch', this.keys.epoch(userId), [Math.ceil(time), this.#ttl]);
+    return Number(values[0]);
   }
 
   /** Whether a session of the user that was created then is dead. */

@@ -222,9 +222,9 @@ export class RedisSessionStore extends SessionStore {
     throw new SessionStoreUnavailableError('too many writers');
   }
 
-  async endBefore(userId: string, time: number): Promise<void> {
+  async endBefore(userId: string, time: number): Promise<number> {
     if (this.#epochs === undefined) throw noEpochs();
-    await this.#epochs.set(userId, time);
+    return this.#epochs.set(userId, time);
   }
 
   now(): Promise<number> {

@@ -202,9 +202,11 @@ export class MemorySessionStore extends SessionStore {
     return true;
   }
 
-  async endBefore(userId: string, time: number): Promise<void> {
+  async endBefore(userId: string, time: number): Promise<number> {
     if (!this.settings.epochs) throw noEpochs();
-    this.#epochs.set(userId, Math.max(this.#epochs.get(userId) ?? 0, time));
+    const counts = Math.min(Math.ceil(time), Date.now());
+    this.#epochs.set(userId, Math.max(this.#epochs.get(userId) ?? 0, counts));
+    return counts;
   }
 
   async now(): Promise<number> {

@@ -48,6 +48,8 @@ const DEFAULT_LIMIT = 50;
 const DEFAULT_REASON = 'revoked';
 /** Sessions ended at once. */
 const CHUNK = 100;
+/** In ms. What is later than that by the store's clock was not meant as now. */
+const MOST_AHEAD = 3_600_000;
 const CURSOR = /^(\d{1,16}(?:\.\d{1,2})?)\.([A-Za-z0-9_-]{22,43})$/;
 const REASON = /^[a-z0-9][a-z0-9_.-]{0,63}$/i;
 
@@ -134,15 +136,14 @@ export class SessionManager {
    * Ends all sessions of a user that began before `time`, also those that Redis has forgotten to be that user's (after a failover), and answers
    * with how many of those that it knew. Needs `store.epochs`.
    *
-   * @param time not later than now
+   * @param time `new Date()` for now: a clock of this machine that is ahead of Redis' by less than an hour is forgiven
    */
   async revokeBefore(userId: string | number, time: Date | number, reason: string = DEFAULT_REASON): Promise<number> {
     const user = userOf(userId);
     checkReason(reason);
-    const createdBefore = Number(time);
-    if (!(createdBefore >= 0 && createdBefore <= Math.ceil(await this.#answer(this.store.now()))))
+    if (!(Number(time) >= 0 && Number(time) <= (await this.#answer(this.store.now())) + MOST_AHEAD))
       throw new SessionMisuseError('SessionManager.revokeBefore() needs a time in the past: a Date, or epoch milliseconds.');
-    await this.#answer(this.store.endBefore(user, createdBefore));
+    const createdBefore = await this.#answer(this.store.endBefore(user, Number(time)));
     let ended = 0;
     for await (const places of allPlaces(this.store, user))
       ended += await this.#endEach(

@@ -155,9 +155,9 @@ export abstract class SessionStore {
 
   /**
    * From now on, sessions of that user that were created before `time` are not found, and a `destroy` of one answers that it was not there.
-   * Needs `epochs`.
+   * A time that has not come yet by the store's clock counts as now. Answers with the time that counts. Needs `epochs`.
    */
-  abstract endBefore(userId: string, time: number): Promise<void>;
+  abstract endBefore(userId: string, time: number): Promise<number>;
 
   /** The time by the store's clock. */
   abstract now(): Promise<number>;

@@ -534,6 +534,20 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         expect(await store.load(visitor.sid!)).toBeUndefined();
       });
 
+      it.each([0, 600_000])(
+        'takes the time of this machine, whose clock is %d ms ahead, for now, and spares who signs in next',
+        async (ahead) => {
+          const { store, manager } = await start({ epochs: true });
+          const before = await signedIn(store);
+          await passes(store, 2);
+          expect(await manager.revokeBefore('ada', new Date(Date.now() + ahead))).toBe(1);
+          expect(await store.load(before.sid!)).toBeUndefined();
+          const after = await signedIn(store);
+          await passes(store, 2);
+          expect(await after.whoami()).toEqual({ id: 'ada' });
+        },
+      );
+
       it.each([NaN, -1, Infinity, Date.now() + 86_400_000, new Date(NaN), 'yesterday' as never, undefined as never])(
         'refuses %s, which is no time in the past',
         async (time) => {

@@ -123,7 +123,8 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         expect((await store.describe([created.handle]))[0]?.userId).toBe(`${userId}2`);
         expect(await store.exchange(created.handle, userId, 'n', () => '3')).toBe(false);
         expect(await store.exchange(created.handle, `${userId}2`, 'n', () => '3')).toBe(true);
-        await store.endBefore(userId, saved!.lastSeenAt + 1_000);
+        await passes(store, 2);
+        await store.endBefore(userId, saved!.lastSeenAt + 1);
         expect(await store.load(sid)).toBeDefined();
         expect(await store.revoke(created.handle, { userId, reason: REASON })).toBe(false);
         expect(await store.revoke(created.handle, { userId: `${userId}2`, reason: REASON })).toBe(true);
@@ -551,6 +552,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       it('is not undone by an earlier time, and changes nothing more when repeated', async () => {
         const store = await start({ epochs: true });
         const { sid, created } = await signedIn(store);
+        await passes(store, 2);
         await store.endBefore('ada', created.createdAt! + 1);
         await store.endBefore('ada', created.createdAt!);
         await store.endBefore('ada', created.createdAt! + 1);
@@ -560,8 +562,23 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       it('takes a time with a fraction, as now() may give', async () => {
         const store = await start({ epochs: true });
         const { sid, created } = await signedIn(store);
+        await passes(store, 2);
         await store.endBefore('ada', created.createdAt! + 0.4);
         expect(await store.load(sid)).toBeUndefined();
+      });
+
+      it('takes a time that has not come yet for now, and answers with the one that counts', async () => {
+        const store = await start({ epochs: true });
+        const old = await signedIn(store);
+        await passes(store, 2);
+        const counts = await store.endBefore('ada', Math.ceil(await store.now()) + 600_000);
+        expect(await store.load(old.sid)).toBeUndefined();
+        const young = await signedIn(store);
+        expect(counts).toBeGreaterThan(old.created.createdAt!);
+        expect(counts).toBeLessThanOrEqual(young.created.createdAt!);
+        await passes(store, 2);
+        expect(await store.load(young.sid)).toEqual(young.created);
+        expect(await store.endBefore('ada', 5)).toBe(5);
       });
 
       it('needs the option epochs, without which nobody looks', async () => {
