@@ -89,8 +89,8 @@ describeInBrowser('two browsers of a user', () => {
     const admin = await signedIn('ada', 'lovelace');
     expect(await user.getByRole('heading', { name: 'Where others are signed in' }).count()).toBe(0);
     const section = admin.getByRole('region', { name: 'Where others are signed in' });
-    expect(await section.getByRole('option').allTextContents()).toEqual(['grace']);
     await section.getByText('Firefox on Windows').waitFor();
+    expect(await section.getByRole('option').allTextContents()).toEqual(['grace']);
     await section.getByRole('button', { name: 'End all sessions of this user' }).click();
     await status(admin, '1 session ended.');
     await section.getByText('Not signed in anywhere.').waitFor();

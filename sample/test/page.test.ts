@@ -36,8 +36,10 @@ describeInBrowser('the page in a browser', () => {
     await page.getByText('Signed in as ada').waitFor();
     expect(await page.getByRole('list', { name: 'Roles' }).getByRole('listitem').allTextContents()).toEqual(['user', 'admin']);
     expect(await alerts(page)).toEqual([]);
+    await upToDate();
     await addToCart('cup', 1);
     await page.getByRole('cell', { name: 'cup' }).waitFor();
+    await upToDate();
     expect(await cells()).toEqual(['<b>tea</b>', '2', 'cup', '1']);
 
     const key = /HGETALL (\S+)/.exec(await page.getByRole('region', { name: 'Your session in Redis' }).innerText())?.[1];
@@ -109,6 +111,8 @@ describeInBrowser('the page in a browser', () => {
     await page.getByRole('button', { name: 'Add to cart' }).click();
   }
 
+  /** Once all that the page asks for after a press is shown: only then its button can be pressed again. */
+  const upToDate = (): Promise<void> => page.locator('main:not(:has(form button:disabled))').waitFor();
   const alert = (text: string): Promise<void> => page.getByRole('alert').filter({ hasText: text }).waitFor();
   const cells = (): Promise<string[]> => page.getByRole('table').getByRole('cell').allTextContents();
 });

@@ -55,7 +55,7 @@ describe('openRedis reaches', () => {
 
   it('the master that Sentinel names, and the next one after a failover', async () => {
     const sentinel = await startSentinel({ password: PASSWORD });
-    const { client, close } = connections.open(sentinel.options);
+    const { client, close } = connections.open({ ...sentinel.options, commandTimeout: 20_000 });
     await client.set('before', '1');
     expect(await sentinel.master.client().get('before')).toBe('1');
 
@@ -79,7 +79,7 @@ describe('beside a Cluster,', () => {
   it('openRedis reaches every node', async () => {
     const { client, owned } = connections.open({
       cluster: cluster.startupNodes.slice(0, 1),
-      options: { redisOptions: { password: PASSWORD } },
+      options: { redisOptions: { password: PASSWORD, commandTimeout: 20_000 } },
     });
     await Promise.all(Array.from({ length: 60 }, (_, n) => client.set(`reach:${n}`, n)));
     const sizes = await Promise.all(cluster.nodes.map((node) => node.client().dbsize()));

@@ -20,6 +20,9 @@ const TABLE: Record<ScriptName, string> = {
 
 const scriptsOn = (client: RedisClient, texts = TABLE) => new RedisScripts(new RedisBatch(client), texts);
 
+/** Nothing here is about time. */
+const PATIENT = { commandTimeout: 20_000 };
+
 const connections = new Connections();
 let server: RedisServer;
 let cluster: RedisCluster;
@@ -41,7 +44,11 @@ describe.each([
   ['a Cluster', { enableAutoPipelining: false }],
 ])('RedisScripts on %s with %j', (where, options) => {
   const open = () =>
-    connections.open(where === 'a Cluster' ? { cluster: cluster.startupNodes, options } : { ...server.options, ...options }).client;
+    connections.open(
+      where === 'a Cluster'
+        ? { cluster: cluster.startupNodes, options: { ...options, redisOptions: PATIENT } }
+        : { ...server.options, ...options, ...PATIENT },
+    ).client;
   const counts = () => (where === 'a Cluster' ? cluster.commandCounts() : server.commandCounts());
 
   async function countsDuring(action: () => Promise<unknown>): Promise<Record<string, number>> {

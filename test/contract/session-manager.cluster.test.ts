@@ -21,6 +21,6 @@ afterAll(async () => {
 });
 
 describeSessionManager('in Redis, a cluster of three nodes', async (options) => ({
-  store: new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, ...options }),
+  store: new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, deadline: 20_000, ...options }),
   check: () => assertEveryKeyEnds(cluster.nodes.map((node) => node.client())),
 }));

@@ -31,11 +31,12 @@ describeSessionManager('in Redis', async (options) => {
     await assertEveryKeyEnds([server.client()]);
     if (problems.length > 0) throw new Error(problems.join('\n'));
   };
-  return { store: new RedisSessionStore(client, { prefix: `test${++prefixes}:`, ...options }), check };
+  return { store: new RedisSessionStore(client, { prefix: `test${++prefixes}:`, deadline: 20_000, ...options }), check };
 });
 
 describe('SessionManager with Redis', () => {
-  const open = (options: StoreOptions = {}) => new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, ...options });
+  const open = (options: StoreOptions = {}) =>
+    new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, deadline: 20_000, ...options });
 
   /** The commands that a call sends, without those that its scripts run. */
   async function commandsOf(call: () => Promise<unknown>): Promise<string[]> {

@@ -24,7 +24,7 @@ let runs = 0;
 
 beforeAll(async () => {
   server = await startRedis();
-  processes = [0, 1, 2].map(() => openRedis(server.url, () => undefined));
+  processes = [0, 1, 2].map(() => openRedis({ ...server.options, commandTimeout: 20_000 }, () => undefined));
 });
 
 afterAll(async () => {

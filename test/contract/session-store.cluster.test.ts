@@ -13,7 +13,7 @@ let prefixes = 0;
 
 beforeAll(async () => {
   cluster = await startCluster();
-  redis = openRedis({ cluster: cluster.startupNodes }, () => undefined);
+  redis = openRedis({ cluster: cluster.startupNodes, options: { redisOptions: { commandTimeout: 20_000 } } }, () => undefined);
 }, 30_000);
 
 afterAll(async () => {
