@@ -19,7 +19,9 @@ export { RedisSessionStore } from './redis/redis-session-store.js';
 export { MemorySessionStore } from './session/memory-session-store.js';
 export { SessionStore } from './session/session-store.js';
 export type { StoreOptions } from './session/store-options.js';
-export type { HttpSession } from './http/http-session.js';
+export type { HttpSession, LoginOptions } from './http/http-session.js';
+export type { Identity } from './http/identity.decorator.js';
+export type { IdentityFinder } from './http/session-runtime.js';
 
 /**
  * express-session's options, and the store.

@@ -90,6 +90,8 @@ export interface ResolvedRedisSessionOptions {
 }
 
 const GROUPS = ['redis', 'session', 'store', 'identity'];
+/** Nest takes these off the options of `forRoot`, and knows nothing of those that a factory returns. */
+const EXTRAS = ['isGlobal', 'exclude', 'forRoutes'];
 const ELSEWHERE = new Map([...namesOf('store', ['kind', 'events', ...STORE_NAMES]), ...namesOf('session', SESSION_NAMES)]);
 const KINDS: readonly unknown[] = ['hash', 'connect-redis', 'memory'] satisfies StoreKind[];
 const SCOPES: readonly unknown[] = ['local', 'cluster'] satisfies EventScope[];
@@ -120,7 +122,9 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
   if (typeof options !== 'object' || options === null)
     return [`The options must be an object, received ${kindOf(options)}. See the README.`];
   const { redis, session, store, identity } = options;
-  const problems = unknownNames('', options, GROUPS, ELSEWHERE);
+  const problems = unknownNames('', options, [...GROUPS, ...EXTRAS], ELSEWHERE);
+  for (const name of EXTRAS.filter((extra) => extra in options))
+    problems.push(`"${name}" must not be in what a factory returns. Put it beside "useFactory", "useClass" or "useExisting".`);
   if (typeof session !== 'object' || session === null)
     problems.push(`"session" must be an object with at least "secret", received ${kindOf(session)}.`);
   else problems.push(...sessionOptionProblems(session, production));

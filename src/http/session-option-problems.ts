@@ -135,6 +135,9 @@ function secretProblems(secret: unknown, production: boolean): string[] {
   const cure = 'Make one with: openssl rand -base64 32';
   if (secrets.length === 0)
     return [`"session.secret" must be a non-empty string, or an array of them, received ${kindOf(secret)}. ${cure}`];
+  // Not `kindOf`, which shows a number.
+  if (secrets.some((one) => typeof one === 'number'))
+    return [`"session.secret" must be a string, or an array of them, received a number. ${cure}`];
   if (secrets.some((one) => byteLength(one) === 0)) return [`"session.secret" must not hold an empty or missing secret. ${cure}`];
   if (production && secrets.some(isShort))
     return [`"session.secret" must have at least ${LEAST_SECRET_BYTES} bytes in production. ${cure}`];

@@ -3,12 +3,19 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
 
-const APP = join(dirname(fileURLToPath(import.meta.url)), 'app');
+const HERE = dirname(fileURLToPath(import.meta.url));
+const APP = join(HERE, 'app');
 
 function compile(directory: string): ts.Program {
   const { config } = ts.readConfigFile(join(directory, 'tsconfig.json'), (path) => ts.sys.readFile(path));
   const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, directory);
   return ts.createProgram(fileNames, { ...options, noEmit: false });
+}
+
+function errorsOf(program: ts.Program): string[] {
+  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
+    return `${file?.fileName.replace(`${HERE}/`, '')}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
+  });
 }
 
 /** The application in `app/` says in its comments what must be an error. */
@@ -19,10 +26,7 @@ describe('an application that declares its data and its identity', () => {
   });
 
   test('compiles, strict as can be', () => {
-    const errors = ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
-      return `${file?.fileName.replace(`${APP}/`, '')}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
-    });
-    expect(errors).toEqual([]);
+    expect(errorsOf(program)).toEqual([]);
   }, 60_000);
 
   test("gives Nest's pipes plain types of its parameters", () => {
@@ -32,3 +36,7 @@ describe('an application that declares its data and its identity', () => {
     expect(types).toEqual(['Object, Object', 'Object, String, Number', 'Object, Object', 'Object, Number']);
   });
 });
+
+test('an application without Nest declares both as well, and compiles', () => {
+  expect(errorsOf(compile(join(HERE, 'express-app')))).toEqual([]);
+}, 60_000);

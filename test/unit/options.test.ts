@@ -48,7 +48,8 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ['no secrets', options({ session: { secret: [] } }), 'session.secret', 'received an array', 'openssl'],
     ['an empty one among secrets', options({ session: { secret: [SECRET, ''] } }), 'session.secret', 'must not hold an empty', 'openssl'],
     ['a missing one among secrets', options({ session: { secret: [undefined, SECRET] } }), 'session.secret', 'must not hold', 'openssl'],
-    ['a secret of another type', options({ session: { secret: 123_456_789 } }), 'session.secret', 'must not hold', 'openssl'],
+    ['a secret of another type', options({ session: { secret: 123_456_789 } }), 'session.secret', 'received a number', 'openssl'],
+    ['one of another type among secrets', options({ session: { secret: [SECRET, 123_456_789] } }), 'session.secret', 'a number', 'openssl'],
     [
       'an asymmetric key',
       options({ session: { secret: generateKeyPairSync('ed25519').privateKey } }),
@@ -368,6 +369,25 @@ describe('a wrong option is named, with the rule and the cure', () => {
       'a revoked session would still answer',
       'Leave that setting out',
     ],
+    [
+      'the password as connect-redis had it',
+      options({ redis: { host: 'a', pass: PASSWORD } }),
+      'redis.pass',
+      'ioredis',
+      '"redis.password"',
+    ],
+    ['the URL as node-redis has it', options({ redis: { url: URL } }), 'redis.url', 'ioredis', 'Give the URL itself'],
+    ['a client as connect-redis has it', options({ redis: { client: {} } }), 'redis.client', 'ioredis', 'Give the client itself'],
+    ['a store option beside the host', options({ redis: { host: 'a', ttl: 1 } }), 'redis.ttl', 'ioredis', '"store.ttl"'],
+    [
+      'where the module is visible, from a factory',
+      options({ isGlobal: false }),
+      'isGlobal',
+      'what a factory returns',
+      'beside "useFactory"',
+    ],
+    ['a typo in it', options({ isglobal: false }), 'isglobal', 'is not an option', 'Did you mean "isGlobal"'],
+
     ['keyPrefix', options({ redis: { host: 'a', keyPrefix: 'shop:', password: PASSWORD } }), 'redis', '"keyPrefix"', 'Use "store.prefix"'],
     ['keyPrefix in the URL', options({ redis: `${URL}?keyPrefix=shop:` }), 'redis', '"keyPrefix"', 'Use "store.prefix"'],
     [
