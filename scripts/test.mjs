@@ -61,7 +61,7 @@ const total = await runSteps([
   },
   {
     atOnce: 2,
-    steps: ['esm-nest12', 'cjs-nest11-jest'].map((app) =>
+    steps: ['esm-nest12', 'cjs-nest11-jest', 'esm-express5'].map((app) =>
       command(`packed: ${app}`, ['node', 'scripts/steps/packed-app.mjs', `test/package/${app}`, TARBALL], {
         needs: 'pack',
         timeout: 240_000,

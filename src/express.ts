@@ -11,12 +11,28 @@ import { SessionStore } from './session/session-store.js';
 import type { StoreOptions } from './session/store-options.js';
 import { storeOptionProblems } from './session/store-option-problems.js';
 
+export {
+  CrossOriginError,
+  RedisSessionConfigError,
+  RedisSessionError,
+  SessionConflictError,
+  SessionGoneError,
+  SessionLimitError,
+  SessionMisuseError,
+  SessionRefusedError,
+  SessionSerializationError,
+  SessionStoreUnavailableError,
+  SessionUnsupportedError,
+  type CrossOriginReason,
+  type RedisSessionErrorCode,
+} from './redis-session.errors.js';
 export type { ExpressSessionStoreLike } from './http/classic-session-store.js';
 export type { CsrfOptions } from './http/csrf-options.js';
 export type { SessionHandler } from './http/session-handler.js';
 export { RedisEventChannel } from './redis/redis-event-channel.js';
 export { RedisSessionStore } from './redis/redis-session-store.js';
 export { MemorySessionStore } from './session/memory-session-store.js';
+export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } from './session/session-manager.js';
 export { SessionStore } from './session/session-store.js';
 export type { StoreOptions } from './session/store-options.js';
 export type { HttpSession, LoginOptions } from './http/http-session.js';

@@ -8,7 +8,7 @@ export type {
   ResolvedRedisSessionOptions,
   StoreKind,
 } from './redis-session.options.js';
-export { InjectSessionOptions, InjectSessionRedis } from './redis-session.tokens.js';
+export { InjectSessionOptions, InjectSessionRedis, SESSION_OPTIONS, SESSION_REDIS } from './redis-session.tokens.js';
 export {
   CrossOriginError,
   RedisSessionConfigError,

@@ -1,19 +1,32 @@
 import { Inject } from '@nestjs/common';
 
+/**
+ * The ioredis client of the sessions, for factories (`inject: [SESSION_REDIS]`) and tests (`overrideProvider(SESSION_REDIS)`). An error where
+ * sessions need no Redis.
+ *
+ * @publicApi
+ */
 export const SESSION_REDIS = Symbol('RedisSessionModule: Redis client');
+
+/**
+ * The options with every default filled in, a `ResolvedRedisSessionOptions`, for factories: `inject: [SESSION_OPTIONS]`.
+ *
+ * @publicApi
+ */
 export const SESSION_OPTIONS = Symbol('RedisSessionModule: resolved options');
+
 export const SESSION_ROUTES = Symbol('RedisSessionModule: routes of the middleware');
 export const SESSION_CONNECTION = Symbol('RedisSessionModule: Redis connection');
 
 /**
- * Injects the ioredis client of the sessions: `constructor(@InjectSessionRedis() redis: Redis)`. An error where sessions need no Redis.
+ * Injects {@link SESSION_REDIS}: `constructor(@InjectSessionRedis() redis: Redis)`.
  *
  * @publicApi
  */
 export const InjectSessionRedis = (): PropertyDecorator & ParameterDecorator => Inject(SESSION_REDIS);
 
 /**
- * Injects the options with every default filled in: `constructor(@InjectSessionOptions() options: ResolvedRedisSessionOptions)`.
+ * Injects {@link SESSION_OPTIONS}: `constructor(@InjectSessionOptions() options: ResolvedRedisSessionOptions)`.
  *
  * @publicApi
  */

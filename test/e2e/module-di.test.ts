@@ -21,6 +21,8 @@ import {
   RedisSessionModule,
   RedisSessionStore,
   Session,
+  SESSION_OPTIONS,
+  SESSION_REDIS,
   SessionGuard,
   SessionMiddleware,
   SessionStore,
@@ -103,6 +105,26 @@ describe('what a module without imports can inject', () => {
     expect(started.get(Everything).redis).toBe(client);
     await started.close();
     client.disconnect();
+  });
+
+  test('the client and the options into a factory, and a test can put others in their place', async () => {
+    const factory = {
+      provide: 'where',
+      inject: [SESSION_REDIS, SESSION_OPTIONS],
+      useFactory: async (client: Redis, options: ResolvedRedisSessionOptions) => [await client.echo('here'), options.session.name],
+    };
+    const options = { redis: redis.url, session };
+    const started = await start(RedisSessionModule.forRoot(options), moduleOf(factory));
+    expect(started.get('where')).toEqual(['here', 'sid']);
+
+    const other = await Test.createTestingModule({ imports: [RedisSessionModule.forRoot(options), moduleOf(factory)] })
+      .overrideProvider(SESSION_REDIS)
+      .useValue({ echo: async () => 'nowhere' })
+      .overrideProvider(SessionStore)
+      .useValue(new MemorySessionStore())
+      .compile();
+    expect(other.get('where')).toEqual(['nowhere', 'sid']);
+    await other.close();
   });
 
   test('nothing, with isGlobal: false, unless it imports the module', async () => {

@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import { MemorySessionStore, SessionManager, sessionMiddleware } from 'nestjs-redis-session/express';
+
+declare module 'express-session' {
+  interface SessionData {
+    cart?: string[];
+  }
+}
+
+if (existsSync('node_modules/@nestjs')) throw new Error('npm has installed Nest, which this application does not use.');
+
+const store = new MemorySessionStore();
+const manager = new SessionManager(store);
+const app = express();
+app.use(express.json());
+app.use(sessionMiddleware({ name: 'sid', secret: process.env['SESSION_SECRET'] ?? '', store }));
+
+app.get('/visitor', ({ session }, response) => {
+  response.json({ isNew: session.isNew });
+});
+
+app.post('/cart', ({ session, body }, response) => {
+  session.cart = [...(session.cart ?? []), body.sku];
+  response.json(session.cart);
+});
+
+app.post('/login', async ({ session, body }, response) => {
+  await session.login({ id: body.id }, { keep: ['cart'] });
+  response.json({ id: body.id });
+});
+
+app.get('/me', ({ session }, response) => {
+  const { identity, cart } = session;
+  if (identity === undefined) response.status(401).end();
+  else response.json({ id: identity.id, cart });
+});
+
+app.post('/logout', async ({ session }, response) => {
+  await manager.revokeOthers(session);
+  await session.logout();
+  response.status(204).end();
+});
+
+app.use((error: Error & { statusCode?: number }, _request: Request, response: Response, _next: NextFunction) => {
+  console.error(error);
+  response.status(error.statusCode ?? 500).end();
+});
+
+const server = app.listen(0, '127.0.0.1');
+process.once('SIGTERM', () => server.close());
+await once(server, 'listening');
+console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
