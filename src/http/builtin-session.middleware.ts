@@ -1,5 +1,6 @@
 import { RedisSessionError } from '../redis-session.errors.js';
 import { ExpressSessionStore } from './express-session.store.js';
+import { isResponse } from './response-headers.js';
 import { ResponseGate, type GateKeeper } from './response-gate.js';
 import { answerOf, bodyOf } from './session-answer.js';
 import { commitLate, commitSession, type CookieNews } from './session-commit.js';
@@ -21,7 +22,7 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: 
     const exchange = new SessionExchange(runtime, request, response, sessionStore);
     if (!exchange.isInPath) return next();
     runtime.checkProxy(request);
-    exchange.watch = ResponseGate.install(response, new SessionKeeper(exchange));
+    if (isResponse(response)) exchange.watch = ResponseGate.install(response, new SessionKeeper(exchange));
     exchange.load(runtime.cookie.readAll(request), (error) => {
       if (error !== undefined) exchange.fail(error);
       // What `next` throws is for nobody here to catch: it is not to be called twice.

@@ -4,6 +4,19 @@ import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'no
 export type HeadArguments = [statusCode: number, reason?: string | HeaderList | null, headers?: HeaderList | null];
 type HeaderList = OutgoingHttpHeaders | OutgoingHttpHeader[] | [name: string, value: OutgoingHttpHeader][];
 
+/**
+ * Whether that is a response at all. For the handshake of a WebSocket a middleware gets something in its place: `{}` (as with the ws package), or
+ * an object with a few of the methods (Socket.IO).
+ */
+export function isResponse(response: Partial<ServerResponse>): boolean {
+  return typeof response.getHeaders === 'function';
+}
+
+/** Whether the client can still be told something in a header. */
+export function takesHeaders(response: ServerResponse): boolean {
+  return !response.headersSent && isResponse(response);
+}
+
 /** What an explicit `writeHead` does to a response before anything is sent. Returns what is left to say when it is. Throws as Node would. */
 export function applyHead(response: ServerResponse, [statusCode, reason, headers]: HeadArguments): [statusCode: number, reason?: string] {
   checkStatusCode(statusCode);

@@ -5,6 +5,7 @@ import { Recent } from '../session/recent.js';
 import type { CookieAttributes } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import { isSecureRequest } from './request-security.js';
+import { takesHeaders } from './response-headers.js';
 import { COOKIE_DEFAULTS, type Secret, type SessionCookieOptions, type SessionSettings } from './session-options.js';
 import { VerifiedCookies } from './verified-cookies.js';
 
@@ -113,7 +114,7 @@ export class SessionCookie {
 
   /** Tells the browser to drop the cookie: same attributes, an expiry in the past. Replaces what this response said of it so far. */
   clear(response: ServerResponse, cookie: Cookie): void {
-    if (response.headersSent) return;
+    if (!takesHeaders(response)) return;
     const dropped = new CookieClass({ ...cookie.data, expires: new Date(0) });
     response.setHeader('Set-Cookie', [...this.#otherCookies(response), dropped.serialize(this.name, '')]);
   }

@@ -10,6 +10,7 @@ import { contextOf, setContext, type RequestContext } from './request-context.js
 import { deviceOf } from './request-device.js';
 import { defineProperties, type SessionRequest } from './request-properties.js';
 import { RequestSession, type SessionPlace } from './request-session.js';
+import { takesHeaders } from './response-headers.js';
 import type { ConfiguredCookie, Cookie } from './session-cookie.js';
 import { ownerOf } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
@@ -150,7 +151,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   renewSecret(done: () => void): void {
     const { store } = this.runtime;
     const isDue = this.#loaded !== undefined && store.canRotate(this.#loaded.sid) && store.isRotationDue(this.#loaded.record);
-    if (isDue && !this.response.headersSent) void this.#rotateFirst(done);
+    if (isDue && takesHeaders(this.response)) void this.#rotateFirst(done);
     else done();
   }
 
