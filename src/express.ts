@@ -85,11 +85,11 @@ export interface SessionMiddlewareOptions extends Omit<SessionOptions, 'middlewa
 export function sessionMiddleware(
   { store, identity, deadline, logErrors, ...options }: SessionMiddlewareOptions = {} as SessionMiddlewareOptions,
 ): SessionHandler {
-  const problems = sessionOptionProblems(options, process.env['NODE_ENV'] === 'production');
+  const problems = sessionOptionProblems(options, process.env['NODE_ENV'] === 'production').map(asNamedHere);
   if (typeof store?.destroy !== 'function') problems.push('"store" must be a SessionStore or a store made for express-session.');
   const isOurs = store instanceof SessionStore;
   const wrapping = { deadline, logErrors };
-  problems.push(...(isOurs ? misplaced(wrapping) : storeOptionProblems(wrapping)));
+  problems.push(...(isOurs ? misplaced(wrapping) : storeOptionProblems(wrapping).map((problem) => problem.replaceAll('"store.', '"'))));
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const warning = shortSecretWarning(options);
   if (warning !== undefined) warn(warning);
@@ -125,7 +125,7 @@ export function sessionMiddleware(
  * @publicApi
  */
 export function csrfMiddleware({ proxy, ...options }: CsrfOptions & Pick<SessionOptions, 'proxy'> = {}): SessionHandler {
-  const problems = csrfOptionProblems(options);
+  const problems = csrfOptionProblems(options).map((problem) => problem.replaceAll('"session.csrf.', '"'));
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   return refuseCrossOrigin({ csrf: resolveCsrfOption(options), proxy });
 }
@@ -137,6 +137,12 @@ function misplaced(options: StoreOptions): string[] {
   );
 }
 
+/** The options that the module has in groups stand by themselves here, and those of the store are given to the store. */
+function asNamedHere(text: string): string {
+  const cure = 'Give it to the store: new RedisSessionStore(redis, { $1 }).';
+  return text.replace(/Did you mean "store\.(\w+)"\?/, cure).replaceAll('"session.', '"');
+}
+
 function warn(message: string): void {
-  process.emitWarning(message, { type: 'SessionWarning' });
+  process.emitWarning(asNamedHere(message), { type: 'SessionWarning' });
 }

@@ -263,12 +263,17 @@ describe('sessionMiddleware', () => {
   test.each([
     ['no store', { secret: TEST_SECRET }, /"store" must be/],
     ['a store that is none', { secret: TEST_SECRET, store: {} }, /"store" must be/],
-    ['no secret', { store: new MemorySessionStore() }, /"session.secret"/],
-    ['a wrong maxAge', { secret: TEST_SECRET, store: new MemorySessionStore(), cookie: { maxAge: '1h' } }, /"session.cookie.maxAge"/],
-    ['an unknown option', { secret: TEST_SECRET, store: new MemorySessionStore(), secure: true }, /secure/],
-    ['nothing', undefined, /"session.secret"/],
-    ['a wrong deadline', { secret: TEST_SECRET, store: new expressSession.MemoryStore(), deadline: 0 }, /"store.deadline" must be/],
-    ['a wrong log', { secret: TEST_SECRET, store: new expressSession.MemoryStore(), logErrors: 'yes' }, /"store.logErrors" must be/],
+    ['no secret', { store: new MemorySessionStore() }, /"secret" must be/],
+    ['a wrong maxAge', { secret: TEST_SECRET, store: new MemorySessionStore(), cookie: { maxAge: '1h' } }, /"cookie.maxAge" must be/],
+    ['an unknown option', { secret: TEST_SECRET, store: new MemorySessionStore(), secure: true }, /"secure" is .* "cookie.secure"/],
+    ['nothing', undefined, /"secret"/],
+    [
+      'an option of the store',
+      { secret: TEST_SECRET, store: new MemorySessionStore(), ttl: 60 },
+      /"ttl" is not an option. Give it to the store: new RedisSessionStore\(redis, { ttl }\)/,
+    ],
+    ['a wrong deadline', { secret: TEST_SECRET, store: new expressSession.MemoryStore(), deadline: 0 }, /"deadline" must be/],
+    ['a wrong log', { secret: TEST_SECRET, store: new expressSession.MemoryStore(), logErrors: 'yes' }, /"logErrors" must be/],
     ['what the store has for itself', { secret: TEST_SECRET, store: new MemorySessionStore(), deadline: 50 }, /"deadline" .*to the store/],
   ])('refuses %s', async (_, options, message) => {
     const refused = await refusal(() => sessionMiddleware(options as never));
