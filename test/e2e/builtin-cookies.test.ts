@@ -21,7 +21,7 @@ describe('a request with a cookie', () => {
   beforeAll(async () => {
     redis = await startRedis();
     client = new Redis(redis.options);
-    store = new RedisSessionStore(client);
+    store = new RedisSessionStore(client, { deadline: 5_000 });
     const session = sessionMiddleware({ secret: [TEST_SECRET, OLD_SECRET], store });
     app = await serve(plainExpress(session, { '/': (request, response) => response.json(request.session['visits'] ?? null) }));
   });

@@ -26,9 +26,9 @@ describe('the same program', () => {
     stock = await stockContestant();
     ours = await Promise.all([
       ourContestant('builtin', new MemorySessionStore({ logErrors: false })),
-      ourContestant('builtin', new RedisSessionStore(client, { logErrors: false }), client),
+      ourContestant('builtin', new RedisSessionStore(client, { logErrors: false, deadline: 5_000 }), client),
       ourContestant('express-session', new MemorySessionStore({ logErrors: false })),
-      ourContestant('express-session', new RedisSessionStore(other, { logErrors: false }), other),
+      ourContestant('express-session', new RedisSessionStore(other, { logErrors: false, deadline: 5_000 }), other),
       wrappingContestant(),
     ]);
   });

@@ -61,7 +61,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
       const { status, json, headers, setCookies } = await browser.get('/deed');
 
       expect([status, json, headers.get('retry-after'), setCookies]).toEqual([503, UNAVAILABLE, '1', []]);
-      expect(performance.now() - began).toBeLessThan(2_000);
+      expect(performance.now() - began).toBeLessThan(10_000);
       expect(await browser.sid()).toBe(sid);
       await end(browser);
       await app.store.settled();

@@ -134,6 +134,6 @@ describe.each(redisVariants)('ended stays ended in Redis (G2), $name', (variant)
     await stage.end(app, sid);
     await finish();
     await app.store.settled();
-    await until(async () => (await sessionKeys(stage.client)).length === 0, 'no key is left', 1_000);
+    await until(async () => (await sessionKeys(stage.client)).length === 0, 'no key is left');
   });
 });

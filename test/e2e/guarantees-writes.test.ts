@@ -166,7 +166,7 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
   test('nobody waits for a touch', async () => {
     const proxy = await startProxy(stage.redis.port);
     try {
-      const { app, browser, key } = await signedIn({ redis: { host: '127.0.0.1', port: proxy.port } });
+      const { app, browser, key } = await signedIn({ redis: { host: '127.0.0.1', port: proxy.port, commandTimeout: 30_000 } });
       await age(stage.client, key, 61_000);
       app.on('/stall', () => proxy.stall());
       const before = await stage.client.hget(key, '@meta');

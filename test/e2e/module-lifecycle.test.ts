@@ -291,14 +291,10 @@ async function usage(...emitters: Emitter[]): Promise<Usage> {
 /** The other ends of closed connections, and timers of fetch, are cleared away a moment later. */
 async function expectNoMoreThan(before: Usage, ...emitters: Emitter[]): Promise<void> {
   let more: [string, number][] = [];
-  await until(
-    async () => {
-      more = Object.entries(await usage(...emitters)).filter(([name, count]) => count > (before[name] ?? 0));
-      return more.length === 0;
-    },
-    'what was held is given back',
-    3_000,
-  ).catch(() => undefined);
+  await until(async () => {
+    more = Object.entries(await usage(...emitters)).filter(([name, count]) => count > (before[name] ?? 0));
+    return more.length === 0;
+  }, 'what was held is given back').catch(() => undefined);
   expect(more).toEqual([]);
 }
 

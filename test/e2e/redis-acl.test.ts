@@ -167,6 +167,8 @@ async function useAll(options: TestAppOptions, forgetScripts: () => Promise<unkn
     await send(visitor, 'GET', '/safe', 200);
     if (step === 'in use') await forgetScripts();
   }
+  // Nobody has waited for the touch of the last request, and the others are to be seen later.
+  await one.store.settled();
   const others = [await signIn(), await signIn(), await signIn()] as const;
   expect(await manager.count('ada')).toBe(3);
   expect((await send(visitor, 'GET', '/me', 401)).json).toMatchObject({ reason: 'evicted' });

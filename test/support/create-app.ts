@@ -2,7 +2,11 @@ import { Module, type DynamicModule, type INestApplication, type LoggerService, 
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { RedisSessionModule, SessionStore, type RedisSessionModuleExtras, type RedisSessionOptions } from '../../src/index.js';
+import type { ClusterConnection } from '../../src/redis/redis-connection.js';
 import { Browser } from './browser.js';
+
+/** In ms. A machine that is busy with other things must not make a request miss its deadline, unless the test is about that. */
+const PATIENCE = 5_000;
 
 export const TEST_SECRET = 'a secret of the test suite, which is long enough';
 
@@ -44,7 +48,12 @@ export async function createApp({
   prepare,
   ...extras
 }: TestAppOptions): Promise<TestApp> {
-  const options: RedisSessionOptions = { redis, session: { secret: TEST_SECRET, ...session }, store, identity };
+  const options: RedisSessionOptions = {
+    redis: patient(redis),
+    session: { secret: TEST_SECRET, ...session },
+    store: store instanceof SessionStore ? store : { deadline: PATIENCE, ...store },
+    identity,
+  };
 
   @Module({ imports: [RedisSessionModule.forRoot({ ...options, ...extras }), ...imports], controllers, providers })
   class TestAppModule {}
@@ -64,4 +73,18 @@ export async function createApp({
     browser: () => new Browser(origin),
     close: () => app.close(),
   };
+}
+
+/** With the patience that it does not have of its own. A client is taken as it is. */
+function patient(redis: TestAppOptions['redis']): TestAppOptions['redis'] {
+  const patience = { commandTimeout: PATIENCE };
+  if (redis === undefined || redis === '') return redis;
+  if (typeof redis === 'string') return `${redis}${redis.includes('?') ? '&' : '?'}commandTimeout=${PATIENCE}`;
+  if ('sendCommand' in redis) return redis;
+  if (!isCluster(redis)) return { ...patience, ...redis };
+  return { ...redis, options: { ...redis.options, redisOptions: { ...patience, ...redis.options?.redisOptions } } };
+}
+
+function isCluster(redis: object): redis is ClusterConnection {
+  return 'cluster' in redis;
 }

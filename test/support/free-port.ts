@@ -5,10 +5,25 @@ export function freePort(): Promise<number> {
   return listenOnce(0);
 }
 
+/**
+ * A port that can be left and taken again: below the range from which the system gives out ports, so that no client or server of another test
+ * gets in between.
+ */
+export async function freeLastingPort(): Promise<number> {
+  for (;;) {
+    const port = 22_000 + Math.floor(Math.random() * 10_000);
+    try {
+      return await listenOnce(port);
+    } catch {
+      // taken: draw again
+    }
+  }
+}
+
 /** A port whose number plus 10,000 is free too: that is where a Redis Cluster node listens for the other nodes. */
 export async function freeClusterPort(): Promise<number> {
   for (;;) {
-    // Below the range from which the system gives out ports, so that no client of another test gets in between.
+    // Lasting, too.
     const port = 11_000 + Math.floor(Math.random() * 10_000);
     try {
       await listenOnce(port);

@@ -56,7 +56,7 @@ export function useHeldApps(): (handler: Answerer, options?: HeldAppOptions) => 
 
 async function openHeldApp(handler: Answerer, { session = {}, store: storeOptions, before }: HeldAppOptions = {}): Promise<HeldApp> {
   const logged: Error[] = [];
-  const store = new HeldStore({ logErrors: (error) => void logged.push(error), ...storeOptions });
+  const store = new HeldStore({ logErrors: (error) => void logged.push(error), deadline: 60_000, ...storeOptions });
   const middleware = session === false ? undefined : sessionMiddleware({ secret: TEST_SECRET, store, ...session });
   const chain: SessionHandler = (request, response, next) =>
     (before ?? skip)(request, response, () => (middleware ?? skip)(request, response, next));

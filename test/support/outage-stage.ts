@@ -14,8 +14,9 @@ export const UNAVAILABLE = {
   code: 'SESSION_STORE_UNAVAILABLE',
 };
 
-/** In ms: the default, which other tests make longer. */
+/** In ms: the defaults, which other tests make longer. */
 const DEADLINE = 1_000;
+const COMMAND_TIMEOUT = 500;
 
 /** A stage, and a proxy through which its applications reach Redis, so that Redis can fail them. */
 export interface OutageStage {
@@ -58,7 +59,12 @@ export function useOutages(variant: Variant): OutageStage {
     get proxy() {
       return proxy;
     },
-    open: (options) => stage.open({ redis: address(), ...options, store: { deadline: DEADLINE, ...options?.store } }),
+    open: (options) =>
+      stage.open({
+        redis: { ...address(), commandTimeout: COMMAND_TIMEOUT },
+        ...options,
+        store: { deadline: DEADLINE, ...options?.store },
+      }),
     begin: async (outage) => {
       ongoing = outage;
       await outage.begin(stage.redis, proxy);

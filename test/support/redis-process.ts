@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './free-port.js';
+import { freeLastingPort } from './free-port.js';
 
 /** Lines of a redis.conf: name to value, or to several values for a directive that may stand more than once. */
 export type Directives = Record<string, string | readonly string[]>;
@@ -28,7 +28,7 @@ export class RedisProcess {
     private readonly args: readonly string[],
   ) {}
 
-  static async start(configure: Configure, { choosePort = freePort, args = [] as readonly string[] } = {}): Promise<RedisProcess> {
+  static async start(configure: Configure, { choosePort = freeLastingPort, args = [] as readonly string[] } = {}): Promise<RedisProcess> {
     for (let attempt = 1; ; attempt++) {
       const directory = await mkdtemp(join(tmpdir(), 'redis-'));
       const server = new RedisProcess(await choosePort(), directory, args);

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { freeLastingPort } from './free-port.js';
 
 /** A TCP proxy that can behave as badly as a network does. */
 export interface ChaosProxy {
@@ -54,7 +55,7 @@ export async function startProxy(targetPort: number): Promise<ChaosProxy> {
     }
     await closed;
   };
-  const port = await listen(0);
+  const port = await listen(await freeLastingPort());
 
   return {
     port,

@@ -4,7 +4,11 @@
 export async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
   const giveUpAt = performance.now() + timeoutMs;
   while (!(await condition())) {
-    if (performance.now() > giveUpAt) throw new Error(`Waited ${timeoutMs} ms in vain until ${what}.`);
+    if (performance.now() > giveUpAt) {
+      // The time may have gone by in between.
+      if (await condition()) return;
+      throw new Error(`Waited ${timeoutMs} ms in vain until ${what}.`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

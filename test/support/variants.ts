@@ -48,9 +48,6 @@ export interface StageOptions extends Omit<TestAppOptions, 'store' | 'session'> 
   store?: Exclude<TestAppOptions['store'], { load: unknown }>;
 }
 
-/** In ms. A machine that is busy with other things must not make a request miss its deadline, unless the test is about that. */
-const PATIENCE = 5_000;
-
 /** Call in a `describe`. */
 export function useVariant({ middleware, kind }: Variant): Stage {
   let server: RedisServer | undefined;
@@ -73,9 +70,9 @@ export function useVariant({ middleware, kind }: Variant): Stage {
   return {
     open: async ({ session, store, ...options } = {}) => {
       const app = await createScriptedApp({
-        ...(server === undefined ? {} : { redis: { ...server.options, commandTimeout: PATIENCE } }),
+        ...(server === undefined ? {} : { redis: server.options }),
         session: { middleware, ...session },
-        store: { kind, deadline: PATIENCE, ...store },
+        store: { kind, ...store },
         ...options,
       });
       apps.push(app);
