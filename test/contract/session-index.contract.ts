@@ -161,7 +161,7 @@ export function describeSessionIndex(name: string, open: (options?: StoreOptions
         await index.reserve(USER, first, { ms: LONG });
         expect(await index.settle(USER, first, now + LONG)).toBe(1);
         await index.reserve(USER, second, { ms: LONG });
-        await index.reserve(USER, newHandle(), { ms: 1_000 });
+        await index.reserve(USER, newHandle(), { ms: LONG / 2 });
         expect(await index.settle(USER, second, now + LONG + 5)).toBe(3);
         expect((await namesOf(index)).slice(0, 2)).toEqual([
           { handle: second, score: now + LONG + 5, isReserved: false },

@@ -3,6 +3,7 @@ import type { NewSession, SessionRecord } from '../../src/session/session-record
 import type { SessionStore } from '../../src/session/session-store.js';
 import { generateSid, handleOf, newSid, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
+import { inTime, unlessLate } from '../support/in-time.js';
 import {
   confirmed,
   CUSTOM_SID,
@@ -311,12 +312,15 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('changes nothing', async () => {
-        const store = await start({ ttl: 0.1 });
+        const store = await start();
         const sid = await newSession(store);
         const before = await found(store, sid);
         await store.describe([handleOf(sid)]);
         expect(await store.load(sid)).toEqual(before);
-        await ended(store, sid);
+
+        const short = await newSession(store, {}, leaseOf(100));
+        await store.describe([handleOf(short)]);
+        await ended(store, short);
       });
     });
 
@@ -604,22 +608,21 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
 
     describe('isRotationDue', () => {
       it('is true once renewAfter has passed since the session got its secret', async () => {
-        const store = await start({ renewAfter: 0.06, rotationGrace: 30 });
+        const store = await start({ renewAfter: 60, rotationGrace: 120 });
         const { sid } = await signedIn(store);
-        expect(store.isRotationDue(await found(store, sid))).toBe(false);
-        await passes(store, 70);
-        expect(store.isRotationDue(await found(store, sid))).toBe(true);
+        const first = await found(store, sid);
+        expect(store.isRotationDue(first)).toBe(false);
+        expect(store.isRotationDue(older(first, 61_000))).toBe(true);
 
         const next = await rotated(store, sid);
-        // Neither for whoever has the secret before, nor before the new one was confirmed.
-        expect(store.isRotationDue(await found(store, sid))).toBe(false);
-        expect(store.isRotationDue(await found(store, next))).toBe(false);
+        // Neither for whoever has the secret before, whose time is the grace, nor before the new one was confirmed.
+        expect(store.isRotationDue(older(await found(store, sid), 61_000))).toBe(false);
+        expect(store.isRotationDue(older(await found(store, next), 61_000))).toBe(false);
         await confirmed(store, next);
         const record = await found(store, next);
-        expect(store.isRotationDue({ ...record, rotatedAt: await store.now() })).toBe(false);
-        await passes(store, 70);
-        expect(store.isRotationDue(await found(store, next))).toBe(true);
-        expect(store.isRotationDue(await found(store, sid))).toBe(false);
+        expect(store.isRotationDue({ ...record, createdAt: record.createdAt! - 61_000 })).toBe(false);
+        expect(store.isRotationDue(older(record, 61_000))).toBe(true);
+        expect(store.isRotationDue(older(await found(store, sid), 61_000))).toBe(false);
       });
 
       it('is true for whoever comes with the secret before when the grace is over: the answer of the rotation may have got lost', async () => {
@@ -737,10 +740,14 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('does not prolong the session', async () => {
-        const store = await start({ ttl: 0.15 });
-        const { sid } = await signedIn(store);
-        const { next } = await reauthenticated(store, sid);
-        await ended(store, next);
+        const store = await start();
+        await unlessLate(async () => {
+          const { sid, created } = await signedIn(store, { lease: leaseOf(150) });
+          const next = newSid(created.handle);
+          const rotation = store.rotate(sid, created, next, { reauthenticated: true });
+          expect(await inTime(store, created, rotation)).toMatchObject({ rotated: true });
+          await ended(store, next);
+        });
       });
     });
   });
@@ -749,6 +756,11 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
 async function signedIn(store: SessionStore, session: Partial<NewSession> = {}): Promise<{ sid: Sid; created: SessionRecord }> {
   const sid = generateSid();
   return { sid, created: await store.create(sid, { entries: new Map(), lease: LEASE, userId: 'ada', ...session }) };
+}
+
+/** As if the session had begun that much earlier, and got its secret that much earlier. */
+function older({ createdAt, rotatedAt, ...record }: SessionRecord, ms: number): SessionRecord {
+  return { ...record, createdAt: createdAt! - ms, rotatedAt: rotatedAt === undefined ? undefined : rotatedAt - ms };
 }
 
 async function reauthenticated(store: SessionStore, sid: Sid) {

@@ -8,6 +8,7 @@ import type { StoreOptions } from '../../src/session/store-options.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import {
   confirmed,
+  created,
   CUSTOM_SID,
   deltaOf,
   describeSessionStore,
@@ -136,8 +137,7 @@ describe('RedisSessionStore', () => {
 
     it('ends at its absolute end also when somebody has taken the TTL off', async () => {
       const store = start({ ttl: 0.03, absoluteTtl: 0.03 });
-      const sid = await newSession(store);
-      const record = await found(store, sid);
+      const { sid, record } = await created(store);
       await outside.persist(keyOf(store, sid));
       await passes(start(), 40);
       expect(await store.touch(sid, record, leaseOf(60_000))).toBeUndefined();
