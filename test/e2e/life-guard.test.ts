@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Controller, Get, Injectable, UseGuards, type ExecutionContext } from '@nestjs/common';
 import { FreshLogin, Public, Roles, SessionGuard, SessionHttpException, type Identity } from '../../src/index.js';
-import { UNAVAILABLE, useOutages } from '../support/outage-stage.js';
+import { recovered, UNAVAILABLE, useOutages } from '../support/outage-stage.js';
 import { blackouts } from '../support/outages.js';
 import { Gate } from '../support/gate.js';
 import { refusal } from '../support/refusal.js';
@@ -347,7 +347,9 @@ describe.each(redisVariants)('session.reauthenticate() while Redis is away, $nam
   const outages = useOutages(variant);
 
   test.each(blackouts.slice(0, 2))('answers 503 when it $name, and the session goes on as it was', async (outage) => {
-    const { app, browser, sid } = await signedIn(outages.stage, { id: 'ada' }, { redis: outages.address, store: { deadline: 300 } });
+    const { browser: patient, sid } = await signedIn(outages.stage);
+    const app = await outages.open({ controllers });
+    const browser = patient.at(app.origin);
     app.on('/prove', async ({ session }) => {
       void session['identity'];
       await outages.begin(outage);
@@ -358,7 +360,7 @@ describe.each(redisVariants)('session.reauthenticate() while Redis is away, $nam
     await outages.end();
     // A command that waits in a stalled connection may still run; one to a closed one did not.
     if (outage === blackouts[0]) {
-      await app.store.now();
+      await recovered(browser);
       expect((await browser.get('/fresh')).text).toBe('fresh');
       expect(await browser.sid()).toBe(sid);
     }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { startProxy } from '../support/start-proxy.js';
+import { useOutages } from '../support/outage-stage.js';
+import { until } from '../support/until.js';
 import { redisVariants, useVariant, variants } from '../support/variants.js';
 
 describe.each(variants)('session.increment(), $name', (variant) => {
@@ -71,25 +72,31 @@ interface Refusal {
 }
 
 describe.each(redisVariants)('session.increment() without an answer, $name', (variant) => {
-  const stage = useVariant(variant);
+  const outages = useOutages(variant);
 
   test('rejects as outcome unknown and is not tried again', async () => {
-    const proxy = await startProxy(stage.redis.port);
-    const app = await stage.open({ redis: `redis://127.0.0.1:${proxy.port}`, store: { deadline: 250 } });
-    const browser = app.browser();
-    app.on('/begin', ({ session }) => void (session['n'] = 1));
+    const { stage, proxy, address } = outages;
+    const patient = await stage.open();
+    // Redis is to know the script, so that the addition is one command.
+    patient.on('/begin', async ({ session }) => ({ n: await session.increment('n') }));
+    const visitor = patient.browser();
+    expect((await visitor.get('/begin')).json).toEqual({ n: 1 });
+
+    const app = await outages.open({ redis: { ...address, commandTimeout: 30_000 } });
+    const browser = visitor.at(app.origin);
+    const entries = async () => (await stage.stored(app, await browser.sid()))?.entries;
     app.on('/add', async ({ session }) => {
       proxy.stallAnswers();
       const { cause = {}, reason } = await session.increment('n').then(
         (): Refusal => ({}),
         (error: Refusal) => error,
       );
+      await until(async () => (await entries())?.['n'] !== 1, 'it was added');
       await proxy.heal();
       return { reason: reason ?? cause.reason };
     });
-    await browser.get('/begin');
     expect((await browser.get('/add')).json).toEqual({ reason: 'outcome unknown' });
-    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({ n: 2 });
-    await proxy.stop();
+    await app.store.settled();
+    expect(await entries()).toEqual({ n: 2 });
   });
 });
