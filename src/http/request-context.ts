@@ -42,15 +42,20 @@ export function contextOf<Context>(request: IncomingMessage): Context | undefine
 }
 
 function find<Who extends Identity>(context: ExecutionContext): RequestContext<Who> | undefined {
-  return contextOf(context.switchToHttp().getRequest<IncomingMessage>());
+  // In the place of the request, other contexts have what they like: in GraphQL, nothing at all.
+  const request = context.switchToHttp().getRequest<IncomingMessage | null | undefined>() ?? undefined;
+  return request === undefined ? undefined : contextOf(request);
 }
 
 /** Of the request that Nest is handling. */
 export function requestContextOf<Who extends Identity = Identity>(context: ExecutionContext): RequestContext<Who> {
   const found = find<Who>(context);
-  if (found === undefined)
-    throw new SessionMisuseError(
-      'No session middleware ran for this request. Import RedisSessionModule in the root module, and see that "exclude" and "forRoutes" cover this route.',
-    );
+  if (found === undefined) throw new SessionMisuseError(reasonOfNone(context.getType()));
   return found;
+}
+
+function reasonOfNone(type: string): string {
+  return type === 'http'
+    ? 'No session middleware ran for this request. Import RedisSessionModule in the root module, and see that "exclude" and "forRoutes" cover this route.'
+    : `There is no session in a context of type "${type}": sessions are those of HTTP requests. Keep SessionGuard, @Session() and @Identity() to controllers; where the guard is global, open this handler with @Public(), and guard it in another way.`;
 }
