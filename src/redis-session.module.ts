@@ -16,7 +16,7 @@ import { SessionGuard } from './http/session.guard.js';
 import { SessionMiddleware } from './http/session.middleware.js';
 import { shortSecretWarning } from './http/session-option-problems.js';
 import { SessionRuntime } from './http/session-runtime.js';
-import { SessionUnsupportedError } from './redis-session.errors.js';
+import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
 import {
   ALL_ROUTES,
   ASYNC_OPTIONS_TYPE,
@@ -166,6 +166,11 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
   configure(consumer: MiddlewareConsumer): void {
     const { isGlobal, exclude = [], forRoutes } = this.routes;
     const { httpAdapter } = this.adapterHost;
+    // There, what Nest calls the request is not the one that a middleware gets: every handler would be without a session.
+    if (httpAdapter?.getType() === 'fastify' && forRoutes?.length !== 0)
+      throw new RedisSessionConfigError([
+        'The application must not run on Fastify. Create it with @nestjs/platform-express; for SessionManager alone, set "forRoutes" to [].',
+      ]);
     if (isGlobal === true && exclude.length === 0 && forRoutes === ALL_ROUTES && httpAdapter !== undefined) {
       // Where every route has a session there is no route to match, which costs more than reading the session's cookie.
       httpAdapter.use(this.middleware.use.bind(this.middleware));
