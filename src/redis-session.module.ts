@@ -12,6 +12,7 @@ import {
 import { APP_GUARD, HttpAdapterHost } from '@nestjs/core';
 import { CsrfGuard } from './http/csrf.guard.js';
 import { toHttpException } from './http/http-exceptions.js';
+import { ownSessionMiddleware } from './http/own-session.middleware.js';
 import { SessionGuard } from './http/session.guard.js';
 import { SessionMiddleware } from './http/session.middleware.js';
 import { shortSecretWarning } from './http/session-option-problems.js';
@@ -136,6 +137,7 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
     @Inject(SESSION_CONNECTION) private readonly connection: OpenRedis | null,
     @Inject(SESSION_OPTIONS) options: ResolvedRedisSessionOptions,
     @Inject(SESSION_ROUTES) private readonly routes: RedisSessionModuleExtras,
+    private readonly runtime: SessionRuntime,
     private readonly middleware: SessionMiddleware,
     private readonly adapterHost: HttpAdapterHost,
     log: SessionLog,
@@ -177,7 +179,7 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
       return;
     }
     consumer
-      .apply(SessionMiddleware)
+      .apply(SessionMiddleware, ...(forRoutes === ALL_ROUTES ? [] : [ownSessionMiddleware(this.runtime)]))
       .exclude(...exclude)
       .forRoutes(...(forRoutes ?? ALL_ROUTES));
   }

@@ -8,6 +8,7 @@ import {
   Global,
   Injectable,
   Module,
+  Post,
   RequestMethod,
   UseGuards,
   UseInterceptors,
@@ -28,14 +29,17 @@ import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import {
   MemorySessionStore,
+  RedisSessionModule,
   Session,
+  SessionGuard,
   SessionMiddleware,
   SessionMisuseError,
   SessionStoreUnavailableError,
   type HttpSession,
   type Sid,
 } from '../../src/index.js';
-import { createApp, type TestApp, type TestAppOptions } from '../support/create-app.js';
+import { CapturedLog } from '../support/captured-log.js';
+import { createApp, TEST_SECRET, type TestApp, type TestAppOptions } from '../support/create-app.js';
 
 /** Where in the course of a request the session was on it, in order. */
 type Trace = Record<string, boolean>;
@@ -265,6 +269,54 @@ describe('exclude and forRoutes', () => {
     const { browser } = await start({ ...options, providers: [{ provide: APP_FILTER, useClass: MisuseFilter }], imports: [] });
     for (const path of pathsWithSession) expect([path, (await browser().get(path)).json.handler]).toEqual([path, true]);
     for (const path of pathsWithout) expect([path, (await browser().get(path)).json]).toEqual([path, NO_SESSION]);
+  });
+});
+
+describe.each(['builtin', 'express-session'] as const)('two modules with sessions of their own, %s', (middleware) => {
+  @Controller('admin')
+  @UseGuards(SessionGuard)
+  class AdminController {
+    @Get()
+    secret(): string {
+      return 'secret';
+    }
+  }
+
+  @Controller('shop')
+  class ShopController {
+    @Post()
+    async login(@Session() session: HttpSession): Promise<void> {
+      await session.login({ id: 'a customer' });
+    }
+  }
+
+  async function enterAdmin(options: TestAppOptions, cookie: string, logger = new CapturedLog()) {
+    const admin = RedisSessionModule.forRoot({
+      isGlobal: false,
+      forRoutes: ['admin'],
+      session: { secret: TEST_SECRET, name: cookie, middleware },
+      store: { kind: 'memory' },
+    });
+    @Module({ imports: [admin], controllers: [AdminController] })
+    class AdminModule {}
+    const started = await start({ session: { middleware }, controllers: [ShopController], imports: [AdminModule], logger, ...options });
+    const customer = started.browser();
+    await customer.post('/shop');
+    return { status: (await customer.get('/admin')).status, logger };
+  }
+
+  test('who is signed in to one does not pass the guard of the other, where both have the route', async () => {
+    const { status, logger } = await enterAdmin({}, 'admin');
+    expect(status).toBe(500);
+    expect(logger.matching(/This route is to have the session of the cookie "admin", and has that of "sid"/)).toHaveLength(1);
+  });
+
+  test('who is signed in to one is nobody to the other, where only that has the route', async () => {
+    expect(await enterAdmin({ exclude: ['admin'] }, 'admin')).toMatchObject({ status: 401 });
+  });
+
+  test('those of the same sessions are as one', async () => {
+    expect(await enterAdmin({}, 'sid')).toMatchObject({ status: 200 });
   });
 });
 
