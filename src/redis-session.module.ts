@@ -101,6 +101,9 @@ const providers: Provider[] = [
   },
 ];
 
+/** By application, the cookie of the module that serves all its routes. */
+const servedEverywhere = new WeakMap<object, string>();
+
 /**
  * HTTP sessions in Redis. Import it in the root module:
  *
@@ -140,7 +143,7 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
     private readonly runtime: SessionRuntime,
     private readonly middleware: SessionMiddleware,
     private readonly adapterHost: HttpAdapterHost,
-    log: SessionLog,
+    private readonly log: SessionLog,
   ) {
     super();
     this.#unwatch = log.watch(store);
@@ -173,6 +176,7 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
       throw new RedisSessionConfigError([
         'The application must not run on Fastify. Create it with @nestjs/platform-express; for SessionManager alone, set "forRoutes" to [].',
       ]);
+    if (exclude.length === 0 && forRoutes === ALL_ROUTES && httpAdapter !== undefined) this.#warnOfAnother(httpAdapter);
     if (isGlobal === true && exclude.length === 0 && forRoutes === ALL_ROUTES && httpAdapter !== undefined) {
       // Where every route has a session there is no route to match, which costs more than reading the session's cookie.
       httpAdapter.use(this.middleware.use.bind(this.middleware));
@@ -182,6 +186,17 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
       .apply(SessionMiddleware, ...(forRoutes === ALL_ROUTES ? [] : [ownSessionMiddleware(this.runtime)]))
       .exclude(...exclude)
       .forRoutes(...(forRoutes ?? ALL_ROUTES));
+  }
+
+  /** Whoever is signed in to the sessions of the first one passes the guards in the modules that import the second. */
+  #warnOfAnother(httpAdapter: object): void {
+    const { name } = this.runtime.settings;
+    const other = servedEverywhere.get(httpAdapter);
+    if (other === undefined) servedEverywhere.set(httpAdapter, name);
+    else if (other !== name)
+      this.log.warn(
+        `Two RedisSessionModules serve all routes, with the cookies ${JSON.stringify(other)} and ${JSON.stringify(name)}. A request has the session of only one of them, whichever module its handler is in. Give one "forRoutes", and put the same routes into "exclude" of the other.`,
+      );
   }
 
   /** Not earlier: an application that cannot be put together is never closed, and would be kept alive by a connection. */

@@ -36,6 +36,7 @@ import {
   SessionMisuseError,
   SessionStoreUnavailableError,
   type HttpSession,
+  type RedisSessionModuleExtras,
   type Sid,
 } from '../../src/index.js';
 import { CapturedLog } from '../support/captured-log.js';
@@ -317,6 +318,25 @@ describe.each(['builtin', 'express-session'] as const)('two modules with session
 
   test('those of the same sessions are as one', async () => {
     expect(await enterAdmin({}, 'sid')).toMatchObject({ status: 200 });
+  });
+});
+
+describe('two modules on all routes', () => {
+  async function warningsWith(cookie: string, extras: RedisSessionModuleExtras) {
+    const logger = new CapturedLog();
+    const second = RedisSessionModule.forRoot({ session: { secret: TEST_SECRET, name: cookie }, store: { kind: 'memory' }, ...extras });
+    await start({ imports: [second], logger });
+    return logger.matching(/Two RedisSessionModules serve all routes, with the cookies "(sid|admin)" and "(sid|admin)"/).length;
+  }
+
+  test.each<[warnings: number, cookie: string, RedisSessionModuleExtras]>([
+    [1, 'admin', {}],
+    [1, 'admin', { isGlobal: false }],
+    [0, 'sid', {}],
+    [0, 'admin', { forRoutes: [] }],
+    [0, 'admin', { isGlobal: false, forRoutes: ['admin'] }],
+  ])('start with %i warnings, where the second has the cookie %s and %p', async (warnings, cookie, extras) => {
+    expect(await warningsWith(cookie, extras)).toBe(warnings);
   });
 });
 
