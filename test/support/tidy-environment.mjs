@@ -8,10 +8,15 @@ const PATIENCE_MS = 5_000;
 /** Fails a test file that leaves open what would keep a process from ending by itself. */
 export default class TidyEnvironment extends TestEnvironment {
   #before;
+  #hasFailed = false;
 
   async setup() {
     await super.setup();
     this.#before = countOpen();
+  }
+
+  handleTestEvent(event) {
+    if (event.name === 'test_done' && event.test.errors.length > 0) this.#hasFailed = true;
   }
 
   async teardown() {
@@ -19,7 +24,9 @@ export default class TidyEnvironment extends TestEnvironment {
     while (this.#left().length > 0 && performance.now() < giveUpAt) await setTimeout(10);
     const left = this.#left();
     await super.teardown();
-    if (left.length > 0) throw new Error(`The tests of this file left open: ${left.join(', ')}. Close what they opened.`);
+    // What a failed test has left is no news, and would be all that jest tells of the file.
+    if (left.length > 0 && !this.#hasFailed)
+      throw new Error(`The tests of this file left open: ${left.join(', ')}. Close what they opened.`);
   }
 
   #left() {
