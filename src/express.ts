@@ -89,7 +89,7 @@ export function sessionMiddleware(
   if (typeof store?.destroy !== 'function') problems.push('"store" must be a SessionStore or a store made for express-session.');
   const isOurs = store instanceof SessionStore;
   const wrapping = { deadline, logErrors };
-  problems.push(...(isOurs ? misplaced(wrapping) : storeOptionProblems(wrapping).map((problem) => problem.replaceAll('"store.', '"'))));
+  problems.push(...(isOurs ? misplaced(wrapping) : storeOptionProblems(wrapping).map(ungrouped('store'))));
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const warning = shortSecretWarning(options);
   if (warning !== undefined) warn(warning);
@@ -125,22 +125,28 @@ export function sessionMiddleware(
  * @publicApi
  */
 export function csrfMiddleware({ proxy, ...options }: CsrfOptions & Pick<SessionOptions, 'proxy'> = {}): SessionHandler {
-  const problems = csrfOptionProblems(options).map((problem) => problem.replaceAll('"session.csrf.', '"'));
+  const problems = csrfOptionProblems(options).map(ungrouped('session.csrf'));
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   return refuseCrossOrigin({ csrf: resolveCsrfOption(options), proxy });
 }
 
 function misplaced(options: StoreOptions): string[] {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return given.map(
-    ([name]) => `"${name}" is an option of the store here. Give it to the store: new RedisSessionStore(redis, { ${name} }).`,
-  );
+  return given.map(([name]) => `"${name}" is an option of the store here. ${giveToStore(name)}`);
 }
 
-/** The options that the module has in groups stand by themselves here, and those of the store are given to the store. */
+function giveToStore(name: string): string {
+  return `Give it to the store: new RedisSessionStore(redis, { ${name} }).`;
+}
+
+/** Options that the module has in that group stand by themselves here. */
+function ungrouped(group: string): (text: string) => string {
+  return (text) => text.replaceAll(`"${group}.`, '"');
+}
+
 function asNamedHere(text: string): string {
-  const cure = 'Give it to the store: new RedisSessionStore(redis, { $1 }).';
-  return text.replace(/Did you mean "store\.(\w+)"\?/, cure).replaceAll('"session.', '"');
+  const cured = text.replace(/Did you mean "store\.(\w+)"\?/, (_, name: string) => giveToStore(name));
+  return ungrouped('session')(cured);
 }
 
 function warn(message: string): void {

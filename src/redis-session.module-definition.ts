@@ -30,8 +30,11 @@ export interface RedisSessionModuleExtras {
   forRoutes?: Parameters<Apply['forRoutes']> | undefined;
 }
 
+/** The same with the defaults filled in. */
+export type SessionRoutes = { readonly [Name in keyof RedisSessionModuleExtras]-?: NonNullable<RedisSessionModuleExtras[Name]> };
+
 /** Under a global prefix, many releases of Nest 11 and 12 mount a wildcard below the prefix and not on the prefix itself. */
-export const ALL_ROUTES: NonNullable<RedisSessionModuleExtras['forRoutes']> = ['{*path}', { path: '/', method: RequestMethod.ALL }];
+export const ALL_ROUTES: SessionRoutes['forRoutes'] = ['{*path}', { path: '/', method: RequestMethod.ALL }];
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<RedisSessionOptions>({ moduleName: 'RedisSession' })
@@ -39,13 +42,13 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
     .setFactoryMethodName('createRedisSessionOptions')
     .setExtras<RedisSessionModuleExtras>(
       { isGlobal: true, exclude: [], forRoutes: ALL_ROUTES },
-      (definition, { isGlobal, exclude, forRoutes }) => ({
-        ...definition,
-        global: isGlobal ?? true,
-        providers: [
-          ...(definition.providers ?? []),
-          { provide: SESSION_ROUTES, useValue: { isGlobal: isGlobal ?? true, exclude: exclude ?? [], forRoutes: forRoutes ?? ALL_ROUTES } },
-        ],
-      }),
+      (definition, { isGlobal, exclude, forRoutes }) => {
+        const routes: SessionRoutes = { isGlobal: isGlobal ?? true, exclude: exclude ?? [], forRoutes: forRoutes ?? ALL_ROUTES };
+        return {
+          ...definition,
+          global: routes.isGlobal,
+          providers: [...(definition.providers ?? []), { provide: SESSION_ROUTES, useValue: routes }],
+        };
+      },
     )
     .build();

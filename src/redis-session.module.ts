@@ -24,7 +24,7 @@ import {
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
   OPTIONS_TYPE,
-  type RedisSessionModuleExtras,
+  type SessionRoutes,
 } from './redis-session.module-definition.js';
 import { resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from './redis-session.options.js';
 import { eventChannelOf, openStore } from './redis-session.stores.js';
@@ -139,7 +139,7 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
     private readonly store: SessionStore,
     @Inject(SESSION_CONNECTION) private readonly connection: OpenRedis | null,
     @Inject(SESSION_OPTIONS) options: ResolvedRedisSessionOptions,
-    @Inject(SESSION_ROUTES) private readonly routes: RedisSessionModuleExtras,
+    @Inject(SESSION_ROUTES) private readonly routes: SessionRoutes,
     private readonly runtime: SessionRuntime,
     private readonly middleware: SessionMiddleware,
     private readonly adapterHost: HttpAdapterHost,
@@ -169,15 +169,16 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
   }
 
   configure(consumer: MiddlewareConsumer): void {
-    const { isGlobal, exclude = [], forRoutes } = this.routes;
+    const { isGlobal, exclude, forRoutes } = this.routes;
     const { httpAdapter } = this.adapterHost;
     // There, what Nest calls the request is not the one that a middleware gets: every handler would be without a session.
-    if (httpAdapter?.getType() === 'fastify' && forRoutes?.length !== 0)
+    if (httpAdapter?.getType() === 'fastify' && forRoutes.length !== 0)
       throw new RedisSessionConfigError([
         'The application must not run on Fastify. Create it with @nestjs/platform-express; for SessionManager alone, set "forRoutes" to [].',
       ]);
-    if (exclude.length === 0 && forRoutes === ALL_ROUTES && httpAdapter !== undefined) this.#warnOfAnother(httpAdapter);
-    if (isGlobal === true && exclude.length === 0 && forRoutes === ALL_ROUTES && httpAdapter !== undefined) {
+    const servesAll = exclude.length === 0 && forRoutes === ALL_ROUTES && httpAdapter !== undefined;
+    if (servesAll) this.#warnOfAnother(httpAdapter);
+    if (servesAll && isGlobal) {
       // Where every route has a session there is no route to match, which costs more than reading the session's cookie.
       httpAdapter.use(this.middleware.use.bind(this.middleware));
       return;
@@ -185,7 +186,7 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
     consumer
       .apply(SessionMiddleware, ...(forRoutes === ALL_ROUTES ? [] : [ownSessionMiddleware(this.runtime)]))
       .exclude(...exclude)
-      .forRoutes(...(forRoutes ?? ALL_ROUTES));
+      .forRoutes(...forRoutes);
   }
 
   /** Whoever is signed in to the sessions of the first one passes the guards in the modules that import the second. */

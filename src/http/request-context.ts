@@ -43,8 +43,8 @@ export function contextOf<Context>(request: IncomingMessage): Context | undefine
 
 function find<Who extends Identity>(context: ExecutionContext): RequestContext<Who> | undefined {
   // In the place of the request, other contexts have what they like: in GraphQL, nothing at all.
-  const request = context.switchToHttp().getRequest<IncomingMessage | null | undefined>() ?? undefined;
-  return request === undefined ? undefined : contextOf(request);
+  const request = context.switchToHttp().getRequest<IncomingMessage | null | undefined>();
+  return request === null || request === undefined ? undefined : contextOf(request);
 }
 
 /** Of the request that Nest is handling. */

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import { openRedis, type RedisClient } from '../../src/redis/redis-client.js';
-import { Connections, emitted, untilStatus } from '../support/connections.js';
+import { Connections, emitted, untilStatus, PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { startSentinel } from '../support/start-sentinel.js';
@@ -55,7 +55,7 @@ describe('openRedis reaches', () => {
 
   it('the master that Sentinel names, and the next one after a failover', async () => {
     const sentinel = await startSentinel({ password: PASSWORD });
-    const { client, close } = connections.open({ ...sentinel.options, commandTimeout: 20_000 });
+    const { client, close } = connections.open({ ...sentinel.options, ...PATIENT });
     await client.set('before', '1');
     expect(await sentinel.master.client().get('before')).toBe('1');
 
@@ -79,7 +79,7 @@ describe('beside a Cluster,', () => {
   it('openRedis reaches every node', async () => {
     const { client, owned } = connections.open({
       cluster: cluster.startupNodes.slice(0, 1),
-      options: { redisOptions: { password: PASSWORD, commandTimeout: 20_000 } },
+      options: { redisOptions: { password: PASSWORD, ...PATIENT } },
     });
     await Promise.all(Array.from({ length: 60 }, (_, n) => client.set(`reach:${n}`, n)));
     const sizes = await Promise.all(cluster.nodes.map((node) => node.client().dbsize()));

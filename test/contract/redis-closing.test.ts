@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ClusterOptions, Redis } from 'ioredis';
 import { openRedis, type OpenRedis, type RedisConnection } from '../../src/redis/redis-client.js';
-import { emitted, outcomeOf, untilStatus } from '../support/connections.js';
+import { emitted, outcomeOf, PATIENT, untilStatus } from '../support/connections.js';
 import { freePort } from '../support/free-port.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
@@ -22,9 +22,6 @@ afterAll(async () => {
 });
 
 afterEach(() => server.resume());
-
-/** So that what would wait for an answer is not ended by the timeout of a command, before anybody sees that it waits. */
-const PATIENT = { commandTimeout: 30_000 };
 
 function open(connection: RedisConnection): OpenRedis {
   return openRedis(connection, () => undefined);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { retryDelay } from '../../src/redis/redis-defaults.js';
-import { Connections, emitted, outcomeOf, untilStatus } from '../support/connections.js';
+import { Connections, emitted, outcomeOf, PATIENT, untilStatus } from '../support/connections.js';
 import { freePort } from '../support/free-port.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startProxy } from '../support/start-proxy.js';
@@ -25,9 +25,6 @@ const OTHERS = {
   autoResendUnfulfilledCommands: true,
   enableAutoPipelining: false,
 } satisfies RedisOptions;
-
-/** For what takes several steps, on a machine that is busy. */
-const PATIENT = { commandTimeout: 5_000 };
 
 const connections = new Connections();
 let server: RedisServer;

@@ -5,7 +5,7 @@ import { RedisBatch } from '../../src/redis/redis-batch.js';
 import type { RedisClient } from '../../src/redis/redis-client.js';
 import { toStoreError } from '../../src/redis/redis-errors.js';
 import { RedisScripts, type ScriptName } from '../../src/redis/redis-scripts.js';
-import { Connections, outcomeOf } from '../support/connections.js';
+import { Connections, outcomeOf, PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 
@@ -19,9 +19,6 @@ const TABLE: Record<ScriptName, string> = {
 };
 
 const scriptsOn = (client: RedisClient, texts = TABLE) => new RedisScripts(new RedisBatch(client), texts);
-
-/** Nothing here is about time. */
-const PATIENT = { commandTimeout: 20_000 };
 
 const connections = new Connections();
 let server: RedisServer;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { describeSessionManager } from './session-manager.contract.js';
 import { assertEveryKeyEnds } from './session-store.watch.js';
@@ -12,7 +13,7 @@ let prefixes = 0;
 beforeAll(async () => {
   cluster = await startCluster();
   // Fifty sign-ins at once are a lot for a busy machine.
-  redis = openRedis({ cluster: cluster.startupNodes, options: { redisOptions: { commandTimeout: 20_000 } } }, () => undefined);
+  redis = openRedis({ cluster: cluster.startupNodes, options: { redisOptions: PATIENT } }, () => undefined);
 }, 30_000);
 
 afterAll(async () => {

@@ -3,6 +3,7 @@ import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
 import { SessionManager } from '../../src/session/session-manager.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
+import { PATIENT } from '../support/connections.js';
 import { refusal } from '../support/refusal.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
@@ -17,7 +18,7 @@ let prefixes = 0;
 beforeAll(async () => {
   server = await startRedis();
   // Fifty sign-ins at once are a lot for a busy machine.
-  redis = openRedis({ ...server.options, commandTimeout: 20_000 }, () => undefined);
+  redis = openRedis({ ...server.options, ...PATIENT }, () => undefined);
 });
 
 afterAll(async () => {

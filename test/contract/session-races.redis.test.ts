@@ -6,6 +6,7 @@ import type { ActiveSession } from '../../src/session/active-session.js';
 import { SessionManager } from '../../src/session/session-manager.js';
 import type { Handle } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
+import { PATIENT } from '../support/connections.js';
 import { DEEDS, GUEST_DEEDS } from '../support/session-deeds.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
@@ -24,7 +25,7 @@ let runs = 0;
 
 beforeAll(async () => {
   server = await startRedis();
-  processes = [0, 1, 2].map(() => openRedis({ ...server.options, commandTimeout: 20_000 }, () => undefined));
+  processes = [0, 1, 2].map(() => openRedis({ ...server.options, ...PATIENT }, () => undefined));
 });
 
 afterAll(async () => {

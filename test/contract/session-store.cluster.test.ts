@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { confirmed, deltaOf, describeSessionStore, found, LEASE, newSession, rotated } from './session-store.contract.js';
 import { describeOwnedSessions } from './session-store.owned.contract.js';
@@ -13,7 +14,7 @@ let prefixes = 0;
 
 beforeAll(async () => {
   cluster = await startCluster();
-  redis = openRedis({ cluster: cluster.startupNodes, options: { redisOptions: { commandTimeout: 20_000 } } }, () => undefined);
+  redis = openRedis({ cluster: cluster.startupNodes, options: { redisOptions: PATIENT } }, () => undefined);
 }, 30_000);
 
 afterAll(async () => {

@@ -5,6 +5,7 @@ import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
 import { expiresAt } from '../../src/session/session-record.js';
 import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
+import { PATIENT } from '../support/connections.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import {
   confirmed,
@@ -35,7 +36,7 @@ let prefixes = 0;
 beforeAll(async () => {
   server = await startRedis();
   // What is told of a Redis that is slow or gone has clients of its own.
-  redis = openRedis({ ...server.options, commandTimeout: 20_000 }, () => undefined);
+  redis = openRedis({ ...server.options, ...PATIENT }, () => undefined);
   outside = server.client();
 });
 

@@ -2,6 +2,9 @@ import { afterEach } from '@jest/globals';
 import { openRedis, type OpenRedis, type RedisClient, type RedisConnection } from '../../src/redis/redis-client.js';
 import { until } from './until.js';
 
+/** For what is not about time, on a machine that is busy with other things. */
+export const PATIENT = { commandTimeout: 20_000 };
+
 /** Connections that are closed after each test. To be made at the top of a `describe` or a file. */
 export class Connections {
   readonly #open: OpenRedis[] = [];
