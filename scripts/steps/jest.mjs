@@ -2,6 +2,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { runProgram } from '../child-process.mjs';
+import { failedTestsIn, withoutPassed } from './jest-output.mjs';
 
 /**
  * Jest's tests, counted from its JSON report. Besides a failed test these fail the step: a file that could not run, a folder of `folders`
@@ -31,7 +32,8 @@ export function jest(name, { folders, timeout }) {
         passed: results.numPassedTests,
         failed: results.numFailedTests + results.numRuntimeErrorTestSuites + problems.length,
         skipped: results.numPendingTests + results.numTodoTests,
-        output: [withoutReport(output), ...problems].join('\n'),
+        whatFailed: [...failedTestsIn(output), ...problems],
+        output: withoutPassed(output),
       };
     },
   };
@@ -41,9 +43,4 @@ function hasTest({ testResults }, folder) {
   return testResults.some(
     (file) => file.name.startsWith(folder + path.sep) && (file.assertionResults.length > 0 || file.status === 'failed'),
   );
-}
-
-/** jest prints the JSON on stdout even when it writes it to a file. */
-function withoutReport(output) {
-  return output.replaceAll(/^\{"numFailedTestSuites".*$/gm, '');
 }

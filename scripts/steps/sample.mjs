@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { runProgram } from '../child-process.mjs';
+import { failedTestsIn, withoutPassed } from './jest-output.mjs';
 
 /** What jest and node:test print about themselves. */
 const SUMMARIES = [/^Tests:.*$/m, /^(?:#|ℹ) (?:pass|fail|skipped) \d+$/gm];
@@ -31,7 +32,13 @@ export function sampleTests({ needs }) {
         code !== 0 && counts.failed === 0 && `npm test ended with ${code}`,
         survivors && 'processes were left running after the tests ended',
       ].filter(Boolean);
-      return { ...counts, failed: counts.failed + problems.length, output: [output, ...problems].join('\n'), whySkipped };
+      return {
+        ...counts,
+        failed: counts.failed + problems.length,
+        whatFailed: [...failedTestsIn(output), ...problems],
+        output: withoutPassed(output),
+        whySkipped,
+      };
     },
   };
 }

@@ -96,7 +96,7 @@ export async function startRedis({ password, unixSocket, tls, config, choosePort
     kill: () => server.kill(),
     restart: () => server.restart(),
     commandCounts: async () => parseCommandStats(await client().info('commandstats')),
-    monitor: () => recordCommands(client()),
+    monitor: () => recordCommands(options, client()),
   };
 }
 
