@@ -20,7 +20,7 @@ type IndexCall = 'reserve' | 'settle' | 'renew' | 'remove' | 'claim' | 'page';
 /** A store with a short deadline, whose index can be told how its next calls go. */
 function start(options: StoreOptions = {}) {
   const logged: Error[] = [];
-  const store = new ScriptedStore({ deadline: 60, logErrors: (error) => void logged.push(error), ...options });
+  const store = new ScriptedStore({ deadline: 200, logErrors: (error) => void logged.push(error), ...options });
   const index: SessionIndex = store.index;
   const next = (name: IndexCall, ...courses: Course[]) => {
     const call = index[name].bind(index) as (...args: unknown[]) => Promise<unknown>;
@@ -378,7 +378,7 @@ describe('SessionManager', () => {
   });
 
   it('ends more sessions than one command names, while sign-ins under way give up their places', async () => {
-    const { store, manager, names } = start();
+    const { store, manager, names } = start({ deadline: 20_000 });
     for (let n = 0; n < 550; n++) await signedIn(store);
     // They end first, so they are first in the index, and all others move on when they go.
     for (let n = 0; n < 60; n++) await store.index.reserve('ada', handleOf(generateSid()), { ms: 60_000 });
