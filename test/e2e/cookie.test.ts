@@ -138,6 +138,12 @@ describe.each(variants)("'auto', $name", (variant) => {
     ]);
   });
 
+  test('a function that gives no cookie fails the request, which is answered', async () => {
+    const app = await stage.open({ session: { cookie: () => ({ maxAge: '1800000' as never }) } });
+    expect((await app.browser().post(SIGN_IN)).status).toBe(500);
+    expect((await app.browser().post(SIGN_IN, undefined, { cookie: signedCookie(generateSid()) })).status).toBe(500);
+  });
+
   test('a function sees the request', async () => {
     const app = await stage.open({
       session: { cookie: (request) => ({ maxAge: request.headers['x-remember'] === 'yes' ? 86_400_000 : null }) },
