@@ -93,6 +93,19 @@ describe('npm run demo', () => {
     expect(await isClosed(port, '127.0.0.2')).toBe(true);
   });
 
+  test.each(LOOPBACK)('listens on %s and nowhere else where HOST says so', async (HOST) => {
+    const demo = await startDemo({ HOST });
+    const port = Number(new URL(demo.origin).port);
+    for (const host of LOOPBACK) expect([host, await isClosed(port, host)]).toEqual([host, host !== HOST]);
+  });
+
+  // RFC 5737 and RFC 6761 keep these for documents and tests.
+  test.each(['192.0.2.1', 'host.invalid'])('says that HOST=%s is not of this machine', async (HOST) => {
+    const demo = startDemoWithoutWaiting({ HOST });
+    expect(await demo.end()).toBe(1);
+    expect(demo.output()).toBe(`HOST=${HOST} is no address of this machine.\n`);
+  });
+
   test.each(LOOPBACK)('says that its port is taken, on %s too', async (host) => {
     const other = createServer().listen(0, host);
     await once(other, 'listening');

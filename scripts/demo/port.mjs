@@ -10,7 +10,7 @@ export async function refuseTakenPort(port, host) {
     if (problem === 'EADDRINUSE')
       stop(`Port ${port} of ${address} is taken. End what listens there, or choose another: PORT=3001 npm run demo`);
     if (problem === 'EACCES') stop(`Port ${port} needs more rights than this user has. Choose another: PORT=3001 npm run demo`);
-    if (problem === 'EADDRNOTAVAIL' && host) stop(`HOST=${host} is no address of this machine.`);
+    if (problem !== undefined && host) stop(`HOST=${host} is no address of this machine.`);
   }
 }
 

@@ -1,5 +1,5 @@
 // Installs the packed tarball beside an application of test/package in an empty folder, as a user would, and uses it: its types compile, its
-// own tests pass where it has some, it starts, keeps a session over HTTP, and ends by itself.
+// own tests pass where it has some, it starts, keeps a session in Redis over HTTP, and ends by itself.
 //
 //   node scripts/steps/packed-app.mjs test/package/esm-nest12 .cache/package.tgz
 import assert from 'node:assert/strict';
@@ -9,7 +9,10 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { Redis } from 'ioredis';
+
 import { childEnvironment, runProgram } from '../child-process.mjs';
+import { startPrivateRedis } from '../demo/private-redis.mjs';
 
 const [fixture, tarball] = process.argv.slice(2).map((argument) => path.resolve(argument));
 const folder = await mkdtemp(path.join(tmpdir(), `${path.basename(fixture)}-`));
@@ -42,7 +45,13 @@ async function npm(...args) {
 }
 
 async function visit() {
-  const env = childEnvironment({ SESSION_SECRET: 'only for this visit, thirty-two bytes or more' });
+  const redis = await startPrivateRedis();
+  const client = new Redis(redis.url);
+  const env = childEnvironment({
+    SESSION_SECRET: 'only for this visit, thirty-two bytes or more',
+    // On a machine that is busy with other things.
+    REDIS_URL: `${redis.url}?commandTimeout=10000`,
+  });
   const app = spawn('node', ['dist/main.js'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(app, 'exit');
   let output = '';
@@ -52,8 +61,8 @@ async function visit() {
     const url = await Promise.race([listening(app), ended.then(() => undefined)]);
     assert.ok(url, 'the application ended instead of listening');
     console.log('starts');
-    await keepsASession(url);
-    console.log('keeps a session');
+    await keepsASession(url, client);
+    console.log('keeps a session in Redis');
     app.kill('SIGTERM');
     const [code, signal] = await within(5000, ended, 'the application did not end after SIGTERM');
     assert.ok(code === 0 || signal === 'SIGTERM', `ended with ${code ?? signal}`);
@@ -62,6 +71,8 @@ async function visit() {
     throw new Error(`${error.message}\n${output}`, { cause: error });
   } finally {
     app.kill('SIGKILL');
+    client.disconnect();
+    await redis.stop();
   }
 }
 
@@ -78,7 +89,7 @@ async function listening(app) {
   );
 }
 
-async function keepsASession(url) {
+async function keepsASession(url, redis) {
   const request = async (method, route, cookie, body) => {
     const headers = { 'content-type': 'application/json', ...(cookie === undefined ? {} : { cookie }) };
     const response = await fetch(url + route, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
@@ -99,6 +110,8 @@ async function keepsASession(url) {
 
   const login = await request('POST', '/login', cart.cookie, { id: 'ada' });
   assert.ok(login.cookie !== undefined && login.cookie !== cart.cookie, 'login gives a new cookie');
+  const [key] = (await redis.keys('sess:*')).filter((name) => login.cookie.includes(name.slice('sess:'.length)));
+  assert.equal(key && (await redis.hget(key, 'identity')), '{"id":"ada"}', 'the session is a hash in Redis');
   assert.deepEqual((await request('GET', '/me', login.cookie)).body, { id: 'ada', cart: ['apple'] }, 'identity and kept cart come back');
   assert.equal((await request('GET', '/me', cart.cookie)).status, 401, 'the cookie from before login is dead');
   assert.equal((await request('GET', '/me', `${login.cookie}x`)).status, 401, 'a cookie with another signature is refused');

@@ -43,6 +43,8 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
 
     const handle = () => {
       const { loaded } = exchange;
+      // What a function gave may be no cookie. express-session would find out at the end of the response, and then never end it.
+      if (runtime.cookie.fixedOptions === undefined) exchange.createCookie();
       const serve = rollsCookie(exchange, loaded !== undefined && isTouchDue(exchange, loaded.record)) ? always : whenChanged;
       if (loaded !== undefined) keepNewerCookie(exchange);
       else if (!canStart(exchange)) return next();

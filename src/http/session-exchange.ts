@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RedisSessionError, SessionMisuseError, SessionGoneError } from '../redis-session.errors.js';
 import { answerWithin, askWithin } from '../session/deadline.js';
-import { isEnded, type CookieAttributes, type Device, type SessionRecord } from '../session/session-record.js';
+import { isEnded, type CookieAttributes, type Device, type EndedSession, type SessionRecord } from '../session/session-record.js';
+import type { SessionStore } from '../session/session-store.js';
 import type { Sid } from '../session/sid.js';
 import type { HttpSession } from './http-session.js';
 import { standInFor } from './express-session.stand-in.js';
@@ -126,22 +127,26 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   /**
-   * Loads the first session there is of these sids. Then calls `done`, outside of any promise that anybody waits for, with the error when
-   * the store did not answer.
+   * Loads the first session there is of these sids, within one deadline for all. Then calls `done`, outside of any promise that anybody waits
+   * for, with the error when the store did not answer.
    */
-  load(sids: readonly Sid[], done: (error?: unknown) => void, index = 0): void {
-    const sid = sids[index];
-    if (sid === undefined) return done();
+  load(sids: readonly Sid[], done: (error?: unknown) => void): void {
+    const [first, ...others] = sids;
+    if (first === undefined) return done();
     const { store } = this.runtime;
-    askWithin(store.settings.deadline, () => store.find(sid), {
-      onAnswer: (found) => {
-        if (isEnded(found)) this.#endedReason ??= found.endedReason;
-        else if (found !== undefined) this.#loaded = { sid, record: found };
-        if (this.#loaded === undefined) this.load(sids, done, index + 1);
-        else done();
-      },
-      onError: done,
-    });
+    const answered = (sid: Sid | undefined, found: Found) => {
+      if (isEnded(found)) this.#endedReason = found.endedReason;
+      else if (sid !== undefined && found !== undefined) this.#loaded = { sid, record: found };
+      done();
+    };
+    // One session is what nearly every request has, and is spared the promises that several take.
+    if (others.length === 0)
+      askWithin(store.settings.deadline, () => store.find(first), { onAnswer: (found) => answered(first, found), onError: done });
+    else
+      askWithin(store.settings.deadline, () => findFirst(store, sids), {
+        onAnswer: ({ sid, found }) => answered(sid, found),
+        onError: done,
+      });
   }
 
   /**
@@ -271,4 +276,17 @@ export class SessionExchange implements SessionPlace, RequestContext {
     this.#configuredCookie ??= this.runtime.cookie.configured(this.request);
     return this.#configuredCookie;
   }
+}
+
+type Found = SessionRecord | EndedSession | undefined;
+
+/** The first of several sessions that there is, else the first that somebody has ended. */
+async function findFirst(store: SessionStore, sids: readonly Sid[]): Promise<{ sid: Sid | undefined; found: Found }> {
+  let ended: EndedSession | undefined;
+  for (const sid of sids) {
+    const found = await store.find(sid);
+    if (found !== undefined && !isEnded(found)) return { sid, found };
+    ended ??= found;
+  }
+  return { sid: undefined, found: ended };
 }

@@ -99,11 +99,11 @@ function cookieProblems(cookie: SessionCookieOptions, name: string): string[] {
     );
   if (partitioned === true && !isSecure)
     problems.push('"session.cookie.partitioned" needs a secure cookie: browsers refuse it otherwise. Set "session.cookie.secure" to true.');
-  if (name.startsWith('__Host-') && (Boolean(domain) || (path ?? COOKIE_DEFAULTS.path) !== '/' || secure === false))
+  if (hasPrefix(name, '__Host-') && (Boolean(domain) || (path ?? COOKIE_DEFAULTS.path) !== '/' || secure === false))
     problems.push(
       '"session.name" may begin with "__Host-" only for a secure cookie with path "/" and no domain: browsers refuse it otherwise. Change the name or those attributes.',
     );
-  if (name.startsWith('__Secure-') && secure === false)
+  if (hasPrefix(name, '__Secure-') && secure === false)
     problems.push(
       '"session.name" may begin with "__Secure-" only for a secure cookie: browsers refuse it otherwise. Change the name or "session.cookie.secure".',
     );
@@ -122,6 +122,11 @@ function choiceProblem(name: string, value: unknown, values: readonly unknown[])
   if (values.includes(value)) return [];
   const quoted = values.map((one) => JSON.stringify(one));
   return [`"${name}" must be ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}, received ${kindOf(value)}.`];
+}
+
+/** RFC 6265bis, section 5.4: browsers do not mind its case. */
+function hasPrefix(name: string, prefix: string): boolean {
+  return name.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase();
 }
 
 /** As the package `cookie` reads a word. `'auto'` is express-session's, which takes it only as it stands. */

@@ -1,4 +1,5 @@
-import { formOf, keyPrefixOf, readsFromReplica, redisConnectionProblems } from './redis-connection.js';
+import { unknownNames } from '../session/option-checks.js';
+import { formOf, keyPrefixOf, readsFromReplica, redisConnectionProblems, type ConnectionForm } from './redis-connection.js';
 
 /**
  * What other packages call it, each with the cure. ioredis ignores what it does not know, and would connect to localhost, or without a
@@ -6,17 +7,30 @@ import { formOf, keyPrefixOf, readsFromReplica, redisConnectionProblems } from '
  */
 const ELSEWHERE = new Map([
   ['pass', 'Did you mean "redis.password"?'],
-  ['url', 'Give the URL itself: redis: "redis://localhost:6379".'],
+  ['user', 'Did you mean "redis.username"?'],
+  ['hostname', 'Did you mean "redis.host"?'],
+  ['database', 'Did you mean "redis.db"?'],
+  ['socket', 'Did you mean "redis.host" and "redis.port", or "redis.path"?'],
+  ...['url', 'uri'].map((name): [string, string] => [name, 'Give the URL itself: redis: "redis://localhost:6379".']),
   ['client', 'Give the client itself: redis: client.'],
   ...['prefix', 'ttl', 'logErrors'].map((name): [string, string] => [name, `Did you mean "store.${name}"?`]),
+]);
+
+/** What belongs to the options of a Cluster, and what to those of its nodes. */
+const IN_CLUSTER = new Map([
+  ['nodes', 'redis.cluster'],
+  ...['redisOptions', 'scaleReads', 'natMap', 'dnsLookup', 'slotsRefreshTimeout'].map((name): [string, string] => [
+    name,
+    `redis.options.${name}`,
+  ]),
+  ...['username', 'password', 'tls'].map((name): [string, string] => [name, `redis.options.redisOptions.${name}`]),
 ]);
 
 /** What is wrong with the option `redis`, one sentence each: name, rule, cure. Never the value: it may hold a password. */
 export function connectionProblems(connection: unknown): string[] {
   const problems = redisConnectionProblems(connection);
-  if (connection !== null && typeof connection === 'object' && Object.keys(connection).length === 0)
-    problems.push('"redis" must say where Redis is, received an empty object. Use something like { host: "localhost", port: 6379 }.');
-  problems.push(...foreignNames(connection));
+  const form = formOf(connection);
+  if (!('problem' in form)) problems.push(...emptyPlaces(form), ...foreignNames(form, connection));
   if (readsFromReplica(connection))
     problems.push(
       '"redis" must not read from replicas (Cluster "scaleReads", Sentinel "role"): a revoked session would still answer there. Leave that setting out.',
@@ -26,9 +40,23 @@ export function connectionProblems(connection: unknown): string[] {
   return problems;
 }
 
-function foreignNames(connection: unknown): string[] {
-  const form = formOf(connection);
-  if ('problem' in form || form.kind !== 'redis') return [];
+/** ioredis would take all of these for localhost. */
+function emptyPlaces(form: ConnectionForm): string[] {
+  if (form.kind !== 'redis') return [];
+  const options: Readonly<Record<string, unknown>> = { ...form.options };
+  if (Object.values(options).every((value) => value === undefined || value === null || value === ''))
+    return ['"redis" must say where Redis is, and nothing in it has a value. Use something like { host: "localhost", port: 6379 }.'];
+  const places = ['host', 'path', 'sentinels'];
+  if (places.some((name) => Boolean(options[name]))) return [];
+  return places
+    .filter((name) => options[name] === '')
+    .map((name) => `"redis.${name}" must not be an empty string. Set it, or leave it out.`);
+}
+
+function foreignNames(form: ConnectionForm, connection: unknown): string[] {
+  // `{ cluster, options }` is this package's own.
+  if (form.kind === 'cluster') return unknownNames('redis', connection as object, ['cluster', 'options'], IN_CLUSTER);
+  if (form.kind !== 'redis') return [];
   return Object.entries(form.options)
     .filter(([name, value]) => value !== undefined && ELSEWHERE.has(name))
     .map(([name]) => `"redis.${name}" is not an option of ioredis. ${ELSEWHERE.get(name)}`);

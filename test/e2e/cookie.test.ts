@@ -6,12 +6,16 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import cookieParser from 'cookie-parser';
+import { MemorySessionStore, type Sid } from '../../src/index.js';
 import { generateSid } from '../../src/session/sid.js';
 import type { Answer } from '../support/browser.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { TEST_SECRET } from '../support/create-app.js';
+import { Gate } from '../support/gate.js';
+import { createScriptedApp } from '../support/scripted-app.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { writeTlsCertificates } from '../support/tls-certificates.js';
+import { until } from '../support/until.js';
 import { redisVariants, useVariant, variants, type StageOptions } from '../support/variants.js';
 
 const HTTPS = { 'x-forwarded-proto': 'https' };
@@ -132,6 +136,12 @@ describe.each(variants)("'auto', $name", (variant) => {
       'Secure',
       'SameSite=None',
     ]);
+  });
+
+  test('a function that gives no cookie fails the request, which is answered', async () => {
+    const app = await stage.open({ session: { cookie: () => ({ maxAge: '1800000' as never }) } });
+    expect((await app.browser().post(SIGN_IN)).status).toBe(500);
+    expect((await app.browser().post(SIGN_IN, undefined, { cookie: signedCookie(generateSid()) })).status).toBe(500);
   });
 
   test('a function sees the request', async () => {
@@ -323,6 +333,35 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('several cookie
     expect(await who(gone(), 'sid=forged', first)).toBe('ada');
     expect(await who(gone(), gone(), gone(), first)).toBeUndefined();
   });
+});
+
+test('several cookies of one name have one deadline for all', async () => {
+  /** Answers the first question once it may, and no other. */
+  class SlowStore extends MemorySessionStore {
+    readonly gate = new Gate(1);
+    finds = 0;
+
+    override async find(): Promise<undefined> {
+      if (++this.finds > 1) await new Promise(() => undefined);
+      await this.gate.pass();
+    }
+  }
+  const store = new SlowStore({ deadline: 1_000 });
+  const app = await createScriptedApp({ store });
+  const givenUp: unknown[] = [];
+  app.on('/who', ({ request }) => void givenUp.push(request.query['began']));
+  const ask = (began: string, ...sids: Sid[]) =>
+    app.browser().get(`/who?began=${began}`, { cookie: sids.map((sid) => signedCookie(sid)).join('; ') });
+
+  const before = ask('before', generateSid(), generateSid());
+  await store.gate.full;
+  const after = ask('after', generateSid());
+  await until(() => store.finds === 2, 'the later request waits');
+  store.gate.open();
+  await Promise.all([before, after]);
+
+  expect(givenUp).toEqual(['before', 'after']);
+  await app.close();
 });
 
 describe.each(redisVariants)('bad cookies and Redis, $name', (variant) => {

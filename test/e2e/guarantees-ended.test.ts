@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Answer } from '../support/browser.js';
+import type { Answer, Browser } from '../support/browser.js';
 import { Gate } from '../support/gate.js';
+import { ImmortalKeys } from '../support/immortal-keys.js';
 import { refusal } from '../support/refusal.js';
 import type { AnySession, ScriptedApp } from '../support/scripted-app.js';
 import { sessionKeys } from '../support/stored-session.js';
-import { until } from '../support/until.js';
 import { redisVariants, useVariant, variants, type Stage, type StageOptions } from '../support/variants.js';
 
 const REQUESTS = 20;
@@ -129,11 +129,20 @@ describe.each(variants)('ended stays ended (G2), $name', (variant) => {
 describe.each(redisVariants)('ended stays ended in Redis (G2), $name', (variant) => {
   const stage = useVariant(variant);
 
-  test.each(DEEDS)('no key is left when each of 20 requests %s after the end', async (_, deed) => {
-    const { app, sid, finish } = await underWay(stage, deed);
-    await stage.end(app, sid);
+  const ends: readonly [how: string, end: (app: ScriptedApp, browser: Browser, sid: string | undefined) => Promise<unknown>][] = [
+    ['was logged out', (_, browser) => browser.post('/logout')],
+    ['was deleted by hand', (app, _, sid) => stage.end(app, sid)],
+    ['expired', (app, _, sid) => stage.expire(app, sid)],
+  ];
+  const cases = ends.flatMap(([how, end]) => DEEDS.map(([what, deed]) => ({ how, end, what, deed })));
+
+  test.each(cases)('no key is left, and none without a TTL, when it $how and each of 20 requests then $what', async ({ end, deed }) => {
+    const { app, browser, sid, finish } = await underWay(stage, deed);
+    const watch = new ImmortalKeys(stage.client);
+    await end(app, browser, sid);
     await finish();
     await app.store.settled();
-    await until(async () => (await sessionKeys(stage.client)).length === 0, 'no key is left');
+    expect(await watch.stop()).toEqual([]);
+    expect(await sessionKeys(stage.client)).toEqual([]);
   });
 });

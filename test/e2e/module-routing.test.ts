@@ -210,6 +210,25 @@ describe('the session is on the request', () => {
   });
 });
 
+describe('modules that are imported before the session module', () => {
+  @Module({ imports: [MiddlewareModule] })
+  class FeatureModule implements NestModule {
+    configure(consumer: MiddlewareConsumer): void {
+      consumer.apply(tracingMiddleware('feature middleware')).forRoutes('plain');
+    }
+  }
+
+  test.each<[string, TestAppOptions]>([
+    ['on all routes', {}],
+    ['on some', { exclude: ['health'] }],
+    ['on some, under a prefix', { exclude: ['health'], prepare: (app) => app.setGlobalPrefix('api') }],
+  ])('have the session in their middleware, %s', async (_, options) => {
+    const { browser } = await start({ ...options, importedBefore: [FeatureModule], imports: [GlobalMiddlewareModule] });
+    const path = options.prepare === undefined ? '/plain' : '/api/plain';
+    expect((await browser().get(path)).json).toEqual({ ...EVERYWHERE, 'feature middleware': true });
+  });
+});
+
 describe('with every method', () => {
   @Controller()
   class AnyController {

@@ -20,6 +20,8 @@ export interface TestAppOptions extends RedisSessionModuleExtras {
   providers?: Provider[];
   /** Further modules, imported after the session module. */
   imports?: (Type | DynamicModule)[];
+  /** Modules that are imported before it. */
+  importedBefore?: (Type | DynamicModule)[];
   /** Gets what the application logs. Nobody does by default. */
   logger?: LoggerService;
   /** Called before `app.init()`, as `main.ts` would. */
@@ -35,7 +37,7 @@ export interface TestApp {
   close(): Promise<void>;
 }
 
-/** A Nest application with the session module as its first import, listening on a free port of 127.0.0.1. */
+/** A Nest application with the session module as its first import, unless the test says otherwise, listening on a free port of 127.0.0.1. */
 export async function createApp({
   redis,
   session,
@@ -44,6 +46,7 @@ export async function createApp({
   controllers = [],
   providers = [],
   imports = [],
+  importedBefore = [],
   logger,
   prepare,
   ...extras
@@ -55,7 +58,7 @@ export async function createApp({
     identity,
   };
 
-  @Module({ imports: [RedisSessionModule.forRoot({ ...options, ...extras }), ...imports], controllers, providers })
+  @Module({ imports: [...importedBefore, RedisSessionModule.forRoot({ ...options, ...extras }), ...imports], controllers, providers })
   class TestAppModule {}
 
   const builder = Test.createTestingModule({ imports: [TestAppModule] });

@@ -205,6 +205,13 @@ describe('a wrong option is named, with the rule and the cure', () => {
       'Change the name',
     ],
     [
+      '__host- in other letters, with a domain',
+      options({ session: { name: '__host-sid', cookie: { domain: 'example.com' } } }),
+      'session.name',
+      '"__Host-"',
+      'Change the name',
+    ],
+    [
       '__Secure-, not secure',
       options({ session: { name: '__Secure-a', cookie: { secure: false } } }),
       'session.name',
@@ -333,7 +340,17 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ['no redis', options({ redis: undefined }), 'redis', 'must be a URL', 'Set it, for example to "redis://localhost:6379"'],
     ['an empty redis', options({ redis: '' }), 'redis', 'received an empty string', 'Set it'],
     ['redis null', options({ redis: null }), 'redis', 'received null', 'Set it'],
-    ['redis without content', options({ redis: {} }), 'redis', 'received an empty object', 'Use something like { host'],
+    ['redis without content', options({ redis: {} }), 'redis', 'nothing in it has a value', 'Use something like { host'],
+    [
+      'redis of missing variables',
+      options({ redis: { host: undefined, port: undefined, password: '' } }),
+      'redis',
+      'nothing in it has a value',
+      'Use something like { host',
+    ],
+    ['a URL of nothing', options({ redis: 'redis://' }), 'redis', 'nothing in it has a value', 'Use something like { host'],
+    ['an empty host', options({ redis: { host: '', password: PASSWORD } }), 'redis.host', 'not be an empty string', 'Set it'],
+    ['an empty path', options({ redis: { path: '', password: PASSWORD } }), 'redis.path', 'not be an empty string', 'Set it'],
     ['events of another kind', options({ store: { events: 'all' } }), 'store.events', '"local" or "cluster"', 'Leave it out for "local"'],
     ['events that are no word', options({ store: { events: true } }), 'store.events', 'received a boolean', 'Leave it out'],
     ['shared events in memory', options({ store: { kind: 'memory', events: 'cluster' } }), 'store.events', 'no Redis', 'Leave it out'],
@@ -376,6 +393,9 @@ describe('a wrong option is named, with the rule and the cure', () => {
       'ioredis',
       '"redis.password"',
     ],
+    ['the host as URLs have it', options({ redis: { hostname: 'a' } }), 'redis.hostname', 'ioredis', '"redis.host"'],
+    ['the socket as node-redis has it', options({ redis: { socket: { host: 'a' } } }), 'redis.socket', 'ioredis', '"redis.host"'],
+    ['the password beside a cluster', options({ redis: { cluster: [{}], password: PASSWORD } }), 'redis.password', 'not an option', 'Did'],
     ['the URL as node-redis has it', options({ redis: { url: URL } }), 'redis.url', 'ioredis', 'Give the URL itself'],
     ['a client as connect-redis has it', options({ redis: { client: {} } }), 'redis.client', 'ioredis', 'Give the client itself'],
     ['a store option beside the host', options({ redis: { host: 'a', ttl: 1 } }), 'redis.ttl', 'ioredis', '"store.ttl"'],
@@ -432,6 +452,8 @@ describe('an unknown name', () => {
     [options({ store: { absoluteTTL: 28_800 } }), '"store.absoluteTTL"', 'absoluteTtl'],
     [options({ store: { maxField: 1 } }), '"store.maxField"', 'maxFields'],
     [options({ store: { client: {} } }), '"store.client"', 'redis'],
+    [options({ redis: { cluster: [{}], option: {} } }), '"redis.option"', 'options'],
+    [options({ redis: { cluster: [{}], redisOptions: {} } }), '"redis.redisOptions"', 'redis.options.redisOptions'],
   ])('%#: is answered with "did you mean"', (given, name, meant) => {
     expect(problemsOf(given)).toEqual([`${name} is not an option. Did you mean "${meant}"?`]);
   });

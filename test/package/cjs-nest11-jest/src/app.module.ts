@@ -46,13 +46,15 @@ class AccountController {
   imports: [
     RedisSessionModule.forRootAsync({
       useFactory: () => ({
+        redis: process.env.REDIS_URL,
         session: {
           name: 'sid',
           secret: process.env.SESSION_SECRET ?? 'a secret of the tests of this application',
           resave: false,
           saveUninitialized: false,
         },
-        store: { kind: 'memory' },
+        // Its own tests have no Redis.
+        store: { kind: process.env.REDIS_URL === undefined ? 'memory' : 'hash', deadline: 10_000 },
       }),
     }),
   ],

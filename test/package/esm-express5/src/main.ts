@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import express, { type NextFunction, type Request, type Response } from 'express';
-import { MemorySessionStore, SessionManager, sessionMiddleware } from 'nestjs-redis-session/express';
+import { Redis } from 'ioredis';
+import { RedisSessionStore, SessionManager, sessionMiddleware } from 'nestjs-redis-session/express';
 
 declare module 'express-session' {
   interface SessionData {
@@ -12,7 +13,8 @@ declare module 'express-session' {
 
 if (existsSync('node_modules/@nestjs')) throw new Error('npm has installed Nest, which this application does not use.');
 
-const store = new MemorySessionStore();
+const redis = new Redis(process.env['REDIS_URL'] ?? '');
+const store = new RedisSessionStore(redis, { deadline: 10_000 });
 const manager = new SessionManager(store);
 const app = express();
 app.use(express.json());
@@ -50,6 +52,6 @@ app.use((error: Error & { statusCode?: number }, _request: Request, response: Re
 });
 
 const server = app.listen(0, '127.0.0.1');
-process.once('SIGTERM', () => server.close());
+process.once('SIGTERM', () => server.close(() => redis.disconnect()));
 await once(server, 'listening');
 console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`);

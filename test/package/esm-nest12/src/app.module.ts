@@ -46,8 +46,9 @@ class AccountController {
   imports: [
     RedisSessionModule.forRootAsync({
       useFactory: () => ({
+        redis: process.env['REDIS_URL'],
         session: { name: 'sid', secret: process.env['SESSION_SECRET'] ?? '', resave: false, saveUninitialized: false },
-        store: { kind: 'memory' },
+        store: { deadline: 10_000 },
       }),
     }),
   ],
