@@ -109,6 +109,9 @@ describe('an outage is logged once', () => {
   });
 });
 
+/** A command that had waited would have ended with its timeout. */
+const AT_ONCE = expect.not.stringContaining('timed out');
+
 describe('commands in an outage', () => {
   it('wait for the connection when it is short', async () => {
     const client = await connections.ready({ ...server.options, ...FAST, commandTimeout: 5_000, maxRetriesPerRequest: null });
@@ -127,10 +130,7 @@ describe('commands in an outage', () => {
     while ((await outcomeOf(client.set('late', '0'))).error?.message.includes('enableOfflineQueue') !== true);
 
     const outcomes = await Promise.all(Array.from({ length: 100 }, () => outcomeOf(client.incr('late'))));
-    for (const { error, ms } of outcomes) {
-      expect(error).toBeInstanceOf(Error);
-      expect(ms).toBeLessThan(200);
-    }
+    for (const { error } of outcomes) expect(error).toMatchObject({ message: AT_ONCE });
     const ready = emitted(client, 'ready');
     await server.restart();
     await ready;
@@ -150,7 +150,7 @@ describe('commands in an outage', () => {
     while ((await outcomeOf(client.set('late', '0'))).error?.message.includes('enableOfflineQueue') !== true);
     expect(lines).toEqual([expect.stringMatching(LOST)]);
 
-    expect((await outcomeOf(client.incr('late'))).ms).toBeLessThan(200);
+    expect((await outcomeOf(client.incr('late'))).error).toMatchObject({ message: AT_ONCE });
     const ready = emitted(client, 'ready');
     await proxy.heal();
     await ready;
@@ -188,7 +188,7 @@ describe('with a Cluster', () => {
         cluster: [{ host: '127.0.0.1', port: await freePort() }],
         options: { enableAutoPipelining, clusterRetryStrategy: () => 20 },
       });
-      for (let attempt = 0; attempt < 3; attempt++) expect((await outcomeOf(client.get('a'))).ms).toBeLessThan(500);
+      for (let attempt = 0; attempt < 3; attempt++) expect((await outcomeOf(client.get('a'))).error).toMatchObject({ message: AT_ONCE });
       await emitted(client, 'reconnecting', 3);
       expect(lines).toEqual([expect.stringMatching(LOST)]);
     },
@@ -207,10 +207,7 @@ describe('with a Cluster', () => {
       await Promise.all(cluster.nodes.map((node) => node.kill()));
       await closed;
       const outcomes = await Promise.all(keys.map((key) => outcomeOf(client.incr(key))));
-      for (const { error, ms } of outcomes) {
-        expect(error).toBeInstanceOf(Error);
-        expect(ms).toBeLessThan(200);
-      }
+      for (const { error } of outcomes) expect(error).toMatchObject({ message: AT_ONCE });
       await emitted(client, 'reconnecting', 3);
       expect(lines).toEqual([expect.stringMatching(LOST)]);
 

@@ -114,7 +114,7 @@ describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
       await another.at(theirs.origin).get('/put?a=1');
       const [mine, its] = [await stored(here), await stored(another)];
       // express-session works it out from the expiry and the clock, which may have gone on.
-      expect(MINUTE - Number(its.cookie.originalMaxAge)).toBeLessThan(10);
+      expect(MINUTE - Number(its.cookie.originalMaxAge)).toBeLessThan(10_000);
       expect(mine).toEqual({
         ...its,
         cookie: { ...its.cookie, originalMaxAge: MINUTE, expires: expect.any(String), secure: false, sameSite: 'lax' },
