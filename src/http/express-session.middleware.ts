@@ -12,7 +12,8 @@ import type { SessionRuntime } from './session-runtime.js';
  * fail the request, whether it needs a session or not.
  *
  * It writes the head of a response before it saves, so a save that fails at the end of a request can only be logged, and a cookie that is
- * renewed then (`session.rolling`) has the sid from before a rotation that happened elsewhere while the request was under way.
+ * sent then (`session.rolling`, or after a rotation of its own) has the sid from before a rotation that happened elsewhere while the request
+ * was under way.
  */
 export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandler {
   const store = new ExpressSessionStore(runtime);

@@ -222,6 +222,48 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('a request unde
   });
 });
 
+describe.each(variants.filter(({ storesFirst }) => storesFirst))('a slow request that rotates, $name', (variant) => {
+  const stage = useVariant(variant);
+
+  async function underWay(path: string) {
+    const { app, browser, sid } = await signedIn(stage, { store: { rotationGrace: 0.05 } });
+    const gate = new Gate(1);
+    app.on('/login', ({ session }) => session.login({ id: 'ada' }, { keep: true }));
+    app.on('/reauthenticate', ({ session }) => session.reauthenticate());
+    app.on(path, async ({ session }) => {
+      await session.rotate();
+      await gate.pass();
+      if (path === '/writes') session['note'] = 'late';
+    });
+    const answer = (await browser.clone()).get(path);
+    await gate.full;
+    return { app, browser, sid, answer, gate };
+  }
+
+  test.each(['rotate', 'reauthenticate', 'login'].flatMap((deed) => ['/reads', '/writes'].map((path) => [deed, path] as const)))(
+    'does not put its cookie in the place of that of a later %s (it %s)',
+    async (deed, path) => {
+      const { browser, answer, gate } = await underWay(path);
+      // A rotation takes the place of another one that nobody has confirmed only after the grace.
+      await until(async () => (await browser.post(`/${deed}`)).setCookies.length > 0, 'there is a newer cookie');
+      const newer = await browser.sid();
+      gate.open();
+      expect([(await answer).status, (await answer).setCookies]).toEqual([200, []]);
+      expect(await who(browser, newer ?? '')).toEqual({ id: 'ada' });
+    },
+  );
+
+  test('tells its own cookie, however long it takes, when nobody else has got a newer one', async () => {
+    const { app, browser, sid, answer, gate } = await underWay('/reads');
+    const graceEnds = Date.now() + 100;
+    await until(() => Date.now() > graceEnds, 'the grace is over');
+    gate.open();
+    expect((await answer).setCookies).toHaveLength(1);
+    expect(app.store.events.count('rotated')).toBe(1);
+    expect(await who(browser, sid)).toEqual({ id: 'ada' });
+  });
+});
+
 describe.each(redisVariants)('a rotation without an answer, $name', (variant) => {
   const outages = useOutages(variant);
 
@@ -250,6 +292,20 @@ describe.each(redisVariants)('a rotation without an answer, $name', (variant) =>
 
     expect(await who(browser, sid)).toEqual({ id: 'ada' });
     expect((await browser.post('/rotate')).setCookies).toHaveLength(1);
+    expect((await browser.get('/whoami')).json).toEqual(ADA);
+  });
+
+  test('to the last question before the head tells the new sid, which may be the only good one', async () => {
+    const { browser, sid } = await signedIn(outages.stage);
+    const app = await outages.open({ store: { touchAfter: 0 } });
+    app.on('/reauthenticate', async ({ session }) => {
+      await session.reauthenticate();
+      outages.proxy.stallAnswers();
+    });
+    const answer = await browser.at(app.origin).post('/reauthenticate');
+    expect([answer.status, answer.setCookies.length]).toEqual([200, 1]);
+    await outages.proxy.heal();
+    expect(await who(browser, sid)).toBeNull();
     expect((await browser.get('/whoami')).json).toEqual(ADA);
   });
 });
