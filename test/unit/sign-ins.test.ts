@@ -6,6 +6,7 @@ import { SessionManager } from '../../src/session/session-manager.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
 import { passes } from '../contract/session-store.contract.js';
+import { Gate } from '../support/gate.js';
 import { refusal } from '../support/refusal.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
@@ -375,6 +376,27 @@ describe('SessionManager', () => {
       expect(await manager.revokeAll('ada')).toBe(1);
       expect([await two.whoami(), logged.length, (await manager.list('ada')).sessions]).toEqual([undefined, 2, []]);
     }
+  });
+
+  it('tells of a session that was ended also when the answer comes after the deadline', async () => {
+    const { store, manager } = start();
+    const { handle } = await signedIn(store);
+    const told: unknown[] = [];
+    store.events.on('revoked', (event) => told.push(event));
+    const gate = new Gate(1);
+    const revoke = store.revoke.bind(store);
+    store.revoke = async (...call) => {
+      const isEnded = await revoke(...call);
+      await gate.pass();
+      return isEnded;
+    };
+    expect(await refusal(() => manager.revoke('ada', handle, 'stolen'))).toMatchObject(UNANSWERED);
+    expect(told).toEqual([]);
+    gate.open();
+    await until(() => told.length > 0, 'it is told');
+    expect(told).toEqual([{ handle, userId: 'ada', reason: 'stolen' }]);
+    // Nothing is left to end.
+    expect([await manager.revoke('ada', handle), told.length]).toEqual([false, 1]);
   });
 
   it('ends more sessions than one command names, while sign-ins under way give up their places', async () => {
