@@ -409,6 +409,25 @@ describe('SessionManager', () => {
     expect([await names(), await manager.count('ada')]).toEqual([[], 0]);
   });
 
+  it('passes over no session that moves up in the index meanwhile, as one in use does without an absolute timeout', async () => {
+    const { store, manager } = start({ absoluteTtl: false });
+    const used = await signedIn(store);
+    for (let n = 0; n < 520; n++) await signedIn(store);
+    const { index } = store;
+    const page = index.page.bind(index);
+    let pages = 0;
+    index.page = async (...call) => {
+      const places = await page(...call);
+      // It was on the second page.
+      if (++pages === 1) await index.renew('ada', used.handle, Date.now() + 86_400_000);
+      return places;
+    };
+    expect(await manager.updateIdentity('ada', { roles: [] })).toBe(521);
+    expect(await used.whoami()).toEqual({ id: 'ada', roles: [] });
+    pages = 0;
+    expect(await manager.count('ada')).toBe(521);
+  });
+
   it('ends the rest when it is called again after some could not be ended', async () => {
     const { store, manager } = start();
     const visitors = [await signedIn(store), await signedIn(store), await signedIn(store)];
