@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { Identity, SessionEvent } from '../../src/index.js';
+import { SessionManager, type Identity, type SessionEvent } from '../../src/index.js';
 import type { Answer, Browser } from '../support/browser.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { Gate } from '../support/gate.js';
@@ -89,6 +89,20 @@ describe.each(variants)('store.renewAfter, $name', (variant) => {
 
     expect((await lost.get('/whoami')).json).toEqual({ identity: null });
     expect(reused).toEqual([{ handle: sid.slice(0, 22), userId: 'ada' }]);
+  });
+
+  test('serves nobody whose session ends between the load and the new secret', async () => {
+    const { app, browser, sid } = await signedIn(stage, RENEWED);
+    await pass(variant, stage, app, sid, HOUR);
+    const rotate = app.store.rotate.bind(app.store);
+    app.store.rotate = async (...call) => {
+      await app.app.get(SessionManager).revokeAll('ada');
+      return rotate(...call);
+    };
+    const answer = await browser.get('/whoami');
+    expect(answer.json).toEqual({ identity: null });
+    // To express-session, what is in the place of that session is one that the application has begun.
+    if (variant.storesFirst) expect([answer.setCookies, app.store.events.count('created')]).toEqual([[], 1]);
   });
 
   test('leaves visitors without a session alone', async () => {

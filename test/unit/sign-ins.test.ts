@@ -366,6 +366,15 @@ describe('SessionManager', () => {
     },
   );
 
+  it('shows no session that has ended by the clock, though the store still has it, and leaves its name', async () => {
+    const { store, manager, names } = start({ ttl: 60 });
+    const { handle } = await signedIn(store);
+    // As another node of a Cluster may tell.
+    store.now = async () => Date.now() + 60_001;
+    expect([await manager.list('ada'), await manager.get(handle), await manager.count('ada')]).toEqual([{ sessions: [] }, undefined, 0]);
+    expect(await names()).toEqual([handle]);
+  });
+
   it('says that a session was ended, though its name stays', async () => {
     for (const [, course] of COURSES) {
       const { store, next, manager, logged } = start();
