@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import expressSession from 'express-session';
 import type { Request } from 'express';
 import { Identity, RedisSessionModule, Session, SessionGuard, SessionManager, type HttpSession, type Sid } from '../../src/index.js';
+import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import { ClassicSessionStore } from '../../src/http/classic-session-store.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import type { Answer, Browser } from '../support/browser.js';
@@ -232,6 +233,19 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('several cookie
     const both = `${cookie}; ${(await other.cookie('sid'))!.cookieString()}`;
     const answer = await app.browser().get('/whoami', { cookie: both });
     expect([answer.json, answer.setCookies]).toEqual([{ identity: { id: 'grace' } }, []]);
+  });
+
+  test('are left alone when the other one cannot be looked for', async () => {
+    const app = await stage.open();
+    const browser = app.browser();
+    await browser.post('/login/ada');
+    const cookie = (await browser.cookie('sid'))!.cookieString();
+    await managerOf(app).revokeAll('ada');
+    const find = app.store.find.bind(app.store);
+    let looks = 0;
+    app.store.find = (sid) => (++looks === 2 ? Promise.reject(new SessionStoreUnavailableError('timeout')) : find(sid));
+    const answer = await app.browser().get('/plain', { cookie: `${cookie}; ${signedCookie(generateSid())}` });
+    expect([answer.text, answer.setCookies, looks]).toEqual(['plain', [], 2]);
   });
 });
 

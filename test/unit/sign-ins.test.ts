@@ -69,6 +69,23 @@ describe('a sign-in', () => {
     });
   });
 
+  it('that has ended the session before can be tried again, but not once somebody else has ended all', async () => {
+    const { store, next, manager } = start();
+    const session = await (await signedIn(store)).arrive();
+    const afterRevokeAll: Course = async (run) => {
+      await manager.revokeAll('ada');
+      return run();
+    };
+    next('settle', UNAVAILABLE, afterRevokeAll);
+    const login = () => session.login({ id: 'ada' }, true);
+    expect([await refusal(login), await refusal(login), await refusal(login)]).toMatchObject([
+      UNANSWERED,
+      { code: 'SESSION_GONE' },
+      { code: 'SESSION_GONE' },
+    ]);
+    await until(async () => (await manager.count('ada')) === 0, 'nobody is signed in');
+  });
+
   describe.each(COURSES)('when its place cannot be taken in time: the call %s', (_, course) => {
     it('rejects, and leaves neither session nor name', async () => {
       const { store, next, names, manager } = start();
