@@ -12,7 +12,8 @@ import type { SessionRuntime } from './session-runtime.js';
  * fail the request, whether it needs a session or not.
  *
  * It writes the head of a response before it saves, so a save that fails at the end of a request can only be logged, and a cookie that is
- * renewed then (`session.rolling`) has the sid from before a rotation that happened elsewhere while the request was under way.
+ * renewed then (`session.rolling`) has the sid from before a rotation that happened elsewhere while the request was under way. For the same reason
+ * the new sid of a rotation is told within the grace only.
  */
 export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandler {
   const store = new ExpressSessionStore(runtime);
@@ -99,13 +100,14 @@ function once(next: Next, runtime: SessionRuntime): Next {
 
 /**
  * The browser has, or is about to get, a newer cookie: that of a rotation, or of a sign-in that ended this session while the request was
- * under way. The one of this request must not take its place.
+ * under way. The one of this request must not take its place. Nobody can be asked any more, so that of a rotation long ago is not sent at all.
  */
 function keepNewerCookie(exchange: SessionExchange): void {
-  const { runtime, response, loaded } = exchange;
+  const { runtime, response } = exchange;
   around(response, 'writeHead', (writeHead) => {
     const { active } = exchange.used ?? {};
-    const isOld = active?.isLost === true || (active?.sid === loaded?.sid && active?.record?.secret === 'previous');
+    // The secret that it came with stays good as long as nobody presents the new one.
+    const isOld = active?.isLost === true || active?.isRotationReplaceable === true || active?.record?.secret === 'previous';
     if (isOld) runtime.cookie.retract(response);
     return writeHead();
   });

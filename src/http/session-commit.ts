@@ -62,7 +62,7 @@ async function store(exchange: SessionExchange): Promise<CookieNews> {
   const { current } = exchange;
   if (current === undefined) return 'none';
   await current.active.save();
-  if (current.active.isLost) return 'none';
+  if (!isNewest(current)) return 'none';
   return current.active.sid !== exchange.loaded?.sid || renewsCookie(exchange, false) ? 'set' : 'none';
 }
 
@@ -73,24 +73,32 @@ function renew(exchange: SessionExchange): CookieNews | Promise<CookieNews> {
   if (record === undefined || used?.active.isLost === true) return 'none';
   const isDue = isTouchDue(exchange, record);
   const isNew = used !== undefined && used.active.sid !== loaded?.sid;
-  // A cookie is never sent on what was known when the session was loaded.
-  if (!isNew && renewsCookie(exchange, isDue)) return touch(exchange).then((isThere) => (isThere ? 'set' : 'none'));
+  const isRotated = isNew && used.active.handle === loaded?.record.handle;
+  // A cookie is never sent on what was known when the session was loaded, or rotated. When that cannot be asked now, the new secret is told all
+  // the same: the one before it may be dead.
+  if (isNew ? isRotated : renewsCookie(exchange, isDue))
+    return touch(exchange, { otherwise: isRotated }).then((isThere) => (isThere ? 'set' : 'none'));
   if (isDue) void touch(exchange);
   return isNew ? 'set' : 'none';
 }
 
-/**
- * Whether the session was found, under its current secret. A sign-in in parallel may have ended it, or a rotation have replaced the secret, and have
- * set a cookie of its own, which must not be replaced.
- */
-async function touch({ current, runtime }: SessionExchange): Promise<boolean> {
+/** Whether the session was found, under its current secret; `otherwise` when the store did not answer. */
+async function touch({ current, runtime }: SessionExchange, { otherwise = false } = {}): Promise<boolean> {
   try {
     await current?.active.touch();
-    return current?.active.isLost === false && current.active.record?.secret !== 'previous';
+    return current !== undefined && isNewest(current);
   } catch (error) {
     runtime.logError(error);
-    return false;
+    return otherwise;
   }
+}
+
+/**
+ * Whether the last write found the session, under its current secret. A sign-in in parallel may have ended it, or a rotation have replaced the
+ * secret, and have set a cookie of its own, which must not be replaced.
+ */
+function isNewest({ active }: RequestSession): boolean {
+  return !active.isLost && active.record?.secret !== 'previous';
 }
 
 /** Whether the browser is to learn a new expiry: as `rolling` says, and after a change. */

@@ -55,6 +55,8 @@ export class ActiveSession {
   /** A sign-in that failed has ended the session before it, so the next one need not find it. */
   #isSuperseded = false;
   #isRetained = false;
+  /** By the clock of this process. No other rotation replaces that of a `reauthenticate`. */
+  #rotatedAt = Infinity;
   readonly #calls = new CallQueue();
 
   /**
@@ -101,6 +103,13 @@ export class ActiveSession {
   /** Resolves when the calls under way have ended. Rejects as soon as one of them does. */
   idle(): Promise<void> {
     return this.#calls.idle();
+  }
+
+  /** Whether it was rotated here so long ago that another rotation may replace that one, whose secret nobody has presented. */
+  get isRotationReplaceable(): boolean {
+    const { rotationGrace } = this.store.settings;
+    // Without a grace it may from the first moment on, and still is to be told.
+    return rotationGrace > 0 && performance.now() - this.#rotatedAt >= rotationGrace;
   }
 
   /** Whether changed entries were stored. */
@@ -267,10 +276,13 @@ export class ActiveSession {
       return this.#moveTo(this.host.generateSid(), session, deadline, { mustExist: true });
     }
     const next = newSid(this.handle);
+    const begunAt = performance.now();
     const rotation = await deadline.wait(this.store.rotate(this.sid, record, next, { reauthenticated }));
     if (rotation === undefined) throw this.#gone();
     this.#record = rotation.record;
-    if (rotation.rotated) this.#sid = next;
+    if (!rotation.rotated) return;
+    this.#sid = next;
+    this.#rotatedAt = reauthenticated ? Infinity : begunAt;
   }
 
   async #create(deadline: Deadline): Promise<SessionRecord> {
@@ -410,6 +422,7 @@ export class ActiveSession {
       if (userId !== undefined) await deadline.wait(this.#signIns.complete(userId, record, replaced));
       this.#record = record;
       this.#sid = sid;
+      this.#rotatedAt = Infinity;
       this.#state = 'live';
       this.#mayBeStored = false;
       this.#isSuperseded = false;

@@ -7,13 +7,31 @@ import type { SessionStore } from './session-store.js';
 /** How many sessions one command names. */
 export const PAGE = 500;
 
-/** What the index names of a user, page by page. */
+/**
+ * What the index names of a user, page by page and each once. Between two pages, one in use may move up to where nobody looks again: so several
+ * pages are gone through until none has a new name.
+ */
 export async function* allPlaces(store: SessionStore, userId: string): AsyncGenerator<readonly IndexedSession[]> {
+  const seen = new Set<IndexedSession['handle']>();
+  for (;;) {
+    const before = seen.size;
+    let pages = 0;
+    for await (const places of pagesOf(store, userId)) {
+      const unseen = places.filter(({ handle }) => !seen.has(handle));
+      for (const { handle } of unseen) seen.add(handle);
+      if (unseen.length > 0) yield unseen;
+      pages++;
+    }
+    if (pages <= 1 || seen.size === before) return;
+  }
+}
+
+async function* pagesOf(store: SessionStore, userId: string): AsyncGenerator<readonly IndexedSession[]> {
   const index = indexOf(store);
   let after: IndexedSession | undefined;
   do {
     const places = await answerWithin(store.settings.deadline, index.page(userId, { limit: PAGE, after }));
-    if (places.length > 0) yield places;
+    yield places;
     after = places.length === PAGE ? places.at(-1) : undefined;
   } while (after !== undefined);
 }

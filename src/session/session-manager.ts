@@ -225,15 +225,18 @@ export class SessionManager {
     return count;
   }
 
-  async #end(
+  #end(
     userId: string,
     handle: Handle,
     { reason, createdBefore }: { readonly reason: string; readonly createdBefore?: number },
   ): Promise<boolean> {
     const { store } = this;
-    const isEnded = await this.#answer(store.revoke(handle, { userId, reason, createdBefore }));
-    if (isEnded) store.events.emit('revoked', { handle, userId, reason });
-    return isEnded;
+    // Also when the answer comes so late that nobody waits for it any more: a further call would find the session gone.
+    const told = store.revoke(handle, { userId, reason, createdBefore }).then((isEnded) => {
+      if (isEnded) store.events.emit('revoked', { handle, userId, reason });
+      return isEnded;
+    });
+    return this.#answer(told);
   }
 
   /** The sessions are dead already, so when this fails nothing is wrong: whoever reads the names finds them gone. */

@@ -117,6 +117,12 @@ describe('RedisSessionIndex', () => {
 });
 
 describe('the epoch of a user', () => {
+  it.each([{ ttl: 500 * 86_400 }, { absoluteTtl: 500 * 86_400 }])('is kept for as long as a session may be, with %j', async (times) => {
+    const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, epochs: true, ...times });
+    await store.endBefore('ada', 5);
+    expect(await redis.pttl(`${store.settings.prefix}epoch:ada`)).toBeGreaterThan(499 * 86_400_000);
+  });
+
   it('is kept for as long as a browser keeps a cookie, and no lie there ends a session', async () => {
     const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, epochs: true });
     const sid = await newSession(store, {}, undefined, 'a:{b}');

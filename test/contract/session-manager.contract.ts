@@ -492,6 +492,15 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         // Nor can its own place be taken anew, after which it could.
         expect(await store.index!.reserve('ada', visitor.handle, { ms: LATER })).toBe('ended');
       });
+
+      it('refuses to put another in the place of a session that is being ended, which is over', async () => {
+        const { store, manager } = await start();
+        const visitor = await signedIn(store);
+        await store.index!.claim('ada', { skip: 0, size: 10 });
+        const session = await visitor.arrive();
+        expect(await refusal(() => session.supersede())).toMatchObject({ code: 'SESSION_GONE' });
+        expect([session.isLost, await manager.count('ada')]).toEqual([true, 0]);
+      });
     });
 
     describe('revokeBefore', () => {

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { Identity, SessionEvent } from '../../src/index.js';
+import { SessionManager, type Identity, type SessionEvent } from '../../src/index.js';
 import type { Answer, Browser } from '../support/browser.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { Gate } from '../support/gate.js';
 import { UNAVAILABLE, useOutages } from '../support/outage-stage.js';
 import { refusal } from '../support/refusal.js';
-import type { ScriptedApp } from '../support/scripted-app.js';
+import type { Script, ScriptedApp } from '../support/scripted-app.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { age, keyOf } from '../support/stored-session.js';
 import { until } from '../support/until.js';
@@ -91,6 +91,20 @@ describe.each(variants)('store.renewAfter, $name', (variant) => {
     expect(reused).toEqual([{ handle: sid.slice(0, 22), userId: 'ada' }]);
   });
 
+  test('serves nobody whose session ends between the load and the new secret', async () => {
+    const { app, browser, sid } = await signedIn(stage, RENEWED);
+    await pass(variant, stage, app, sid, HOUR);
+    const rotate = app.store.rotate.bind(app.store);
+    app.store.rotate = async (...call) => {
+      await app.app.get(SessionManager).revokeAll('ada');
+      return rotate(...call);
+    };
+    const answer = await browser.get('/whoami');
+    expect(answer.json).toEqual({ identity: null });
+    // To express-session, what is in the place of that session is one that the application has begun.
+    if (variant.storesFirst) expect([answer.setCookies, app.store.events.count('created')]).toEqual([[], 1]);
+  });
+
   test('leaves visitors without a session alone', async () => {
     const app = await stage.open({ store: { renewAfter: 0.001 } });
     expect((await app.browser().get('/whoami')).setCookies).toEqual([]);
@@ -160,6 +174,13 @@ describe.each(variants)('session.rotate() in parallel, $name', (variant) => {
     expect((await browser.get('/whoami')).json).toEqual(ADA);
   });
 
+  test('tells the new sid without a grace, too', async () => {
+    const { browser, sid } = await signedIn(stage, { store: { rotationGrace: 0 } });
+    expect((await browser.post('/rotate')).setCookies).toHaveLength(1);
+    expect((await browser.get('/whoami')).json).toEqual(ADA);
+    expect(await browser.sid()).not.toBe(sid);
+  });
+
   test('a sid whose time is over is anonymous, and "reused" tells of it once', async () => {
     const { app, browser, sid } = await signedIn(stage);
     const reused: SessionEvent[] = [];
@@ -222,6 +243,65 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('a request unde
   });
 });
 
+describe.each(variants)('a slow request that rotates, $name', (variant) => {
+  const stage = useVariant(variant);
+  const GRACE = 50;
+  // express-session cannot ask before the head is out.
+  const deeds = variant.storesFirst ? ['rotate', 'reauthenticate', 'login'] : ['rotate'];
+
+  async function underWay(path: string) {
+    const { app, browser, sid } = await signedIn(stage, { store: { rotationGrace: GRACE / 1_000 } });
+    const gate = new Gate(1);
+    const login: Script = ({ session }) => session.login({ id: 'ada' }, { keep: true });
+    const reauthenticate: Script = ({ session }) => session.reauthenticate();
+    app.on('/login', login);
+    app.on('/reauthenticate', reauthenticate);
+    app.on(path, async (exchange) => {
+      await exchange.session.rotate();
+      await gate.pass();
+      if (path === '/writes') exchange.session['note'] = 'late';
+      if (path === '/signs-in') await login(exchange);
+      if (path === '/reauthenticates') await reauthenticate(exchange);
+    });
+    const slow = await browser.clone();
+    const answer = slow.get(path);
+    await gate.full;
+    const graceEnds = performance.now() + GRACE;
+    await until(() => performance.now() > graceEnds, 'the grace is over');
+    return { app, browser, sid, slow, answer, gate };
+  }
+
+  test.each(deeds.flatMap((deed) => ['/reads', '/writes'].map((path) => [deed, path] as const)))(
+    'does not put its cookie in the place of that of a later %s (it %s)',
+    async (deed, path) => {
+      const { browser, answer, gate } = await underWay(path);
+      // Somebody else's clock may see the end of the grace a little later.
+      await until(async () => (await browser.post(`/${deed}`)).setCookies.length > 0, 'there is a newer cookie');
+      const newer = await browser.sid();
+      gate.open();
+      expect([(await answer).status, (await answer).setCookies]).toEqual([200, []]);
+      expect(await who(browser, newer ?? '')).toEqual({ id: 'ada' });
+    },
+  );
+
+  test('leaves its browser signed in when nobody else has got a newer cookie', async () => {
+    const { app, sid, slow, answer, gate } = await underWay('/reads');
+    gate.open();
+    expect((await answer).setCookies).toHaveLength(variant.storesFirst ? 1 : 0);
+    expect(app.store.events.count('rotated')).toBe(1);
+    expect((await slow.get('/whoami')).json).toEqual(ADA);
+    expect(await who(app.browser(), sid)).toEqual({ id: 'ada' });
+  });
+
+  test.each(['/signs-in', '/reauthenticates'])('and then %s tells that cookie', async (path) => {
+    const { slow, sid, answer, gate } = await underWay(path);
+    gate.open();
+    expect((await answer).setCookies).toHaveLength(1);
+    expect(await who(slow, sid)).toBeNull();
+    expect((await slow.get('/whoami')).json).toEqual(ADA);
+  });
+});
+
 describe.each(redisVariants)('a rotation without an answer, $name', (variant) => {
   const outages = useOutages(variant);
 
@@ -250,6 +330,20 @@ describe.each(redisVariants)('a rotation without an answer, $name', (variant) =>
 
     expect(await who(browser, sid)).toEqual({ id: 'ada' });
     expect((await browser.post('/rotate')).setCookies).toHaveLength(1);
+    expect((await browser.get('/whoami')).json).toEqual(ADA);
+  });
+
+  test('to the last question before the head tells the new sid, which may be the only good one', async () => {
+    const { browser, sid } = await signedIn(outages.stage);
+    const app = await outages.open({ store: { touchAfter: 0 } });
+    app.on('/reauthenticate', async ({ session }) => {
+      await session.reauthenticate();
+      outages.proxy.stallAnswers();
+    });
+    const answer = await browser.at(app.origin).post('/reauthenticate');
+    expect([answer.status, answer.setCookies.length]).toEqual([200, 1]);
+    await outages.proxy.heal();
+    expect(await who(browser, sid)).toBeNull();
     expect((await browser.get('/whoami')).json).toEqual(ADA);
   });
 });

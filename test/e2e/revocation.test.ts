@@ -1,11 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { Controller, Delete, Get, Param, Post, Req, UseGuards } from '@nestjs/common';
+import { Controller, Delete, Get, Module, Param, Post, Req, UseGuards } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import expressSession from 'express-session';
 import type { Request } from 'express';
-import { Identity, Session, SessionGuard, SessionManager, type HttpSession, type Sid } from '../../src/index.js';
+import { Identity, RedisSessionModule, Session, SessionGuard, SessionManager, type HttpSession, type Sid } from '../../src/index.js';
+import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import { ClassicSessionStore } from '../../src/http/classic-session-store.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import type { Answer, Browser } from '../support/browser.js';
+import { TEST_SECRET } from '../support/create-app.js';
 import { createScriptedApp, type AnySession, type ScriptedApp } from '../support/scripted-app.js';
 import { Gate } from '../support/gate.js';
 import { refusal } from '../support/refusal.js';
@@ -231,6 +234,19 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('several cookie
     const answer = await app.browser().get('/whoami', { cookie: both });
     expect([answer.json, answer.setCookies]).toEqual([{ identity: { id: 'grace' } }, []]);
   });
+
+  test('are left alone when the other one cannot be looked for', async () => {
+    const app = await stage.open();
+    const browser = app.browser();
+    await browser.post('/login/ada');
+    const cookie = (await browser.cookie('sid'))!.cookieString();
+    await managerOf(app).revokeAll('ada');
+    const find = app.store.find.bind(app.store);
+    let looks = 0;
+    app.store.find = (sid) => (++looks === 2 ? Promise.reject(new SessionStoreUnavailableError('timeout')) : find(sid));
+    const answer = await app.browser().get('/plain', { cookie: `${cookie}; ${signedCookie(generateSid())}` });
+    expect([answer.text, answer.setCookies, looks]).toEqual(['plain', [], 2]);
+  });
 });
 
 describe.each(redisVariants)('a session that somebody else has ended in Redis, $name', (variant) => {
@@ -252,6 +268,30 @@ describe.each(redisVariants)('a session that somebody else has ended in Redis, $
     await stage.client.pexpire(key, 1);
     await until(async () => (await stage.client.exists(key)) === 0, 'the time is over');
     expect(await ask()).toEqual(SIGN_IN_FIRST);
+  });
+});
+
+describe.each(redisVariants)('the manager of a job, which serves no requests, beside an application in Redis, $name', (variant) => {
+  const stage = useVariant(variant);
+
+  test('lists the sessions of a user, changes their identity and ends them', async () => {
+    const app = await stage.open({ controllers: [DevicesController] });
+    const browser = app.browser();
+    await browser.post('/login/ada');
+    @Module({ imports: [RedisSessionModule.forRoot({ redis: stage.redis.options, session: { secret: TEST_SECRET } })] })
+    class JobModule {}
+    const job = await NestFactory.createApplicationContext(JobModule, { logger: false });
+    try {
+      const manager = job.get(SessionManager);
+      const [session] = (await manager.list('ada')).sessions;
+      expect(session?.handle).toBe(handleOf((await browser.sid()) as Sid));
+      expect(await manager.updateIdentity('ada', { roles: ['admin'] })).toBe(1);
+      expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada', roles: ['admin'] } });
+      expect(await manager.revoke('ada', session?.handle ?? '', 'account-closed')).toBe(true);
+    } finally {
+      await job.close();
+    }
+    expect(outcome(await browser.get('/devices'))).toEqual([401, { ...SIGN_IN_FIRST, reason: 'account-closed' }, [true]]);
   });
 });
 

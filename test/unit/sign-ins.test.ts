@@ -6,6 +6,7 @@ import { SessionManager } from '../../src/session/session-manager.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
 import { passes } from '../contract/session-store.contract.js';
+import { Gate } from '../support/gate.js';
 import { refusal } from '../support/refusal.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
@@ -66,6 +67,23 @@ describe('a sign-in', () => {
       await visitor.signIn();
       expect(await visitor.whoami()).toEqual({ id: 'ada' });
     });
+  });
+
+  it('that has ended the session before can be tried again, but not once somebody else has ended all', async () => {
+    const { store, next, manager } = start();
+    const session = await (await signedIn(store)).arrive();
+    const afterRevokeAll: Course = async (run) => {
+      await manager.revokeAll('ada');
+      return run();
+    };
+    next('settle', UNAVAILABLE, afterRevokeAll);
+    const login = () => session.login({ id: 'ada' }, true);
+    expect([await refusal(login), await refusal(login), await refusal(login)]).toMatchObject([
+      UNANSWERED,
+      { code: 'SESSION_GONE' },
+      { code: 'SESSION_GONE' },
+    ]);
+    await until(async () => (await manager.count('ada')) === 0, 'nobody is signed in');
   });
 
   describe.each(COURSES)('when its place cannot be taken in time: the call %s', (_, course) => {
@@ -365,6 +383,15 @@ describe('SessionManager', () => {
     },
   );
 
+  it('shows no session that has ended by the clock, though the store still has it, and leaves its name', async () => {
+    const { store, manager, names } = start({ ttl: 60 });
+    const { handle } = await signedIn(store);
+    // As another node of a Cluster may tell.
+    store.now = async () => Date.now() + 60_001;
+    expect([await manager.list('ada'), await manager.get(handle), await manager.count('ada')]).toEqual([{ sessions: [] }, undefined, 0]);
+    expect(await names()).toEqual([handle]);
+  });
+
   it('says that a session was ended, though its name stays', async () => {
     for (const [, course] of COURSES) {
       const { store, next, manager, logged } = start();
@@ -377,6 +404,27 @@ describe('SessionManager', () => {
     }
   });
 
+  it('tells of a session that was ended also when the answer comes after the deadline', async () => {
+    const { store, manager } = start();
+    const { handle } = await signedIn(store);
+    const told: unknown[] = [];
+    store.events.on('revoked', (event) => told.push(event));
+    const gate = new Gate(1);
+    const revoke = store.revoke.bind(store);
+    store.revoke = async (...call) => {
+      const isEnded = await revoke(...call);
+      await gate.pass();
+      return isEnded;
+    };
+    expect(await refusal(() => manager.revoke('ada', handle, 'stolen'))).toMatchObject(UNANSWERED);
+    expect(told).toEqual([]);
+    gate.open();
+    await until(() => told.length > 0, 'it is told');
+    expect(told).toEqual([{ handle, userId: 'ada', reason: 'stolen' }]);
+    // Nothing is left to end.
+    expect([await manager.revoke('ada', handle), told.length]).toEqual([false, 1]);
+  });
+
   it('ends more sessions than one command names, while sign-ins under way give up their places', async () => {
     const { store, manager, names } = start({ deadline: 20_000 });
     for (let n = 0; n < 550; n++) await signedIn(store);
@@ -385,6 +433,25 @@ describe('SessionManager', () => {
     expect(await manager.count('ada')).toBe(550);
     expect(await manager.revokeAll('ada')).toBe(550);
     expect([await names(), await manager.count('ada')]).toEqual([[], 0]);
+  });
+
+  it('passes over no session that moves up in the index meanwhile, as one in use does without an absolute timeout', async () => {
+    const { store, manager } = start({ absoluteTtl: false });
+    const used = await signedIn(store);
+    for (let n = 0; n < 520; n++) await signedIn(store);
+    const { index } = store;
+    const page = index.page.bind(index);
+    let pages = 0;
+    index.page = async (...call) => {
+      const places = await page(...call);
+      // It was on the second page.
+      if (++pages === 1) await index.renew('ada', used.handle, Date.now() + 86_400_000);
+      return places;
+    };
+    expect(await manager.updateIdentity('ada', { roles: [] })).toBe(521);
+    expect(await used.whoami()).toEqual({ id: 'ada', roles: [] });
+    pages = 0;
+    expect(await manager.count('ada')).toBe(521);
   });
 
   it('ends the rest when it is called again after some could not be ended', async () => {
