@@ -238,7 +238,7 @@ export function restartMaxAge(cookie: Cookie): void {
  * express-session works out `originalMaxAge` from the expiry and the clock, which may have gone on by a millisecond: the session would then
  * look as if the application had changed its cookie, and lose a millisecond each time.
  */
-function setMaxAge(cookie: Cookie, maxAge: number | null): void {
+function setMaxAge(cookie: Cookie, maxAge: number | false | null): void {
   cookie.maxAge = maxAge as number;
   cookie.originalMaxAge = maxAge as number;
 }

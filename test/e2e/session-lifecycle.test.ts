@@ -458,6 +458,19 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
     expect((await browser.get('/read')).json).toEqual({ note: 1 });
   });
 
+  test('cookie.expires = false for a session that is there already reaches the browser with each change, and stays', async () => {
+    const { app, browser, ttl } = await remembered(() => undefined, { session: { cookie: { maxAge: DAY } }, store: { ttl: 600 } });
+    app.on('/forget', ({ session }) => Object.assign(session.cookie, { expires: false, httpOnly: false }));
+    app.on('/write', ({ session }) => void (session['note'] = Number(session['note']) + 1));
+    await browser.get('/forget');
+    for (let note = 2; note < 4; note++) {
+      const { setCookies } = await browser.get('/write');
+      expect(setCookies).toEqual([expect.stringMatching(/^sid=s%3A[^;]+; Path=\/; SameSite=Lax$/)]);
+      expect((await browser.get('/read')).json).toEqual({ note });
+      expect(await ttl()).toBeLessThanOrEqual(600_000);
+    }
+  });
+
   test('touch moves the expiry of the cookie to originalMaxAge from now', async () => {
     const { app, browser } = await remembered(() => undefined, { session: { cookie: { maxAge: DAY } } });
     app.on('/touch', ({ session }) => {
