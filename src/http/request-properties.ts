@@ -71,16 +71,21 @@ export function hasSession(request: SessionRequest): boolean {
 
 /**
  * Where requests have a prototype that is there to be extended, the properties go there, once: on each request they cost more than all else
- * that an anonymous one needs (docs/performance.md).
+ * that an anonymous one needs (docs/performance.md). Answers whether they are the request's own, so that their deletion can be seen.
+ *
+ * @param isOwn whether they must be
  */
-export function defineProperties(request: SessionRequest): void {
+export function defineProperties(request: SessionRequest, isOwn: boolean): boolean {
   const prototype = sharedPrototypeOf(request);
-  if (prototype === undefined || REQUEST_PROPERTY_NAMES.some((name) => Object.hasOwn(request, name)))
+  if (isOwn || prototype === undefined || REQUEST_PROPERTY_NAMES.some((name) => Object.hasOwn(request, name))) {
     Object.defineProperties(request, REQUEST_PROPERTIES);
-  else if (!extended.has(prototype)) {
+    return true;
+  }
+  if (!extended.has(prototype)) {
     Object.defineProperties(prototype, REQUEST_PROPERTIES);
     extended.add(prototype);
   }
+  return false;
 }
 
 /** What an assignment does where there is no accessor. */

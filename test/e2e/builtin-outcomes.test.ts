@@ -70,6 +70,7 @@ describe('the cookie', () => {
     ['logout', async ({ session }, response) => (await session.logout(), response.end())],
     ['regenerate, and nothing written since', async ({ session }, response) => (await session.regenerate(), response.end())],
     ["null with unset: 'destroy'", (request, response) => ((request.session = null as never), response.end()), destroyed],
+    ["delete with unset: 'destroy'", (request: Partial<PlainRequest>, response) => (delete request.session, response.end()), destroyed],
     [
       "destroy, then null with unset: 'destroy'",
       async (request, response) => (await request.session.destroy(), (request.session = null as never), response.end()),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { create as createDomain } from 'node:domain';
+import { promisify } from 'node:util';
 import { CapturedLog } from '../support/captured-log.js';
 import { refusal } from '../support/refusal.js';
 import type { AnySession } from '../support/scripted-app.js';
@@ -161,6 +162,29 @@ describe.each(variants)('the ends of a session, $name', (variant) => {
     expect((await browser.get('/null')).status).toBe(200);
     expect((await stage.stored(app, sid)) !== undefined).toBe(survives);
     expect((await browser.get('/whoami')).json).toEqual({ identity: survives ? { id: 'ada' } : null });
+  });
+
+  test("delete req.session with unset: 'destroy' is the same as null", async () => {
+    const { app, browser, sid } = await signedIn({ session: { unset: 'destroy' } });
+    app.on('/delete', ({ session, request }) => {
+      session['note'] = 1;
+      delete request.session;
+      return { session: request.session ?? null, sid: request.sessionID };
+    });
+    expect((await browser.get('/delete')).json).toEqual({ session: null, sid });
+    expect(await stage.stored(app, sid)).toBeUndefined();
+    expect((await browser.get('/whoami')).json).toEqual({ identity: null });
+  });
+
+  test('delete req.session, and then a new one', async () => {
+    const { app, browser } = await signedIn({ session: { unset: 'destroy' } });
+    app.on('/begin', async ({ request }) => {
+      delete request.session;
+      await promisify((done: (error?: unknown) => void) => request.sessionStore.regenerate(request as never, done))();
+      Object.assign(request.session ?? {}, { note: 'new' });
+    });
+    await browser.get('/begin');
+    expect((await browser.get('/read')).json).toEqual({ note: 'new' });
   });
 
   test('a session ends after its idle timeout', async () => {
