@@ -65,7 +65,7 @@ export class ClassicSessionStore extends SessionStore {
     return {
       handle: this.handleOf(sid),
       createdAt: undefined,
-      lastSeenAt: Date.now(),
+      lastSeenAt: lastSeenBy(cookie),
       absoluteEndsAt: undefined,
       ...UNKNOWN,
       idle: typeof cookie.originalMaxAge === 'number' ? cookie.originalMaxAge : this.settings.idle,
@@ -142,6 +142,10 @@ export class ClassicSessionStore extends SessionStore {
     return true;
   }
 
+  msSinceSeen({ lastSeenAt }: SessionRecord): number {
+    return Math.max(0, Date.now() - lastSeenAt);
+  }
+
   async settled(): Promise<void> {
     await Promise.allSettled(this.#writes);
   }
@@ -191,6 +195,13 @@ export class ClassicSessionStore extends SessionStore {
       }
     });
   }
+}
+
+/** Such a store keeps only when the cookie expires: `originalMaxAge` after it was last written or touched. */
+function lastSeenBy({ expires, originalMaxAge }: CookieAttributes): number {
+  const isKept = typeof originalMaxAge === 'number' && (typeof expires === 'string' || expires instanceof Date);
+  const seenAt = isKept ? new Date(expires).getTime() - originalMaxAge : Number.NaN;
+  return Number.isNaN(seenAt) ? Date.now() : seenAt;
 }
 
 function byHandle(): SessionUnsupportedError {

@@ -283,8 +283,8 @@ export class SessionExchange implements SessionPlace, RequestContext {
     return this.runtime.settings.genid === undefined ? undefined : this.generateSid();
   }
 
-  createCookie(changed?: CookieAttributes): Cookie {
-    return this.runtime.cookie.create({ ...this.configuredCookie, ...changed });
+  createCookie(changed?: CookieAttributes, age?: number): Cookie {
+    return this.runtime.cookie.create({ ...this.configuredCookie, ...changed }, age);
   }
 
   get configuredCookie(): ConfiguredCookie {

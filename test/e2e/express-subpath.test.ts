@@ -190,6 +190,20 @@ describe('sessionMiddleware', () => {
     expect((await browser.get('/visit')).status).toBe(503);
   });
 
+  test('tells what is left of a cookie whose session is in a wrapped store', async () => {
+    const store = new expressSession.MemoryStore() as expressSession.MemoryStore & { sessions: Record<string, string> };
+    const left: Answerer = ({ session }, response) => response.json([session.cookie.maxAge, session.cookie.originalMaxAge]);
+    const browser = (await open({ store, cookie: { maxAge: 60_000 } }, { ...HANDLERS, '/left': left })).browser();
+    await browser.get('/visit');
+    for (const [sid, text] of Object.entries(store.sessions)) {
+      const data = JSON.parse(text) as { cookie: object };
+      store.sessions[sid] = JSON.stringify({ ...data, cookie: { ...data.cookie, expires: new Date(Date.now() + 30_000) } });
+    }
+    const [maxAge, originalMaxAge] = (await browser.get('/left')).json;
+    expect([maxAge <= 30_000, maxAge > 25_000, originalMaxAge]).toEqual([true, true, 60_000]);
+    expect((await browser.get('/left')).json[0]).toBeGreaterThan(55_000);
+  });
+
   test('begins a new session when a wrapped store has no file of it', async () => {
     const store = new expressSession.MemoryStore();
     const browser = (await open({ store })).browser();

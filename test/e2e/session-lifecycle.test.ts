@@ -5,8 +5,9 @@ import { CapturedLog } from '../support/captured-log.js';
 import { refusal } from '../support/refusal.js';
 import type { AnySession } from '../support/scripted-app.js';
 import { signedCookie } from '../support/signed-cookie.js';
+import { age, keyOf } from '../support/stored-session.js';
 import { until } from '../support/until.js';
-import { useVariant, variants } from '../support/variants.js';
+import { redisVariants, useVariant, variants } from '../support/variants.js';
 
 const MISUSE = { code: 'SESSION_MISUSE', message: expect.stringContaining('destroyed') };
 
@@ -495,6 +496,16 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
     }
   });
 
+  test('cookie.maxAge tells what is left of it, originalMaxAge all of it', async () => {
+    const { app, browser } = await remembered(() => undefined, { session: { cookie: { maxAge: DAY } } });
+    app.on('/age', ({ session }) => ({ left: session.cookie.maxAge, original: session.cookie.originalMaxAge }));
+    await until(async () => {
+      const { left, original } = (await browser.get('/age')).json;
+      expect(original).toBe(DAY);
+      return left < DAY - 20;
+    }, 'the cookie is older');
+  });
+
   test('touch moves the expiry of the cookie to originalMaxAge from now', async () => {
     const { app, browser } = await remembered(() => undefined, { session: { cookie: { maxAge: DAY } } });
     app.on('/touch', ({ session }) => {
@@ -521,5 +532,36 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
     const { setCookies } = await browser.get('/plain');
     expect(setCookies).toHaveLength(1);
     expect(setCookies[0]).toContain('Expires=');
+  });
+});
+
+describe.each(redisVariants)('a cookie that is half through its time, $name', (variant) => {
+  const stage = useVariant(variant);
+  const MINUTE = 60_000;
+
+  test('tells that to the handler, until the session is seen again', async () => {
+    const app = await stage.open({ session: { cookie: { maxAge: MINUTE } } });
+    const browser = app.browser();
+    const left = async (path: string) => Number((await browser.get(path)).text);
+    app.on('/begin', ({ session }) => void (session['note'] = 1));
+    app.on('/left', ({ session }) => String(session.cookie.maxAge));
+    app.on('/touch', ({ session }) => String(session.touch().cookie.maxAge));
+    app.on('/login', async ({ session }) => {
+      const { cookie } = session;
+      await session.login({ id: 'ada' });
+      return String(cookie === session.cookie ? cookie.maxAge : Number.NaN);
+    });
+    await browser.get('/begin');
+    for (const [path, before] of [
+      ['/left', MINUTE / 2],
+      ['/touch', MINUTE],
+      ['/login', MINUTE],
+    ] as const) {
+      await age(stage.client, keyOf(app.store, (await browser.sid()) ?? ''), MINUTE / 2);
+      const seen = await left(path);
+      expect([path, seen <= before, seen > before - 5_000]).toEqual([path, true, true]);
+      await app.store.settled();
+      expect(await left('/left')).toBeGreaterThan(MINUTE - 5_000);
+    }
   });
 });
