@@ -129,6 +129,11 @@ describe('the cookie', () => {
     expect(headerOf(await app.answer('GET', await app.cookieOf({})), 'cache-control')).toEqual(['public']);
   });
 
+  test('takes the place of one of its name that the application sets', async () => {
+    const app = await open(({ session }, response) => ((session['visits'] = 1), response.cookie('sid', 'mine').end()));
+    expect(headerOf(await app.answer(), 'set-cookie')).toEqual([expect.stringMatching(/^sid=s%3A/)]);
+  });
+
   test('joins the cookies of the application', async () => {
     const app = await open(({ session }, response) => ((session['visits'] = 1), response.cookie('theme', 'dark').end()));
     expect(headerOf(await app.answer(), 'set-cookie')).toEqual([expect.stringMatching(/^sid=s/), 'theme=dark; Path=/']);

@@ -384,6 +384,14 @@ describe.each(variants)('which sessions are stored, $name', (variant) => {
     expect(await browser.sid()).toBe(sid);
   });
 
+  test('save() stores and tells a new session also when it is empty', async () => {
+    const app = await stage.open();
+    const browser = app.browser();
+    app.on('/save', ({ session }) => session.save());
+    expect((await browser.get('/save')).setCookies).toHaveLength(1);
+    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({});
+  });
+
   test('genid makes the ids', async () => {
     let count = 0;
     const app = await stage.open({ session: { genid: (request) => `${request.headers['x-name']?.toString() ?? 'nobody'}-${++count}` } });
