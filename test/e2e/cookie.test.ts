@@ -289,8 +289,11 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
     for (const url of outside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: false }]);
   });
 
-  test('may have been parsed by cookie-parser before', async () => {
-    const parser = cookieParser(TEST_SECRET);
+  test.each([
+    ['with our secret', TEST_SECRET],
+    ['without a secret of its own', undefined],
+  ])('may have been parsed by cookie-parser before, %s', async (_, secret) => {
+    const parser = cookieParser(secret);
     const { sid, cookie, who } = await signedIn({
       prepare: (app) =>
         void app.use((request: Parameters<typeof parser>[0], response: Parameters<typeof parser>[1], next: () => void) =>
