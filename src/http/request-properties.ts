@@ -38,7 +38,10 @@ const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
     },
   },
   sessionID: replaceable('sessionID', (request) => sessionOf(request)?.sid),
-  sessionStore: replaceable('sessionStore', (request) => sessionOf(request)?.sessionStore),
+  sessionStore: replaceable('sessionStore', (request) => {
+    const found = sessionOf(request);
+    return found?.isInstalled === true ? found.sessionStore : undefined;
+  }),
 };
 
 /** A property that takes any other value, as a plain one would. */

@@ -284,9 +284,9 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
   ])('count for requests under the path %s', async (path, inside, outside) => {
     const app = await stage.open({ session: { cookie: { path } } });
     for (const url of ['/', '/admin', '/admin/', '/admin/users', '/administrator', '/Admin', '/x/admin'])
-      app.on(url, ({ request }) => ({ has: request.session !== undefined }));
-    for (const url of inside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: true }]);
-    for (const url of outside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: false }]);
+      app.on(url, ({ request }) => ({ has: [request.session, request.sessionID, request.sessionStore].map((one) => one !== undefined) }));
+    for (const url of inside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: [true, true, true] }]);
+    for (const url of outside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: [false, false, false] }]);
   });
 
   test.each([

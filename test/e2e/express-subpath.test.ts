@@ -286,6 +286,11 @@ describe('sessionMiddleware', () => {
       { secret: TEST_SECRET, store: new MemorySessionStore(), ttl: 60 },
       /"ttl" is not an option. Give it to the store: new RedisSessionStore\(redis, { ttl }\)/,
     ],
+    [
+      'a middleware to choose',
+      { secret: TEST_SECRET, store: new MemorySessionStore(), middleware: 'express-session' },
+      /"middleware" is an option of RedisSessionModule/,
+    ],
     ['a wrong deadline', { secret: TEST_SECRET, store: new expressSession.MemoryStore(), deadline: 0 }, /"deadline" must be/],
     ['a wrong log', { secret: TEST_SECRET, store: new expressSession.MemoryStore(), logErrors: 'yes' }, /"logErrors" must be/],
     ['what the store has for itself', { secret: TEST_SECRET, store: new MemorySessionStore(), deadline: 50 }, /"deadline" .*to the store/],
