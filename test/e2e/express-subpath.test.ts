@@ -160,6 +160,14 @@ describe('sessionMiddleware', () => {
     expect(printed.mock.calls).toEqual([['The session store is unavailable (store). Try again.']]);
   });
 
+  test.each(STORES.slice(2))('refuses to add to an entry in %s, which saves sessions as a whole', async (_, store) => {
+    const add: Answerer = async ({ session }, response) => response.json(await refusal(() => session.increment('visits')));
+    const browser = (await open({ store: store(), logErrors: false }, { ...HANDLERS, '/add': add })).browser();
+    await browser.get('/visit');
+    expect((await browser.get('/add')).json).toMatchObject({ code: 'SESSION_UNSUPPORTED' });
+    expect((await browser.get('/visit')).json).toBe(2);
+  });
+
   test('takes the deadline and the log of a wrapped store as options of its own', async () => {
     const store = new expressSession.MemoryStore();
     const logged: Error[] = [];
