@@ -31,11 +31,15 @@ export class ClassicSessionStore extends SessionStore {
   readonly index = undefined;
   readonly #writes = new Set<Promise<unknown>>();
 
-  /** @param classify makes of the store's own errors one that is safe to log */
+  /**
+   * @param classify makes of the store's own errors one that is safe to log
+   * @param rewrites whether a session is written again, as it was loaded, where the store has no `touch`: what `session.resave` is for there
+   */
   constructor(
     private readonly store: ExpressSessionStoreLike,
     options: StoreOptions = {},
     private readonly classify: (error: unknown) => RedisSessionError = () => new SessionStoreUnavailableError('store'),
+    private readonly rewrites = false,
   ) {
     super(options);
   }
@@ -97,7 +101,9 @@ export class ClassicSessionStore extends SessionStore {
   }
 
   async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord> {
-    await this.#write((done) => (this.store.touch === undefined ? done() : this.store.touch(sid, this.#data(record.entries, lease), done)));
+    const { touch } = this.store;
+    if (touch !== undefined) await this.#write((done) => touch.call(this.store, sid, this.#data(record.entries, lease), done));
+    else if (this.rewrites) await this.#set(sid, record.entries, lease);
     return { ...record, lastSeenAt: Date.now(), cookie: lease.cookie, idle: lease.idle ?? this.settings.idle };
   }
 

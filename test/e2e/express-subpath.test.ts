@@ -68,6 +68,20 @@ async function open(options: Partial<SessionMiddlewareOptions> & { store: Store 
   return server;
 }
 
+type OpenMemoryStore = expressSession.MemoryStore & { sessions: Record<string, string> };
+
+function memoryStore(): OpenMemoryStore {
+  return new expressSession.MemoryStore() as OpenMemoryStore;
+}
+
+/** Makes it look as if its sessions had so much of their time left. */
+function leave({ sessions }: OpenMemoryStore, ms: number): void {
+  for (const [sid, text] of Object.entries(sessions)) {
+    const data = JSON.parse(text) as { cookie: object };
+    sessions[sid] = JSON.stringify({ ...data, cookie: { ...data.cookie, expires: new Date(Date.now() + ms) } });
+  }
+}
+
 /** The same handlers without Express. */
 async function openBare(store: Store): Promise<PlainServer> {
   const session = sessionMiddleware({ secret: TEST_SECRET, store });
@@ -198,15 +212,29 @@ describe('sessionMiddleware', () => {
     expect((await browser.get('/visit')).status).toBe(503);
   });
 
+  test.each([
+    [true, 60_000],
+    [false, 30_000],
+  ])('starts the idle timeout in a wrapped store that has no touch anew as resave says: %p', async (resave, expected) => {
+    const store = memoryStore();
+    store.touch = undefined as never;
+    const browser = (await open({ store, resave, cookie: { maxAge: 60_000 } })).browser();
+    await browser.get('/visit');
+    leave(store, 30_000);
+    await browser.get('/whoami');
+    await browser.get('/whoami');
+    const [text = ''] = Object.values(store.sessions);
+    const { cookie, visits } = JSON.parse(text) as { cookie: { expires: string }; visits: number };
+    expect(Math.abs(Date.parse(cookie.expires) - Date.now() - expected)).toBeLessThan(5_000);
+    expect(visits).toBe(1);
+  });
+
   test('tells what is left of a cookie whose session is in a wrapped store', async () => {
-    const store = new expressSession.MemoryStore() as expressSession.MemoryStore & { sessions: Record<string, string> };
+    const store = memoryStore();
     const left: Answerer = ({ session }, response) => response.json([session.cookie.maxAge, session.cookie.originalMaxAge]);
     const browser = (await open({ store, cookie: { maxAge: 60_000 } }, { ...HANDLERS, '/left': left })).browser();
     await browser.get('/visit');
-    for (const [sid, text] of Object.entries(store.sessions)) {
-      const data = JSON.parse(text) as { cookie: object };
-      store.sessions[sid] = JSON.stringify({ ...data, cookie: { ...data.cookie, expires: new Date(Date.now() + 30_000) } });
-    }
+    leave(store, 30_000);
     const [maxAge, originalMaxAge] = (await browser.get('/left')).json;
     expect([maxAge <= 30_000, maxAge > 25_000, originalMaxAge]).toEqual([true, true, 60_000]);
     expect((await browser.get('/left')).json[0]).toBeGreaterThan(55_000);
