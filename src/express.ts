@@ -87,6 +87,10 @@ export function sessionMiddleware(
 ): SessionHandler {
   const problems = sessionOptionProblems(options, process.env['NODE_ENV'] === 'production').map(asNamedHere);
   if (typeof store?.destroy !== 'function') problems.push('"store" must be a SessionStore or a store made for express-session.');
+  if ((options as SessionOptions).middleware !== undefined)
+    problems.push(
+      '"middleware" is an option of RedisSessionModule; this is the built-in one. Leave it out, or use the package express-session.',
+    );
   const isOurs = store instanceof SessionStore;
   const wrapping = { deadline, logErrors };
   problems.push(...(isOurs ? misplaced(wrapping) : storeOptionProblems(wrapping).map(ungrouped('store'))));
@@ -95,7 +99,7 @@ export function sessionMiddleware(
   if (warning !== undefined) warn(warning);
   const settings = resolveSessionOptions(options);
   const runtime = new SessionRuntime({
-    store: isOurs ? store : new ClassicSessionStore(store, wrapping),
+    store: isOurs ? store : new ClassicSessionStore(store, wrapping, undefined, settings.resave),
     settings,
     translate: (error) => error,
     findIdentity: identity,

@@ -31,11 +31,15 @@ export class ClassicSessionStore extends SessionStore {
   readonly index = undefined;
   readonly #writes = new Set<Promise<unknown>>();
 
-  /** @param classify makes of the store's own errors one that is safe to log */
+  /**
+   * @param classify makes of the store's own errors one that is safe to log
+   * @param rewrites whether a session is written again, as it was loaded, where the store has no `touch`: what `session.resave` is for there
+   */
   constructor(
     private readonly store: ExpressSessionStoreLike,
     options: StoreOptions = {},
     private readonly classify: (error: unknown) => RedisSessionError = () => new SessionStoreUnavailableError('store'),
+    private readonly rewrites = false,
   ) {
     super(options);
   }
@@ -65,7 +69,7 @@ export class ClassicSessionStore extends SessionStore {
     return {
       handle: this.handleOf(sid),
       createdAt: undefined,
-      lastSeenAt: Date.now(),
+      lastSeenAt: lastSeenBy(cookie),
       absoluteEndsAt: undefined,
       ...UNKNOWN,
       idle: typeof cookie.originalMaxAge === 'number' ? cookie.originalMaxAge : this.settings.idle,
@@ -97,7 +101,9 @@ export class ClassicSessionStore extends SessionStore {
   }
 
   async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord> {
-    await this.#write((done) => (this.store.touch === undefined ? done() : this.store.touch(sid, this.#data(record.entries, lease), done)));
+    const { touch } = this.store;
+    if (touch !== undefined) await this.#write((done) => touch.call(this.store, sid, this.#data(record.entries, lease), done));
+    else if (this.rewrites) await this.#set(sid, record.entries, lease);
     return { ...record, lastSeenAt: Date.now(), cookie: lease.cookie, idle: lease.idle ?? this.settings.idle };
   }
 
@@ -140,6 +146,10 @@ export class ClassicSessionStore extends SessionStore {
 
   isTouchDue(): boolean {
     return true;
+  }
+
+  msSinceSeen({ lastSeenAt }: SessionRecord): number {
+    return Math.max(0, Date.now() - lastSeenAt);
   }
 
   async settled(): Promise<void> {
@@ -191,6 +201,13 @@ export class ClassicSessionStore extends SessionStore {
       }
     });
   }
+}
+
+/** Such a store keeps only when the cookie expires: `originalMaxAge` after it was last written or touched. */
+function lastSeenBy({ expires, originalMaxAge }: CookieAttributes): number {
+  const isKept = typeof originalMaxAge === 'number' && (typeof expires === 'string' || expires instanceof Date);
+  const seenAt = isKept ? new Date(expires).getTime() - originalMaxAge : Number.NaN;
+  return Number.isNaN(seenAt) ? Date.now() : seenAt;
 }
 
 function byHandle(): SessionUnsupportedError {

@@ -24,21 +24,26 @@ function sessionOf(request: IncomingMessage): RequestProperties | undefined {
   return contextOf(request);
 }
 
-const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
-  session: {
-    configurable: true,
-    enumerable: false,
-    get() {
-      return sessionOf(this)?.session;
-    },
-    set(value: unknown) {
-      const exchange = sessionOf(this);
-      if (exchange?.isInstalled === true) exchange.session = value;
-      else replaceProperty(this, 'session', value);
-    },
+const SESSION_PROPERTY: PropertyDescriptor & ThisType<SessionRequest> = {
+  configurable: true,
+  enumerable: false,
+  get() {
+    return sessionOf(this)?.session;
   },
+  set(value: unknown) {
+    const exchange = sessionOf(this);
+    if (exchange?.isInstalled === true) exchange.session = value;
+    else replaceProperty(this, 'session', value);
+  },
+};
+
+const REQUEST_PROPERTIES: PropertyDescriptorMap & ThisType<SessionRequest> = {
+  session: SESSION_PROPERTY,
   sessionID: replaceable('sessionID', (request) => sessionOf(request)?.sid),
-  sessionStore: replaceable('sessionStore', (request) => sessionOf(request)?.sessionStore),
+  sessionStore: replaceable('sessionStore', (request) => {
+    const found = sessionOf(request);
+    return found?.isInstalled === true ? found.sessionStore : undefined;
+  }),
 };
 
 /** A property that takes any other value, as a plain one would. */
@@ -71,16 +76,22 @@ export function hasSession(request: SessionRequest): boolean {
 
 /**
  * Where requests have a prototype that is there to be extended, the properties go there, once: on each request they cost more than all else
- * that an anonymous one needs (docs/performance.md).
+ * that an anonymous one needs (docs/performance.md). Answers whether `session` is the request's own, so that its deletion can be seen.
+ *
+ * @param isOwn whether it must be
  */
-export function defineProperties(request: SessionRequest): void {
+export function defineProperties(request: SessionRequest, isOwn: boolean): boolean {
   const prototype = sharedPrototypeOf(request);
-  if (prototype === undefined || REQUEST_PROPERTY_NAMES.some((name) => Object.hasOwn(request, name)))
+  if (prototype === undefined || REQUEST_PROPERTY_NAMES.some((name) => Object.hasOwn(request, name))) {
     Object.defineProperties(request, REQUEST_PROPERTIES);
-  else if (!extended.has(prototype)) {
+    return true;
+  }
+  if (!extended.has(prototype)) {
     Object.defineProperties(prototype, REQUEST_PROPERTIES);
     extended.add(prototype);
   }
+  if (isOwn) Object.defineProperty(request, 'session', SESSION_PROPERTY);
+  return isOwn;
 }
 
 /** What an assignment does where there is no accessor. */

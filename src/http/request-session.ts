@@ -23,8 +23,8 @@ export interface SessionPlace {
   generateSid(): Sid;
   /** What the cookie is by configuration. */
   readonly configuredCookie: ConfiguredCookie;
-  /** The cookie by configuration, with what this session has otherwise. */
-  createCookie(changed?: CookieAttributes): Cookie;
+  /** The cookie by configuration, with what this session has otherwise. `age`: how much of its `maxAge` has passed, in ms. */
+  createCookie(changed?: CookieAttributes, age?: number): Cookie;
   /** The device that the request comes from, where it is to be kept. */
   readonly device: Device | undefined;
   /** Puts a new, empty session in the place of the current one. */
@@ -51,8 +51,13 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   get cookie(): Cookie {
-    this.#cookie ??= this.place.createCookie(this.active.record?.cookie);
+    this.#cookie ??= this.#storedCookie();
     return this.#cookie;
+  }
+
+  #storedCookie(): Cookie {
+    const { record } = this.active;
+    return this.place.createCookie(record?.cookie, record && this.place.runtime.store.msSinceSeen(record));
   }
 
   setCookie(cookie: Cookie | CookieAttributes): void {
@@ -135,6 +140,7 @@ export class RequestSession implements SessionHost, SessionOwner {
       this.#cookie = before;
       throw error;
     }
+    restartMaxAge(this.cookie);
   }
 
   /** The idle timeout of one session is that of its cookie: a browser that drops the cookie has ended the session, whatever the store says. */

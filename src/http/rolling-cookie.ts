@@ -13,6 +13,12 @@ export function rollsCookie(exchange: SessionExchange, isTouched: boolean): bool
 }
 
 /** Whether the cookie ends by itself, and not with the browser. */
-export function hasExpiry({ current }: SessionExchange): boolean {
+function hasExpiry({ current }: SessionExchange): boolean {
   return current?.cookie.expires instanceof Date;
+}
+
+/** Whether a change says the expiry again, as in express-session: `false` is that of an application that took it off, which the browser has to learn. */
+export function saysExpiry({ current }: SessionExchange): boolean {
+  const { expires } = current?.cookie ?? {};
+  return expires !== undefined && expires !== null;
 }

@@ -1,6 +1,6 @@
 import { SessionMisuseError } from '../redis-session.errors.js';
 import type { RequestSession } from './request-session.js';
-import { hasExpiry, isTouchDue, rollsCookie } from './rolling-cookie.js';
+import { isTouchDue, rollsCookie, saysExpiry } from './rolling-cookie.js';
 import type { SessionExchange } from './session-exchange.js';
 
 /** What a response has to say about the cookie: the session's sid, or nothing. */
@@ -106,5 +106,5 @@ function renewsCookie(exchange: SessionExchange, isTouched: boolean): boolean {
   const { loaded, used } = exchange;
   // The browser of a request with the secret before a rotation has, or is about to get, a newer cookie.
   if ((used?.active ?? loaded)?.record?.secret === 'previous') return false;
-  return rollsCookie(exchange, isTouched) || (used?.active.isWritten === true && hasExpiry(exchange));
+  return rollsCookie(exchange, isTouched) || (used?.active.isWritten === true && saysExpiry(exchange));
 }

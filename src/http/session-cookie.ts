@@ -93,12 +93,16 @@ export class SessionCookie {
     return fixed;
   }
 
-  /** A cookie object with those attributes. */
-  create(attributes: CookieAttributes & { maxAge?: number | null | undefined }): Cookie {
+  /**
+   * A cookie object with those attributes.
+   *
+   * @param age how much of its `maxAge` has passed, in ms
+   */
+  create(attributes: CookieAttributes & { maxAge?: number | null | undefined }, age = 0): Cookie {
     const { originalMaxAge, ...rest } = attributes;
     const cookie = new CookieClass(rest);
     const maxAge = originalMaxAge === undefined && !rest.expires ? rest.maxAge : originalMaxAge;
-    if (maxAge !== undefined) setMaxAge(cookie, maxAge);
+    if (maxAge !== undefined) setMaxAge(cookie, maxAge, age);
     return cookie;
   }
 
@@ -238,7 +242,7 @@ export function restartMaxAge(cookie: Cookie): void {
  * express-session works out `originalMaxAge` from the expiry and the clock, which may have gone on by a millisecond: the session would then
  * look as if the application had changed its cookie, and lose a millisecond each time.
  */
-function setMaxAge(cookie: Cookie, maxAge: number | null): void {
-  cookie.maxAge = maxAge as number;
+function setMaxAge(cookie: Cookie, maxAge: number | false | null, age = 0): void {
+  cookie.maxAge = (typeof maxAge === 'number' ? maxAge - age : maxAge) as number;
   cookie.originalMaxAge = maxAge as number;
 }

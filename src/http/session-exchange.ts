@@ -21,16 +21,20 @@ export interface SessionWatch {
   watchClient(): void;
 }
 
+type ExchangeState = 'open' | 'unset' | 'destroyed' | 'failed';
+
 /** One request and its response, and the session between them. */
 export class SessionExchange implements SessionPlace, RequestContext {
   /** What the request came with; its session object is made when first asked for. */
   #loaded: { readonly sid: Sid; readonly record: SessionRecord } | undefined;
   #current: RequestSession | undefined;
-  #state: 'open' | 'unset' | 'destroyed' | 'failed' = 'open';
+  #lastState: ExchangeState = 'open';
   #failure: unknown;
   #endedReason: string | undefined;
   #replaced = false;
   #installed = false;
+  /** Whether `req.session` can be deleted, and must still be there. */
+  #isDeletable = false;
   #dropped: Cookie | undefined;
   /** Whether express-session is looking, which must not see the session itself. */
   standIn = false;
@@ -53,9 +57,22 @@ export class SessionExchange implements SessionPlace, RequestContext {
     return contextOf(request);
   }
 
+  /** `delete req.session` says what `req.session = null` does. */
+  get #state(): ExchangeState {
+    if (this.#isDeletable && this.#lastState === 'open' && !Object.hasOwn(this.request, 'session')) this.#lastState = 'unset';
+    return this.#lastState;
+  }
+
+  set #state(state: ExchangeState) {
+    this.#lastState = state;
+  }
+
   /** The request's session; `undefined` after it was destroyed or unset. */
   get current(): RequestSession | undefined {
-    if (this.#state !== 'open') return undefined;
+    return this.#state === 'open' ? this.#opened() : undefined;
+  }
+
+  #opened(): RequestSession {
     if (this.#current === undefined) {
       this.#current =
         this.#loaded === undefined
@@ -182,7 +199,12 @@ export class SessionExchange implements SessionPlace, RequestContext {
   install(): void {
     if (this.#endedReason !== undefined && this.#loaded === undefined && this.#state === 'open') this.forget(this.createCookie());
     this.#installed = true;
-    defineProperties(this.request);
+    this.#defineProperties();
+  }
+
+  /** Only who has a deleted session destroyed pays for properties that can be deleted. */
+  #defineProperties(): void {
+    this.#isDeletable = defineProperties(this.request, this.runtime.settings.unset === 'destroy');
   }
 
   /** What `req.session` is. */
@@ -231,6 +253,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
     this.#replaced = this.#loaded !== undefined;
     this.#current = new RequestSession(this, this.generateSid());
     this.#state = 'open';
+    this.#defineProperties();
   }
 
   drop(session: RequestSession): void {
@@ -249,10 +272,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   endUnset(): Promise<void> | undefined {
     const isStored = this.#loaded !== undefined || this.#current?.active.record !== undefined;
     if (this.runtime.settings.unset === 'keep' || !isStored || this.#current?.active.isDestroyed === true) return undefined;
-    this.#state = 'open';
-    const { current } = this;
-    this.#state = 'unset';
-    return current?.destroy();
+    return this.#opened().destroy();
   }
 
   told(error: unknown): unknown {
@@ -268,8 +288,8 @@ export class SessionExchange implements SessionPlace, RequestContext {
     return this.runtime.settings.genid === undefined ? undefined : this.generateSid();
   }
 
-  createCookie(changed?: CookieAttributes): Cookie {
-    return this.runtime.cookie.create({ ...this.configuredCookie, ...changed });
+  createCookie(changed?: CookieAttributes, age?: number): Cookie {
+    return this.runtime.cookie.create({ ...this.configuredCookie, ...changed }, age);
   }
 
   get configuredCookie(): ConfiguredCookie {

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { types } from 'node:util';
 import { resolveCsrfOption, type CsrfOptions, type CsrfSettings } from './csrf-options.js';
 import { isPositive } from '../session/option-checks.js';
 
@@ -90,7 +91,7 @@ export interface SessionOptions {
    *
    * @see OWASP ASVS 5.0, 13.3.4
    */
-  secret: Secret | readonly Secret[];
+  secret: Secret | ArrayBuffer | readonly (Secret | ArrayBuffer)[];
   /**
    * The cookie's name.
    *
@@ -231,7 +232,8 @@ function withoutUndefined(cookie: SessionCookieOptions): SessionCookieOptions {
 
 export function secretsOf(secret: unknown): Secret[] {
   if (secret === undefined || secret === null || secret === '') return [];
-  return (Array.isArray(secret) ? [...secret] : [secret]) as Secret[];
+  const secrets: unknown[] = Array.isArray(secret) ? secret : [secret];
+  return secrets.map((one) => (types.isArrayBuffer(one) ? Buffer.from(one) : one)) as Secret[];
 }
 
 export function defaultName(cookie: NonNullable<SessionOptions['cookie']>): string {

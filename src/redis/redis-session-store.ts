@@ -244,6 +244,11 @@ export class RedisSessionStore extends SessionStore {
     return Math.abs(now - record.lastSeenAt) >= Math.min(this.settings.touchAfter, record.idle / 10);
   }
 
+  msSinceSeen({ lastSeenAt }: SessionRecord): number {
+    const now = this.#writer.clock.now() ?? lastSeenAt;
+    return Math.max(0, Math.floor(now - lastSeenAt));
+  }
+
   settled(): Promise<void> {
     return this.#writer.settled();
   }

@@ -221,6 +221,10 @@ export class MemorySessionStore extends SessionStore {
     return record.secret === 'unconfirmed' || Date.now() - record.lastSeenAt >= Math.min(this.settings.touchAfter, record.idle / 10);
   }
 
+  msSinceSeen({ lastSeenAt }: SessionRecord): number {
+    return Math.max(0, Date.now() - lastSeenAt);
+  }
+
   async settled(): Promise<void> {}
 
   #renew(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): SessionRecord | undefined {

@@ -24,7 +24,8 @@ const isText = (pattern: RegExp) => (value: unknown) => typeof value === 'string
 
 /** What `@cookie` may say, besides `null`. Anything else was not written here, and could fail every response of that session. */
 const COOKIE_ATTRIBUTES = new Map<string, (value: unknown) => boolean>([
-  ['originalMaxAge', (value) => typeof value === 'number' && Math.abs(value) <= LONGEST_TIME],
+  // `false` is what express-session's cookie makes of `expires = false`.
+  ['originalMaxAge', (value) => value === false || (typeof value === 'number' && Math.abs(value) <= LONGEST_TIME)],
   ['secure', isBoolean],
   ['httpOnly', isBoolean],
   ['partitioned', isBoolean],

@@ -61,7 +61,8 @@ export type SecretState = 'current' | 'unconfirmed' | 'previous';
 
 /** Cookie attributes under express-session's names. */
 export interface CookieAttributes {
-  originalMaxAge?: number | null | undefined;
+  /** `false`, as `null`, ends it with the browser. */
+  originalMaxAge?: number | false | null | undefined;
   expires?: Date | string | boolean | null | undefined;
   secure?: boolean | undefined;
   httpOnly?: boolean | undefined;

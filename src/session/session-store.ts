@@ -171,6 +171,9 @@ export abstract class SessionStore {
    */
   abstract isTouchDue(record: SessionRecord): boolean;
 
+  /** How long ago the session was last seen, in whole ms: 0 while this process does not know the store's time. */
+  abstract msSinceSeen(record: SessionRecord): number;
+
   /** Resolves when every write begun so far has been answered, refused or given up. */
   abstract settled(): Promise<void>;
 }

@@ -913,6 +913,17 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         expect(store.isTouchDue({ ...short, lastSeenAt: short.lastSeenAt - 4_000 })).toBe(true);
       });
 
+      it('tells how long ago a session was last seen', async () => {
+        const store = await start();
+        const record = await found(store, await newSession(store));
+        const seen = (ago: number) => store.msSinceSeen({ ...record, lastSeenAt: record.lastSeenAt - ago });
+        expect(seen(0)).toBeLessThan(5_000);
+        expect(seen(50_000)).toBeGreaterThanOrEqual(50_000);
+        expect(seen(50_000)).toBeLessThan(55_000);
+        expect(Number.isInteger(seen(50_000))).toBe(true);
+        expect(seen(-50_000)).toBe(0);
+      });
+
       it('finds a touch due after a tenth of an idle timeout that is short', async () => {
         const store = await start({ ttl: 600, touchAfter: 500 });
         const record = await found(store, await newSession(store));

@@ -393,6 +393,7 @@ describe('RedisSessionStore', () => {
         expect(Math.abs(record.lastSeenAt - now)).toBeLessThan(5_000);
         expect(await outside.pttl(keyOf(store, sid))).toBeGreaterThan(50_000);
         expect(store.isTouchDue(record)).toBe(false);
+        expect(store.msSinceSeen({ ...record, lastSeenAt: record.lastSeenAt - 50_000 })).toBeLessThan(55_000);
 
         const next = await rotated(store, sid);
         await confirmed(store, next);
@@ -466,8 +467,10 @@ describe('RedisSessionStore', () => {
       const fresh = startAgain(store);
       const record = await found(fresh, sid);
       expect(fresh.isTouchDue(record)).toBe(true);
+      expect(fresh.msSinceSeen({ ...record, lastSeenAt: 0 })).toBe(0);
       const touched = await fresh.touch(sid, record, LEASE);
       expect(fresh.isTouchDue(touched!)).toBe(false);
+      expect(fresh.msSinceSeen({ ...record, lastSeenAt: 0 })).toBeGreaterThan(0);
     });
   });
 

@@ -7,6 +7,7 @@ import { VerifiedCookies } from '../../src/http/verified-cookies.js';
 import { generateSid } from '../../src/session/sid.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { plainExpress, serve, type PlainServer } from '../support/plain-app.js';
+import { RawClient } from '../support/raw-client.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { storedSid } from '../support/stored-sid.js';
@@ -86,6 +87,30 @@ describe('a request with a cookie', () => {
     ];
     for (const cookie of wrong) expect(await ask(cookie)).toBeNull();
     expect(await ask(right)).toBe(7);
+  });
+
+  test('is never believed for having been seen by another middleware, whose secret is not ours', async () => {
+    const cookie = signedCookie(await storedSid(store, { visits: 7 }));
+    expect(await ask(cookie)).toBe(7);
+    const session = sessionMiddleware({ secret: 'the secret of an application beside this one', store });
+    const other = await serve(plainExpress(session, { '/': (request, response) => response.json(request.session['visits'] ?? null) }));
+    try {
+      expect(await (await fetch(other.origin, { headers: { cookie } })).json()).toBeNull();
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('shares one command with another of the same session that arrives in the same turn', async () => {
+    const cookie = signedCookie(await storedSid(store, { visits: 7 }));
+    const request = (connection: string) => `GET / HTTP/1.1\r\nhost: localhost\r\nconnection: ${connection}\r\ncookie: ${cookie}\r\n\r\n`;
+    const commands = await commandsOf(async () => {
+      const visitor = await RawClient.connect(app.origin);
+      visitor.send(request('keep-alive') + request('close'));
+      await visitor.answer();
+      expect(visitor.received.match(/\r\n\r\n7/g)).toHaveLength(2);
+    });
+    expect(commands).toEqual(['hgetall']);
   });
 
   test('may be signed with any of the secrets, quoted, or among others', async () => {

@@ -70,6 +70,7 @@ describe('the cookie', () => {
     ['logout', async ({ session }, response) => (await session.logout(), response.end())],
     ['regenerate, and nothing written since', async ({ session }, response) => (await session.regenerate(), response.end())],
     ["null with unset: 'destroy'", (request, response) => ((request.session = null as never), response.end()), destroyed],
+    ["delete with unset: 'destroy'", (request: Partial<PlainRequest>, response) => (delete request.session, response.end()), destroyed],
     [
       "destroy, then null with unset: 'destroy'",
       async (request, response) => (await request.session.destroy(), (request.session = null as never), response.end()),
@@ -126,6 +127,11 @@ describe('the cookie', () => {
   test('leaves Cache-Control alone where it is not set', async () => {
     const app = await open((_, response) => response.set('Cache-Control', 'public').end());
     expect(headerOf(await app.answer('GET', await app.cookieOf({})), 'cache-control')).toEqual(['public']);
+  });
+
+  test('takes the place of one of its name that the application sets', async () => {
+    const app = await open(({ session }, response) => ((session['visits'] = 1), response.cookie('sid', 'mine').end()));
+    expect(headerOf(await app.answer(), 'set-cookie')).toEqual([expect.stringMatching(/^sid=s%3A/)]);
   });
 
   test('joins the cookies of the application', async () => {

@@ -294,13 +294,16 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
   ])('count for requests under the path %s', async (path, inside, outside) => {
     const app = await stage.open({ session: { cookie: { path } } });
     for (const url of ['/', '/admin', '/admin/', '/admin/users', '/administrator', '/Admin', '/x/admin'])
-      app.on(url, ({ request }) => ({ has: request.session !== undefined }));
-    for (const url of inside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: true }]);
-    for (const url of outside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: false }]);
+      app.on(url, ({ request }) => ({ has: [request.session, request.sessionID, request.sessionStore].map((one) => one !== undefined) }));
+    for (const url of inside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: [true, true, true] }]);
+    for (const url of outside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: [false, false, false] }]);
   });
 
-  test('may have been parsed by cookie-parser before', async () => {
-    const parser = cookieParser(TEST_SECRET);
+  test.each([
+    ['with our secret', TEST_SECRET],
+    ['without a secret of its own', undefined],
+  ])('may have been parsed by cookie-parser before, %s', async (_, secret) => {
+    const parser = cookieParser(secret);
     const { sid, cookie, who } = await signedIn({
       prepare: (app) =>
         void app.use((request: Parameters<typeof parser>[0], response: Parameters<typeof parser>[1], next: () => void) =>

@@ -68,6 +68,20 @@ async function open(options: Partial<SessionMiddlewareOptions> & { store: Store 
   return server;
 }
 
+type OpenMemoryStore = expressSession.MemoryStore & { sessions: Record<string, string> };
+
+function memoryStore(): OpenMemoryStore {
+  return new expressSession.MemoryStore() as OpenMemoryStore;
+}
+
+/** Makes it look as if its sessions had so much of their time left. */
+function leave({ sessions }: OpenMemoryStore, ms: number): void {
+  for (const [sid, text] of Object.entries(sessions)) {
+    const data = JSON.parse(text) as { cookie: object };
+    sessions[sid] = JSON.stringify({ ...data, cookie: { ...data.cookie, expires: new Date(Date.now() + ms) } });
+  }
+}
+
 /** The same handlers without Express. */
 async function openBare(store: Store): Promise<PlainServer> {
   const session = sessionMiddleware({ secret: TEST_SECRET, store });
@@ -160,6 +174,14 @@ describe('sessionMiddleware', () => {
     expect(printed.mock.calls).toEqual([['The session store is unavailable (store). Try again.']]);
   });
 
+  test.each(STORES.slice(2))('refuses to add to an entry in %s, which saves sessions as a whole', async (_, store) => {
+    const add: Answerer = async ({ session }, response) => response.json(await refusal(() => session.increment('visits')));
+    const browser = (await open({ store: store(), logErrors: false }, { ...HANDLERS, '/add': add })).browser();
+    await browser.get('/visit');
+    expect((await browser.get('/add')).json).toMatchObject({ code: 'SESSION_UNSUPPORTED' });
+    expect((await browser.get('/visit')).json).toBe(2);
+  });
+
   test('takes the deadline and the log of a wrapped store as options of its own', async () => {
     const store = new expressSession.MemoryStore();
     const logged: Error[] = [];
@@ -188,6 +210,34 @@ describe('sessionMiddleware', () => {
     await browser.get('/visit');
     store.get = get as never;
     expect((await browser.get('/visit')).status).toBe(503);
+  });
+
+  test.each([
+    [true, 60_000],
+    [false, 30_000],
+  ])('starts the idle timeout in a wrapped store that has no touch anew as resave says: %p', async (resave, expected) => {
+    const store = memoryStore();
+    store.touch = undefined as never;
+    const browser = (await open({ store, resave, cookie: { maxAge: 60_000 } })).browser();
+    await browser.get('/visit');
+    leave(store, 30_000);
+    await browser.get('/whoami');
+    await browser.get('/whoami');
+    const [text = ''] = Object.values(store.sessions);
+    const { cookie, visits } = JSON.parse(text) as { cookie: { expires: string }; visits: number };
+    expect(Math.abs(Date.parse(cookie.expires) - Date.now() - expected)).toBeLessThan(5_000);
+    expect(visits).toBe(1);
+  });
+
+  test('tells what is left of a cookie whose session is in a wrapped store', async () => {
+    const store = memoryStore();
+    const left: Answerer = ({ session }, response) => response.json([session.cookie.maxAge, session.cookie.originalMaxAge]);
+    const browser = (await open({ store, cookie: { maxAge: 60_000 } }, { ...HANDLERS, '/left': left })).browser();
+    await browser.get('/visit');
+    leave(store, 30_000);
+    const [maxAge, originalMaxAge] = (await browser.get('/left')).json;
+    expect([maxAge <= 30_000, maxAge > 25_000, originalMaxAge]).toEqual([true, true, 60_000]);
+    expect((await browser.get('/left')).json[0]).toBeGreaterThan(55_000);
   });
 
   test('begins a new session when a wrapped store has no file of it', async () => {
@@ -271,6 +321,11 @@ describe('sessionMiddleware', () => {
       'an option of the store',
       { secret: TEST_SECRET, store: new MemorySessionStore(), ttl: 60 },
       /"ttl" is not an option. Give it to the store: new RedisSessionStore\(redis, { ttl }\)/,
+    ],
+    [
+      'a middleware to choose',
+      { secret: TEST_SECRET, store: new MemorySessionStore(), middleware: 'express-session' },
+      /"middleware" is an option of RedisSessionModule/,
     ],
     ['a wrong deadline', { secret: TEST_SECRET, store: new expressSession.MemoryStore(), deadline: 0 }, /"deadline" must be/],
     ['a wrong log', { secret: TEST_SECRET, store: new expressSession.MemoryStore(), logErrors: 'yes' }, /"logErrors" must be/],

@@ -101,6 +101,7 @@ describe('starting', () => {
     (['builtin', 'express-session'] as const).flatMap((middleware) => [
       { middleware, kind: 'text', secret: 'a'.repeat(32) },
       { middleware, kind: 'a Buffer', secret: Buffer.alloc(32, 1) },
+      { middleware, kind: 'an ArrayBuffer', secret: new ArrayBuffer(32) },
       { middleware, kind: 'a KeyObject', secret: createSecretKey(Buffer.alloc(32, 1)) },
       { middleware, kind: 'an array of each', secret: [Buffer.alloc(32, 1), 'b'.repeat(32), createSecretKey(Buffer.alloc(32, 2))] },
     ]),

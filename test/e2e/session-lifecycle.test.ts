@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { create as createDomain } from 'node:domain';
+import { promisify } from 'node:util';
 import { CapturedLog } from '../support/captured-log.js';
 import { refusal } from '../support/refusal.js';
 import type { AnySession } from '../support/scripted-app.js';
 import { signedCookie } from '../support/signed-cookie.js';
+import { age, keyOf } from '../support/stored-session.js';
 import { until } from '../support/until.js';
-import { useVariant, variants } from '../support/variants.js';
+import { redisVariants, useVariant, variants } from '../support/variants.js';
 
 const MISUSE = { code: 'SESSION_MISUSE', message: expect.stringContaining('destroyed') };
 
@@ -161,6 +163,29 @@ describe.each(variants)('the ends of a session, $name', (variant) => {
     expect((await browser.get('/null')).status).toBe(200);
     expect((await stage.stored(app, sid)) !== undefined).toBe(survives);
     expect((await browser.get('/whoami')).json).toEqual({ identity: survives ? { id: 'ada' } : null });
+  });
+
+  test("delete req.session with unset: 'destroy' is the same as null", async () => {
+    const { app, browser, sid } = await signedIn({ session: { unset: 'destroy' } });
+    app.on('/delete', ({ session, request }) => {
+      session['note'] = 1;
+      delete request.session;
+      return { session: request.session ?? null, sid: request.sessionID };
+    });
+    expect((await browser.get('/delete')).json).toEqual({ session: null, sid });
+    expect(await stage.stored(app, sid)).toBeUndefined();
+    expect((await browser.get('/whoami')).json).toEqual({ identity: null });
+  });
+
+  test('delete req.session, and then a new one', async () => {
+    const { app, browser } = await signedIn({ session: { unset: 'destroy' } });
+    app.on('/begin', async ({ request }) => {
+      delete request.session;
+      await promisify((done: (error?: unknown) => void) => request.sessionStore.regenerate(request as never, done))();
+      Object.assign(request.session ?? {}, { note: 'new' });
+    });
+    await browser.get('/begin');
+    expect((await browser.get('/read')).json).toEqual({ note: 'new' });
   });
 
   test('a session ends after its idle timeout', async () => {
@@ -359,6 +384,14 @@ describe.each(variants)('which sessions are stored, $name', (variant) => {
     expect(await browser.sid()).toBe(sid);
   });
 
+  test('save() stores and tells a new session also when it is empty', async () => {
+    const app = await stage.open();
+    const browser = app.browser();
+    app.on('/save', ({ session }) => session.save());
+    expect((await browser.get('/save')).setCookies).toHaveLength(1);
+    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({});
+  });
+
   test('genid makes the ids', async () => {
     let count = 0;
     const app = await stage.open({ session: { genid: (request) => `${request.headers['x-name']?.toString() ?? 'nobody'}-${++count}` } });
@@ -458,6 +491,29 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
     expect((await browser.get('/read')).json).toEqual({ note: 1 });
   });
 
+  test('cookie.expires = false for a session that is there already reaches the browser with each change, and stays', async () => {
+    const { app, browser, ttl } = await remembered(() => undefined, { session: { cookie: { maxAge: DAY } }, store: { ttl: 600 } });
+    app.on('/forget', ({ session }) => Object.assign(session.cookie, { expires: false, httpOnly: false }));
+    app.on('/write', ({ session }) => void (session['note'] = Number(session['note']) + 1));
+    await browser.get('/forget');
+    for (let note = 2; note < 4; note++) {
+      const { setCookies } = await browser.get('/write');
+      expect(setCookies).toEqual([expect.stringMatching(/^sid=s%3A[^;]+; Path=\/; SameSite=Lax$/)]);
+      expect((await browser.get('/read')).json).toEqual({ note });
+      expect(await ttl()).toBeLessThanOrEqual(600_000);
+    }
+  });
+
+  test('cookie.maxAge tells what is left of it, originalMaxAge all of it', async () => {
+    const { app, browser } = await remembered(() => undefined, { session: { cookie: { maxAge: DAY } } });
+    app.on('/age', ({ session }) => ({ left: session.cookie.maxAge, original: session.cookie.originalMaxAge }));
+    await until(async () => {
+      const { left, original } = (await browser.get('/age')).json;
+      expect(original).toBe(DAY);
+      return left < DAY - 20;
+    }, 'the cookie is older');
+  });
+
   test('touch moves the expiry of the cookie to originalMaxAge from now', async () => {
     const { app, browser } = await remembered(() => undefined, { session: { cookie: { maxAge: DAY } } });
     app.on('/touch', ({ session }) => {
@@ -484,5 +540,36 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
     const { setCookies } = await browser.get('/plain');
     expect(setCookies).toHaveLength(1);
     expect(setCookies[0]).toContain('Expires=');
+  });
+});
+
+describe.each(redisVariants)('a cookie that is half through its time, $name', (variant) => {
+  const stage = useVariant(variant);
+  const MINUTE = 60_000;
+
+  test('tells that to the handler, until the session is seen again', async () => {
+    const app = await stage.open({ session: { cookie: { maxAge: MINUTE } } });
+    const browser = app.browser();
+    const left = async (path: string) => Number((await browser.get(path)).text);
+    app.on('/begin', ({ session }) => void (session['note'] = 1));
+    app.on('/left', ({ session }) => String(session.cookie.maxAge));
+    app.on('/touch', ({ session }) => String(session.touch().cookie.maxAge));
+    app.on('/login', async ({ session }) => {
+      const { cookie } = session;
+      await session.login({ id: 'ada' });
+      return String(cookie === session.cookie ? cookie.maxAge : Number.NaN);
+    });
+    await browser.get('/begin');
+    for (const [path, before] of [
+      ['/left', MINUTE / 2],
+      ['/touch', MINUTE],
+      ['/login', MINUTE],
+    ] as const) {
+      await age(stage.client, keyOf(app.store, (await browser.sid()) ?? ''), MINUTE / 2);
+      const seen = await left(path);
+      expect([path, seen <= before, seen > before - 5_000]).toEqual([path, true, true]);
+      await app.store.settled();
+      expect(await left('/left')).toBeGreaterThan(MINUTE - 5_000);
+    }
   });
 });

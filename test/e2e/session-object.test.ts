@@ -26,6 +26,11 @@ const MEMBERS = [
   'login',
   'logout',
   'rotate',
+  'authenticatedAt',
+  'reauthenticate',
+  'increment',
+  'csrfToken',
+  'verifyCsrfToken',
 ];
 
 describe.each(variants)('the session object, $name', (variant) => {

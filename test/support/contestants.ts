@@ -22,7 +22,7 @@ export type Config = Pick<SessionOptions, 'resave' | 'saveUninitialized' | 'unse
 export type Operation =
   | { do: 'nothing' | 'read' | 'destroy' | 'unset' | 'logInAsPassport' | 'fail' | 'touch' }
   | { do: 'writeMember' | 'writeDestroyed' }
-  | { do: 'write' | 'nest' | 'remove' | 'reorder' | 'save' | 'reload' | 'stream' | 'twice'; name: string; value: number }
+  | { do: 'write' | 'nest' | 'remove' | 'reorder' | 'save' | 'reload' | 'stream' | 'twice' | 'endWithBrowser'; name: string; value: number }
   | { do: 'regenerate'; name?: string; value?: number }
   | { do: 'maxAge'; value: number };
 
@@ -155,6 +155,10 @@ async function run(request: Request, response: Response, operation: Operation): 
     case 'maxAge':
       session.cookie.maxAge = operation.value;
       break;
+    case 'endWithBrowser':
+      session[operation.name] = operation.value;
+      session.cookie.expires = false as never;
+      break;
     case 'destroy':
       await call('destroy');
       break;
@@ -189,9 +193,9 @@ async function run(request: Request, response: Response, operation: Operation): 
   });
 }
 
-/** express-session loses a millisecond now and then. */
-function rounded(maxAge: number | null | undefined): number | null {
-  return maxAge === null || maxAge === undefined ? null : Math.round(maxAge / 100) * 100;
+/** express-session loses a millisecond now and then. Whatever is no number ends with the browser. */
+function rounded(maxAge: unknown): number | null {
+  return typeof maxAge === 'number' ? Math.round(maxAge / 100) * 100 : null;
 }
 
 function reversed(value: unknown): unknown {
@@ -203,7 +207,7 @@ function viewOfClassic(store: SharedStore): StoreView {
   return {
     stored: async (sid) => {
       const { cookie, ...entries } = (await all())?.[sid] ?? {};
-      return cookie === undefined ? undefined : { entries, maxAge: rounded((cookie as { originalMaxAge?: number | null }).originalMaxAge) };
+      return cookie === undefined ? undefined : { entries, maxAge: rounded((cookie as { originalMaxAge?: unknown }).originalMaxAge) };
     },
     count: async () => Object.keys((await all()) ?? {}).length,
     end: (sid) => new Promise((done) => store.destroy(sid, () => done())),

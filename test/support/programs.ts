@@ -62,7 +62,11 @@ const name = fc.constantFrom('cart', 'note', 'n');
 const value = fc.integer({ min: 0, max: 3 });
 const common = [
   fc.record({ do: fc.constantFrom('nothing', 'read', 'destroy', 'unset', 'logInAsPassport', 'fail', 'touch') }),
-  fc.record({ do: fc.constantFrom('write', 'nest', 'remove', 'reorder', 'save', 'reload', 'stream', 'twice', 'regenerate'), name, value }),
+  fc.record({
+    do: fc.constantFrom('write', 'nest', 'remove', 'reorder', 'save', 'reload', 'stream', 'twice', 'endWithBrowser', 'regenerate'),
+    name,
+    value,
+  }),
   fc.record({ do: fc.constant('maxAge' as const), value: fc.constantFrom(2 * MINUTE, 3 * MINUTE) }),
 ] as fc.Arbitrary<Operation>[];
 const operation = fc.oneof(...common, fc.record({ do: fc.constant('regenerate' as const) }));

@@ -474,6 +474,7 @@ describe('a secret below 32 bytes', () => {
     ['text', 'keyboard cat'],
     ['the second of two', [SECRET, 'keyboard cat']],
     ['a Buffer', Buffer.alloc(31)],
+    ['an ArrayBuffer', new ArrayBuffer(31)],
     ['a KeyObject', createSecretKey(Buffer.alloc(31))],
   ])('%s: is an error in production and a warning elsewhere', (_, secret) => {
     const given = options({ session: { secret } });
@@ -507,6 +508,7 @@ describe('a configuration of express-session starts as it stands', () => {
     ['a cookie function', { cookie: () => ({ secure: 'auto' }) }],
     ['secrets', { secret: [SECRET, `older ${SECRET}`] }],
     ['a Buffer', { secret: Buffer.alloc(32, 1) }],
+    ['an ArrayBuffer', { secret: new ArrayBuffer(32) }],
     ['a KeyObject', { secret: createSecretKey(Buffer.alloc(32, 1)) }],
     ['everything', { genid: () => 'id', proxy: true, unset: 'destroy', rolling: false, saveUninitialized: true, resave: false }],
   ])('%s', (_, session) => {

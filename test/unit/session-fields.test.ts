@@ -94,6 +94,7 @@ describe('decodeHash', () => {
     '{}',
     '{"originalMaxAge":86400000,"secure":true,"httpOnly":false,"partitioned":true,"sameSite":"Strict","priority":"high","domain":".shop.example","path":"/a b"}',
     '{"originalMaxAge":null,"sameSite":false,"domain":null}',
+    '{"originalMaxAge":false,"path":"/"}',
   ])('reads the cookie %s', (text) => {
     expect(decodeHash({ '@meta': META, '@cookie': text })?.cookie).toEqual(JSON.parse(text));
   });
