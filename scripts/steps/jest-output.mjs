@@ -1,6 +1,8 @@
 /** The names of the tests that jest says have failed, and of the files that could not run, each once. */
 export function failedTestsIn(output) {
-  return [...new Set(output.match(/^ +● .*$/gm)?.map((line) => line.replace('●', '').trim()))];
+  // What a test printed stands under such a line too.
+  const titles = output.match(/^ +● (?!Console$).*$/gm) ?? [];
+  return [...new Set(titles.map((line) => line.replace('●', '').trim()))];
 }
 
 /** What jest printed without what says that something passed: a reader of a failed run sees what failed first. */
