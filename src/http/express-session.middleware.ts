@@ -54,6 +54,7 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
         exchange.standIn = false;
         store.arrive(undefined);
         useStandIn(exchange);
+        leaveOutBadCookie(exchange);
         exchange.renewSecret(() => next(error));
       }, runtime);
       exchange.standIn = true;
@@ -109,6 +110,19 @@ function keepNewerCookie(exchange: SessionExchange): void {
     // The secret that it came with stays good as long as nobody presents the new one.
     const isOld = active?.isLost === true || active?.isRotationReplaceable === true || active?.record?.secret === 'previous';
     if (isOld) runtime.cookie.retract(response);
+    return writeHead();
+  });
+}
+
+/** express-session would throw in the midst of `res.end`, after which no answer is ever sent. */
+function leaveOutBadCookie(exchange: SessionExchange): void {
+  around(exchange.response, 'writeHead', (writeHead) => {
+    try {
+      exchange.used?.checkCookie();
+    } catch (error) {
+      exchange.runtime.logError(error);
+      exchange.used?.resetCookie();
+    }
     return writeHead();
   });
 }

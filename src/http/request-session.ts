@@ -9,7 +9,7 @@ import type { Sid } from '../session/sid.js';
 import { csrfToken, isCsrfToken } from './csrf-token.js';
 import type { HttpSession, LoginOptions } from './http-session.js';
 import type { Identity } from './identity.decorator.js';
-import { restartMaxAge, type ConfiguredCookie, type Cookie } from './session-cookie.js';
+import { checkCookie, restartMaxAge, type ConfiguredCookie, type Cookie } from './session-cookie.js';
 import { checkWritable, type SessionOwner } from './session-members.js';
 import { createHttpSession } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
@@ -64,6 +64,16 @@ export class RequestSession implements SessionHost, SessionOwner {
     this.#cookie = 'serialize' in cookie ? cookie : this.place.createCookie(cookie);
   }
 
+  /** Throws when what the request has changed about the cookie makes it one that cannot be sent, and so must not be stored. */
+  checkCookie(): void {
+    if (this.#cookie !== undefined) checkCookie(this.#cookie);
+  }
+
+  /** Takes back what the request has changed about the cookie. */
+  resetCookie(): void {
+    this.#cookie = undefined;
+  }
+
   generateSid(): Sid {
     return this.place.generateSid();
   }
@@ -90,6 +100,7 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   #leaseOfCookie(): Lease {
+    this.checkCookie();
     const { data } = this.cookie;
     return {
       idle: typeof data.originalMaxAge === 'number' ? data.originalMaxAge : undefined,
@@ -116,7 +127,7 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   async reload(): Promise<void> {
     if (!(await this.active.reload())) throw new SessionMisuseError('The session cannot be reloaded: it has ended, or was never stored.');
-    this.#cookie = undefined;
+    this.resetCookie();
   }
 
   async regenerate(): Promise<void> {

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import expressSession from 'express-session';
+import { SessionMisuseError } from '../redis-session.errors.js';
 import { Recent } from '../session/recent.js';
 import type { CookieAttributes } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
@@ -111,7 +112,7 @@ export class SessionCookie {
     const { proxy, secrets, noStore } = this.settings;
     const [secret] = secrets;
     if (secret === undefined || (cookie.secure === true && !isSecureRequest(request, proxy))) return;
-    if (cookie.originalMaxAge !== null && cookie.originalMaxAge !== undefined) restartMaxAge(cookie);
+    restartMaxAge(cookie);
     response.setHeader('Set-Cookie', [...this.#otherCookies(response), cookie.serialize(this.name, this.#sign(sid, secret))]);
     if (noStore) response.setHeader('Cache-Control', 'no-store');
   }
@@ -233,9 +234,19 @@ function decode(value: string): string {
   }
 }
 
-/** Moves the expiry of a cookie to `originalMaxAge` from now. */
+/** Moves the expiry of a cookie to `originalMaxAge` from now, where it has one. */
 export function restartMaxAge(cookie: Cookie): void {
-  setMaxAge(cookie, cookie.originalMaxAge);
+  if (typeof cookie.originalMaxAge === 'number') setMaxAge(cookie, cookie.originalMaxAge);
+}
+
+/** Throws when an attribute has a value that no cookie can have: each answer that tells the browser of the cookie would fail. */
+export function checkCookie(cookie: Cookie): void {
+  try {
+    cookie.serialize('name', 'value');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'an attribute is invalid';
+    throw new SessionMisuseError(`req.session.cookie cannot be sent to a browser: ${why}. Give it a value that cookies can have.`);
+  }
 }
 
 /**

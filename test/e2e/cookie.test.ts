@@ -100,6 +100,30 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
     expect(new Set(names(await browser.get('/neither')))).toEqual(new Set(['theme=light', 'sid=', 'sidebar=open']));
   });
 
+  test.each<[string, object]>([
+    ['priority', { priority: 'nope' }],
+    ['sameSite', { sameSite: 'nope' }],
+    ['domain', { domain: 'a;b' }],
+    ['expires', { expires: 'nope' }],
+    ['expires', { maxAge: Infinity }],
+  ])('a change of its %s that no cookie can have is an error of that request, and is not stored: %j', async (name, change) => {
+    const logger = new CapturedLog();
+    const app = await stage.open({ logger });
+    const browser = app.browser();
+    await browser.post(SIGN_IN);
+    app.on('/change', ({ session }) => void (session['late'] = Object.assign(session.cookie, change).path));
+    app.on('/save', ({ session }) => (Object.assign(session.cookie, change), session.save()));
+    for (const path of ['/change', '/save']) {
+      const { status, setCookies } = await browser.get(path);
+      // Where the head is out before the session is saved, the error can only be logged.
+      expect([path, status, setCookies]).toEqual([path, path === '/change' && !variant.storesFirst ? 200 : 500, []]);
+    }
+    await until(() => logger.matching(new RegExp(`req.session.cookie cannot be sent .*${name}`)).length >= 2, 'both are logged');
+    expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
+    app.on('/write', ({ session }) => void (session['written'] = 1));
+    expect((await browser.get('/write')).status).toBe(200);
+  });
+
   test('regenerate and then login in one request sets one cookie, that of the login', async () => {
     const app = await stage.open();
     const browser = app.browser();
