@@ -64,7 +64,7 @@ async function visit() {
     await keepsASession(url, client);
     console.log('keeps a session in Redis');
     app.kill('SIGTERM');
-    const [code, signal] = await within(5000, ended, 'the application did not end after SIGTERM');
+    const [code, signal] = await within(20_000, ended, 'the application did not end after SIGTERM');
     assert.ok(code === 0 || signal === 'SIGTERM', `ended with ${code ?? signal}`);
     console.log('ends by itself');
   } catch (error) {
@@ -79,12 +79,14 @@ async function visit() {
 async function listening(app) {
   return within(
     20_000,
-    new Promise((resolve) =>
+    new Promise((resolve) => {
+      let said = '';
       app.stdout.on('data', (chunk) => {
-        const [, url] = chunk.match(/listening on (\S+)/) ?? [];
+        said += chunk;
+        const [, url] = said.match(/listening on (\S+)\n/) ?? [];
         if (url !== undefined) resolve(url);
-      }),
-    ),
+      });
+    }),
     'the application did not say where it listens',
   );
 }
