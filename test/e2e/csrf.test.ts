@@ -231,7 +231,7 @@ describe.each(redisVariants)('requests of another site, $name', (variant) => {
   test.each(blackouts)('are refused, and others are not, while Redis $name', async ({ begin, end }) => {
     const proxy = await startProxy(stage.redis.port);
     try {
-      const app = await openAccount({ host: '127.0.0.1', port: proxy.port });
+      const app = await openAccount({ host: '127.0.0.1', port: proxy.port, commandTimeout: 1_000 });
       const cookie = signedCookie(await storedSid(app.store, { identity: { id: 'ada' } }));
       await begin(stage.redis, proxy);
       const answers = await Promise.all(
