@@ -354,6 +354,21 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ['events of another kind', options({ store: { events: 'all' } }), 'store.events', '"local" or "cluster"', 'Leave it out for "local"'],
     ['events that are no word', options({ store: { events: true } }), 'store.events', 'received a boolean', 'Leave it out'],
     ['shared events in memory', options({ store: { kind: 'memory', events: 'cluster' } }), 'store.events', 'no Redis', 'Leave it out'],
+    ...(
+      [
+        ['an absolute timeout', { absoluteTtl: 28_800 }],
+        ['a new secret', { renewAfter: 600 }],
+        ['a number of sessions', { maxSessionsPerUser: 5 }],
+        ['epochs', { epochs: true }],
+        ['devices', { track: { ip: true } }],
+      ] as const
+    ).map<Case>(([what, store]) => [
+      `${what} in the layout of connect-redis`,
+      options({ store: { kind: 'connect-redis', ...store } }),
+      `store.${Object.keys(store)[0]}`,
+      'must not be set with "store.kind" "connect-redis"',
+      'Leave it out, or set "store.kind" to "hash"',
+    ]),
     ['no redis for connect-redis', options({ redis: undefined, store: { kind: 'connect-redis' } }), 'redis', 'must be a URL', 'Set it'],
     ['another protocol', options({ redis: `http://:${PASSWORD}@localhost` }), 'redis', 'begins with redis://', 'Use something like'],
     ['a URL that cannot be read', options({ redis: `redis://:${PASSWORD}#@:x` }), 'redis', 'cannot be read', 'encodeURIComponent'],
@@ -464,8 +479,12 @@ describe('an unknown name', () => {
 
   test('that resembles none is answered with the known ones', () => {
     expect(problemsOf(options({ store: { disableTouch: true } }))[0]).toMatch(
-      /^"store.disableTouch" is not an option\. Known names: prefix, ttl, /,
+      /^"store.disableTouch" is not an option\. Known names: kind, events, prefix, ttl, /,
     );
+  });
+
+  test("that resembles one of the module's own names is answered with that", () => {
+    expect(problemsOf(options({ store: { event: 'cluster' } }))).toEqual(['"store.event" is not an option. Did you mean "events"?']);
   });
 });
 
@@ -630,6 +649,11 @@ describe('resolved', () => {
 });
 
 describe("kind 'connect-redis'", () => {
+  test('takes what asks for nothing that it cannot do', () => {
+    const store = { kind: 'connect-redis', absoluteTtl: false, maxSessionsPerUser: undefined, epochs: false, track: { ip: false } };
+    expect(problemsOf(options({ store }))).toEqual([]);
+  });
+
   /** What version 9 and 10 export: they call the client as node-redis is called. */
   class NodeRedisStore extends expressSession.MemoryStore {
     constructor(readonly options: { client: object }) {
