@@ -4,7 +4,7 @@ import { createSecretKey, generateKeyPairSync } from 'node:crypto';
 import expressSession from 'express-session';
 import { Cluster, Redis } from 'ioredis';
 import { RedisStore } from 'connect-redis';
-import { MemorySessionStore, RedisSessionConfigError } from '../../src/index.js';
+import { MemorySessionStore, RedisSessionConfigError, RedisSessionStore } from '../../src/index.js';
 import { restartMaxAge, SessionCookie } from '../../src/http/session-cookie.js';
 import { shortSecretWarning } from '../../src/http/session-option-problems.js';
 import { resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from '../../src/redis-session.options.js';
@@ -645,6 +645,31 @@ describe('resolved', () => {
     const resolved: ResolvedRedisSessionOptions = resolve({ redis: URL, session: { secret: secrets } });
     secrets.push('another');
     expect(resolved.session.secrets).toEqual([SECRET]);
+  });
+});
+
+describe('a RedisSessionStore by itself', () => {
+  test.each<[string, unknown, string, string]>([
+    ['nothing', undefined, 'received undefined', 'Make one'],
+    ['a URL', URL, 'received a string', 'Make one'],
+    [
+      'the options of connect-redis',
+      { client: client(new Redis(URL)), prefix: 'shop:' },
+      'as connect-redis takes it',
+      'Give the client itself',
+    ],
+    ['a client of another library', { sendCommand: () => undefined }, 'received an object', 'Make one'],
+    ['a client that reads from replicas', client(new Cluster([{}], { scaleReads: 'all' })), 'must not read from replicas', 'Leave'],
+  ])('refuses %s in the place of a client, before there is a request', (_, given, rule, cure) => {
+    const make = () => new RedisSessionStore(given as Redis);
+    expect(make).toThrow(RedisSessionConfigError);
+    expect(make).toThrow(rule);
+    expect(make).toThrow(cure);
+    expect(make).not.toThrow(PASSWORD);
+  });
+
+  test.each([client(new Redis(URL)), client(new Cluster([{}]))])('takes a client of ioredis', (given) => {
+    expect(() => new RedisSessionStore(given)).not.toThrow();
   });
 });
 
