@@ -7,6 +7,7 @@ import { sessionOptionProblems, shortSecretWarning } from './http/session-option
 import { resolveSessionOptions, type SessionOptions } from './http/session-options.js';
 import { SessionRuntime, type IdentityFinder } from './http/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
+import { kindOf } from './session/option-checks.js';
 import { SessionStore } from './session/session-store.js';
 import type { StoreOptions } from './session/store-options.js';
 import { storeOptionProblems } from './session/store-option-problems.js';
@@ -86,7 +87,10 @@ export function sessionMiddleware(
   { store, identity, deadline, logErrors, ...options }: SessionMiddlewareOptions = {} as SessionMiddlewareOptions,
 ): SessionHandler {
   const problems = sessionOptionProblems(options, process.env['NODE_ENV'] === 'production').map(asNamedHere);
-  if (typeof store?.destroy !== 'function') problems.push('"store" must be a SessionStore or a store made for express-session.');
+  if (typeof store?.destroy !== 'function')
+    problems.push(
+      `"store" must be a SessionStore or a store made for express-session, received ${kindOf(store)}. Make one: new RedisSessionStore(redis).`,
+    );
   if ((options as SessionOptions).middleware !== undefined)
     problems.push(
       '"middleware" is an option of RedisSessionModule; this is the built-in one. Leave it out, or use the package express-session.',

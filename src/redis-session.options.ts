@@ -92,7 +92,8 @@ export interface ResolvedRedisSessionOptions {
 const GROUPS = ['redis', 'session', 'store', 'identity'];
 /** Nest takes these off the options of `forRoot`, and knows nothing of those that a factory returns. */
 const EXTRAS = ['isGlobal', 'exclude', 'forRoutes'];
-const ELSEWHERE = new Map([...namesOf('store', ['kind', 'events', ...STORE_NAMES]), ...namesOf('session', SESSION_NAMES)]);
+const NAMES_IN_STORE = ['kind', 'events', ...STORE_NAMES];
+const ELSEWHERE = new Map([...namesOf('store', NAMES_IN_STORE), ...namesOf('session', SESSION_NAMES)]);
 const KINDS: readonly unknown[] = ['hash', 'connect-redis', 'memory'] satisfies StoreKind[];
 const SCOPES: readonly unknown[] = ['local', 'cluster'] satisfies EventScope[];
 
@@ -149,9 +150,27 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
       problems.push(
         '"store.events" must not be "cluster" with "store.kind" "memory": there is no Redis to share events through. Leave it out.',
       );
-    problems.push(...storeOptionProblems(storeOptions, idleOfCookie(session ?? {})));
+    problems.push(...storeOptionProblems(storeOptions, idleOfCookie(session ?? {}), NAMES_IN_STORE));
+    if (kind === 'connect-redis') problems.push(...beyondClassic(storeOptions));
   }
   if (identity !== undefined && typeof identity !== 'function')
     problems.push(`"identity" must be a function that finds the identity in a session, received ${kindOf(identity)}.`);
   return problems;
+}
+
+/** What the layout of connect-redis would leave undone without a word, while the application relies on it. */
+function beyondClassic({ absoluteTtl, renewAfter, maxSessionsPerUser, epochs, track }: StoreOptions): string[] {
+  const asked = {
+    absoluteTtl: absoluteTtl !== undefined && absoluteTtl !== false,
+    renewAfter: renewAfter !== undefined,
+    maxSessionsPerUser: maxSessionsPerUser !== undefined,
+    epochs: epochs === true,
+    track: track?.ip === true || track?.userAgent === true,
+  };
+  return Object.entries(asked)
+    .filter(([, isAsked]) => isAsked)
+    .map(
+      ([name]) =>
+        `"store.${name}" must not be set with "store.kind" "connect-redis": that layout cannot do it. Leave it out, or set "store.kind" to "hash".`,
+    );
 }

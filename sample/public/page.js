@@ -84,7 +84,7 @@ async function showOwnDevices() {
   element('end-others').hidden = sessions.length < 2;
   showDevices(element('devices'), sessions, ({ handle, device }, button) =>
     end(button, 'devices', async () => {
-      await call('DELETE', `/sessions/${handle}`).catch(unlessGone);
+      await withFreshLogin(() => call('DELETE', `/sessions/${handle}`)).catch(unlessGone);
       return `Ended: ${device}.`;
     }),
   );
@@ -221,7 +221,7 @@ element('change-password').addEventListener('submit', async (event) => {
 
 element('end-others').addEventListener('click', ({ target }) =>
   end(target, 'devices', async () => {
-    const { ended } = await call('POST', '/sessions/revoke-others');
+    const { ended } = await withFreshLogin(() => call('POST', '/sessions/revoke-others'));
     return `${countOf(ended, 'other session')} ended.`;
   }),
 );

@@ -74,6 +74,21 @@ describeInBrowser('two browsers of a user', () => {
     expect(await two.getByText('This session was ended').count()).toBe(0);
   });
 
+  test.each([
+    ['End session: Firefox on Windows', 'Ended: Firefox on Windows.'],
+    ['End all other sessions', '1 other session ended.'],
+  ])('"%s" asks for the password where the sign-in is long ago', async (button, said) => {
+    const there = await signedIn('grace', 'hopper', { userAgent: FIREFOX });
+    const here = await signedIn('grace', 'hopper');
+    await signedInLongAgo(redis.client(), await handleOf(here));
+    await here.getByRole('button', { name: button }).click();
+    await here.getByRole('dialog', { name: 'Is it still you?' }).getByLabel('Your password').fill('hopper');
+    await here.keyboard.press('Enter');
+    await status(here, said);
+    await there.reload();
+    await status(there, 'This session was ended from another device.');
+  });
+
   test('a session that ended without anybody saying so is said to have ended', async () => {
     const here = await signedIn('grace', 'hopper');
     await redis.client().flushall();

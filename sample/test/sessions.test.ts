@@ -73,6 +73,20 @@ describe('the sessions of users', () => {
     expect(await somebody.get('/account/me')).toMatchObject({ status: 200 });
   });
 
+  test.each([
+    ['one of them', (browser: Browser, handle: string) => browser.send('DELETE', `/sessions/${handle}`)],
+    ['all others', (browser: Browser) => browser.post('/sessions/revoke-others')],
+  ])('a user ends %s only soon after they have proved who they are: a stolen cookie is not enough', async (_, end) => {
+    const [there, here] = [await grace(), await grace()];
+    const handle = await handleOf(there);
+    await signedInLongAgo(redis.client(), await handleOf(here));
+    expect(await end(here, handle)).toMatchObject({ status: 401, json: { reason: 'login-not-fresh' } });
+    expect(await there.get('/account/me')).toMatchObject({ status: 200 });
+    await here.post('/account/reauthenticate', { password: 'hopper' });
+    expect((await end(here, handle)).status).toBeLessThan(300);
+    expect(await there.get('/account/me')).toMatchObject({ status: 401, json: { reason: 'revoked' } });
+  });
+
   test('a list comes in pages that together name each session once', async () => {
     const [here] = await Promise.all([grace(), grace(), grace(), grace(), grace()]);
     const handles: string[] = [];

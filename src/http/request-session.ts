@@ -1,5 +1,5 @@
 import { SessionMisuseError } from '../redis-session.errors.js';
-import { ActiveSession, type SessionHost } from '../session/active-session.js';
+import { ActiveSession, afterItsEnd, type SessionHost } from '../session/active-session.js';
 import { isIdentity, isSameUser } from '../session/identity.js';
 import { LONGEST_TIME } from '../session/lifetime.js';
 import { isPositive } from '../session/option-checks.js';
@@ -181,8 +181,7 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   csrfToken(): string {
-    if (this.active.isDestroyed)
-      throw new SessionMisuseError('The session was destroyed, so it has no CSRF token. Use the new session on the request.');
+    if (this.active.isDestroyed) throw afterItsEnd('it has no CSRF token');
     // Otherwise the next request would come without this session, and the token with it would be of no use.
     this.active.retain();
     return csrfToken(this.active.handle, this.place.runtime.settings.secrets);

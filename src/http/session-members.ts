@@ -1,5 +1,5 @@
 import { SessionMisuseError, SessionSerializationError } from '../redis-session.errors.js';
-import type { ActiveSession } from '../session/active-session.js';
+import { afterItsEnd, type ActiveSession } from '../session/active-session.js';
 import { IDENTITY_ENTRY } from '../session/identity.js';
 import { expiresAt, type CookieAttributes, type SessionRecord } from '../session/session-record.js';
 import type { HttpSession, LoginOptions, SessionCallback, SessionMembers } from './http-session.js';
@@ -69,10 +69,7 @@ export function memberOf(owner: SessionOwner, name: MemberName): unknown {
 /** Throws for a name that cannot be written, with the cure. */
 export function checkWritable(owner: SessionOwner, name: string): void {
   const quoted = JSON.stringify(name);
-  if (owner.active.isDestroyed)
-    throw new SessionMisuseError(
-      `The session was destroyed, so its entry ${quoted} cannot be changed. Use the new session on the request.`,
-    );
+  if (owner.active.isDestroyed) throw afterItsEnd(`its entry ${quoted} cannot be changed`);
   if (name === '__proto__') throw new SessionSerializationError('A session entry cannot be called "__proto__". Choose another name.');
   if (name === IDENTITY_ENTRY)
     throw new SessionMisuseError(

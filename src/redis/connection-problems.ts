@@ -1,5 +1,5 @@
-import { unknownNames } from '../session/option-checks.js';
-import { formOf, keyPrefixOf, readsFromReplica, redisConnectionProblems, type ConnectionForm } from './redis-connection.js';
+import { kindOf, unknownNames } from '../session/option-checks.js';
+import { formOf, isClient, keyPrefixOf, readsFromReplica, redisConnectionProblems, type ConnectionForm } from './redis-connection.js';
 
 /**
  * What other packages call it, each with the cure. ioredis ignores what it does not know, and would connect to localhost, or without a
@@ -31,13 +31,24 @@ export function connectionProblems(connection: unknown): string[] {
   const problems = redisConnectionProblems(connection);
   const form = formOf(connection);
   if (!('problem' in form)) problems.push(...emptyPlaces(form), ...foreignNames(form, connection));
-  if (readsFromReplica(connection))
-    problems.push(
-      '"redis" must not read from replicas (Cluster "scaleReads", Sentinel "role"): a revoked session would still answer there. Leave that setting out.',
-    );
+  if (readsFromReplica(connection)) problems.push(readingReplicas('"redis"'));
   if (keyPrefixOf(connection) !== '')
     problems.push('"redis" must have no "keyPrefix" of its own: keys would get two prefixes. Use "store.prefix" instead.');
   return problems;
+}
+
+/** What is wrong with the client of a store that is made without the module: at its first command it would end the process. */
+export function clientProblems(client: unknown): string[] {
+  if (isClient(client)) return readsFromReplica(client) ? [readingReplicas('The client')] : [];
+  if (typeof client === 'object' && client !== null && 'client' in client)
+    return [
+      'The client must stand by itself, received it as connect-redis takes it. Give the client itself: new RedisSessionStore(client, { prefix }).',
+    ];
+  return [`The client must be one of ioredis, received ${kindOf(client)}. Make one: new Redis("redis://localhost:6379").`];
+}
+
+function readingReplicas(what: string): string {
+  return `${what} must not read from replicas (Cluster "scaleReads", Sentinel "role"): a revoked session would still answer there. Leave that setting out.`;
 }
 
 /** ioredis would take all of these for localhost. */

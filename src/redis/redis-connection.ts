@@ -85,7 +85,7 @@ function optionsOf(
 }
 
 /** By its shape, since an application may hold a second copy of ioredis, whose classes are not ours. */
-function isClient(value: object): value is RedisClient {
-  const client = value as Partial<Redis>;
+export function isClient(value: unknown): value is RedisClient {
+  const client = Object(value) as Partial<Redis>;
   return typeof client.isCluster === 'boolean' && typeof client.status === 'string' && typeof client.sendCommand === 'function';
 }

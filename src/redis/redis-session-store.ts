@@ -1,4 +1,4 @@
-import { SessionConflictError, SessionStoreUnavailableError } from '../redis-session.errors.js';
+import { RedisSessionConfigError, SessionConflictError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from '../session/lifetime.js';
 import { firstPresented, isHolder, isSecretOld, matchSecret, secretAfter } from '../session/secret-check.js';
 import {
@@ -26,6 +26,7 @@ import {
 import { noEpochs, notInteger, SessionStore, TOMBSTONE_MS, type Revocation, type RotateOptions } from '../session/session-store.js';
 import { handleOf, isOurForm, partsOf, secretHashOf, type Handle, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store-options.js';
+import { clientProblems } from './connection-problems.js';
 import { RedisBatch } from './redis-batch.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisEpochs } from './redis-epochs.js';
@@ -54,12 +55,18 @@ export class RedisSessionStore extends SessionStore {
   readonly #loads: RedisLoads;
   readonly #epochs: RedisEpochs | undefined;
 
-  /** @param client an ioredis client, which stays the caller's to configure and close */
+  /**
+   * Throws `RedisSessionConfigError` for wrong options, and for what is no ioredis client, or one that reads from replicas.
+   *
+   * @param client an ioredis client, which stays the caller's to configure and close
+   */
   constructor(
     private readonly client: RedisClient,
     options: StoreOptions = {},
   ) {
     super(options);
+    const problems = clientProblems(client);
+    if (problems.length > 0) throw new RedisSessionConfigError(problems);
     const batch = new RedisBatch(client);
     this.#writer = new RedisWriter(client, batch);
     this.#loads = new RedisLoads(batch);

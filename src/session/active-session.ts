@@ -491,12 +491,18 @@ export class ActiveSession {
 
   #inTurn<T>(call: (deadline: Deadline) => Promise<T>, options?: { isAwaited: boolean }): Promise<T> {
     const checked = (deadline: Deadline) => {
-      if (this.#state === 'destroyed')
-        throw new SessionMisuseError('This session was destroyed, so it has no methods any more. Use the new session on the request.');
+      if (this.#state === 'destroyed') throw afterItsEnd('it has no methods any more');
       return call(deadline);
     };
     return this.#calls.run(this.store.settings.deadline, checked, options);
   }
+}
+
+/** What somebody gets who goes on with the object of a session that was destroyed. `so`: what is not possible therefore. */
+export function afterItsEnd(so: string): SessionMisuseError {
+  return new SessionMisuseError(
+    `The session was destroyed, so ${so}. After regenerate(), use the new one on the request. After destroy() and logout() there is none: call regenerate() instead of them to go on with an empty one.`,
+  );
 }
 
 /** Whoever signs in must be found again: by the option `identity`, where the application has one, and as plain data. */

@@ -19,10 +19,11 @@ const POLICIES: readonly unknown[] = ['evict-oldest', 'evict-least-recent', 'rej
  * What is wrong with store options, one sentence each: name, rule, cure.
  *
  * @param cookieIdle the idle timeout in seconds that the cookie asks for; it wins over `ttl`
+ * @param names all that can stand beside these options, for who has mistyped one
  */
-export function storeOptionProblems(options: StoreOptions, cookieIdle?: number): string[] {
+export function storeOptionProblems(options: StoreOptions, cookieIdle?: number, names = STORE_NAMES): string[] {
   const given = withoutUndefined(options);
-  const problems = unknownNames('store', given, STORE_NAMES, ELSEWHERE);
+  const problems = unknownNames('store', given, names, ELSEWHERE);
   const positive = (name: 'ttl' | 'maxBytes' | 'maxFieldBytes' | 'maxFields' | 'deadline' | 'renewAfter') => {
     if (given[name] !== undefined && !isPositive(given[name]))
       problems.push(

@@ -312,7 +312,7 @@ describe('sessionMiddleware', () => {
 
   test.each([
     ['no store', { secret: TEST_SECRET }, /"store" must be/],
-    ['a store that is none', { secret: TEST_SECRET, store: {} }, /"store" must be/],
+    ['a store that is none', { secret: TEST_SECRET, store: {} }, /"store" must be .* received an object\. Make one: new RedisSessionStore/],
     ['no secret', { store: new MemorySessionStore() }, /"secret" must be/],
     ['a wrong maxAge', { secret: TEST_SECRET, store: new MemorySessionStore(), cookie: { maxAge: '1h' } }, /"cookie.maxAge" must be/],
     ['an unknown option', { secret: TEST_SECRET, store: new MemorySessionStore(), secure: true }, /"secure" is .* "cookie.secure"/],

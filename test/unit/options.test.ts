@@ -4,7 +4,7 @@ import { createSecretKey, generateKeyPairSync } from 'node:crypto';
 import expressSession from 'express-session';
 import { Cluster, Redis } from 'ioredis';
 import { RedisStore } from 'connect-redis';
-import { MemorySessionStore, RedisSessionConfigError } from '../../src/index.js';
+import { MemorySessionStore, RedisSessionConfigError, RedisSessionStore } from '../../src/index.js';
 import { restartMaxAge, SessionCookie } from '../../src/http/session-cookie.js';
 import { shortSecretWarning } from '../../src/http/session-option-problems.js';
 import { resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from '../../src/redis-session.options.js';
@@ -354,6 +354,21 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ['events of another kind', options({ store: { events: 'all' } }), 'store.events', '"local" or "cluster"', 'Leave it out for "local"'],
     ['events that are no word', options({ store: { events: true } }), 'store.events', 'received a boolean', 'Leave it out'],
     ['shared events in memory', options({ store: { kind: 'memory', events: 'cluster' } }), 'store.events', 'no Redis', 'Leave it out'],
+    ...(
+      [
+        ['an absolute timeout', { absoluteTtl: 28_800 }],
+        ['a new secret', { renewAfter: 600 }],
+        ['a number of sessions', { maxSessionsPerUser: 5 }],
+        ['epochs', { epochs: true }],
+        ['devices', { track: { ip: true } }],
+      ] as const
+    ).map<Case>(([what, store]) => [
+      `${what} in the layout of connect-redis`,
+      options({ store: { kind: 'connect-redis', ...store } }),
+      `store.${Object.keys(store)[0]}`,
+      'must not be set with "store.kind" "connect-redis"',
+      'Leave it out, or set "store.kind" to "hash"',
+    ]),
     ['no redis for connect-redis', options({ redis: undefined, store: { kind: 'connect-redis' } }), 'redis', 'must be a URL', 'Set it'],
     ['another protocol', options({ redis: `http://:${PASSWORD}@localhost` }), 'redis', 'begins with redis://', 'Use something like'],
     ['a URL that cannot be read', options({ redis: `redis://:${PASSWORD}#@:x` }), 'redis', 'cannot be read', 'encodeURIComponent'],
@@ -464,8 +479,12 @@ describe('an unknown name', () => {
 
   test('that resembles none is answered with the known ones', () => {
     expect(problemsOf(options({ store: { disableTouch: true } }))[0]).toMatch(
-      /^"store.disableTouch" is not an option\. Known names: prefix, ttl, /,
+      /^"store.disableTouch" is not an option\. Known names: kind, events, prefix, ttl, /,
     );
+  });
+
+  test("that resembles one of the module's own names is answered with that", () => {
+    expect(problemsOf(options({ store: { event: 'cluster' } }))).toEqual(['"store.event" is not an option. Did you mean "events"?']);
   });
 });
 
@@ -629,7 +648,37 @@ describe('resolved', () => {
   });
 });
 
+describe('a RedisSessionStore by itself', () => {
+  test.each<[string, unknown, string, string]>([
+    ['nothing', undefined, 'received undefined', 'Make one'],
+    ['a URL', URL, 'received a string', 'Make one'],
+    [
+      'the options of connect-redis',
+      { client: client(new Redis(URL)), prefix: 'shop:' },
+      'as connect-redis takes it',
+      'Give the client itself',
+    ],
+    ['a client of another library', { sendCommand: () => undefined }, 'received an object', 'Make one'],
+    ['a client that reads from replicas', client(new Cluster([{}], { scaleReads: 'all' })), 'must not read from replicas', 'Leave'],
+  ])('refuses %s in the place of a client, before there is a request', (_, given, rule, cure) => {
+    const make = () => new RedisSessionStore(given as Redis);
+    expect(make).toThrow(RedisSessionConfigError);
+    expect(make).toThrow(rule);
+    expect(make).toThrow(cure);
+    expect(make).not.toThrow(PASSWORD);
+  });
+
+  test.each([client(new Redis(URL)), client(new Cluster([{}]))])('takes a client of ioredis', (given) => {
+    expect(() => new RedisSessionStore(given)).not.toThrow();
+  });
+});
+
 describe("kind 'connect-redis'", () => {
+  test('takes what asks for nothing that it cannot do', () => {
+    const store = { kind: 'connect-redis', absoluteTtl: false, maxSessionsPerUser: undefined, epochs: false, track: { ip: false } };
+    expect(problemsOf(options({ store }))).toEqual([]);
+  });
+
   /** What version 9 and 10 export: they call the client as node-redis is called. */
   class NodeRedisStore extends expressSession.MemoryStore {
     constructor(readonly options: { client: object }) {

@@ -1,9 +1,11 @@
 import { Controller, Delete, Get, HttpCode, NotFoundException, Param, Post, Query, UseGuards } from '@nestjs/common';
-import { Identity, Session, SessionGuard, SessionManager, type HttpSession } from 'nestjs-redis-session';
+import { FreshLogin, Identity, Session, SessionGuard, SessionManager, type HttpSession } from 'nestjs-redis-session';
 import { Devices, type DevicePage } from './devices.js';
 import { PageQueryPipe, type PageQuery } from './page-query.pipe.js';
 
-/** Where somebody is signed in. */
+const FIVE_MINUTES = 5 * 60;
+
+/** Where somebody is signed in. What ends a session wants fresh proof of who asks: with a stolen cookie, one could shut out its owner. */
 @Controller('sessions')
 @UseGuards(SessionGuard)
 export class SessionsController {
@@ -23,6 +25,7 @@ export class SessionsController {
 
   @Delete(':handle')
   @HttpCode(204)
+  @FreshLogin(FIVE_MINUTES)
   async end(@Identity('id') userId: Identity['id'], @Session() session: HttpSession, @Param('handle') handle: string): Promise<void> {
     // The own one is a sign-out, which also drops the cookie.
     if (handle === session.handle) await session.logout();
@@ -31,6 +34,7 @@ export class SessionsController {
 
   @Post('revoke-others')
   @HttpCode(200)
+  @FreshLogin(FIVE_MINUTES)
   async endOthers(@Session() session: HttpSession): Promise<{ ended: number }> {
     return { ended: await this.sessions.revokeOthers(session) };
   }
