@@ -126,6 +126,18 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
     expect((await browser.get('/write')).status).toBe(200);
   });
 
+  test.each<object>([{ secure: 0 }, { httpOnly: 1 }, { partitioned: 1 }, { domain: '' }, { path: '' }, { priority: '' }, { maxAge: 1e14 }])(
+    'a change that can be sent is kept with all others, also where it is stored in other words: %j',
+    async (change) => {
+      const app = await stage.open();
+      const browser = app.browser();
+      app.on('/change', ({ session }) => void (session['note'] = Object.assign(session.cookie, change, { sameSite: 'strict' }).path));
+      app.on('/read', ({ session }) => ({ sameSite: session.cookie.sameSite }));
+      const [cookie = ''] = (await browser.get('/change')).setCookies;
+      expect((await app.browser().get('/read', { cookie: cookie.split(';', 1)[0]! })).json).toEqual({ sameSite: 'strict' });
+    },
+  );
+
   test('regenerate and then login in one request sets one cookie, that of the login', async () => {
     const app = await stage.open();
     const browser = app.browser();
