@@ -114,17 +114,21 @@ function keepNewerCookie(exchange: SessionExchange): void {
   });
 }
 
-/** express-session would throw in the midst of `res.end`, after which no answer is ever sent. */
+/**
+ * express-session would throw in the midst of `res.end`, after which no answer is ever sent. It begins to save before it writes the head, so this
+ * looks first at both.
+ */
 function leaveOutBadCookie(exchange: SessionExchange): void {
-  around(exchange.response, 'writeHead', (writeHead) => {
-    try {
-      exchange.used?.checkCookie();
-    } catch (error) {
-      exchange.runtime.logError(error);
-      exchange.used?.resetCookie();
-    }
-    return writeHead();
-  });
+  for (const name of ['writeHead', 'end'] as const)
+    around(exchange.response, name, (call) => {
+      try {
+        exchange.used?.checkCookie();
+      } catch (error) {
+        exchange.runtime.logError(error);
+        exchange.used?.resetCookie();
+      }
+      return call();
+    });
 }
 
 /** The cookie of a session that somebody else has ended is dropped, unless this request begins another one: one header, not both. */

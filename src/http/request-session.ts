@@ -224,6 +224,14 @@ function checkSeconds(name: string, seconds: number | undefined): void {
 
 /** Attributes that the application changed for this session. */
 function difference(actual: CookieAttributes, configured: CookieAttributes): CookieAttributes | undefined {
-  const changed = KEPT_ATTRIBUTES.filter((name) => (actual[name] ?? undefined) !== (configured[name] ?? undefined));
-  return changed.length === 0 ? undefined : Object.fromEntries(changed.map((name) => [name, actual[name] ?? null]));
+  const changed = KEPT_ATTRIBUTES.filter((name) => meaningOf(name, actual) !== meaningOf(name, configured));
+  return changed.length === 0 ? undefined : Object.fromEntries(changed.map((name) => [name, meaningOf(name, actual) ?? null]));
+}
+
+/** What an attribute comes to. express-session's cookie takes 1 for `true`, '' for none, and a thousand years; the stored form does not. */
+function meaningOf(name: (typeof KEPT_ATTRIBUTES)[number], attributes: CookieAttributes): unknown {
+  const value = attributes[name];
+  if (value === undefined || value === null || value === '') return undefined;
+  if (name === 'secure' || name === 'httpOnly' || name === 'partitioned') return Boolean(value);
+  return name === 'originalMaxAge' && typeof value === 'number' ? Math.min(value, LONGEST_TIME) : value;
 }

@@ -249,15 +249,17 @@ describe.each(variants)('a slow request that rotates, $name', (variant) => {
   // express-session cannot ask before the head is out.
   const deeds = variant.storesFirst ? ['rotate', 'reauthenticate', 'login'] : ['rotate'];
 
-  async function underWay(path: string) {
+  const rotate: Script = ({ session }) => session.rotate();
+  const login: Script = ({ session }) => session.login({ id: 'ada' }, { keep: true });
+  const reauthenticate: Script = ({ session }) => session.reauthenticate();
+
+  async function underWay(path: string, begin = rotate) {
     const { app, browser, sid } = await signedIn(stage, { store: { rotationGrace: GRACE / 1_000 } });
     const gate = new Gate(1);
-    const login: Script = ({ session }) => session.login({ id: 'ada' }, { keep: true });
-    const reauthenticate: Script = ({ session }) => session.reauthenticate();
     app.on('/login', login);
     app.on('/reauthenticate', reauthenticate);
     app.on(path, async (exchange) => {
-      await exchange.session.rotate();
+      await begin(exchange);
       await gate.pass();
       if (path === '/writes') exchange.session['note'] = 'late';
       if (path === '/signs-in') await login(exchange);
@@ -289,12 +291,17 @@ describe.each(variants)('a slow request that rotates, $name', (variant) => {
     gate.open();
     expect((await answer).setCookies).toHaveLength(variant.storesFirst ? 1 : 0);
     expect(app.store.events.count('rotated')).toBe(1);
-    expect((await slow.get('/whoami')).json).toEqual(ADA);
+    // The grace of the old secret begins when somebody presents the new one.
     expect(await who(app.browser(), sid)).toEqual({ id: 'ada' });
+    expect((await slow.get('/whoami')).json).toEqual(ADA);
   });
 
-  test.each(['/signs-in', '/reauthenticates'])('and then %s tells that cookie', async (path) => {
-    const { slow, sid, answer, gate } = await underWay(path);
+  test.each<[string, string, Script]>([
+    ['and then signs in tells that cookie', '/signs-in', rotate],
+    ['and then reauthenticates tells that cookie', '/reauthenticates', rotate],
+    ['since the user reauthenticated tells that cookie however late, as the one before is dead', '/reads', reauthenticate],
+  ])('%s', async (_, path, begin) => {
+    const { slow, sid, answer, gate } = await underWay(path, begin);
     gate.open();
     expect((await answer).setCookies).toHaveLength(1);
     expect(await who(slow, sid)).toBeNull();

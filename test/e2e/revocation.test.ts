@@ -235,6 +235,18 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('several cookie
     expect([answer.json, answer.setCookies]).toEqual([{ identity: { id: 'grace' } }, []]);
   });
 
+  test('of sessions that were all ended have the reason of the first one told', async () => {
+    const app = await stage.open({ controllers: [DevicesController] });
+    const cookies: string[] = [];
+    for (const user of ['ada', 'grace']) {
+      const browser = app.browser();
+      await browser.post(`/login/${user}`);
+      cookies.push((await browser.cookie('sid'))!.cookieString());
+      await managerOf(app).revokeAll(user, `told-${user}`);
+    }
+    expect((await app.browser().get('/devices', { cookie: cookies.join('; ') })).json).toMatchObject({ reason: 'told-ada' });
+  });
+
   test('are left alone when the other one cannot be looked for', async () => {
     const app = await stage.open();
     const browser = app.browser();

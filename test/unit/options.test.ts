@@ -548,6 +548,17 @@ describe('a configuration of express-session starts as it stands', () => {
   });
 });
 
+test.each<[string | object]>([
+  ['redis:///1'],
+  [{ port: 6_380 }],
+  [{ path: '/run/redis.sock', host: '' }],
+  [{ host: 'a', path: '', username: '', password: undefined, user: undefined }],
+  [{ sentinels: [{ host: 'a' }], name: 'm', host: '' }],
+  [{ cluster: [{ host: 'a' }], options: undefined }],
+])('Redis may be at %j, as ioredis has it', (redis) => {
+  expect(problemsOf(options({ redis }), true)).toEqual([]);
+});
+
 describe('resolved', () => {
   test('nothing given: the defaults', () => {
     const { session, store, redis, identity } = resolve({ redis: URL, session: { secret: SECRET } });

@@ -436,7 +436,7 @@ describe('SessionManager', () => {
   });
 
   it('passes over no session that moves up in the index meanwhile, as one in use does without an absolute timeout', async () => {
-    const { store, manager } = start({ absoluteTtl: false });
+    const { store, manager } = start({ absoluteTtl: false, deadline: 20_000 });
     const used = await signedIn(store);
     for (let n = 0; n < 520; n++) await signedIn(store);
     const { index } = store;
