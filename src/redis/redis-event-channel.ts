@@ -108,7 +108,10 @@ export class RedisEventChannel {
     subscriber.on('error', () => undefined); // `connect` rejects with it.
     subscriber.on('message', (_channel: string, text: string) => this.#receive(text));
     subscriber.once('end', () => {
-      if (this.#subscriber === subscriber) this.#subscribeLater();
+      if (this.#subscriber !== subscriber) return;
+      // It has ended by itself, and may go on listening to the sentinels.
+      void closeClient(subscriber, this.store.settings.deadline);
+      this.#subscribeLater();
     });
     subscriber
       .connect()

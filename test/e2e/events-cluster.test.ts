@@ -19,6 +19,7 @@ import { createApp, type TestApp, type TestAppOptions } from '../support/create-
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startProxy } from '../support/start-proxy.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { startSentinel } from '../support/start-sentinel.js';
 import { until } from '../support/until.js';
 
 const CHANNEL = 'sess:events';
@@ -100,6 +101,14 @@ function emit<Name extends SessionEventName>(node: Node, name: Name, facts: Omit
   const handle = handleOf(generateSid());
   node.events.emit(name, { handle, ...facts } as unknown as SessionEventMap[Name]);
   return handle;
+}
+
+/** The clients of a server, each with its fields. */
+async function clientsOf(redis: Redis): Promise<Record<string, string>[]> {
+  const list = String(await redis.client('LIST'))
+    .trim()
+    .split('\n');
+  return list.map((line) => Object.fromEntries(line.split(' ').map((field) => field.split('=', 2) as [string, string])));
 }
 
 interface Place {
@@ -446,6 +455,24 @@ describe('with events: "cluster",', () => {
     await until(() => logger.matching('Session events are not shared').length > 0, 'the outage is noticed');
     await waiting.close();
   });
+
+  test('by way of a sentinel, a connection that broke listens to it no longer', async () => {
+    const setup = later(await startSentinel(), (it) => it.stop());
+    const master = setup.master.client();
+    const app = await start({ redis: setup.options, store: { events: 'cluster' } });
+    const subscriber = async () => (await clientsOf(master)).find(({ sub }) => sub === '1')?.id;
+    const listeners = async () => (await clientsOf(setup.sentinel)).filter(({ sub }) => sub === '1').length;
+    // That of the client and that of the subscription.
+    await until(async () => (await subscriber()) !== undefined && (await listeners()) === 2, 'both listen to the sentinel');
+    for (let count = 0; count < 3; count++) {
+      const broken = await subscriber();
+      await master.call('CLIENT', 'KILL', 'ID', broken!);
+      await until(async () => ![undefined, broken].includes(await subscriber()), 'it is subscribed again');
+    }
+    await until(async () => (await listeners()) === 2, 'both listen to the sentinel, and nobody else');
+    await app.close();
+    await until(async () => (await listeners()) === 0, 'nobody listens to the sentinel');
+  }, 60_000);
 
   test('a bad entry is logged by the node that found it alone', async () => {
     const logger = new CapturedLog();
