@@ -147,7 +147,7 @@ class Trouble {
   #next: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly log: (message: string) => void,
+    private readonly log: (message: string) => unknown,
     private readonly probe: () => void,
   ) {}
 
@@ -179,14 +179,19 @@ class Trouble {
     }, retryDelay(attempt));
   }
 
-  /** Most of it happens outside of any request, where nobody would catch what a logger throws. */
+  /** Most of it happens outside of any request, where nobody would catch what a logger throws, or what its promise rejects with. */
   #tell(message: string): void {
     try {
-      this.log(message);
+      const result = this.log(message);
+      if (result instanceof Promise) result.catch(warn);
     } catch (error) {
-      process.emitWarning(`The log of session events failed: ${inspect(error)}`, { type: 'SessionLoggerError' });
+      warn(error);
     }
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`The log of session events failed: ${inspect(error)}`, { type: 'SessionLoggerError' });
 }
 
 /** In a Cluster, to one of its nodes: each is told what is published on any. `undefined` while no node is known. */

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Controller, Get, Post, UseGuards } from '@nestjs/common';
 import { Cluster, Redis } from 'ioredis';
 import {
@@ -493,6 +493,25 @@ describe('with events: "cluster",', () => {
     await one.browser().post('/login');
     await until(() => other.told.length > 0, 'it is told');
     expect(other.told[0]).toMatchObject({ name: 'loggedIn', userId: 'ada', remote: true });
+  });
+
+  test.each<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('from a log');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('from a log'))],
+  ])('a log that %s harms nobody, and its author is warned', async (_how, log) => {
+    const client = later(new Redis(redis.options), (it) => it.disconnect());
+    client.publish = () => Promise.reject(new Error('Connection is closed.'));
+    const store = new RedisSessionStore(client);
+    const warned = later(jest.spyOn(process, 'emitWarning'), (it) => it.mockRestore());
+    const channel = later(new RedisEventChannel(client, store, log), (it) => it.close());
+    channel.open();
+    await until(() => warned.mock.calls.length > 0, 'its author is warned');
+    expect(warned.mock.calls).toEqual([[expect.stringContaining('from a log'), { type: 'SessionLoggerError' }]]);
   });
 
   test('without Nest, a channel shares the events of a store until it is closed', async () => {
