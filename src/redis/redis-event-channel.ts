@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { Redis } from 'ioredis';
+import { answerWithin } from '../session/deadline.js';
 import { decodeMessage, encodeEvent, encodeGreeting, EVENT_NAMES } from '../session/event-message.js';
 import type { SessionEventMap, SessionEventName } from '../session/session-events.js';
 import type { SessionStore } from '../session/session-store.js';
@@ -94,8 +95,8 @@ export class RedisEventChannel {
 
   #send(message: string): void {
     this.#underway++;
-    this.client
-      .publish(this.#channel, message)
+    // Of an application's own client, which may let a command go without an answer.
+    answerWithin(this.store.settings.deadline, this.client.publish(this.#channel, message))
       .catch((error: unknown) => this.#trouble?.begin(toStoreError(error).reason))
       .finally(() => this.#underway--);
   }

@@ -388,6 +388,25 @@ describe('with events: "cluster",', () => {
     expect((await visitor.get('/me')).json).toEqual({ id: 'ada' });
   });
 
+  test('events that were lost on their way, without an answer, keep no later one back', async () => {
+    const client = later(new Redis(redis.options), (it) => it.disconnect());
+    const publish = client.publish.bind(client);
+    const logger = new CapturedLog();
+    const one = await start({ redis: client, store: { events: 'cluster', deadline: 50 }, logger });
+    const other = await start({ redis: redis.url, store: { events: 'cluster' }, logger });
+    await subscribed(2);
+    await other.heard({ handle: emit(one, 'created', {}) });
+    client.publish = () => new Promise(() => undefined);
+    for (let count = 0; count < 1_001; count++) emit(one, 'lost', {});
+    client.publish = publish;
+    await until(() => {
+      emit(one, 'reused', {});
+      return other.told.length > 1;
+    }, 'events arrive');
+    expect(other.told[1]).toMatchObject({ name: 'reused', remote: true });
+    await until(() => logger.matching('are shared with other processes again').length > 0, 'the end is noticed');
+  });
+
   test('an event that Redis refuses is logged once, and harms nobody', async () => {
     await redis.client().call('ACL', 'SETUSER', 'silent', 'on', '>silent', '~*', '&*', '+@all', '-publish');
     const logger = new CapturedLog();
