@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import expressSession from 'express-session';
 import { SessionMisuseError } from '../redis-session.errors.js';
+import { ownCopy } from '../session/own-copy.js';
 import { Recent } from '../session/recent.js';
 import type { CookieAttributes } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
@@ -142,7 +143,7 @@ export class SessionCookie {
     let value = this.#signed.get(sid);
     if (value === undefined) {
       value = `${SIGNED}${sid}.${sign(sid, secret)}`;
-      this.#signed.add(sid, value);
+      this.#signed.add(ownCopy(sid), value);
     }
     return value;
   }

@@ -1,3 +1,4 @@
+import { ownCopy } from '../session/own-copy.js';
 import { Recent } from '../session/recent.js';
 import type { Sid } from '../session/sid.js';
 
@@ -12,11 +13,6 @@ export class VerifiedCookies {
   }
 
   add(raw: string, sid: Sid): void {
-    this.#sids.add(ownCopy(raw), ownCopy(sid) as Sid);
+    this.#sids.add(ownCopy(raw), ownCopy(sid));
   }
-}
-
-/** A part of a header keeps the whole header in memory. */
-function ownCopy(text: string): string {
-  return Buffer.from(text).toString();
 }

@@ -23,8 +23,14 @@ const NODE_DEFAULTS = {
   reconnectOnError: reconnectOnce(),
 } as const satisfies RedisOptions;
 
+/**
+ * In ms; ioredis waits for ever. How long nothing at all may arrive while something is waited for. A host that is gone without a word (it
+ * lost its power or its network) closes no connection, and the operating system notices after a quarter of an hour: until then nothing looks
+ * for the new master, and the commands of every request are kept. Longer than a server that is there is ever busy with one thing.
+ */
+const LONGEST_SILENCE = 5_000;
+
 const REDIS_DEFAULTS = {
-  ...NODE_DEFAULTS,
   // Concurrent requests share one write to the socket: about a fifth less CPU time per request.
   enableAutoPipelining: true,
   retryStrategy: retryDelay,
@@ -47,12 +53,18 @@ const CLUSTER_DEFAULTS = {
 
 /** The options of a client for one server, or for Sentinel. */
 export function withRedisDefaults(options: RedisOptions): RedisOptions {
-  return { ...REDIS_DEFAULTS, ...given(options) };
+  return { ...REDIS_DEFAULTS, ...withNodeDefaults(options) };
 }
 
 /** The options of a Cluster client; what concerns a connection belongs to its nodes. */
 export function withClusterDefaults(options: ClusterOptions): ClusterOptions {
-  return { ...CLUSTER_DEFAULTS, ...given(options), redisOptions: { ...NODE_DEFAULTS, ...given(options.redisOptions ?? {}) } };
+  return { ...CLUSTER_DEFAULTS, ...given(options), redisOptions: withNodeDefaults(options.redisOptions ?? {}) };
+}
+
+function withNodeDefaults(options: RedisOptions): RedisOptions {
+  const wanted = given(options);
+  const { commandTimeout = NODE_DEFAULTS.commandTimeout } = wanted;
+  return { ...NODE_DEFAULTS, socketTimeout: Math.max(LONGEST_SILENCE, 2 * commandTimeout), ...wanted };
 }
 
 /**

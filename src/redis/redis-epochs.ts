@@ -1,7 +1,7 @@
 import type { SessionFacts } from '../session/session-record.js';
 import type { StoreSettings } from '../session/store-settings.js';
 import type { RedisClient } from './redis-client.js';
-import { isWrongType, toStoreError } from './redis-errors.js';
+import { isWrongType, noReply, toStoreError } from './redis-errors.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisWriter } from './redis-writer.js';
 
@@ -41,7 +41,10 @@ export class RedisEpochs {
 
   async #epochOf(userId: string): Promise<number> {
     try {
-      return Number((await this.client.get(this.keys.epoch(userId))) ?? 0);
+      const epoch = await this.client.get(this.keys.epoch(userId));
+      // The answer of a MULTI. No session that is dead must pass for that.
+      if (epoch === 'QUEUED') throw noReply();
+      return Number(epoch ?? 0);
     } catch (error) {
       // What lies there is no epoch of ours.
       if (isWrongType(error)) return 0;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { Redis } from 'ioredis';
+import { answerWithin } from '../session/deadline.js';
 import { decodeMessage, encodeEvent, encodeGreeting, EVENT_NAMES } from '../session/event-message.js';
 import type { SessionEventMap, SessionEventName } from '../session/session-events.js';
 import type { SessionStore } from '../session/session-store.js';
@@ -94,8 +95,8 @@ export class RedisEventChannel {
 
   #send(message: string): void {
     this.#underway++;
-    this.client
-      .publish(this.#channel, message)
+    // Of an application's own client, which may let a command go without an answer.
+    answerWithin(this.store.settings.deadline, this.client.publish(this.#channel, message))
       .catch((error: unknown) => this.#trouble?.begin(toStoreError(error).reason))
       .finally(() => this.#underway--);
   }
@@ -108,7 +109,10 @@ export class RedisEventChannel {
     subscriber.on('error', () => undefined); // `connect` rejects with it.
     subscriber.on('message', (_channel: string, text: string) => this.#receive(text));
     subscriber.once('end', () => {
-      if (this.#subscriber === subscriber) this.#subscribeLater();
+      if (this.#subscriber !== subscriber) return;
+      // It has ended by itself, and may go on listening to the sentinels.
+      void closeClient(subscriber, this.store.settings.deadline);
+      this.#subscribeLater();
     });
     subscriber
       .connect()
@@ -144,7 +148,7 @@ class Trouble {
   #next: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly log: (message: string) => void,
+    private readonly log: (message: string) => unknown,
     private readonly probe: () => void,
   ) {}
 
@@ -176,14 +180,19 @@ class Trouble {
     }, retryDelay(attempt));
   }
 
-  /** Most of it happens outside of any request, where nobody would catch what a logger throws. */
+  /** Most of it happens outside of any request, where nobody would catch what a logger throws, or what its promise rejects with. */
   #tell(message: string): void {
     try {
-      this.log(message);
+      const result = this.log(message);
+      if (result instanceof Promise) result.catch(warn);
     } catch (error) {
-      process.emitWarning(`The log of session events failed: ${inspect(error)}`, { type: 'SessionLoggerError' });
+      warn(error);
     }
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`The log of session events failed: ${inspect(error)}`, { type: 'SessionLoggerError' });
 }
 
 /** In a Cluster, to one of its nodes: each is told what is published on any. `undefined` while no node is known. */

@@ -1,11 +1,11 @@
 import type { RedisClient } from './redis-client.js';
-import { isWrongType, toStoreError } from './redis-errors.js';
+import { isWrongType, noReply, toStoreError } from './redis-errors.js';
 
 /** The texts of some fields of each of these hashes, in their order; `null` where there is none, and for a key that holds no hash. */
 export async function readFields(client: RedisClient, keys: readonly string[], fields: readonly string[]): Promise<(string | null)[][]> {
   if (!client.isCluster) return readTogether(client, keys, fields);
   // A Cluster client finds the node of each key itself.
-  return Promise.all(keys.map((key) => client.hmget(key, ...fields).catch(noFields)));
+  return Promise.all(keys.map((key) => client.hmget(key, ...fields).then(textsOf, noFields)));
 }
 
 async function readTogether(client: RedisClient, keys: readonly string[], fields: readonly string[]): Promise<(string | null)[][]> {
@@ -15,7 +15,12 @@ async function readTogether(client: RedisClient, keys: readonly string[], fields
     throw toStoreError(error);
   });
   if (replies === null) throw toStoreError(undefined);
-  return replies.map(([error, values]) => (error === null || error === undefined ? (values as (string | null)[]) : noFields(error)));
+  return replies.map(([error, values]) => (error === null || error === undefined ? textsOf(values) : noFields(error)));
+}
+
+function textsOf(values: unknown): (string | null)[] {
+  if (!Array.isArray(values)) throw noReply();
+  return values as (string | null)[];
 }
 
 function noFields(error: unknown): (string | null)[] {

@@ -1,4 +1,5 @@
 import { hash, randomFillSync } from 'node:crypto';
+import { ownCopy } from './own-copy.js';
 import { Recent } from './recent.js';
 
 declare const sidBrand: unique symbol;
@@ -61,8 +62,9 @@ const known = new Recent<SidParts>(GENERATION);
 export function partsOf(sid: Sid): SidParts {
   let parts = known.get(sid);
   if (parts === undefined) {
-    parts = { handle: handleOf(sid), secretHash: secretHashOf(sid) };
-    known.add(sid, parts);
+    const own = ownCopy(sid);
+    parts = { handle: handleOf(own), secretHash: secretHashOf(own) };
+    known.add(own, parts);
   }
   return parts;
 }

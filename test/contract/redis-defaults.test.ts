@@ -11,6 +11,7 @@ import { until } from '../support/until.js';
 
 const DEFAULTS = {
   commandTimeout: 500,
+  socketTimeout: 5_000,
   connectTimeout: 2_000,
   disconnectTimeout: 500,
   maxRetriesPerRequest: 1,
@@ -19,6 +20,7 @@ const DEFAULTS = {
 } satisfies RedisOptions;
 const OTHERS = {
   commandTimeout: 700,
+  socketTimeout: 7_000,
   connectTimeout: 700,
   disconnectTimeout: 700,
   maxRetriesPerRequest: 7,
@@ -78,6 +80,24 @@ describe('commandTimeout', () => {
     server.resume();
     expect(error?.message).toBe('Command timed out');
     expect(ms).toBeGreaterThan(least);
+  });
+});
+
+describe('socketTimeout', () => {
+  it('gives up a connection whose other end is gone without a word, and goes on with a new one', async () => {
+    const proxy = await startProxy(server.port);
+    const { client, lines } = connections.open(`redis://127.0.0.1:${proxy.port}?socketTimeout=300`);
+    await client.ping();
+    proxy.stallAnswers();
+    const { error } = await outcomeOf(client.ping());
+    expect(error).toBeDefined();
+    await until(async () => (await outcomeOf(client.ping())).value === 'PONG', 'Redis answers again');
+    expect(lines).toEqual([expect.stringContaining('unavailable'), expect.stringContaining('available again')]);
+    await proxy.stop();
+  });
+
+  it('is longer where a command may take longer', async () => {
+    expect((await ready({ commandTimeout: 4_000 })).options.socketTimeout).toBe(8_000);
   });
 });
 

@@ -485,10 +485,32 @@ describe('RedisSessionStore', () => {
       const unavailable = { code: 'SESSION_STORE_UNAVAILABLE', reason: 'reply' };
       await expect(store.find(sid)).rejects.toMatchObject(unavailable);
       await expect(store.save(sid, record, deltaOf({ n: 2 }), LEASE)).rejects.toMatchObject(unavailable);
+      await expect(store.describe([record.handle])).rejects.toMatchObject(unavailable);
+      await expect(store.exchange(record.handle, 'ada', 'n', () => '2')).rejects.toMatchObject(unavailable);
       await expect(new RedisSessionStore(client, { prefix }).now()).rejects.toMatchObject(unavailable);
       await client.discard();
       expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 1 }));
       expect(store.isTouchDue({ ...record, lastSeenAt: 0 })).toBe(true);
+    } finally {
+      client.disconnect();
+    }
+  });
+
+  it('takes it for no epoch, either: a session that ended before one stays ended', async () => {
+    const client = outside.duplicate();
+    try {
+      const store = new RedisSessionStore(client, { prefix: nextPrefix(), epochs: true });
+      const sid = generateSid();
+      const { createdAt } = await store.create(sid, { entries: entriesOf({}), lease: LEASE, userId: 'ada' });
+      await passes(store, 2);
+      await store.endBefore('ada', createdAt! + 1);
+      expect(await store.find(sid)).toBeUndefined();
+      const get = client.get.bind(client);
+      client.get = async (key) => {
+        await client.multi({ pipeline: false });
+        return get(key);
+      };
+      await expect(store.find(sid)).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE', reason: 'reply' });
     } finally {
       client.disconnect();
     }

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Controller, Get, Post, UseGuards } from '@nestjs/common';
 import { Cluster, Redis } from 'ioredis';
 import {
@@ -19,6 +19,7 @@ import { createApp, type TestApp, type TestAppOptions } from '../support/create-
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startProxy } from '../support/start-proxy.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { startSentinel } from '../support/start-sentinel.js';
 import { until } from '../support/until.js';
 
 const CHANNEL = 'sess:events';
@@ -100,6 +101,14 @@ function emit<Name extends SessionEventName>(node: Node, name: Name, facts: Omit
   const handle = handleOf(generateSid());
   node.events.emit(name, { handle, ...facts } as unknown as SessionEventMap[Name]);
   return handle;
+}
+
+/** The clients of a server, each with its fields. */
+async function clientsOf(redis: Redis): Promise<Record<string, string>[]> {
+  const list = String(await redis.client('LIST'))
+    .trim()
+    .split('\n');
+  return list.map((line) => Object.fromEntries(line.split(' ').map((field) => field.split('=', 2) as [string, string])));
 }
 
 interface Place {
@@ -379,6 +388,25 @@ describe('with events: "cluster",', () => {
     expect((await visitor.get('/me')).json).toEqual({ id: 'ada' });
   });
 
+  test('events that were lost on their way, without an answer, keep no later one back', async () => {
+    const client = later(new Redis(redis.options), (it) => it.disconnect());
+    const publish = client.publish.bind(client);
+    const logger = new CapturedLog();
+    const one = await start({ redis: client, store: { events: 'cluster', deadline: 50 }, logger });
+    const other = await start({ redis: redis.url, store: { events: 'cluster' }, logger });
+    await subscribed(2);
+    await other.heard({ handle: emit(one, 'created', {}) });
+    client.publish = () => new Promise(() => undefined);
+    for (let count = 0; count < 1_001; count++) emit(one, 'lost', {});
+    client.publish = publish;
+    await until(() => {
+      emit(one, 'reused', {});
+      return other.told.length > 1;
+    }, 'events arrive');
+    expect(other.told[1]).toMatchObject({ name: 'reused', remote: true });
+    await until(() => logger.matching('are shared with other processes again').length > 0, 'the end is noticed');
+  });
+
   test('an event that Redis refuses is logged once, and harms nobody', async () => {
     await redis.client().call('ACL', 'SETUSER', 'silent', 'on', '>silent', '~*', '&*', '+@all', '-publish');
     const logger = new CapturedLog();
@@ -447,6 +475,24 @@ describe('with events: "cluster",', () => {
     await waiting.close();
   });
 
+  test('by way of a sentinel, a connection that broke listens to it no longer', async () => {
+    const setup = later(await startSentinel(), (it) => it.stop());
+    const master = setup.master.client();
+    const app = await start({ redis: setup.options, store: { events: 'cluster' } });
+    const subscriber = async () => (await clientsOf(master)).find(({ sub }) => sub === '1')?.id;
+    const listeners = async () => (await clientsOf(setup.sentinel)).filter(({ sub }) => sub === '1').length;
+    // That of the client and that of the subscription.
+    await until(async () => (await subscriber()) !== undefined && (await listeners()) === 2, 'both listen to the sentinel');
+    for (let count = 0; count < 3; count++) {
+      const broken = await subscriber();
+      await master.call('CLIENT', 'KILL', 'ID', broken!);
+      await until(async () => ![undefined, broken].includes(await subscriber()), 'it is subscribed again');
+    }
+    await until(async () => (await listeners()) === 2, 'both listen to the sentinel, and nobody else');
+    await app.close();
+    await until(async () => (await listeners()) === 0, 'nobody listens to the sentinel');
+  }, 60_000);
+
   test('a bad entry is logged by the node that found it alone', async () => {
     const logger = new CapturedLog();
     const [one, other] = [
@@ -466,6 +512,25 @@ describe('with events: "cluster",', () => {
     await one.browser().post('/login');
     await until(() => other.told.length > 0, 'it is told');
     expect(other.told[0]).toMatchObject({ name: 'loggedIn', userId: 'ada', remote: true });
+  });
+
+  test.each<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('from a log');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('from a log'))],
+  ])('a log that %s harms nobody, and its author is warned', async (_how, log) => {
+    const client = later(new Redis(redis.options), (it) => it.disconnect());
+    client.publish = () => Promise.reject(new Error('Connection is closed.'));
+    const store = new RedisSessionStore(client);
+    const warned = later(jest.spyOn(process, 'emitWarning'), (it) => it.mockRestore());
+    const channel = later(new RedisEventChannel(client, store, log), (it) => it.close());
+    channel.open();
+    await until(() => warned.mock.calls.length > 0, 'its author is warned');
+    expect(warned.mock.calls).toEqual([[expect.stringContaining('from a log'), { type: 'SessionLoggerError' }]]);
   });
 
   test('without Nest, a channel shares the events of a store until it is closed', async () => {
