@@ -250,6 +250,19 @@ describe('a sign-in', () => {
     expect(await visitor.whoami()).toEqual({ id: 'ada' });
   });
 
+  it('beyond the limit does not end itself for a session that is seen while it is under way', async () => {
+    const { store, next } = start({ maxSessionsPerUser: { limit: 1, policy: 'evict-least-recent' } });
+    const other = await signedIn(store);
+    await passes(store, 1);
+    next('settle', async (run) => {
+      await passes(store, 1);
+      await other.request((session) => session.touch());
+      return run();
+    });
+    const visitor = await signedIn(store);
+    expect([await visitor.whoami(), await other.whoami()]).toEqual([{ id: 'ada' }, undefined]);
+  });
+
   it('beyond the limit succeeds when the name of the ended session stays', async () => {
     const { store, next, logged } = start({ maxSessionsPerUser: 1 });
     const before = await signedIn(store);
