@@ -107,6 +107,17 @@ describe('a sign-in', () => {
       expect(await store.index.page('ada', { limit: 10 })).toMatchObject([{ isReserved: false }]);
     });
 
+    it('by a first save rejects once somebody else has ended it', async () => {
+      const { store, next, names, manager } = start();
+      next('settle', course);
+      const session = await new Visitor(store).arrive();
+      session.entries.set('identity', { id: 'ada' });
+      expect(await refusal(() => session.save())).toMatchObject(UNANSWERED);
+      expect(await manager.revokeAll('ada')).toBe(1);
+      expect(await refusal(() => session.save())).toMatchObject({ code: 'SESSION_GONE' });
+      expect([session.isLost, await names()]).toEqual([true, []]);
+    });
+
     it('by a later save can be tried again', async () => {
       const { store, next, manager } = start(ONE);
       const visitor = new Visitor(store);
