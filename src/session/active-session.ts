@@ -295,6 +295,11 @@ export class ActiveSession {
       this.entries.rebase(record.entries);
       return record;
     } catch (error) {
+      // An earlier try has stored it, and what has its handle now is what whoever has ended it since left.
+      if (this.#mayBeStored && error instanceof SessionConflictError && this.store.canRotate(this.sid)) {
+        if (userId !== undefined) this.#signIns.free(userId, this.handle);
+        throw this.#gone();
+      }
       this.#mayBeStored ||= mayHaveRun(error);
       throw error;
     }

@@ -36,7 +36,8 @@ export class SignIns {
     const count = await index.settle(userId, record.handle, latestEnd(record), replaced);
     if (count === undefined) throw new SessionGoneError();
     const { limit = Infinity, policy } = settings.maxSessionsPerUser ?? {};
-    if (count > limit && policy !== 'reject') await this.#evict(userId, limit, policy === 'evict-least-recent' ? bySight : byAge);
+    if (count > limit && policy !== 'reject')
+      await this.#evict(userId, limit, policy === 'evict-least-recent' ? bySight(record.lastSeenAt) : byAge);
   }
 
   /**
@@ -97,6 +98,8 @@ function byAge(a: SessionFacts, b: SessionFacts): number {
   return (a.authenticatedAt ?? 0) - (b.authenticatedAt ?? 0) || (a.handle < b.handle ? -1 : 1);
 }
 
-function bySight(a: SessionFacts, b: SessionFacts): number {
-  return a.lastSeenAt - b.lastSeenAt || byAge(a, b);
+/** What was seen after the sign-in counts as seen with it: one that is in use must not have the new session ended in its place. */
+function bySight(signedInAt: number): (a: SessionFacts, b: SessionFacts) => number {
+  const seenAt = ({ lastSeenAt }: SessionFacts) => Math.min(lastSeenAt, signedInAt);
+  return (a, b) => seenAt(a) - seenAt(b) || byAge(a, b);
 }

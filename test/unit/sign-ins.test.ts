@@ -107,6 +107,17 @@ describe('a sign-in', () => {
       expect(await store.index.page('ada', { limit: 10 })).toMatchObject([{ isReserved: false }]);
     });
 
+    it('by a first save rejects once somebody else has ended it', async () => {
+      const { store, next, names, manager } = start();
+      next('settle', course);
+      const session = await new Visitor(store).arrive();
+      session.entries.set('identity', { id: 'ada' });
+      expect(await refusal(() => session.save())).toMatchObject(UNANSWERED);
+      expect(await manager.revokeAll('ada')).toBe(1);
+      expect(await refusal(() => session.save())).toMatchObject({ code: 'SESSION_GONE' });
+      expect([session.isLost, await names()]).toEqual([true, []]);
+    });
+
     it('by a later save can be tried again', async () => {
       const { store, next, manager } = start(ONE);
       const visitor = new Visitor(store);
@@ -248,6 +259,19 @@ describe('a sign-in', () => {
     store.revoke = revoke;
     await until(async () => (await manager.count('ada')) === 1, 'one is left');
     expect(await visitor.whoami()).toEqual({ id: 'ada' });
+  });
+
+  it('beyond the limit does not end itself for a session that is seen while it is under way', async () => {
+    const { store, next } = start({ maxSessionsPerUser: { limit: 1, policy: 'evict-least-recent' } });
+    const other = await signedIn(store);
+    await passes(store, 1);
+    next('settle', async (run) => {
+      await passes(store, 1);
+      await other.request((session) => session.touch());
+      return run();
+    });
+    const visitor = await signedIn(store);
+    expect([await visitor.whoami(), await other.whoami()]).toEqual([{ id: 'ada' }, undefined]);
   });
 
   it('beyond the limit succeeds when the name of the ended session stays', async () => {
