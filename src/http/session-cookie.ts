@@ -1,24 +1,14 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import expressSession from 'express-session';
-import { SessionMisuseError } from '../redis-session.errors.js';
 import { ownCopy } from '../session/own-copy.js';
 import { Recent } from '../session/recent.js';
 import type { CookieAttributes } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
+import { createCookie, restartMaxAge, type Cookie } from './cookie.js';
 import { isSecureRequest } from './request-security.js';
 import { takesHeaders } from './response-headers.js';
 import { COOKIE_DEFAULTS, type Secret, type SessionCookieOptions, type SessionSettings } from './session-options.js';
 import { VerifiedCookies } from './verified-cookies.js';
-
-/** A cookie as `req.session.cookie` shows it: express-session's own class. */
-export interface Cookie extends expressSession.Cookie {
-  readonly data: CookieAttributes;
-  serialize(name: string, value: string): string;
-}
-
-/** express-session's types have the class as an interface only. */
-const CookieClass = (expressSession as unknown as { Cookie: new (options: object) => Cookie }).Cookie;
 
 const SIGNED = 's:';
 const MOST_CHARACTERS = 4_096;
@@ -95,19 +85,6 @@ export class SessionCookie {
     return fixed;
   }
 
-  /**
-   * A cookie object with those attributes.
-   *
-   * @param age how much of its `maxAge` has passed, in ms
-   */
-  create(attributes: CookieAttributes & { maxAge?: number | null | undefined }, age = 0): Cookie {
-    const { originalMaxAge, ...rest } = attributes;
-    const cookie = new CookieClass(rest);
-    const maxAge = originalMaxAge === undefined && !rest.expires ? rest.maxAge : originalMaxAge;
-    if (maxAge !== undefined) setMaxAge(cookie, maxAge, age);
-    return cookie;
-  }
-
   /** Tells the browser the sid of the session, unless the cookie may go over https only and the request came otherwise. */
   set(request: IncomingMessage, response: ServerResponse, sid: Sid, cookie: Cookie): void {
     const { proxy, secrets, noStore } = this.settings;
@@ -121,7 +98,7 @@ export class SessionCookie {
   /** Tells the browser to drop the cookie: same attributes, an expiry in the past. Replaces what this response said of it so far. */
   clear(response: ServerResponse, cookie: Cookie): void {
     if (!takesHeaders(response)) return;
-    const dropped = new CookieClass({ ...cookie.data, expires: new Date(0) });
+    const dropped = createCookie({ ...cookie.data, originalMaxAge: undefined, expires: new Date(0) });
     response.setHeader('Set-Cookie', [...this.#otherCookies(response), dropped.serialize(this.name, '')]);
   }
 
@@ -233,28 +210,4 @@ function decode(value: string): string {
   } catch {
     return value;
   }
-}
-
-/** Moves the expiry of a cookie to `originalMaxAge` from now, where it has one. */
-export function restartMaxAge(cookie: Cookie): void {
-  if (typeof cookie.originalMaxAge === 'number') setMaxAge(cookie, cookie.originalMaxAge);
-}
-
-/** Throws when an attribute has a value that no cookie can have: each answer that tells the browser of the cookie would fail. */
-export function checkCookie(cookie: Cookie): void {
-  try {
-    cookie.serialize('name', 'value');
-  } catch (error) {
-    const why = error instanceof Error ? error.message : 'an attribute is invalid';
-    throw new SessionMisuseError(`req.session.cookie cannot be sent to a browser: ${why}. Give it a value that cookies can have.`);
-  }
-}
-
-/**
- * express-session works out `originalMaxAge` from the expiry and the clock, which may have gone on by a millisecond: the session would then
- * look as if the application had changed its cookie, and lose a millisecond each time.
- */
-function setMaxAge(cookie: Cookie, maxAge: number | false | null, age = 0): void {
-  cookie.maxAge = (typeof maxAge === 'number' ? maxAge - age : maxAge) as number;
-  cookie.originalMaxAge = maxAge as number;
 }

@@ -4,6 +4,7 @@ import { answerWithin, askWithin } from '../session/deadline.js';
 import { isEnded, type CookieAttributes, type Device, type EndedSession, type SessionRecord } from '../session/session-record.js';
 import type { SessionStore } from '../session/session-store.js';
 import type { Sid } from '../session/sid.js';
+import { createCookie, type Cookie } from './cookie.js';
 import type { HttpSession } from './http-session.js';
 import { standInFor } from './express-session.stand-in.js';
 import type { Identity } from './identity.decorator.js';
@@ -12,7 +13,7 @@ import { deviceOf } from './request-device.js';
 import { defineProperties, type SessionRequest } from './request-properties.js';
 import { RequestSession, type SessionPlace } from './request-session.js';
 import { takesHeaders } from './response-headers.js';
-import type { ConfiguredCookie, Cookie } from './session-cookie.js';
+import type { ConfiguredCookie } from './session-cookie.js';
 import { ownerOf } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -289,7 +290,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   createCookie(changed?: CookieAttributes, age?: number): Cookie {
-    return this.runtime.cookie.create({ ...this.configuredCookie, ...changed }, age);
+    return createCookie({ ...this.configuredCookie, ...changed }, age);
   }
 
   get configuredCookie(): ConfiguredCookie {

@@ -4,7 +4,7 @@ import { IDENTITY_ENTRY } from '../session/identity.js';
 import { expiresAt, type CookieAttributes, type SessionRecord } from '../session/session-record.js';
 import type { HttpSession, LoginOptions, SessionCallback, SessionMembers } from './http-session.js';
 import type { Identity } from './identity.decorator.js';
-import type { Cookie } from './session-cookie.js';
+import type { Cookie } from './cookie.js';
 
 /** Whose session an object is: what its members do. */
 export interface SessionOwner {

@@ -3,6 +3,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { createCookie } from '../../src/http/cookie.js';
 import { SessionCookie } from '../../src/http/session-cookie.js';
 import { resolveSessionOptions } from '../../src/http/session-options.js';
 import { generateSid, partsOf, type Sid } from '../../src/session/sid.js';
@@ -38,7 +39,7 @@ test.each<[string, (header: string, value: string, sid: Sid) => Sid | undefined]
     const found = read(headerOf(cookie), cookie.slice('sid='.length), sid);
     expect(found).toBe(sid);
     partsOf(found!);
-    sessionCookie.set(request, new ServerResponse(request), found!, sessionCookie.create({}));
+    sessionCookie.set(request, new ServerResponse(request), found!, createCookie({}));
   }
   expect(memory() - before).toBeLessThan((VISITORS * HEADER) / 2);
 });

@@ -1,0 +1,64 @@
+import expressSession from 'express-session';
+import { SessionMisuseError } from '../redis-session.errors.js';
+import type { CookieAttributes } from '../session/session-record.js';
+
+/** A cookie as `req.session.cookie` shows it: express-session's own class. */
+export interface Cookie extends expressSession.Cookie {
+  readonly data: CookieAttributes;
+  serialize(name: string, value: string): string;
+}
+
+/** express-session's types have the class as an interface only, and its accessor as a property. */
+const { Cookie: ExpressCookie } = expressSession as unknown as {
+  Cookie: new (options: object) => Omit<Cookie, 'maxAge'> & { get maxAge(): MaxAge; set maxAge(ms: MaxAge) };
+};
+
+type MaxAge = number | false | null | undefined;
+
+/**
+ * express-session works `originalMaxAge` out from the expiry and the clock, which may have gone on by a millisecond: a session whose `maxAge` is
+ * set to the same time again would look changed.
+ */
+class ExactCookie extends ExpressCookie {
+  override get maxAge(): MaxAge {
+    return super.maxAge;
+  }
+
+  override set maxAge(ms: MaxAge) {
+    super.maxAge = ms;
+    if (typeof ms === 'number') this.originalMaxAge = ms;
+  }
+}
+
+/**
+ * A cookie object with those attributes.
+ *
+ * @param age how much of its `maxAge` has passed, in ms
+ */
+export function createCookie(attributes: CookieAttributes & { maxAge?: number | null | undefined }, age = 0): Cookie {
+  const { originalMaxAge, ...rest } = attributes;
+  const cookie = new ExactCookie(rest) as Cookie;
+  const maxAge = originalMaxAge === undefined && !rest.expires ? rest.maxAge : originalMaxAge;
+  if (maxAge !== undefined) setMaxAge(cookie, maxAge, age);
+  return cookie;
+}
+
+/** Moves the expiry of a cookie to `originalMaxAge` from now, where it has one. */
+export function restartMaxAge(cookie: Cookie): void {
+  if (typeof cookie.originalMaxAge === 'number') setMaxAge(cookie, cookie.originalMaxAge);
+}
+
+/** Throws when an attribute has a value that no cookie can have: each answer that tells the browser of the cookie would fail. */
+export function checkCookie(cookie: Cookie): void {
+  try {
+    cookie.serialize('name', 'value');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'an attribute is invalid';
+    throw new SessionMisuseError(`req.session.cookie cannot be sent to a browser: ${why}. Give it a value that cookies can have.`);
+  }
+}
+
+function setMaxAge(cookie: Cookie, maxAge: number | false | null, age = 0): void {
+  cookie.maxAge = (typeof maxAge === 'number' ? maxAge - age : maxAge) as number;
+  cookie.originalMaxAge = maxAge as number;
+}
