@@ -103,7 +103,7 @@ export function sessionMiddleware(
   if (warning !== undefined) warn(warning);
   const settings = resolveSessionOptions(options);
   const runtime = new SessionRuntime({
-    store: isOurs ? store : new ClassicSessionStore(store, wrapping, undefined, settings.resave),
+    store: isOurs ? store : new ClassicSessionStore(store, wrapping, { rewrites: settings.resave }),
     settings,
     translate: (error) => error,
     findIdentity: identity,

@@ -47,11 +47,9 @@ async function openClassicStore(client: RedisClient, options: StoreOptions, sett
     parse: (text: string) => parseWhole(serializer, text) as never,
     stringify: (data: object) => serializer.stringify(data) ?? '',
   };
-  return new ClassicSessionStore(
-    new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000), serializer: classic }),
-    options,
-    toStoreError,
-  );
+  return new ClassicSessionStore(new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000), serializer: classic }), options, {
+    classify: toStoreError,
+  });
 }
 
 /** Whatever a serializer throws at what it cannot read, the value is no session. */

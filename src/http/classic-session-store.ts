@@ -21,6 +21,14 @@ const UNKNOWN = { userId: undefined, authenticatedAt: undefined, rotatedAt: unde
 
 type SessionData = Record<string, unknown> & { cookie?: CookieAttributes };
 
+/** What a wrapped store is given beside the options. */
+interface Wrapping {
+  /** Makes of the store's own errors one that is safe to log. */
+  readonly classify?: (error: unknown) => RedisSessionError;
+  /** Whether a session is written again, as it was loaded, where the store has no `touch`: what `session.resave` is for there. */
+  readonly rewrites?: boolean;
+}
+
 /**
  * Keeps sessions in any store that was made for express-session: one value per sid, saved as a whole.
  *
@@ -30,18 +38,17 @@ type SessionData = Record<string, unknown> & { cookie?: CookieAttributes };
 export class ClassicSessionStore extends SessionStore {
   readonly index = undefined;
   readonly #writes = new Set<Promise<unknown>>();
+  readonly #classify: NonNullable<Wrapping['classify']>;
+  readonly #rewrites: boolean;
 
-  /**
-   * @param classify makes of the store's own errors one that is safe to log
-   * @param rewrites whether a session is written again, as it was loaded, where the store has no `touch`: what `session.resave` is for there
-   */
   constructor(
     private readonly store: ExpressSessionStoreLike,
     options: StoreOptions = {},
-    private readonly classify: (error: unknown) => RedisSessionError = () => new SessionStoreUnavailableError('store'),
-    private readonly rewrites = false,
+    { classify = () => new SessionStoreUnavailableError('store'), rewrites = false }: Wrapping = {},
   ) {
     super(options);
+    this.#classify = classify;
+    this.#rewrites = rewrites;
   }
 
   override handleOf(sid: Sid): Handle {
@@ -103,7 +110,7 @@ export class ClassicSessionStore extends SessionStore {
   async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord> {
     const { touch } = this.store;
     if (touch !== undefined) await this.#write((done) => touch.call(this.store, sid, this.#data(record.entries, lease), done));
-    else if (this.rewrites) await this.#set(sid, record.entries, lease);
+    else if (this.#rewrites) await this.#set(sid, record.entries, lease);
     return { ...record, lastSeenAt: Date.now(), cookie: lease.cookie, idle: lease.idle ?? this.settings.idle };
   }
 
@@ -193,7 +200,7 @@ export class ClassicSessionStore extends SessionStore {
   #call<T>(call: (done: (error?: unknown, value?: T) => void) => void): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) =>
-        reject(error instanceof SyntaxError || error instanceof RedisSessionError ? error : this.classify(error));
+        reject(error instanceof SyntaxError || error instanceof RedisSessionError ? error : this.#classify(error));
       try {
         call((error, value) => (error === undefined || error === null ? resolve(value) : fail(error)));
       } catch (error) {

@@ -37,15 +37,19 @@ class ExactCookie extends ExpressCookie {
  */
 export function createCookie(attributes: CookieAttributes & { maxAge?: number | null | undefined }, age = 0): Cookie {
   const { originalMaxAge, ...rest } = attributes;
-  const cookie = new ExactCookie(rest) as Cookie;
+  const cookie = new ExactCookie(rest);
   const maxAge = originalMaxAge === undefined && !rest.expires ? rest.maxAge : originalMaxAge;
-  if (maxAge !== undefined) setMaxAge(cookie, maxAge, age);
-  return cookie;
+  if (maxAge !== undefined) {
+    cookie.maxAge = typeof maxAge === 'number' ? maxAge - age : maxAge;
+    // Not what is left of it. The type knows no `false`.
+    cookie.originalMaxAge = maxAge as number | null;
+  }
+  return cookie as Cookie;
 }
 
 /** Moves the expiry of a cookie to `originalMaxAge` from now, where it has one. */
 export function restartMaxAge(cookie: Cookie): void {
-  if (typeof cookie.originalMaxAge === 'number') setMaxAge(cookie, cookie.originalMaxAge);
+  if (typeof cookie.originalMaxAge === 'number') cookie.maxAge = cookie.originalMaxAge;
 }
 
 /** Throws when an attribute has a value that no cookie can have: each answer that tells the browser of the cookie would fail. */
@@ -56,9 +60,4 @@ export function checkCookie(cookie: Cookie): void {
     const why = error instanceof Error ? error.message : 'an attribute is invalid';
     throw new SessionMisuseError(`req.session.cookie cannot be sent to a browser: ${why}. Give it a value that cookies can have.`);
   }
-}
-
-function setMaxAge(cookie: Cookie, maxAge: number | false | null, age = 0): void {
-  cookie.maxAge = (typeof maxAge === 'number' ? maxAge - age : maxAge) as number;
-  cookie.originalMaxAge = maxAge as number;
 }

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import type { Redis } from 'ioredis';
 import { answerWithin } from '../session/deadline.js';
 import { decodeMessage, encodeEvent, encodeGreeting, EVENT_NAMES } from '../session/event-message.js';
+import { callHarmlessly } from '../session/harmless-call.js';
 import type { SessionEventMap, SessionEventName } from '../session/session-events.js';
 import type { SessionStore } from '../session/session-store.js';
 import type { RedisClient } from './redis-client.js';
@@ -182,12 +183,7 @@ class Trouble {
 
   /** Most of it happens outside of any request, where nobody would catch what a logger throws, or what its promise rejects with. */
   #tell(message: string): void {
-    try {
-      const result = this.log(message);
-      if (result instanceof Promise) result.catch(warn);
-    } catch (error) {
-      warn(error);
-    }
+    callHarmlessly(() => this.log(message), warn);
   }
 }
 

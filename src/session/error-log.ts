@@ -1,23 +1,19 @@
 import { inspect } from 'node:util';
+import { callHarmlessly } from './harmless-call.js';
 
 /** Where failures of a store go: to the application's function, to the console, or nowhere. Never throws. */
 export function errorLog(logErrors: boolean | ((error: Error) => unknown)): (error: Error) => void {
   if (logErrors === false) return () => undefined;
-  return logErrors === true ? print : (error) => callSafely(logErrors, error);
-}
-
-/** The one who logs may be about to answer a request. */
-function callSafely(log: (error: Error) => unknown, error: Error): void {
-  const failed = (reason: unknown) => {
-    process.emitWarning(`"store.logErrors" failed: ${inspect(reason)}`, { type: 'SessionLoggerError' });
-    print(error);
-  };
-  try {
-    const result = log(error);
-    if (result instanceof Promise) result.catch(failed);
-  } catch (reason) {
-    failed(reason);
-  }
+  if (logErrors === true) return print;
+  // The one who logs may be about to answer a request.
+  return (error) =>
+    callHarmlessly(
+      () => logErrors(error),
+      (reason) => {
+        process.emitWarning(`"store.logErrors" failed: ${inspect(reason)}`, { type: 'SessionLoggerError' });
+        print(error);
+      },
+    );
 }
 
 function print(error: Error): void {

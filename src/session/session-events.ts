@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { callHarmlessly } from './harmless-call.js';
 import type { Handle } from './sid.js';
 
 /** To which session it happened, and whose it is where that is known. */
@@ -53,12 +54,7 @@ export class SessionEvents {
     if (event.remote !== true) this.#counts.set(name, this.count(name) + 1);
     // A copy: what a listener adds or removes counts from the next event on.
     for (const listener of [...(this.#listeners.get(name) ?? [])] as Listener<Name>[]) {
-      try {
-        const result: unknown = listener(event);
-        if (result instanceof Promise) result.catch(warn);
-      } catch (error) {
-        warn(error);
-      }
+      callHarmlessly(() => listener(event), warn);
     }
   }
 
