@@ -1,6 +1,7 @@
-import { RedisSessionModule, type HttpSession } from '../../src/index.js';
+import { sessionOf } from '../../src/express.js';
+import { RedisSessionModule } from '../../src/index.js';
 import type { Candidate } from './candidate.js';
-import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './common.js';
+import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, plainSession, SECRET } from './common.js';
 
 export const builtin = ours('builtin');
 export const oursOverExpressSession = ours('express-session');
@@ -13,9 +14,8 @@ function ours(middleware: 'builtin' | 'express-session'): Candidate {
     access: {
       ...PLAIN_ACCESS,
       signIn: async (request, _response, { identity, ...entries }) => {
-        const session = request.session as HttpSession;
-        await session.login({ ...identity });
-        Object.assign(session, entries);
+        await sessionOf(request).login({ ...identity });
+        Object.assign(plainSession(request), entries);
       },
     },
     imports: (redisUrl) => [

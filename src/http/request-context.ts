@@ -15,8 +15,8 @@ interface State<Context> {
  * the application has declared of it, for those who may import that.
  */
 export interface RequestContext<Who extends Identity = Identity> {
-  /** `null` or `undefined` when it was unset or destroyed. */
-  readonly session: object | null | undefined;
+  /** The session, also when this request has ended it; `undefined` before it is loaded. */
+  readonly httpSession: object | undefined;
   /** Who is signed in. */
   readonly identity: Who | undefined;
   /** Why somebody else has ended the session that the request came with; `undefined` otherwise. */

@@ -217,6 +217,13 @@ export class SessionExchange implements SessionPlace, RequestContext {
     return current === undefined || !this.standIn ? current?.object : (standInFor(current) as HttpSession);
   }
 
+  /** What `sessionOf()` and `@Session()` give: the session, also when this request has ended it. */
+  get httpSession(): HttpSession | undefined {
+    if (!this.#installed) return undefined;
+    if (this.#state === 'failed') throw this.told(this.#failure);
+    return this.#opened().object;
+  }
+
   set session(value: unknown) {
     if (this.#state === 'failed') return;
     if (value === null || value === undefined) {

@@ -12,6 +12,6 @@ import { requestContextOf } from './request-context.js';
  * @publicApi
  */
 export const Session = createParamDecorator((name: string | undefined, context) => {
-  const session = (requestContextOf(context).session ?? undefined) as HttpSession | undefined;
+  const session = requestContextOf(context).httpSession as HttpSession | undefined;
   return name === undefined || session === undefined ? session : readSession(session, name);
 }) as NamedParameter;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { MemorySessionStore, sessionMiddleware, type StoreOptions } from '../../src/express.js';
+import { MemorySessionStore, sessionMiddleware, sessionOf, type StoreOptions } from '../../src/express.js';
 import type { Sid } from '../../src/index.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import { TEST_SECRET } from '../support/create-app.js';
@@ -53,7 +53,7 @@ async function shake(
   store: MemorySessionStore,
   sid: Sid,
   place: (request: IncomingMessage) => object,
-  handler: (session: AnySession | null | undefined, response: object) => unknown,
+  handler: (session: AnySession, response: object) => unknown,
 ): Promise<unknown> {
   const session = sessionMiddleware({ secret: TEST_SECRET, store });
   const server = await serve((_, response) => response.end());
@@ -62,7 +62,7 @@ async function shake(
     server.server.on('upgrade', (request) => {
       const response = place(request);
       const next = () => {
-        resolve(handler((request as { session?: AnySession }).session, response));
+        resolve(handler(sessionOf(request) as AnySession, response));
         // What Socket.IO says when it goes on.
         if ('writeHead' in response) (response as HandshakeResponse).writeHead();
         request.socket.destroy();
@@ -88,21 +88,21 @@ describe.each(PLACES)('the handshake of a WebSocket, with %s for a response', (_
 
   test('has the session of its cookie', async () => {
     const { store, sid } = await stored();
-    expect(await shake(store, sid, place, (session) => session?.['cart'])).toEqual(['apple']);
+    expect(await shake(store, sid, place, (session) => session['cart'])).toEqual(['apple']);
   });
 
   test('can store what it changes', async () => {
     const { store, sid } = await stored();
     await shake(store, sid, place, (session) => {
-      session!['cart'] = ['pear'];
-      return session!.save();
+      session['cart'] = ['pear'];
+      return session.save();
     });
     expect((await sessionStoredIn(store, undefined, sid))?.entries).toEqual({ cart: ['pear'] });
   });
 
   test('can end it', async () => {
     const { store, sid } = await stored();
-    expect(await shake(store, sid, place, (session) => session!.destroy())).toBeUndefined();
+    expect(await shake(store, sid, place, (session) => session.destroy())).toBeUndefined();
     expect(await sessionStoredIn(store, undefined, sid)).toBeUndefined();
   });
 
@@ -112,11 +112,11 @@ describe.each(PLACES)('the handshake of a WebSocket, with %s for a response', (_
     const lease = { idle: undefined, cookie: undefined, wholeCookie: {} };
     await store.create(sid, { entries: new Map(), lease, userId: 'ada' });
     expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'revoked' })).toBe(true);
-    expect(await shake(store, sid, place, (session) => session?.isNew)).toBe(true);
+    expect(await shake(store, sid, place, (session) => session.isNew)).toBe(true);
   });
 
   test('renews no secret, of which it could tell nobody', async () => {
     const { store, sid } = await stored({ renewAfter: 0.001 });
-    expect(await shake(store, sid, place, (session) => session?.id)).toBe(sid);
+    expect(await shake(store, sid, place, (session) => session.id)).toBe(sid);
   });
 });

@@ -7,7 +7,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import compression from 'compression';
 import type { Response } from 'express';
 import { SessionGoneError, SessionStoreUnavailableError } from '../../src/index.js';
-import type { SessionHandler } from '../../src/express.js';
+import { sessionOf, type SessionHandler } from '../../src/express.js';
 import { useHeldApps, type HeldApp } from '../support/held-app.js';
 import type { Answerer } from '../support/plain-app.js';
 import { headerOf } from '../support/raw-client.js';
@@ -381,12 +381,12 @@ describe('a call that the answer does not wait for', () => {
   const calls: [string, Answerer, string[]][] = [
     ['save', ({ session }) => ((session['visits'] = 2), session.save()), ['save']],
     ['save with a callback', ({ session }) => ((session['visits'] = 2), session.save(() => undefined)), ['save']],
-    ['login', ({ session }) => session.login({ id: 'ada' }), ['create', 'destroy']],
-    ['logout', ({ session }) => session.logout(), ['destroy']],
+    ['login', (request) => sessionOf(request).login({ id: 'ada' }), ['create', 'destroy']],
+    ['logout', (request) => sessionOf(request).logout(), ['destroy']],
     ['destroy', ({ session }) => session.destroy(), ['destroy']],
     ['destroy, then null', (request) => (void request.session.destroy(), (request.session = null as never)), ['destroy']],
     ['regenerate', ({ session }) => session.regenerate(), ['destroy']],
-    ['rotate', ({ session }) => session.rotate(), ['rotate', 'touch']],
+    ['rotate', (request) => sessionOf(request).rotate(), ['rotate', 'touch']],
   ];
 
   test.each(calls)('%s is done before a byte leaves', async (_, call, writes) => {
@@ -412,7 +412,7 @@ describe('a call that the answer does not wait for', () => {
   });
 
   test('login turns the answer into 401 when the session of a signed-in requester has ended meanwhile', async () => {
-    const app = await open((request, response) => (void request.session.login({ id: 'ada' }), response.end('done')));
+    const app = await open((request, response) => (void sessionOf(request).login({ id: 'ada' }), response.end('done')));
     const headers = await app.cookieOf({ identity: { id: 'ada' } });
     const { client, gate } = await askHeld(app, headers);
     await app.endBehind(headers);

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Request } from 'express';
 import { interval, map, take, tap } from 'rxjs';
 import { SessionStoreUnavailableError } from '../../src/index.js';
-import type { SessionHandler } from '../../src/express.js';
+import { sessionOf, type SessionHandler } from '../../src/express.js';
 import { Gate } from '../support/gate.js';
 import { useHeldApps } from '../support/held-app.js';
 import type { Answerer, PlainRequest } from '../support/plain-app.js';
@@ -25,7 +25,7 @@ describe('a session that changes after the head is out', () => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders();
       response.write('data: one\n\n');
       await changes.pass();
-      await change(request.session);
+      await change(sessionOf(request) as AnySession);
       response.end('data: two\n\n');
     };
   };
@@ -83,7 +83,7 @@ describe('a session that changes after the head is out', () => {
   });
 
   test.each([
-    ['logout', (request: PlainRequest) => void request.session.logout()],
+    ['logout', (request: PlainRequest) => void sessionOf(request).logout()],
     ["null with unset: 'destroy'", (request: PlainRequest) => (request.session = null as never)],
   ])('is ended by a late %s, of which the cookie can say nothing', async (_, end) => {
     const late: Answerer = (request, response) => (response.write('some'), end(request), response.end());

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { sessionOf } from '../../src/express.js';
 import { SessionStoreUnavailableError, type Sid } from '../../src/index.js';
 import { Gate } from '../support/gate.js';
 import { useHeldApps, type HeldAppOptions } from '../support/held-app.js';
@@ -46,9 +47,9 @@ describe('a save that finds its session gone', () => {
   );
 
   test('says so by a sign-in that was to be built on it, and only then', async () => {
-    const app = await open(async ({ session }, response) => {
+    const app = await open(async (request, response) => {
       await app.endBehind(headers);
-      response.json(await refusal(() => session.login({ id: 'grace' })));
+      response.json(await refusal(() => sessionOf(request).login({ id: 'grace' })));
     });
     const headers = await app.cookieOf({ identity: { id: 'ada' } });
     const answer = await app.answer('GET', headers);
@@ -67,7 +68,7 @@ describe('the cookie', () => {
       'destroy with a callback',
       ({ session }, response) => session.destroy((error) => response.status(error === undefined ? 200 : 503).end()),
     ],
-    ['logout', async ({ session }, response) => (await session.logout(), response.end())],
+    ['logout', async (request, response) => (await sessionOf(request).logout(), response.end())],
     ['regenerate, and nothing written since', async ({ session }, response) => (await session.regenerate(), response.end())],
     ["null with unset: 'destroy'", (request, response) => ((request.session = null as never), response.end()), destroyed],
     ["delete with unset: 'destroy'", (request: Partial<PlainRequest>, response) => (delete request.session, response.end()), destroyed],
@@ -248,11 +249,19 @@ describe('how long a session lives', () => {
     ],
     [
       'after login',
-      async ({ session }, response) => (await session.login({ id: 'ada' }), (session.cookie.maxAge = MINUTE), response.end()),
+      async (request, response) => (
+        await sessionOf(request).login({ id: 'ada' }),
+        (request.session.cookie.maxAge = MINUTE),
+        response.end()
+      ),
     ],
     [
       'before login',
-      async ({ session }, response) => ((session.cookie.maxAge = MINUTE), await session.login({ id: 'ada' }), response.end()),
+      async (request, response) => (
+        (request.session.cookie.maxAge = MINUTE),
+        await sessionOf(request).login({ id: 'ada' }),
+        response.end()
+      ),
     ],
   ];
   test.each(changes)('is what the application sets %s', async (_, change) => {

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import cookieParser from 'cookie-parser';
+import { sessionOf } from '../../src/express.js';
 import { MemorySessionStore, type Sid } from '../../src/index.js';
 import { generateSid } from '../../src/session/sid.js';
 import type { Answer } from '../support/browser.js';
@@ -144,7 +145,7 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
     await browser.post(SIGN_IN);
     app.on('/switch', async ({ session, request }) => {
       await session.regenerate();
-      await request.session?.login({ id: 'grace' });
+      await sessionOf(request).login({ id: 'grace' });
     });
     const answer = await browser.get('/switch');
     expect(answer.setCookies).toHaveLength(1);

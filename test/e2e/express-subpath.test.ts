@@ -10,6 +10,7 @@ import {
   MemorySessionStore,
   RedisSessionStore,
   sessionMiddleware,
+  sessionOf,
   SessionStore,
   type SessionMiddlewareOptions,
 } from '../../src/express.js';
@@ -55,9 +56,9 @@ const STORES: [string, () => Store][] = [
 ];
 
 const HANDLERS: Record<string, Answerer> = {
-  '/login': async ({ session }, response) => (await session.login({ id: 'ada' }), response.json(session.identity)),
-  '/whoami': ({ session }, response) => response.json(session.identity ?? null),
-  '/logout': async ({ session }, response) => (await session.logout(), response.json('bye')),
+  '/login': async (request, response) => (await sessionOf(request).login({ id: 'ada' }), response.json(request.session['identity'])),
+  '/whoami': ({ session }, response) => response.json(session['identity'] ?? null),
+  '/logout': async (request, response) => (await sessionOf(request).logout(), response.json('bye')),
   '/visit': ({ session }, response) => ((session['visits'] = (session['visits'] ?? 0) + 1), response.json(session['visits'])),
   '/nested': ({ session }, response) => ((session['cart'] ??= []).push('tea'), response.json(session['cart'])),
 };
@@ -175,7 +176,7 @@ describe('sessionMiddleware', () => {
   });
 
   test.each(STORES.slice(2))('refuses to add to an entry in %s, which saves sessions as a whole', async (_, store) => {
-    const add: Answerer = async ({ session }, response) => response.json(await refusal(() => session.increment('visits')));
+    const add: Answerer = async (request, response) => response.json(await refusal(() => sessionOf(request).increment('visits')));
     const browser = (await open({ store: store(), logErrors: false }, { ...HANDLERS, '/add': add })).browser();
     await browser.get('/visit');
     expect((await browser.get('/add')).json).toMatchObject({ code: 'SESSION_UNSUPPORTED' });

@@ -47,7 +47,7 @@ type Trace = Record<string, boolean>;
 type TracedRequest = Request & { trace?: Trace };
 
 function note(request: TracedRequest, place: string): void {
-  request.trace = { ...request.trace, [place]: typeof request.session?.login === 'function' };
+  request.trace = { ...request.trace, [place]: typeof request.session?.regenerate === 'function' };
 }
 
 const requestOf = (context: ExecutionContext) => context.switchToHttp().getRequest<TracedRequest>();

@@ -3,6 +3,7 @@ import { Controller, Delete, Get, Module, Param, Post, Req, UseGuards } from '@n
 import { NestFactory } from '@nestjs/core';
 import expressSession from 'express-session';
 import type { Request } from 'express';
+import { sessionOf } from '../../src/express.js';
 import { Identity, RedisSessionModule, Session, SessionGuard, SessionManager, type HttpSession, type Sid } from '../../src/index.js';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import { ClassicSessionStore } from '../../src/http/classic-session-store.js';
@@ -40,7 +41,7 @@ class DevicesController {
     return { ended: await this.manager.revoke(id, handle) };
   }
   @Post('others') async endOthers(@Req() request: Request) {
-    return { ended: await this.manager.revokeOthers(request.session) };
+    return { ended: await this.manager.revokeOthers(sessionOf(request)) };
   }
 }
 

@@ -1,6 +1,7 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import { sessionOf } from '../../src/express.js';
 import { builtinSessionMiddleware } from '../../src/http/builtin-session.middleware.js';
 import { expressSessionMiddleware } from '../../src/http/express-session.middleware.js';
 import { resolveSessionOptions } from '../../src/http/session-options.js';
@@ -82,7 +83,7 @@ describe.each([
       plainExpress(session, {
         '/': async (request, response) => {
           failure = undefined;
-          await handle(request.session).catch((error: Error) => (failure = error));
+          await handle(sessionOf(request) as AnySession).catch((error: Error) => (failure = error));
           response.json('done');
         },
       }),

@@ -1,5 +1,6 @@
 import { All, Controller, NotFoundException, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { sessionOf } from '../../src/express.js';
 import type { HttpSession } from '../../src/index.js';
 import { createApp, type TestApp, type TestAppOptions } from './create-app.js';
 
@@ -7,7 +8,7 @@ import { createApp, type TestApp, type TestAppOptions } from './create-app.js';
 // eslint-disable-next-line typescript/no-explicit-any -- a test says what it expects of an entry by asserting it
 export type AnySession = Omit<HttpSession, 'identity'> & Record<string, any>;
 
-/** What a scripted handler works with. The session is read from the request each time it is asked for. */
+/** What a scripted handler works with. The session is ours, and read from the request each time it is asked for. */
 export interface Exchange {
   readonly session: AnySession;
   readonly request: Omit<Request, 'session'> & { session?: AnySession | null | undefined };
@@ -36,7 +37,7 @@ export async function createScriptedApp({ controllers = [], ...options }: TestAp
   class ScriptedController {
     @All('login/:id')
     async login(@Req() request: Request): Promise<void> {
-      await (request.session as unknown as AnySession).login({ id: String(request.params['id']) }, { keep: true });
+      await sessionOf(request).login({ id: String(request.params['id']) }, { keep: true });
     }
 
     @All('{*path}')
@@ -45,7 +46,7 @@ export async function createScriptedApp({ controllers = [], ...options }: TestAp
       if (script === undefined) throw new NotFoundException();
       return script({
         get session() {
-          return request.session as unknown as AnySession;
+          return sessionOf(request) as AnySession;
         },
         request,
         response,

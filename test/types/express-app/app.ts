@@ -1,5 +1,12 @@
 import express from 'express';
-import { MemorySessionStore, sessionMiddleware, type Identity, type IdentityFinder, type LoginOptions } from 'nestjs-redis-session/express';
+import {
+  MemorySessionStore,
+  sessionMiddleware,
+  sessionOf,
+  type Identity,
+  type IdentityFinder,
+  type LoginOptions,
+} from 'nestjs-redis-session/express';
 
 declare module 'express-session' {
   interface SessionData {
@@ -20,10 +27,11 @@ const remembered: LoginOptions = { ttl: 86_400 };
 export const app = express();
 app.use(sessionMiddleware({ secret: 'a secret', store: new MemorySessionStore(), identity }));
 app.post('/login', async (request, response) => {
-  await request.session.login({ id: 'ada', roles: ['admin'] }, remembered);
-  response.json(request.session.identity?.roles.includes('admin'));
+  const session = sessionOf(request);
+  await session.login({ id: 'ada', roles: ['admin'] }, remembered);
+  response.json(session.identity?.roles.includes('admin'));
 });
 app.post('/guest', async (request) => {
   // @ts-expect-error: without the roles that an identity has here
-  await request.session.login({ id: 'ada' });
+  await sessionOf(request).login({ id: 'ada' });
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { Redis } from 'ioredis';
-import { RedisSessionStore, SessionManager, sessionMiddleware } from 'nestjs-redis-session/express';
+import { RedisSessionStore, SessionManager, sessionMiddleware, sessionOf } from 'nestjs-redis-session/express';
 
 declare module 'express-session' {
   interface SessionData {
@@ -20,8 +20,8 @@ const app = express();
 app.use(express.json());
 app.use(sessionMiddleware({ name: 'sid', secret: process.env['SESSION_SECRET'] ?? '', store }));
 
-app.get('/visitor', ({ session }, response) => {
-  response.json({ isNew: session.isNew });
+app.get('/visitor', (request, response) => {
+  response.json({ isNew: sessionOf(request).isNew });
 });
 
 app.post('/cart', ({ session, body }, response) => {
@@ -29,18 +29,20 @@ app.post('/cart', ({ session, body }, response) => {
   response.json(session.cart);
 });
 
-app.post('/login', async ({ session, body }, response) => {
-  await session.login({ id: body.id }, { keep: ['cart'] });
-  response.json({ id: body.id });
+app.post('/login', async (request, response) => {
+  const { id } = request.body;
+  await sessionOf(request).login({ id }, { keep: ['cart'] });
+  response.json({ id });
 });
 
-app.get('/me', ({ session }, response) => {
-  const { identity, cart } = session;
+app.get('/me', (request, response) => {
+  const { identity, cart } = sessionOf(request);
   if (identity === undefined) response.status(401).end();
   else response.json({ id: identity.id, cart });
 });
 
-app.post('/logout', async ({ session }, response) => {
+app.post('/logout', async (request, response) => {
+  const session = sessionOf(request);
   await manager.revokeOthers(session);
   await session.logout();
   response.status(204).end();
