@@ -37,6 +37,7 @@ export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } 
 export { SessionStore } from './session/session-store.js';
 export type { StoreOptions } from './session/store-options.js';
 export type { HttpSession, LoginOptions } from './http/http-session.js';
+export { peekSession } from './http/peek-session.js';
 export { sessionOf } from './http/session-of.js';
 export type { Identity } from './http/identity.decorator.js';
 export type { IdentityFinder } from './http/session-runtime.js';

@@ -30,6 +30,7 @@ export { CsrfGuard } from './http/csrf.guard.js';
 export type { CsrfOptions, CsrfSettings } from './http/csrf-options.js';
 export { FreshLogin } from './http/fresh-login.decorator.js';
 export { Identity } from './http/identity.decorator.js';
+export { peekSession } from './http/peek-session.js';
 export { Public } from './http/public.decorator.js';
 export { Roles } from './http/roles.decorator.js';
 export { Session } from './http/session.decorator.js';

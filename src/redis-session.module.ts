@@ -5,6 +5,7 @@ import {
   type DynamicModule,
   type MiddlewareConsumer,
   type NestModule,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
   type Provider,
@@ -13,6 +14,7 @@ import { APP_GUARD, HttpAdapterHost } from '@nestjs/core';
 import { CsrfGuard } from './http/csrf.guard.js';
 import { toHttpException } from './http/http-exceptions.js';
 import { ownSessionMiddleware } from './http/own-session.middleware.js';
+import { refusalMiddleware } from './http/refusal-middleware.js';
 import { SessionGuard } from './http/session.guard.js';
 import { SessionMiddleware } from './http/session.middleware.js';
 import { shortSecretWarning } from './http/session-option-problems.js';
@@ -131,7 +133,10 @@ const servedEverywhere = new WeakMap<object, string>();
     SESSION_OPTIONS,
   ],
 })
-export class RedisSessionModule extends ConfigurableModuleClass implements NestModule, OnModuleInit, OnApplicationShutdown {
+export class RedisSessionModule
+  extends ConfigurableModuleClass
+  implements NestModule, OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown
+{
   readonly #unwatch: () => void;
   readonly #channel: RedisEventChannel | undefined;
 
@@ -204,6 +209,12 @@ export class RedisSessionModule extends ConfigurableModuleClass implements NestM
   onModuleInit(): void {
     this.connection?.connect();
     this.#channel?.open();
+  }
+
+  /** Not earlier: it is for what Nest's own error handler, mounted by then, leaves. */
+  onApplicationBootstrap(): void {
+    const { httpAdapter } = this.adapterHost;
+    if (httpAdapter?.getType() === 'express') httpAdapter.use(refusalMiddleware);
   }
 
   async onApplicationShutdown(): Promise<void> {

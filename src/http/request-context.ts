@@ -11,12 +11,14 @@ interface State<Context> {
 }
 
 /**
- * What decorators and the guard ask of a request. Both throw the 503 error when the session could not be loaded. `Who`: the identity with what
+ * What decorators and the guard ask of a request. `httpSession` and `identity` throw the 503 error when the session could not be loaded. `Who`: the identity with what
  * the application has declared of it, for those who may import that.
  */
 export interface RequestContext<Who extends Identity = Identity> {
   /** The session, also when this request has ended it; `undefined` before it is loaded. */
   readonly httpSession: object | undefined;
+  /** The session, for those who only look; `undefined` where there is none or it could not be loaded. Never throws. */
+  readonly peeked: object | undefined;
   /** Who is signed in. */
   readonly identity: Who | undefined;
   /** Why somebody else has ended the session that the request came with; `undefined` otherwise. */

@@ -13,7 +13,8 @@ export interface SessionRequest extends IncomingMessage {
 
 /** What the properties are answered from. */
 interface RequestProperties {
-  session: unknown;
+  /** What `req.session` is. */
+  property: unknown;
   readonly sid: Sid | undefined;
   readonly sessionStore?: object | undefined;
   readonly isInstalled: boolean;
@@ -28,11 +29,11 @@ const SESSION_PROPERTY: PropertyDescriptor & ThisType<SessionRequest> = {
   configurable: true,
   enumerable: false,
   get() {
-    return sessionOf(this)?.session;
+    return sessionOf(this)?.property;
   },
   set(value: unknown) {
     const exchange = sessionOf(this);
-    if (exchange?.isInstalled === true) exchange.session = value;
+    if (exchange?.isInstalled === true) exchange.property = value;
     else replaceProperty(this, 'session', value);
   },
 };

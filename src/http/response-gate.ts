@@ -66,7 +66,8 @@ export class ResponseGate implements Gate, ClientWatcher {
 
   /** Asks the keeper once more should the client go before the end: that changes nothing about what the application did to the session. */
   watchClient(): void {
-    if (this.#isWatching) return;
+    // One that is added after the end, by an access log, would never be taken off.
+    if (this.#isWatching || this.isClosed) return;
     this.#isWatching = true;
     this.#watchers = watchClient(this.response, this);
   }

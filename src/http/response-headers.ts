@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 /** What `writeHead` takes. */
 export type HeadArguments = [statusCode: number, reason?: string | HeaderList | null, headers?: HeaderList | null];
@@ -15,6 +15,14 @@ export function isResponse(response: Partial<ServerResponse>): boolean {
 /** Whether the client can still be told something in a header. */
 export function takesHeaders(response: ServerResponse): boolean {
   return !response.headersSent && isResponse(response);
+}
+
+/** Whether the client can still be answered something else: its answer has not begun, and it has not gone. */
+export function canBeAnswered(request: IncomingMessage, response: ServerResponse): boolean {
+  // Over HTTP/2 a request may end, and its connection go on.
+  const { stream } = response as { readonly stream?: { readonly destroyed: boolean } };
+  const isGone = response.destroyed || stream?.destroyed === true || request.socket?.destroyed;
+  return !response.headersSent && !isGone;
 }
 
 /** What an explicit `writeHead` does to a response before anything is sent. Returns what is left to say when it is. Throws as Node would. */

@@ -12,7 +12,7 @@ import { contextOf, setContext, type RequestContext } from './request-context.js
 import { deviceOf } from './request-device.js';
 import { defineProperties, type SessionRequest } from './request-properties.js';
 import { RequestSession, type SessionPlace } from './request-session.js';
-import { takesHeaders } from './response-headers.js';
+import { canBeAnswered, takesHeaders } from './response-headers.js';
 import type { ConfiguredCookie } from './session-cookie.js';
 import { ownerOf } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
@@ -208,7 +208,26 @@ export class SessionExchange implements SessionPlace, RequestContext {
     this.#isDeletable = defineProperties(this.request, this.runtime.settings.unset === 'destroy');
   }
 
-  /** What `req.session` is. */
+  /** What `req.session` is. It throws only while that can be answered: nobody catches what an access log throws, and the process would end. */
+  get property(): HttpSession | null | undefined {
+    try {
+      return this.session;
+    } catch (error) {
+      if (canBeAnswered(this.request, this.response)) throw error;
+      return undefined;
+    }
+  }
+
+  set property(value: unknown) {
+    if (this.#state === 'failed') return;
+    if (value === null || value === undefined) {
+      this.#state = 'unset';
+      this.watch?.watchClient();
+    } else if (typeof value !== 'object' || this.#current === undefined || ownerOf(value) !== this.#current)
+      throw new SessionMisuseError('req.session cannot be replaced by another object. Assign its entries, or call session.regenerate().');
+  }
+
+  /** For those who may not go on without it. */
   get session(): HttpSession | null | undefined {
     if (!this.#installed) return undefined;
     if (this.#state === 'failed') throw this.told(this.#failure);
@@ -224,13 +243,13 @@ export class SessionExchange implements SessionPlace, RequestContext {
     return this.#opened().object;
   }
 
-  set session(value: unknown) {
-    if (this.#state === 'failed') return;
-    if (value === null || value === undefined) {
-      this.#state = 'unset';
-      this.watch?.watchClient();
-    } else if (typeof value !== 'object' || this.#current === undefined || ownerOf(value) !== this.#current)
-      throw new SessionMisuseError('req.session cannot be replaced by another object. Assign its entries, or call session.regenerate().');
+  /** The session, for those who only look, and need no reason why there is none. */
+  get peeked(): HttpSession | undefined {
+    try {
+      return this.httpSession;
+    } catch {
+      return undefined; // Whoever needs the session is told why there is none.
+    }
   }
 
   get identity(): Identity | undefined {
