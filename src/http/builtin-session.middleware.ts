@@ -23,7 +23,7 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: 
     if (!exchange.isInPath) return next();
     runtime.checkProxy(request);
     if (isResponse(response)) exchange.watch = ResponseGate.install(response, new SessionKeeper(exchange));
-    exchange.load(runtime.cookie.readAll(request), (error) => {
+    exchange.load(runtime.cookie.read(request), (error) => {
       if (error !== undefined) exchange.fail(error);
       // What `next` throws is for nobody here to catch: it is not to be called twice.
       exchange.renewSecret(() => {

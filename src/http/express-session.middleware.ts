@@ -40,7 +40,7 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
     const exchange = new SessionExchange(runtime, request, response, store);
     if (!exchange.isInPath) return next();
     runtime.checkProxy(request);
-    const sid = runtime.cookie.read(request);
+    const sids = runtime.cookie.read(request);
 
     const handle = () => {
       const { loaded } = exchange;
@@ -50,7 +50,9 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
       if (loaded !== undefined) keepNewerCookie(exchange);
       else if (!canStart(exchange)) return next();
       else if (exchange.endedReason !== undefined) keepLastCookie(exchange);
+      const restoreCookies = showCookie(request, loaded === undefined ? '' : runtime.cookie.headerOf(loaded.sid));
       const proceed = once((error) => {
+        restoreCookies();
         exchange.standIn = false;
         store.arrive(undefined);
         useStandIn(exchange);
@@ -59,14 +61,31 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
       }, runtime);
       exchange.standIn = true;
       store.arrive(exchange);
-      serve(request, response, proceed);
+      try {
+        serve(request, response, proceed);
+      } finally {
+        restoreCookies();
+      }
     };
-    if (sid === undefined) return handle();
-    exchange.load([sid], (error) => {
+    if (sids.length === 0) return handle();
+    exchange.load(sids, (error) => {
       if (error === undefined) return guarded(handle, next);
       exchange.fail(error);
       next();
     });
+  };
+}
+
+/**
+ * express-session reads one cookie of the name, and takes what cookie-parser has verified with other secrets. It is to see the one that was loaded, or
+ * none. Returns what shows the others again.
+ */
+function showCookie({ headers }: SessionRequest, header: string): () => void {
+  const { cookie } = headers;
+  headers.cookie = header;
+  return () => {
+    if (cookie === undefined) delete headers.cookie;
+    else headers.cookie = cookie;
   };
 }
 

@@ -105,6 +105,7 @@ export class ExpressSessionStore extends expressSession.Store {
       // It stays its user's, who could not end it otherwise. Where applications keep the identity, they look at entries.
       identityOf: (entries) => this.runtime.identityOf(entries, () => entries.values() as unknown as HttpSession),
       isIdentityEntry: this.runtime.isIdentityEntry,
+      sidsBeside: [],
     };
     return new ActiveSession(store, host, sid, record);
   }

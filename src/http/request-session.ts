@@ -26,6 +26,8 @@ export interface SessionPlace {
   readonly configuredCookie: ConfiguredCookie;
   /** The cookie by configuration, with what this session has otherwise. `age`: how much of its `maxAge` has passed, in ms. */
   createCookie(changed?: CookieAttributes, age?: number): Cookie;
+  /** The sids of the request's other cookies. */
+  readonly sidsBeside: readonly Sid[];
   /** The device that the request comes from, where it is to be kept. */
   readonly device: Device | undefined;
   /** Puts a new, empty session in the place of the current one. */
@@ -86,6 +88,10 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   get isIdentityEntry(): boolean {
     return this.place.runtime.isIdentityEntry;
+  }
+
+  get sidsBeside(): readonly Sid[] {
+    return this.place.sidsBeside;
   }
 
   /** The idle timeout comes from `originalMaxAge`, never from `expires`, which only tells when the browser was last told. */

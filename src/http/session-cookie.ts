@@ -4,27 +4,32 @@ import { ownCopy } from '../session/own-copy.js';
 import { Recent } from '../session/recent.js';
 import type { CookieAttributes } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
+import { cookieValues } from './cookie-header.js';
 import { createCookie, restartMaxAge, type Cookie } from './cookie.js';
 import { isSecureRequest } from './request-security.js';
 import { takesHeaders } from './response-headers.js';
 import { COOKIE_DEFAULTS, type Secret, type SessionCookieOptions, type SessionSettings } from './session-options.js';
+import { SuspiciousCookies } from './suspicious-cookies.js';
 import { VerifiedCookies } from './verified-cookies.js';
 
 const SIGNED = 's:';
 const MOST_CHARACTERS = 4_096;
-const MOST_COOKIES = 3;
-/** Looked at, so that a few planted cookies cannot hide the one that counts, and a header full of them costs little. */
-const MOST_VALUES = 20;
+/**
+ * Each may cost a command. Those with a bad signature do not count, or a few planted ones would hide the session: what they cost is bounded by the 16 kB
+ * that Node takes of headers, some 300 of them.
+ */
+const MOST_SIDS = 3;
+/** Of HMAC-SHA256, in base64 without padding. */
+const SIGNATURE_CHARACTERS = 43;
 const NO_SIDS: readonly Sid[] = [];
 const SIGNED_VALUES = 5_000;
 
 /** The cookie's attributes by configuration. */
 export type ConfiguredCookie = Readonly<CookieAttributes & { maxAge?: number | null | undefined }>;
 
-/** Parsed by cookie-parser, when it ran before. */
+/** With what a parser of cookies that ran before has left. */
 interface ParsedRequest extends IncomingMessage {
   readonly cookies?: Record<string, unknown>;
-  readonly signedCookies?: Record<string, unknown>;
 }
 
 /** The session cookie on its way in and out. Format: `s:` sid `.` HMAC-SHA256, as express-session has it. */
@@ -32,34 +37,29 @@ export class SessionCookie {
   readonly name: string;
   readonly #known = new VerifiedCookies();
   readonly #signed = new Recent<string>(SIGNED_VALUES);
+  readonly #suspicious: SuspiciousCookies;
   /** By whether the request came over https, where the configuration asks nothing else of it. */
   readonly #fixed = new Map<boolean, ConfiguredCookie>();
   #needsCheck: boolean | undefined;
 
-  constructor(private readonly settings: SessionSettings) {
+  constructor(
+    private readonly settings: SessionSettings,
+    warn: (message: string) => void,
+  ) {
     this.name = settings.name;
-  }
-
-  /** The sid of the request's first cookie of this name, when its signature is ours. */
-  read(request: IncomingMessage): Sid | undefined {
-    const [raw] = cookieValues(request.headers.cookie, this.name, 1);
-    return (raw === undefined ? undefined : this.#verified(raw)) ?? this.#readParsed(request);
+    this.#suspicious = new SuspiciousCookies(warn);
   }
 
   /** The sids of the request's cookies of this name, those whose signature is ours: a browser sends one for each path and domain. */
-  readAll(request: IncomingMessage): readonly Sid[] {
+  read(request: IncomingMessage): readonly Sid[] {
     const { cookie: header } = request.headers;
-    if (header !== undefined) {
-      const sids: Sid[] = [];
-      for (const raw of cookieValues(header, this.name, MOST_VALUES)) {
-        const sid = this.#verified(raw);
-        if (sid !== undefined && !sids.includes(sid)) sids.push(sid);
-        if (sids.length === MOST_COOKIES) break;
-      }
-      if (sids.length > 0) return sids;
-    }
-    const parsed = this.#readParsed(request);
-    return parsed === undefined ? NO_SIDS : [parsed];
+    return header === undefined ? this.#readParsed(request) : this.#verifiedOf(cookieValues(header, this.name));
+  }
+
+  /** The value that {@link read} takes for that sid's, in a header of its own. */
+  headerOf(sid: Sid): string {
+    const [secret] = this.settings.secrets;
+    return secret === undefined ? '' : `${this.name}=${encodeURIComponent(this.#sign(sid, secret))}`;
   }
 
   /** The configured attributes, unless they depend on the request. */
@@ -138,12 +138,27 @@ export class SessionCookie {
     return cookie.startsWith(`${this.name}=`);
   }
 
-  #readParsed(request: ParsedRequest): Sid | undefined {
-    const { cookies, signedCookies } = request;
-    const parsed = signedCookies?.[this.name];
-    if (typeof parsed === 'string' && parsed !== '') return parsed as Sid;
-    const unsigned = cookies?.[this.name];
-    return typeof unsigned === 'string' ? this.#verify(unsigned) : undefined;
+  /**
+   * Where the header is no longer there. What stands in `signedCookies` was verified by somebody else's secrets, and cannot be by ours any more; and a
+   * parser beside the header may find what browsers let others set, by taking more for white space.
+   */
+  #readParsed({ cookies }: ParsedRequest): readonly Sid[] {
+    const value = cookies?.[this.name];
+    return typeof value === 'string' ? this.#verifiedOf([value]) : NO_SIDS;
+  }
+
+  #verifiedOf(values: readonly string[]): readonly Sid[] {
+    if (values.length === 0) return NO_SIDS;
+    const sids: Sid[] = [];
+    let bad = 0;
+    for (const value of values) {
+      const sid = this.#verified(value);
+      if (sid === undefined) bad += value === '' ? 0 : 1;
+      else if (!sids.includes(sid)) sids.push(sid);
+      if (sids.length === MOST_SIDS) break;
+    }
+    if (bad > 0) this.#suspicious.add(bad);
+    return sids;
   }
 
   /** @param raw as it stands in the header */
@@ -161,6 +176,7 @@ export class SessionCookie {
     const sid = value.slice(SIGNED.length, dot);
     if (dot < SIGNED.length || sid === '') return undefined;
     const signature = Buffer.from(value.slice(dot + 1));
+    if (signature.length !== SIGNATURE_CHARACTERS) return undefined;
     const isOurs = this.settings.secrets.some((secret) => {
       const expected = Buffer.from(sign(sid, secret));
       return expected.length === signature.length && timingSafeEqual(expected, signature);
@@ -183,20 +199,6 @@ function resolveAuto(options: SessionCookieOptions, isSecure: boolean): Configur
 
 function sign(sid: string, secret: Secret): string {
   return createHmac('sha256', secret).update(sid).digest('base64').replace(/=+$/, '');
-}
-
-/** The raw values of the first cookies of that name in a header. */
-function cookieValues(header: string | undefined, name: string, most: number): string[] {
-  const values: string[] = [];
-  if (header === undefined) return values;
-  for (let start = 0; start < header.length && values.length < most;) {
-    const semicolon = header.indexOf(';', start);
-    const end = semicolon < 0 ? header.length : semicolon;
-    const equals = header.indexOf('=', start);
-    if (equals >= 0 && equals < end && header.slice(start, equals).trim() === name) values.push(header.slice(equals + 1, end).trim());
-    start = end + 1;
-  }
-  return values;
 }
 
 function unquote(value: string): string {

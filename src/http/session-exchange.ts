@@ -22,12 +22,16 @@ export interface SessionWatch {
   watchClient(): void;
 }
 
+const NO_SIDS: readonly Sid[] = [];
+
 type ExchangeState = 'open' | 'unset' | 'destroyed' | 'failed';
 
 /** One request and its response, and the session between them. */
 export class SessionExchange implements SessionPlace, RequestContext {
   /** What the request came with; its session object is made when first asked for. */
   #loaded: { readonly sid: Sid; readonly record: SessionRecord } | undefined;
+  /** Of the request's cookies. */
+  #sids = NO_SIDS;
   #current: RequestSession | undefined;
   #lastState: ExchangeState = 'open';
   #failure: unknown;
@@ -149,8 +153,9 @@ export class SessionExchange implements SessionPlace, RequestContext {
    * for, with the error when the store did not answer.
    */
   load(sids: readonly Sid[], done: (error?: unknown) => void): void {
-    const [first, ...others] = sids;
+    const [first] = sids;
     if (first === undefined) return done();
+    this.#sids = sids;
     const { store } = this.runtime;
     const answered = (sid: Sid | undefined, found: Found) => {
       if (isEnded(found)) this.#endedReason = found.endedReason;
@@ -158,7 +163,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
       done();
     };
     // One session is what nearly every request has, and is spared the promises that several take.
-    if (others.length === 0)
+    if (sids.length === 1)
       askWithin(store.settings.deadline, () => store.find(first), { onAnswer: (found) => answered(first, found), onError: done });
     else
       askWithin(store.settings.deadline, () => findFirst(store, sids), {
@@ -270,6 +275,11 @@ export class SessionExchange implements SessionPlace, RequestContext {
     return answerWithin(store.settings.deadline, store.now()).catch((error: unknown) => {
       throw this.told(error);
     });
+  }
+
+  get sidsBeside(): readonly Sid[] {
+    const { loaded } = this;
+    return loaded === undefined ? NO_SIDS : this.#sids.filter((sid) => sid !== loaded.sid);
   }
 
   get device(): Device | undefined {

@@ -40,7 +40,7 @@ export class SessionRuntime {
     this.store = store;
     this.settings = settings;
     this.translate = translate;
-    this.cookie = new SessionCookie(settings);
+    this.cookie = new SessionCookie(settings, warn);
     this.#findIdentity = findIdentity;
     this.#warn = warn;
   }

@@ -34,6 +34,8 @@ export interface SessionHost {
   identityOf(entries: Entries): Identity | undefined;
   /** Whether that is the entry "identity", and nothing else. */
   readonly isIdentityEntry: boolean;
+  /** Sids of other sessions that the same client has brought along. They end with this one, and with a sign-in. */
+  readonly sidsBeside: readonly Sid[];
 }
 
 const NO_ENTRIES: EncodedEntries = new Map();
@@ -196,6 +198,7 @@ export class ActiveSession {
   /** Ends the session. The entries stay readable. */
   destroy(): Promise<void> {
     return this.#inTurn(async (deadline) => {
+      await this.#endBeside(deadline);
       await this.#endStored(deadline);
       await this.#signIns.leave(this.#record, deadline);
       this.#state = 'destroyed';
@@ -209,6 +212,7 @@ export class ActiveSession {
   supersede(): Promise<void> {
     return this.#inTurn(async (deadline) => {
       const mustExist = this.#hasUser;
+      await this.#endBeside(deadline);
       const existed = await this.#endStored(deadline);
       const isClaimed = await this.#signIns.leave(this.#record, deadline);
       if (mustExist && (!existed || isClaimed)) throw this.#gone();
@@ -233,7 +237,8 @@ export class ActiveSession {
       for (const [name, text] of this.#encodedIdentity(identity)) entries.set(name, text);
       if (this.#userIdIn(entries) !== userId) throw notFoundAgain();
       const replaced = this.#record && this.handle;
-      await this.#moveTo(this.host.generateSid(), { entries, userId, absolute, lease: this.host.lease() }, deadline);
+      const session = { entries, userId, absolute, lease: this.host.lease() };
+      await this.#moveTo(this.host.generateSid(), session, deadline, { endsBeside: true });
       this.store.events.emit('loggedIn', { handle: this.handle, userId, ...(replaced === undefined ? {} : { replaced }) });
     });
   }
@@ -347,6 +352,20 @@ export class ActiveSession {
     return deadline.wait(this.store.destroy(this.sid));
   }
 
+  /**
+   * Ends the other sessions of the same client, or signing out would leave it signed in as whoever comes next. Each must be opened by its own secret:
+   * `destroy` does not look at it, and an old cookie must not end the session of somebody who has a newer one.
+   */
+  async #endBeside(deadline: Deadline): Promise<void> {
+    for (const sid of this.host.sidsBeside) {
+      if (this.store.handleOf(sid) === this.handle) continue;
+      const record = await deadline.wait(this.store.load(sid));
+      if (record === undefined) continue;
+      await deadline.wait(this.store.destroy(sid));
+      await this.#signIns.leave(record, deadline);
+    }
+  }
+
   /** Stores a session, this one, that thereby becomes a user's. Where its place has been taken away meanwhile, so that it must not be theirs, it goes. */
   async #signIn<Stored extends SessionRecord | undefined>(
     userId: string,
@@ -406,7 +425,7 @@ export class ActiveSession {
   }
 
   /** The new session is durable before the old one goes; if the old one cannot be ended, or must have been there and was not, there is no new one either. */
-  async #moveTo(sid: Sid, session: NewSession, deadline: Deadline, { mustExist = this.#hasUser } = {}): Promise<void> {
+  async #moveTo(sid: Sid, session: NewSession, deadline: Deadline, { mustExist = this.#hasUser, endsBeside = false } = {}): Promise<void> {
     if (this.store.handleOf(sid) === this.handle) throw new SessionConflictError();
     const { assignments } = this.entries;
     const { userId } = session;
@@ -420,6 +439,7 @@ export class ActiveSession {
     const creation = this.store.create(sid, session);
     try {
       const record = await deadline.wait(creation);
+      if (endsBeside) await this.#endBeside(deadline);
       const existed = await this.#endStored(deadline);
       if (mustExist && !existed && !this.#isSuperseded) throw this.#gone();
       this.#isSuperseded = true;

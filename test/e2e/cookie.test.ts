@@ -338,10 +338,11 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
     for (const url of outside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: [false, false, false] }]);
   });
 
+  // What cookie-parser has verified by a secret is not told by which.
   test.each([
-    ['with our secret', TEST_SECRET],
-    ['without a secret of its own', undefined],
-  ])('may have been parsed by cookie-parser before, %s', async (_, secret) => {
+    ['with a secret', TEST_SECRET, null],
+    ['without a secret of its own', undefined, { id: 'ada' }],
+  ])('may have been parsed by cookie-parser before, %s', async (_, secret, identity) => {
     const parser = cookieParser(secret);
     const { sid, cookie, who } = await signedIn({
       prepare: (app) =>
@@ -353,27 +354,8 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
         ),
     });
     expect(await who(cookie)).toEqual({ id: 'ada' });
-    expect(await who(cookie, { 'x-hide': 'yes' })).toEqual({ id: 'ada' });
+    expect(await who(cookie, { 'x-hide': 'yes' })).toEqual(identity);
     expect(await who(signedCookie(sid, { secret: 'another' }), { 'x-hide': 'yes' })).toBeNull();
-  });
-});
-
-describe.each(variants.filter(({ storesFirst }) => storesFirst))('several cookies of one name, $name', (variant) => {
-  const stage = useVariant(variant);
-
-  test('the first whose session exists wins, of at most three that are ours', async () => {
-    const app = await stage.open();
-    const [ada, grace] = [app.browser(), app.browser()];
-    await ada.post('/login/ada');
-    await grace.post('/login/grace');
-    const [first, second] = [signedCookie((await ada.sid()) ?? ''), signedCookie((await grace.sid()) ?? '')];
-    const gone = () => signedCookie(generateSid());
-    const who = async (...cookies: string[]) => (await app.browser().get('/whoami', { cookie: cookies.join('; ') })).json.identity?.id;
-
-    expect(await who(first, second)).toBe('ada');
-    expect(await who(second, first)).toBe('grace');
-    expect(await who(gone(), 'sid=forged', first)).toBe('ada');
-    expect(await who(gone(), gone(), gone(), first)).toBeUndefined();
   });
 });
 

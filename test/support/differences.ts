@@ -94,7 +94,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   {
     name: 'Several cookies of the name',
-    shownBy: /^builtin/,
+    shownBy: OURS,
     explains: ({ step, ours }) => step.kind === 'ask' && step.cookie === 'after a dead one' && answersOf(ours)[0]?.status === 200,
     example: {
       config: CONFIG,

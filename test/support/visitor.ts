@@ -32,6 +32,7 @@ export class Visitor {
       lease: () => ({ idle: undefined, cookie: undefined, wholeCookie: {} }),
       isLeaseChanged: false,
       isIdentityEntry: true,
+      sidsBeside: [],
       identityOf: (entries) => {
         const identity = entries.get('identity');
         return isIdentity(identity) ? identity : undefined;

@@ -772,6 +772,7 @@ function start(options: StoreOptions = {}, store = new ScriptedStore(options), s
     lease: () => LEASE,
     isLeaseChanged: false,
     isIdentityEntry: true,
+    sidsBeside: [],
     identityOf: (entries) => {
       const identity = entries.get('identity');
       return isIdentity(identity) ? identity : undefined;

@@ -715,7 +715,7 @@ describe('maxAge', () => {
   afterEach(() => void jest.restoreAllMocks());
 
   test('is exactly what was asked for, however the clock ticks meanwhile', () => {
-    const cookies = new SessionCookie(resolve(options({ session: { cookie: { maxAge: MINUTE } } })).session);
+    const cookies = new SessionCookie(resolve(options({ session: { cookie: { maxAge: MINUTE } } })).session, () => undefined);
     let now = Date.now();
     jest.spyOn(Date, 'now').mockImplementation(() => ++now);
     const cookie = createCookie(cookies.configured({ socket: {}, headers: {} } as IncomingMessage));

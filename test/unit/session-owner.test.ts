@@ -17,6 +17,7 @@ const HOST: SessionHost = {
   lease: () => LEASE,
   isLeaseChanged: false,
   isIdentityEntry: false,
+  sidsBeside: [],
   identityOf: (entries) => [entries.get('identity'), entries.get('passport')].find((found) => isIdentity(found)),
 };
 
