@@ -1,49 +1,82 @@
 import { parseArgs } from 'node:util';
 import type { Candidate } from './candidates/candidate.js';
-import { CANDIDATES, noSession } from './candidates/index.js';
+import { builtin, CANDIDATES } from './candidates/index.js';
+import { majorOf, nodeProgram, type NodeProgram } from './node-program.js';
+import { packedCandidates } from './packed-versions.js';
 import { WORKLOADS, type Workload } from './workloads.js';
 
 /** What to measure, and for how long. */
 export interface Plan {
   readonly candidates: readonly Candidate[];
+  /** Those of them that are earlier versions. */
+  readonly earlier: readonly Candidate[];
   readonly workloads: readonly Workload[];
+  /** What the servers run with. */
+  readonly node: NodeProgram;
   readonly rounds: number;
-  /** Once for each candidate and workload, before the first round. */
+  /** How many server processes each candidate has; they take turns. */
+  readonly processes: number;
+  /** For the order within a round, and for the bootstrap. */
+  readonly seed: number;
+  /** Once for each server process and workload, before the first round. */
   readonly warmUpMs: number;
-  /** Under load before each measurement. */
+  /** Under load before each measurement, at the least. */
   readonly leadInMs: number;
-  readonly measureMs: number;
-  /** Nothing was left out, so that the result is worth keeping. */
+  readonly sliceMs: number;
+  /** Long enough for the result to be worth keeping. */
   readonly isWhole: boolean;
   /** Candidates to profile; with any, nothing else is measured. */
   readonly profile: readonly Candidate[];
 }
 
+const ROUNDS = 24;
+const SLICE_SECONDS = 0.5;
+const PROCESSES = 4;
+const SEED = 1;
+const QUICK = { rounds: 4, processes: 1 };
+
 const USAGE = `npm run bench -- [options]
 
-  --quick              one short round
-  --rounds <n>         how often each candidate has its turn (9; 1 with --quick)
-  --seconds <s>        how long each measurement is (0.4; 0.5 with --quick)
+  --quick              a few rounds with one process for each candidate
+  --against <versions> earlier versions to compare with: git revisions, or tarballs of "npm pack"
+  --node <version>     run the servers with that Node, as 24 (the one that runs this)
+  --rounds <n>         how often each candidate has its turn (${ROUNDS}; ${QUICK.rounds} with --quick)
+  --processes <n>      how many server processes each candidate has (${PROCESSES}; ${QUICK.processes} with --quick)
+  --seconds <s>        how long each measurement is (${SLICE_SECONDS})
+  --seed <n>           of the order in each round, and of the bootstrap (${SEED})
   --only <names>       candidates: ${CANDIDATES.map(({ name }) => name).join(', ')}
   --workload <names>   workloads: ${WORKLOADS.map(({ name }) => name).join(', ')}
+  --all                every candidate and workload
   --profile <names>    profile these candidates instead: writes .cpuprofile files, prints where the time goes
 
-Names are separated by commas. "none" is always measured: the overhead of the others is what they add to it.`;
+Names and versions are separated by commas. ${CANDIDATES.filter(({ isBaseline }) => isBaseline === true)
+  .map(({ name }) => `"${name}"`)
+  .join(' and ')} are always measured: the overhead of the others is what they add to them.`;
 
 export function readArguments(args: readonly string[]): Plan {
   const { values } = parsed(args);
   const quick = values.quick === true;
+  const all = values.all === true;
+  const rounds = positive('rounds', values.rounds ?? (quick ? QUICK.rounds : ROUNDS));
   const workloads =
-    values.workload === undefined ? WORKLOADS.filter(({ extra }) => extra !== true) : chosen('workload', values.workload, WORKLOADS);
+    values.workload === undefined ? WORKLOADS.filter(({ extra }) => all || extra !== true) : chosen('workload', values.workload, WORKLOADS);
   const profile = values.profile === undefined ? [] : chosen('profile', values.profile, CANDIDATES);
+  const only =
+    values.only === undefined ? CANDIDATES.filter(({ extra }) => all || extra !== true) : chosen('only', values.only, CANDIDATES);
+  const node = nodeProgram(values.node);
+  const earlier = packedCandidates(values.against === undefined ? [] : values.against.split(','));
   return {
-    candidates: profile.length > 0 ? profile : candidatesOf(values.only),
+    candidates: profile.length > 0 ? profile : [...takingPart(only, earlier, node), ...earlier],
+    earlier,
     workloads,
-    rounds: positive('rounds', values.rounds ?? (quick ? '1' : '9')),
-    warmUpMs: quick ? 400 : 800,
-    leadInMs: quick ? 100 : 200,
-    measureMs: positive('seconds', values.seconds ?? (quick ? '0.5' : '0.4')) * 1_000,
-    isWhole: !quick && values.only === undefined && values.workload === undefined,
+    node,
+    rounds,
+    processes: profile.length > 0 ? 1 : Math.min(rounds, positive('processes', values.processes ?? (quick ? QUICK.processes : PROCESSES))),
+    seed: Number(values.seed ?? SEED),
+    warmUpMs: quick ? 400 : 600,
+    leadInMs: 100,
+    sliceMs: positive('seconds', values.seconds ?? SLICE_SECONDS) * 1_000,
+    isWhole: rounds >= ROUNDS,
     profile,
   };
 }
@@ -54,7 +87,20 @@ function parsed(args: readonly string[]) {
   try {
     const result = parseArgs({
       args: [...args],
-      options: { quick: flag, help: flag, rounds: text, seconds: text, only: text, workload: text, profile: text },
+      options: {
+        quick: flag,
+        all: flag,
+        help: flag,
+        against: text,
+        node: text,
+        rounds: text,
+        processes: text,
+        seconds: text,
+        seed: text,
+        only: text,
+        workload: text,
+        profile: text,
+      },
     });
     if (result.values.help === true) stop(USAGE, 0);
     return result;
@@ -63,10 +109,14 @@ function parsed(args: readonly string[]) {
   }
 }
 
-function candidatesOf(only: string | undefined): readonly Candidate[] {
-  if (only === undefined) return CANDIDATES;
-  const wanted = chosen('only', only, CANDIDATES);
-  return CANDIDATES.filter((candidate) => candidate === noSession || wanted.includes(candidate));
+/** Those chosen, what they are compared with, and the present version where earlier ones are. */
+function takingPart(only: readonly Candidate[], earlier: readonly Candidate[], { versions }: NodeProgram): readonly Candidate[] {
+  const v8 = majorOf(versions.v8);
+  return CANDIDATES.filter(
+    (candidate) =>
+      (candidate.beforeV8 === undefined || v8 < candidate.beforeV8) &&
+      (candidate.isBaseline === true || only.includes(candidate) || (candidate === builtin && earlier.length > 0)),
+  );
 }
 
 function chosen<T extends { readonly name: string }>(option: string, names: string, all: readonly T[]): T[] {
@@ -76,9 +126,9 @@ function chosen<T extends { readonly name: string }>(option: string, names: stri
   });
 }
 
-function positive(option: string, text: string): number {
-  const value = Number(text);
-  return value > 0 ? value : stop(`--${option} must be a number above 0, received "${text}".\n\n${USAGE}`);
+function positive(option: string, given: string | number): number {
+  const value = Number(given);
+  return value > 0 ? value : stop(`--${option} must be a number above 0, received "${given}".\n\n${USAGE}`);
 }
 
 function stop(message: string, exitCode = 1): never {

@@ -1,12 +1,11 @@
 import { userId } from './app/sample-session.js';
 import type { Candidate } from './candidates/candidate.js';
-import { noSession } from './candidates/index.js';
 import type { LoadOrder } from './load/load-generator.js';
 import type { BenchProcess } from './processes/child-process.js';
 import { change, contentsOf, signIn, type Visitor } from './sign-in.js';
 import { SESSIONS, type Workload } from './workloads.js';
 
-/** A candidate whose server is running, and the visitors who have sessions there. */
+/** One server process of a candidate, and the visitors who have sessions there. */
 export class Competitor {
   readonly #visitors = new Map<number, readonly Visitor[]>();
 
@@ -14,10 +13,12 @@ export class Competitor {
     readonly candidate: Candidate,
     readonly server: BenchProcess,
     private readonly url: string,
+    /** Of its keys in Redis. */
+    readonly prefix: string,
   ) {}
 
-  static async start(candidate: Candidate, server: BenchProcess): Promise<Competitor> {
-    return new Competitor(candidate, server, await server.ask<string>('url'));
+  static async start(candidate: Candidate, server: BenchProcess, prefix: string): Promise<Competitor> {
+    return new Competitor(candidate, server, await server.ask<string>('url'), prefix);
   }
 
   /** Makes the sessions that these workloads need, and checks that they are as large as they should be. */
@@ -27,7 +28,7 @@ export class Competitor {
       if (bytes === undefined) continue;
       const visitors = await signIn(this.url, { count: SESSIONS, bytes });
       this.#visitors.set(bytes, visitors);
-      if (this.candidate !== noSession) await this.#checkSizes(visitors, bytes);
+      if (!this.#hasNone) await this.#checkSizes(visitors, bytes);
     }
   }
 
@@ -40,18 +41,22 @@ export class Competitor {
     if (bytes === undefined) return { url, method, path, connections, requests: [{ cookie: undefined, answer: '{"id":null}' }] };
     const requests = this.visitors(bytes)
       .slice(0, sessions)
-      .map(({ cookie, id }) => ({ cookie, answer: JSON.stringify({ id: this.candidate === noSession ? userId(0) : id }) }));
+      .map(({ cookie, id }) => ({ cookie, answer: JSON.stringify({ id: this.#hasNone ? userId(0) : id }) }));
     return { url, method, path, connections, requests };
   }
 
   /** Whether a change is still there at the next request. */
   async verify({ name, bytes }: Workload): Promise<void> {
     const [visitor] = bytes === undefined ? [] : this.visitors(bytes);
-    if (name !== 'change' || visitor === undefined || this.candidate === noSession) return;
+    if (name !== 'change' || visitor === undefined || this.#hasNone) return;
     const before = await contentsOf(this.url, visitor.cookie);
     const after = await contentsOf(this.url, await change(this.url, visitor.cookie));
     if (before.visit === undefined || after.visit === undefined || before.visit === after.visit || before.bytes !== after.bytes)
       throw new Error(`${this.candidate.name} did not store a change: ${JSON.stringify({ before, after })}`);
+  }
+
+  get #hasNone(): boolean {
+    return this.candidate.isBaseline === true;
   }
 
   async #checkSizes(visitors: readonly Visitor[], bytes: number): Promise<void> {

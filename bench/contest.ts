@@ -1,27 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisServer } from '../test/support/start-redis.js';
+import type { ServerOrder } from './app/server-order.js';
 import type { Plan } from './arguments.js';
 import type { Candidate } from './candidates/candidate.js';
+import { bareHgetall, builtin } from './candidates/index.js';
 import { Competitor } from './competitor.js';
 import { Floor } from './floor.js';
 import type { LoadMark, LoadOrder, LoadVerdict } from './load/load-generator.js';
-import type { FloorRow, Measurements, Row } from './measurement.js';
+import type { Figures, FloorRow, Measurements, Row } from './measurement.js';
 import { BenchProcess } from './processes/child-process.js';
 import { RedisMeter } from './processes/redis-counters.js';
+import { seededRandom, shuffled } from './statistics.js';
 import type { Workload } from './workloads.js';
 
-/** Above this share of a core the load generator may be what limits. */
-const LOADER_LIMIT = 0.85;
 /** Replies that are under way when the load stops have come by then. */
 const SETTLE_MS = 30;
 const OUTPUT_SHOWN = 2_000;
 
 /** Keeps the servers of all candidates running and gives each its turn. */
 export class Contest {
-  readonly warnings: string[] = [];
   readonly #meter: RedisMeter;
   readonly #processes: BenchProcess[] = [];
-  #competitors: readonly Competitor[] = [];
+  /** Those of each candidate. */
+  #competitors: ReadonlyMap<Candidate, readonly Competitor[]> = new Map();
   #floors: readonly Floor[] = [];
   #loader: BenchProcess | undefined;
 
@@ -34,46 +35,39 @@ export class Contest {
 
   /** Starts the servers and signs everybody in. */
   async prepare(): Promise<void> {
+    const { candidates, workloads, profile } = this.plan;
+    progress('starting servers and signing in');
     this.#loader = await this.#start(new URL('./load/loader.js', import.meta.url));
-    this.#competitors = await Promise.all(this.plan.candidates.map((candidate) => this.#enter(candidate)));
-    for (const competitor of this.#competitors) await competitor.signInAll(this.plan.workloads);
-    const builtin = this.#competitors.find(({ candidate }) => candidate.name === 'builtin');
-    if (builtin === undefined || this.plan.profile.length > 0) return;
-    this.#floors = await Promise.all(
-      [false, true].map(async (autoPipelining) => {
-        const args = [this.redis.url, String(autoPipelining)];
-        return new Floor(await this.#start(new URL('./load/floor.js', import.meta.url), args), autoPipelining, builtin);
-      }),
-    );
+    this.#competitors = new Map(await Promise.all(candidates.map(async (candidate) => [candidate, await this.#enter(candidate)] as const)));
+    for (const competitor of this.#all()) await competitor.signInAll(workloads);
+    if (profile.length === 0 && candidates.includes(builtin) && candidates.includes(bareHgetall)) this.#floors = await this.#startFloors();
   }
 
   async run(): Promise<Measurements> {
     const rows: Row[] = [];
     const floors: FloorRow[] = [];
-    const { rounds, workloads, warmUpMs, measureMs } = this.plan;
-    progress('warming up');
-    for (const workload of workloads) {
-      for (const competitor of this.#takingPart(workload)) await this.underLoad(competitor, workload, () => sleep(warmUpMs));
-      for (const floor of this.#floors) await floor.measure(workload, warmUpMs / 2);
-    }
-    for (let round = 1; round <= rounds; round++) {
-      for (const workload of workloads) {
-        progress(`round ${round} of ${rounds}: ${workload.title}`);
-        // Whoever was first is last the next time.
-        const turn = [...this.#takingPart(workload)];
-        if (round % 2 === 0) turn.reverse();
-        for (const competitor of turn) rows.push({ round, ...(await this.#measure(competitor, workload)) });
+    const { rounds, processes, workloads, sliceMs, seed } = this.plan;
+    const random = seededRandom(seed);
+    await this.#warmUp();
+    for (let round = 0; round < rounds; round++) {
+      for (const workload of shuffled(workloads, random)) {
+        progress(`round ${round + 1} of ${rounds}: ${workload.title}`);
+        for (const candidate of shuffled(this.#takingPart(workload), random)) {
+          const competitor = this.competitor(candidate, round % processes);
+          rows.push({ round, workload: workload.name, candidate: candidate.name, ...(await this.#measure(competitor, workload)) });
+        }
         for (const floor of this.#floors) {
-          const result = await floor.measure(workload, measureMs / 2);
+          const result = await floor.measure(workload, sliceMs / 2);
           if (result !== undefined) floors.push({ round, workload: workload.name, autoPipelining: floor.autoPipelining, ...result });
         }
       }
     }
+    progress('');
     return { rows, floors };
   }
 
-  competitor(candidate: Candidate): Competitor {
-    const found = this.#competitors.find((competitor) => competitor.candidate === candidate);
+  competitor(candidate: Candidate, process = 0): Competitor {
+    const found = this.#competitors.get(candidate)?.[process];
     if (found === undefined) throw new Error(`${candidate.name} does not take part.`);
     return found;
   }
@@ -102,16 +96,29 @@ export class Contest {
     for (const one of this.#processes) one.stop();
   }
 
-  async #measure(competitor: Competitor, workload: Workload): Promise<Omit<Row, 'round'>> {
-    const { leadInMs, measureMs } = this.plan;
-    const { server, candidate } = competitor;
+  async #warmUp(): Promise<void> {
+    const { workloads, warmUpMs } = this.plan;
+    progress('warming up');
+    for (const workload of workloads) {
+      for (const competitor of this.#all(this.#takingPart(workload))) {
+        await this.underLoad(competitor, workload, () => sleep(warmUpMs));
+        await competitor.verify(workload);
+      }
+      for (const floor of this.#floors) await floor.measure(workload, warmUpMs);
+    }
+  }
+
+  async #measure(competitor: Competitor, workload: Workload): Promise<Figures> {
+    const { leadInMs, sliceMs } = this.plan;
+    const { server } = competitor;
     const usage = () => server.ask<{ requests: number; cpu: number }>('usage');
     await sleep(SETTLE_MS);
     const [redisBefore, before] = await Promise.all([this.#meter.read(), usage()]);
     const measured = await this.underLoad(competitor, workload, async (loader) => {
-      await sleep(leadInMs);
+      // A touch that is due is done then, so that it is not measured in one slice and left out of the next.
+      await Promise.all([sleep(leadInMs), loader.ask('lap')]);
       const [from] = await Promise.all([usage(), loader.ask('mark')]);
-      await sleep(measureMs);
+      await sleep(sliceMs);
       const [to, mark] = await Promise.all([usage(), loader.ask<LoadMark>('mark')]);
       return { mark, from, to };
     });
@@ -120,34 +127,50 @@ export class Contest {
     await competitor.verify(workload);
     // Redis is asked before and after the load, the server also in between, so that the lead-in does not count.
     const all = after.requests - before.requests;
-    const { from, to } = measured;
-    const { cpuShare, requestsPerSecond, p50, p99 } = measured.mark;
-    if (cpuShare > LOADER_LIMIT)
-      this.warnings.push(`The load generator used ${(cpuShare * 100).toFixed(0)} % of a core for ${candidate.name}, ${workload.name}.`);
+    const { from, to, mark } = measured;
     return {
-      workload: workload.name,
-      candidate: candidate.name,
-      requestsPerSecond,
-      p50,
-      p99,
+      requestsPerSecond: mark.requestsPerSecond,
+      p50: mark.p50,
+      p99: mark.p99,
       cpu: (to.cpu - from.cpu) / (to.requests - from.requests),
       commands: (redisAfter.commands - redisBefore.commands) / all,
       bytes: (redisAfter.bytes - redisBefore.bytes) / all,
       redisCpu: (redisAfter.cpu - redisBefore.cpu) / all,
-      loaderCpuShare: cpuShare,
+      loaderCpuShare: mark.cpuShare,
     };
   }
 
-  #takingPart(workload: Workload): readonly Competitor[] {
-    return this.#competitors.filter(({ candidate }) => candidate.skips?.[workload.name] === undefined);
+  #takingPart(workload: Workload): readonly Candidate[] {
+    return this.plan.candidates.filter(({ skips }) => skips?.[workload.name] === undefined);
   }
 
-  async #enter(candidate: Candidate): Promise<Competitor> {
-    return Competitor.start(candidate, await this.#start(new URL('./app/server.js', import.meta.url), [candidate.name, this.redis.url]));
+  #all(candidates = this.plan.candidates): readonly Competitor[] {
+    return candidates.flatMap((candidate) => this.#competitors.get(candidate) ?? []);
   }
 
-  async #start(program: URL, args: readonly string[] = []): Promise<BenchProcess> {
-    const started = await BenchProcess.start(program, args);
+  #enter(candidate: Candidate): Promise<readonly Competitor[]> {
+    return Promise.all(
+      Array.from({ length: this.plan.processes }, async (_, process) => {
+        const prefix = `${candidate.name}-${process}:`;
+        const order: ServerOrder = { candidate: candidate.name, packed: candidate.packed, storage: { redisUrl: this.redis.url, prefix } };
+        const server = await this.#start(new URL('./app/server.js', import.meta.url), [JSON.stringify(order)], this.plan.node.path);
+        return Competitor.start(candidate, server, prefix);
+      }),
+    );
+  }
+
+  #startFloors(): Promise<readonly Floor[]> {
+    return Promise.all(
+      [false, true].map(async (autoPipelining) => {
+        const args = [this.redis.url, String(autoPipelining)];
+        const started = await this.#start(new URL('./load/floor.js', import.meta.url), args, this.plan.node.path);
+        return new Floor(started, autoPipelining, this.competitor(builtin));
+      }),
+    );
+  }
+
+  async #start(program: URL, args: readonly string[] = [], node?: string): Promise<BenchProcess> {
+    const started = await BenchProcess.start(program, args, node);
     this.#processes.push(started);
     return started;
   }
@@ -155,5 +178,5 @@ export class Contest {
 
 function progress(line: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${line}`);
-  else process.stderr.write(`${line}\n`);
+  else if (line !== '') process.stderr.write(`${line}\n`);
 }

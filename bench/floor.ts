@@ -1,4 +1,3 @@
-import { oursPrefix } from './candidates/ours.js';
 import type { Competitor } from './competitor.js';
 import type { FloorOrder, FloorResult } from './load/floor.js';
 import type { BenchProcess } from './processes/child-process.js';
@@ -20,14 +19,14 @@ export class Floor {
   /** `undefined` for a workload that is no read of many sessions. */
   async measure({ method, bytes, sessions, connections }: Workload, milliseconds: number): Promise<FloorResult | undefined> {
     if (method !== 'GET' || bytes === undefined || sessions < connections) return undefined;
-    const keys = this.builtin.visitors(bytes).map(({ cookie }) => keyOf(cookie));
+    const keys = this.builtin.visitors(bytes).map(({ cookie }) => this.builtin.prefix + handleOf(cookie));
     const order: FloorOrder = { keys, concurrency: connections, milliseconds };
     return this.process.ask<FloorResult>('run', order);
   }
 }
 
 /** The cookie is `s:` sid `.` signature, and the sid begins with the handle, which is the key after the prefix. */
-function keyOf(cookie: string): string {
+function handleOf(cookie: string): string {
   const value = decodeURIComponent(cookie.slice(cookie.indexOf('=') + 1));
-  return oursPrefix('builtin') + value.slice('s:'.length, 's:'.length + HANDLE_LENGTH);
+  return value.slice('s:'.length, 's:'.length + HANDLE_LENGTH);
 }

@@ -61,6 +61,7 @@ export const WORKLOADS: readonly Workload[] = [
     connections: 200,
     bytes: 350,
     sessions: 1,
+    extra: true,
   },
   {
     name: 'public',

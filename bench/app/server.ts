@@ -1,26 +1,24 @@
-// One candidate as a server process of its own: node server.js <candidate> <redis url>
+// One candidate as a server process of its own: node server.js <order as JSON>
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { CANDIDATES } from '../candidates/index.js';
+import { CANDIDATES, packedBuiltin } from '../candidates/index.js';
 import { answerParent } from '../processes/child-side.js';
 import { BenchController, SESSION_ACCESS } from './bench.controller.js';
+import type { ServerOrder } from './server-order.js';
 import { profileAllocations, profileTime, type SaveProfile } from './profiler.js';
 
-const [name, redisUrl = ''] = process.argv.slice(2);
-const candidate = CANDIDATES.find((one) => one.name === name);
-if (candidate === undefined) throw new Error(`There is no candidate ${String(name)}.`);
+const { candidate: name, packed, storage } = JSON.parse(process.argv[2] ?? '{}') as ServerOrder;
+const candidate = packed === undefined ? CANDIDATES.find((one) => one.name === name) : packedBuiltin(packed);
+if (candidate === undefined) throw new Error(`There is no candidate ${name}.`);
+const { access, imports = [], mount } = await candidate.wire(storage);
 
-@Module({
-  imports: candidate.imports?.(redisUrl) ?? [],
-  controllers: [BenchController],
-  providers: [{ provide: SESSION_ACCESS, useValue: candidate.access }],
-})
+@Module({ imports, controllers: [BenchController], providers: [{ provide: SESSION_ACCESS, useValue: access }] })
 class BenchModule {}
 
 const app = await NestFactory.create(BenchModule, { logger: ['error', 'warn'] });
-candidate.mount?.(app, redisUrl);
+mount?.(app);
 await app.listen(0, '127.0.0.1');
 
 const server = app.getHttpServer() as Server;

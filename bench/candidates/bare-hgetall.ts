@@ -1,15 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import { Redis } from 'ioredis';
 import type { SampleIdentity } from '../app/sample-session.js';
 import type { BenchRequest, Candidate } from './candidate.js';
 import { COOKIE_NAME } from './common.js';
 
-const PREFIX = 'bare:';
 const COOKIE_START = `${COOKIE_NAME}=`;
-
-/** Made when mounted, once in a server process. */
-let client: Redis | undefined;
-let latest = 0;
 
 /**
  * The least that a session in a Redis hash can cost a request: one HGETALL, one entry decoded, and for a change one HSET before the answer.
@@ -19,43 +13,46 @@ let latest = 0;
 export const bareHgetall: Candidate = {
   name: 'bare-hgetall',
   title: 'a bare HGETALL per request',
-  access: {
-    identity: (request) => {
-      const text = hashOf(request)?.['identity'];
-      return text === undefined ? undefined : (JSON.parse(text) as SampleIdentity);
-    },
-    signIn: async (_request, response, session) => {
-      const key = String(++latest).padStart(100, '0');
-      const fields = Object.entries(session).flatMap(([name, value]) => [name, JSON.stringify(value)]);
-      await client?.hset(PREFIX + key, ...fields);
-      response.setHeader('Set-Cookie', COOKIE_START + key);
-    },
-    change: async (request, visit) => {
-      await client?.hset(keyOf(request.headers.cookie ?? ''), 'visit', JSON.stringify(visit));
-    },
-    entries: (request) =>
-      Object.fromEntries(Object.entries(hashOf(request) ?? {}).map(([name, text]) => [name, JSON.parse(text) as unknown])),
-  },
-  mount: (app, redisUrl) => {
+  extra: true,
+  wire: async ({ redisUrl, prefix }) => {
+    const { Redis } = await import('ioredis');
     const redis = new Redis(redisUrl, { enableAutoPipelining: true });
-    client = redis;
-    app.use((request: BenchRequest, _response: ServerResponse, next: (error?: unknown) => void) => {
-      const { cookie } = request.headers;
-      if (cookie === undefined) return next();
-      redis.hgetall(keyOf(cookie)).then(
-        (hash) => {
-          request.session = hash;
-          return next();
+    const keyOf = (cookie: string) => prefix + cookie.slice(COOKIE_START.length);
+    let latest = 0;
+    return {
+      access: {
+        identity: (request) => {
+          const text = hashOf(request)?.['identity'];
+          return text === undefined ? undefined : (JSON.parse(text) as SampleIdentity);
         },
-        (error: unknown) => next(error),
-      );
-    });
+        signIn: async (_request, response, session) => {
+          const key = String(++latest).padStart(100, '0');
+          const fields = Object.entries(session).flatMap(([name, value]) => [name, JSON.stringify(value)]);
+          await redis.hset(prefix + key, ...fields);
+          response.setHeader('Set-Cookie', COOKIE_START + key);
+        },
+        change: async (request, visit) => {
+          await redis.hset(keyOf(request.headers.cookie ?? ''), 'visit', JSON.stringify(visit));
+        },
+        entries: (request) =>
+          Object.fromEntries(Object.entries(hashOf(request) ?? {}).map(([name, text]) => [name, JSON.parse(text) as unknown])),
+      },
+      mount: (app) => {
+        app.use((request: BenchRequest, _response: ServerResponse, next: (error?: unknown) => void) => {
+          const { cookie } = request.headers;
+          if (cookie === undefined) return next();
+          redis.hgetall(keyOf(cookie)).then(
+            (hash) => {
+              request.session = hash;
+              return next();
+            },
+            (error: unknown) => next(error),
+          );
+        });
+      },
+    };
   },
 };
-
-function keyOf(cookie: string): string {
-  return PREFIX + cookie.slice(COOKIE_START.length);
-}
 
 function hashOf(request: BenchRequest): Record<string, string> | undefined {
   return request.session as Record<string, string> | undefined;

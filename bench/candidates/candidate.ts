@@ -17,15 +17,41 @@ export interface SessionAccess {
   entries(request: BenchRequest): Partial<SampleSession>;
 }
 
+/** Where a server process keeps its sessions. */
+export interface Storage {
+  readonly redisUrl: string;
+  /** Of its keys; no other process has the same. */
+  readonly prefix: string;
+}
+
+/** Where a packed version of this package is installed, and what it is called. */
+export interface PackedVersion {
+  readonly version: string;
+  readonly folder: string;
+}
+
+/** The part of a candidate that only its own server process loads, so that no library is in the memory of another's. */
+export interface Wiring {
+  readonly access: SessionAccess;
+  readonly imports?: DynamicModule[];
+  readonly mount?: (app: INestApplication) => void;
+}
+
 /** One way to have sessions in a NestJS application. */
 export interface Candidate {
   /** For the command line. */
   readonly name: string;
   /** For tables. */
   readonly title: string;
+  /** Only measured when asked for by name. */
+  readonly extra?: boolean;
+  /** What the others are compared with: always measured. */
+  readonly isBaseline?: boolean;
+  /** Only measured where the servers' V8 is older. */
+  readonly beforeV8?: number;
   /** Workloads that it cannot do, and why. */
   readonly skips?: Readonly<Record<string, string>>;
-  readonly access: SessionAccess;
-  imports?(redisUrl: string): DynamicModule[];
-  mount?(app: INestApplication, redisUrl: string): void;
+  /** Of an earlier version of ours. */
+  readonly packed?: PackedVersion;
+  wire(storage: Storage): Promise<Wiring>;
 }

@@ -1,4 +1,3 @@
-import cookieSessionMiddleware from 'cookie-session';
 import type { Candidate } from './candidate.js';
 import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './common.js';
 
@@ -6,9 +5,10 @@ import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './common.js';
 export const cookieSession: Candidate = {
   name: 'cookie-session',
   title: 'cookie-session',
+  extra: true,
   skips: { 'read-4k': 'a browser keeps no cookie of more than 4,096 bytes' },
-  access: PLAIN_ACCESS,
-  mount: (app) => {
-    app.use(cookieSessionMiddleware({ name: COOKIE_NAME, keys: [SECRET], maxAge: IDLE_MS }));
+  wire: async () => {
+    const { default: middleware } = await import('cookie-session');
+    return { access: PLAIN_ACCESS, mount: (app) => app.use(middleware({ name: COOKIE_NAME, keys: [SECRET], maxAge: IDLE_MS })) };
   },
 };

@@ -1,10 +1,8 @@
-import { RedisStore } from 'connect-redis';
-import expressSession from 'express-session';
-import { Redis } from 'ioredis';
-import type { Candidate } from './candidate.js';
+import type { SessionOptions } from 'express-session';
+import type { Candidate, Storage } from './candidate.js';
 import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './common.js';
 
-const OPTIONS: expressSession.SessionOptions = {
+const OPTIONS: SessionOptions = {
   name: COOKIE_NAME,
   secret: SECRET,
   resave: false,
@@ -12,40 +10,42 @@ const OPTIONS: expressSession.SessionOptions = {
   cookie: { maxAge: IDLE_MS },
 };
 
-export const memoryStore: Candidate = {
+export const memoryStore: Candidate = expressSession({
   name: 'memory-store',
   title: 'express-session + MemoryStore',
-  access: PLAIN_ACCESS,
-  mount: (app) => {
-    app.use(expressSession(OPTIONS));
-  },
-};
-
-/** What people run today. */
-export const connectRedis = withConnectRedis({ name: 'connect-redis', title: 'express-session + connect-redis' });
-
-export const connectRedisPipelined = withConnectRedis({
-  name: 'connect-redis-pipelined',
-  title: 'the same, auto-pipelining',
-  enableAutoPipelining: true,
+  extra: true,
+  storeOf: () => Promise.resolve({}),
 });
 
-function withConnectRedis({
-  name,
-  title,
-  enableAutoPipelining = false,
-}: {
-  name: string;
-  title: string;
-  enableAutoPipelining?: boolean;
-}): Candidate {
+/** What people run today. */
+export const connectRedis: Candidate = expressSession({
+  name: 'connect-redis',
+  title: 'express-session + connect-redis',
+  storeOf: (storage) => connectRedisStore(storage, false),
+});
+
+export const connectRedisPipelined: Candidate = expressSession({
+  name: 'connect-redis-pipelined',
+  title: 'the same, auto-pipelining',
+  extra: true,
+  storeOf: (storage) => connectRedisStore(storage, true),
+});
+
+async function connectRedisStore({ redisUrl, prefix }: Storage, enableAutoPipelining: boolean): Promise<Pick<SessionOptions, 'store'>> {
+  const [{ RedisStore }, { Redis }] = await Promise.all([import('connect-redis'), import('ioredis')]);
+  return { store: new RedisStore({ client: new Redis(redisUrl, { enableAutoPipelining }), prefix }) };
+}
+
+function expressSession({
+  storeOf,
+  ...description
+}: Pick<Candidate, 'name' | 'title' | 'extra'> & { storeOf: (storage: Storage) => Promise<Pick<SessionOptions, 'store'>> }): Candidate {
   return {
-    name,
-    title,
-    access: PLAIN_ACCESS,
-    mount: (app, redisUrl) => {
-      const store = new RedisStore({ client: new Redis(redisUrl, { enableAutoPipelining }), prefix: `${name}:` });
-      app.use(expressSession({ ...OPTIONS, store }));
+    ...description,
+    wire: async (storage) => {
+      const { default: middleware } = await import('express-session');
+      const options = { ...OPTIONS, ...(await storeOf(storage)) };
+      return { access: PLAIN_ACCESS, mount: (app) => app.use(middleware(options)) };
     },
   };
 }

@@ -3,12 +3,13 @@ import type { Candidate } from './candidate.js';
 import { cookieSession } from './cookie-session.js';
 import { connectRedis, connectRedisPipelined, memoryStore } from './express-session.js';
 import { ironSession } from './iron-session.js';
-import { noSession } from './no-session.js';
-import { builtin, oursOverExpressSession } from './ours.js';
+import { noSession, noSessionNormalised } from './no-session.js';
+import { builtin, oursOverExpressSession, packedBuiltin } from './ours.js';
 
 /** In the order of the tables. All are NestJS 12 on express 5 with the same controller. */
 export const CANDIDATES: readonly Candidate[] = [
   noSession,
+  noSessionNormalised,
   memoryStore,
   connectRedis,
   connectRedisPipelined,
@@ -19,4 +20,4 @@ export const CANDIDATES: readonly Candidate[] = [
   bareHgetall,
 ];
 
-export { builtin, connectRedis, connectRedisPipelined, noSession };
+export { bareHgetall, builtin, connectRedis, connectRedisPipelined, noSession, noSessionNormalised, packedBuiltin };

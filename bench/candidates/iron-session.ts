@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { getIronSession, type IronSession } from 'iron-session';
+import type { IronSession } from 'iron-session';
 import type { SampleSession } from '../app/sample-session.js';
 import type { BenchRequest, Candidate } from './candidate.js';
 import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './common.js';
@@ -10,28 +10,34 @@ const OPTIONS = { cookieName: COOKIE_NAME, password: SECRET, ttl: IDLE_MS / 1_00
 export const ironSession: Candidate = {
   name: 'iron-session',
   title: 'iron-session',
+  extra: true,
   skips: { 'read-4k': 'a browser keeps no cookie of more than 4,096 bytes' },
-  access: {
-    ...PLAIN_ACCESS,
-    signIn: async (request, response, session) => {
-      await PLAIN_ACCESS.signIn(request, response, session);
-      await sealed(request).save();
-    },
-    change: async (request, visit) => {
-      await PLAIN_ACCESS.change(request, visit);
-      await sealed(request).save();
-    },
-  },
-  mount: (app) => {
-    app.use((request: BenchRequest, response: ServerResponse, next: (error?: unknown) => void) => {
-      getIronSession<SampleSession>(request, response, OPTIONS).then(
-        (session) => {
-          request.session = session;
-          return next();
+  wire: async () => {
+    const { getIronSession } = await import('iron-session');
+    return {
+      access: {
+        ...PLAIN_ACCESS,
+        signIn: async (request, response, session) => {
+          await PLAIN_ACCESS.signIn(request, response, session);
+          await sealed(request).save();
         },
-        (error: unknown) => next(error),
-      );
-    });
+        change: async (request, visit) => {
+          await PLAIN_ACCESS.change(request, visit);
+          await sealed(request).save();
+        },
+      },
+      mount: (app) => {
+        app.use((request: BenchRequest, response: ServerResponse, next: (error?: unknown) => void) => {
+          getIronSession<SampleSession>(request, response, OPTIONS).then(
+            (session) => {
+              request.session = session;
+              return next();
+            },
+            (error: unknown) => next(error),
+          );
+        });
+      },
+    };
   },
 };
 

@@ -1,16 +1,47 @@
-import { sessionOf } from '../../src/express.js';
-import { RedisSessionModule } from '../../src/index.js';
-import type { Candidate } from './candidate.js';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { HttpSession, RedisSessionModule } from '../../src/index.js';
+import type { BenchRequest, Candidate, PackedVersion, Storage, Wiring } from './candidate.js';
 import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, plainSession, SECRET } from './common.js';
 
-export const builtin = ours('builtin');
-export const oursOverExpressSession = ours('express-session');
+type Middleware = 'builtin' | 'express-session';
+
+/** What is used of a version of this package. */
+interface OurPackage {
+  readonly RedisSessionModule: Pick<typeof RedisSessionModule, 'forRoot'>;
+  readonly sessionOf: (request: BenchRequest) => Pick<HttpSession, 'login'>;
+}
+
+/** A module beside the installed package; see `bench/setup/packed-version.mjs`. */
+const ENTRY = 'entry.mjs';
+
+export const builtin: Candidate = ours('builtin');
+export const oursOverExpressSession: Candidate = { ...ours('express-session'), extra: true };
+
+/** `builtin` of another version of this package, which was packed and installed. */
+export function packedBuiltin(packed: PackedVersion): Candidate {
+  const { version, folder } = packed;
+  const entry = pathToFileURL(path.resolve(folder, ENTRY)).href;
+  return {
+    name: `builtin-${version}`,
+    title: `builtin ${version}`,
+    packed,
+    wire: async (storage) => wired('builtin', storage, (await import(entry)) as OurPackage),
+  };
+}
+
+function ours(middleware: Middleware): Candidate {
+  return { name: middleware, title: `ours, '${middleware}'`, wire: async (storage) => wired(middleware, storage, await presentPackage()) };
+}
+
+async function presentPackage(): Promise<OurPackage> {
+  const [{ RedisSessionModule: Module }, { sessionOf }] = await Promise.all([import('../../src/index.js'), import('../../src/express.js')]);
+  return { RedisSessionModule: Module, sessionOf };
+}
 
 /** A fresh application of ours: everything by default, with the cookie that the others have. */
-function ours(middleware: 'builtin' | 'express-session'): Candidate {
+function wired(middleware: Middleware, { redisUrl, prefix }: Storage, { RedisSessionModule: Module, sessionOf }: OurPackage): Wiring {
   return {
-    name: middleware,
-    title: `ours, '${middleware}'`,
     access: {
       ...PLAIN_ACCESS,
       signIn: async (request, _response, { identity, ...entries }) => {
@@ -18,16 +49,12 @@ function ours(middleware: 'builtin' | 'express-session'): Candidate {
         Object.assign(plainSession(request), entries);
       },
     },
-    imports: (redisUrl) => [
-      RedisSessionModule.forRoot({
+    imports: [
+      Module.forRoot({
         redis: redisUrl,
         session: { name: COOKIE_NAME, secret: SECRET, cookie: { maxAge: IDLE_MS }, middleware },
-        store: { prefix: oursPrefix(middleware) },
+        store: { prefix },
       }),
     ],
   };
-}
-
-export function oursPrefix(middleware: string): string {
-  return `${middleware}:`;
 }

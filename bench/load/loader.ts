@@ -16,6 +16,8 @@ class Load {
   #firstWrong: string | undefined;
   #errors = 0;
   #connections = 0;
+  #responses = 0;
+  #laps: { readonly responses: number; readonly resolve: () => void }[] = [];
   readonly #run: autocannon.Instance;
   readonly #ended: Promise<void>;
 
@@ -32,7 +34,7 @@ class Load {
       ended = resolve;
     });
     this.#run = autocannon(options, () => ended());
-    this.#run.on('response', (_client, _status, _bytes, milliseconds) => this.#latencies.push(milliseconds));
+    this.#run.on('response', (_client, _status, _bytes, milliseconds) => this.#received(milliseconds));
     this.#run.on('reqError', () => this.#errors++);
   }
 
@@ -52,10 +54,25 @@ class Load {
     return mark;
   }
 
+  /** Waits until there have been as many answers as there are sessions, so that each session was asked for about once. */
+  lap(): Promise<void> {
+    const responses = this.#responses + this.order.requests.length;
+    return new Promise((resolve) => this.#laps.push({ responses, resolve }));
+  }
+
   async stop(): Promise<LoadVerdict> {
     this.#run.stop();
     await this.#ended;
     return { wrong: this.#wrong, firstWrong: this.#firstWrong, errors: this.#errors };
+  }
+
+  #received(milliseconds: number): void {
+    this.#latencies.push(milliseconds);
+    this.#responses++;
+    const done = this.#laps.filter(({ responses }) => responses <= this.#responses);
+    if (done.length === 0) return;
+    this.#laps = this.#laps.filter((lap) => !done.includes(lap));
+    for (const { resolve } of done) resolve();
   }
 
   /** Each connection goes round sessions of its own, so that no two ask for the same at once, unless there is only one. */
@@ -79,6 +96,7 @@ answerParent({
   start: (order) => {
     running = new Load(order as LoadOrder);
   },
+  lap: () => running?.lap(),
   mark: () => running?.mark(),
   stop: () => running?.stop(),
 });

@@ -19,8 +19,10 @@ export class BenchProcess {
     child.on('exit', (code) => this.#fail(new Error(`A process of the benchmark ended with ${code}:\n${this.#output}`)));
   }
 
-  static async start(program: URL, args: readonly string[] = []): Promise<BenchProcess> {
+  /** `node` is the program that runs it. */
+  static async start(program: URL, args: readonly string[] = [], node = process.execPath): Promise<BenchProcess> {
     const child = fork(fileURLToPath(program), args, {
+      execPath: node,
       env: { ...process.env, NODE_ENV: 'production' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

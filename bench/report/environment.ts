@@ -21,29 +21,37 @@ export interface Environment {
   readonly date: string;
   readonly revision: string;
   readonly machine: string;
+  /** That the servers ran with. */
   readonly node: string;
+  readonly v8: string;
   readonly redis: string;
   readonly packages: Readonly<Record<string, string>>;
   /** Load average of the last minute, before the run. */
   readonly load: number;
 }
 
-export async function describeEnvironment(redis: RedisServer): Promise<Environment> {
+interface NodeVersions {
+  readonly node: string;
+  readonly v8: string;
+}
+
+export async function describeEnvironment(redis: RedisServer, { node, v8 }: NodeVersions = process.versions): Promise<Environment> {
   const [cpu] = os.cpus();
   return {
     date: new Date().toISOString(),
     revision: gitRevision(),
     machine: `${os.cpus().length} x ${cpu?.model ?? 'unknown'}, ${Math.round(os.totalmem() / 2 ** 30)} GiB, ${os.type()} ${os.release()} ${os.arch()}`,
-    node: process.version,
+    node,
+    v8,
     redis: /^redis_version:(\S+)/m.exec(await redis.client().info('server'))?.[1] ?? 'unknown',
     packages: Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])),
     load: Math.round((os.loadavg()[0] ?? 0) * 100) / 100,
   };
 }
 
-export function summaryOf({ revision, machine, node, redis, packages }: Environment): string {
+export function summaryOf({ revision, machine, node, v8, redis, packages }: Environment): string {
   const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`);
-  return `${machine}\nnode ${node}, redis ${redis}, ${versions.join(', ')}\nrevision ${revision}`;
+  return `${machine}\nnode ${node} (V8 ${v8}), redis ${redis}, ${versions.join(', ')}\nrevision ${revision}`;
 }
 
 /** `undefined` when nothing else seems to have been running. */

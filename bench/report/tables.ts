@@ -1,26 +1,27 @@
 import type { Plan } from '../arguments.js';
 import type { Candidate } from '../candidates/candidate.js';
-import { connectRedis, noSession } from '../candidates/index.js';
+import type { Comparison, Findings } from '../findings.js';
 import type { Goal } from '../goals.js';
-import { medianOf, type Figures, type Measurements } from '../measurement.js';
+import type { Figures } from '../measurement.js';
+import type { Estimate } from '../statistics.js';
 import type { Workload } from '../workloads.js';
 import { number, textTable } from './text-table.js';
 
 const HEAD = [
-  'requests/s',
-  'to none',
-  'p50 ms',
-  'p99 ms',
   'CPU us',
   'overhead us',
   'to connect-redis',
+  'both normalised',
+  'requests/s',
+  'p50 ms',
+  'p99 ms',
   'commands',
   'Redis bytes',
   'Redis CPU us',
 ];
 
-/** One table for each workload: medians of the rounds. */
-export function speedTables({ rows, floors }: Measurements, { candidates, workloads }: Plan): string {
+/** One table for each workload. */
+export function speedTables(findings: Findings, { candidates, workloads }: Plan): string {
   return workloads
     .map((workload) => [`\n${workload.title} (${workload.name})\n`, tableOf(workload), floorsOf(workload)].join('\n'))
     .join('\n');
@@ -34,50 +35,67 @@ export function speedTables({ rows, floors }: Measurements, { candidates, worklo
     return [textTable(['', ...HEAD], lines), ...notes].join('\n');
   }
 
-  function cellsOf(workload: Workload, candidate: Candidate): string[] {
-    const median = (what: keyof Figures, of = candidate) =>
-      medianOf(rows.filter((row) => row.workload === workload.name && row.candidate === of.name).map((row) => row[what]));
-    const overhead = (of = candidate) => median('cpu', of) - median('cpu', noSession);
+  function cellsOf({ name }: Workload, candidate: Candidate): string[] {
+    const cost = findings.cost(name, candidate);
+    const value = (what: keyof Figures) => findings.value(findings.figure(name, candidate, what));
     return [
-      number(median('requestsPerSecond')),
-      number(median('requestsPerSecond') / median('requestsPerSecond', noSession), 2),
-      number(median('p50'), 2),
-      number(median('p99'), 2),
-      number(median('cpu'), 1),
-      candidate === noSession ? '' : number(overhead(), 1),
-      candidate === noSession ? '' : number(overhead() / overhead(connectRedis), 2),
-      number(median('commands'), 3),
-      number(median('bytes')),
-      number(median('redisCpu'), 1),
+      number(cost?.cpu.value, 1),
+      withInterval(cost?.overhead, 1),
+      withInterval(cost?.toConnectRedis, 3),
+      withInterval(cost?.toConnectRedisNormalised, 3),
+      number(findings.value(findings.rate(name, candidate))),
+      number(value('p50'), 2),
+      number(value('p99'), 2),
+      number(value('commands'), 3),
+      number(value('bytes')),
+      number(value('redisCpu'), 1),
     ];
   }
 
   function floorsOf({ name, connections }: Workload): string {
     const line = (autoPipelining: boolean) => {
-      const own = floors.filter((row) => row.workload === name && row.autoPipelining === autoPipelining);
-      if (own.length === 0) return [];
-      const cpu = number(medianOf(own.map((row) => row.cpuPerCommand)), 1);
-      const rate = number(medianOf(own.map((row) => row.commandsPerSecond)));
+      const cpu = findings.floor(name, autoPipelining);
+      if (cpu === undefined) return [];
       const how = autoPipelining ? 'with auto-pipelining' : 'as it comes';
-      return [`The floor, HGETALL by ioredis ${how}, ${connections} in flight: ${cpu} us CPU a command (${rate}/s)`];
+      return [
+        `The floor, HGETALL by ioredis ${how}, ${connections} in flight: ${withInterval(findings.estimate(cpu), 1)} us CPU a command`,
+      ];
     };
     return [...line(false), ...line(true)].join('\n');
   }
 }
 
-/** The goals, the spread of the rounds in brackets. */
+/** The present version beside each earlier one. */
+export function comparisonTable(comparisons: readonly Comparison[]): string {
+  return textTable(
+    ["'builtin' now to", 'workload', 'CPU us then', 'now', 'us more', 'of the overhead', 'of the request', ''],
+    comparisons.map(({ workload, earlier, cpuThen, cpuNow, difference, overheads, requests, verdict }) => [
+      earlier,
+      workload,
+      number(cpuThen.value, 1),
+      number(cpuNow.value, 1),
+      withInterval(difference, 1),
+      overheads.interval === undefined ? '-' : withInterval(overheads, 2),
+      withInterval(requests, 3),
+      verdict,
+    ]),
+  );
+}
+
+/** The goals, the interval in brackets. */
 export function goalTable(goals: readonly Goal[]): string {
   const shown = goals.filter(({ limit, measured }) => limit !== undefined || measured !== undefined);
   return textTable(
-    ['', 'goal', 'measured', 'rounds', ''],
-    shown.map(({ title, limit, measured, reached }) => [
-      title,
-      limitText(limit),
-      number(measured?.median, 3),
-      measured === undefined ? '' : `${number(measured.least, 3)} to ${number(measured.most, 3)}`,
-      reached === undefined ? (limit === undefined ? '' : 'not measured') : reached ? 'reached' : 'NOT REACHED',
-    ]),
+    ['', 'goal', 'measured', ''],
+    shown.map(({ title, limit, measured, reached }) => [title, limitText(limit), withInterval(measured, 3), reached ?? '']),
   );
+}
+
+function withInterval(estimate: Estimate | undefined, digits: number): string {
+  if (estimate === undefined) return '';
+  const { value, interval } = estimate;
+  if (interval === undefined) return number(value, digits);
+  return `${number(value, digits)} (${number(interval.low, digits)} to ${number(interval.high, digits)})`;
 }
 
 function limitText(limit: Goal['limit']): string {
