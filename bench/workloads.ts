@@ -13,7 +13,7 @@ export interface Workload {
   readonly extra?: boolean;
 }
 
-export const SESSIONS = 1_000;
+export const SESSIONS = 320;
 export const CONNECTIONS = 32;
 
 export const WORKLOADS: readonly Workload[] = [

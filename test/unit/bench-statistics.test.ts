@@ -1,9 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
-import { intervalOf, quantile, ratio, resample, seededRandom, shuffled, verdictOf, type Interval } from '../../bench/statistics.js';
+import {
+  intervalOf,
+  quantile,
+  ratio,
+  resample,
+  seededRandom,
+  shuffled,
+  verdictOf,
+  type Interval,
+  type Verdict,
+} from '../../bench/statistics.js';
 
 const ROUNDS = Array.from({ length: 24 }, (_, round) => round);
 const GROUPS = [0, 1, 2, 3].map((group) => ROUNDS.filter((round) => round % 4 === group));
-const RUNS = 200;
+const RUNS = 60;
+const RESAMPLES = 150;
 
 /** A cost with noise that only adds, as that of a machine with neighbours. */
 function noisy(cost: number, random: () => number): number[] {
@@ -22,7 +33,7 @@ function lowQuartile(values: readonly number[]): (rounds: readonly number[]) => 
 function measured(now: number, then: number, seed: number): Interval {
   const random = seededRandom(seed);
   const [nowCost, thenCost] = [lowQuartile(noisy(now, random)), lowQuartile(noisy(then, random))];
-  const resamples = Array.from({ length: 400 }, () => resample(GROUPS, random));
+  const resamples = Array.from({ length: RESAMPLES }, () => resample(GROUPS, random));
   const interval = intervalOf(resamples, (rounds) => ratio(nowCost(rounds), thenCost(rounds)));
   if (interval === undefined) throw new Error('A ratio of costs has an interval.');
   return interval;
@@ -50,7 +61,8 @@ describe('the statistics of the benchmark', () => {
     };
     expect(draw(1)).toEqual(draw(1));
     expect(draw(1)).not.toEqual(draw(2));
-    const counts = Array.from({ length: 10 }, (_, tenth) => draw(3).filter((value) => Math.floor(value * 10) === tenth).length);
+    const values = draw(3);
+    const counts = Array.from({ length: 10 }, (_, tenth) => values.filter((value) => Math.floor(value * 10) === tenth).length);
     for (const count of counts) expect(Math.abs(count - 1_000)).toBeLessThan(150);
   });
 
@@ -78,9 +90,8 @@ describe('the statistics of the benchmark', () => {
       [130, 100],
     ] as const) {
       const truth = (now + NOISE) / (then + NOISE);
-      expect(shareOfRuns((seed) => measured(now, then, seed).low <= truth && truth <= measured(now, then, seed).high)).toBeGreaterThan(
-        0.85,
-      );
+      const holdsTruth = ({ low, high }: Interval) => low <= truth && truth <= high;
+      expect(shareOfRuns((seed) => holdsTruth(measured(now, then, seed)))).toBeGreaterThan(0.85);
     }
   });
 
@@ -93,9 +104,11 @@ describe('the statistics of the benchmark', () => {
   });
 
   it('tells a cost of half as much from noise, and the same cost not', () => {
-    expect(shareOfRuns((seed) => verdictOf(measured(50, 100, seed)) === 'less')).toBe(1);
-    expect(shareOfRuns((seed) => verdictOf(measured(100, 50, seed)) === 'more')).toBe(1);
-    expect(shareOfRuns((seed) => verdictOf(measured(100, 100, seed)) === 'no difference')).toBeGreaterThan(0.85);
+    const verdictIs = (verdict: Verdict, now: number, then: number) =>
+      shareOfRuns((seed) => verdictOf(measured(now, then, seed)) === verdict);
+    expect(verdictIs('less', 50, 100)).toBe(1);
+    expect(verdictIs('more', 100, 50)).toBe(1);
+    expect(verdictIs('no difference', 100, 100)).toBeGreaterThan(0.85);
   });
 
   it('has no interval for a ratio to a cost that may be none', () => {
