@@ -17,7 +17,13 @@ import type { StoreOptions } from '../session/store-options.js';
 export type ExpressSessionStoreLike = Pick<expressSession.Store, 'get' | 'set' | 'destroy' | 'touch'>;
 
 /** What such a store does not keep. */
-const UNKNOWN = { userId: undefined, authenticatedAt: undefined, rotatedAt: undefined, device: undefined } as const;
+const UNKNOWN = {
+  userId: undefined,
+  authenticatedAt: undefined,
+  rotatedAt: undefined,
+  device: undefined,
+  presented: '',
+} as const;
 
 type SessionData = Record<string, unknown> & { cookie?: CookieAttributes };
 

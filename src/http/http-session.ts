@@ -92,7 +92,7 @@ export interface SessionMembers {
    * @param by default 1
    */
   increment(name: string, by?: number): Promise<number>;
-  /** Gives the session a new sid and keeps all else; the old one stays good for a short time (`store.rotationGrace`). */
+  /** Gives the session a new sid and keeps all else; the old one stays good until the new one was presented, and `store.rotationGrace` longer. */
   rotate(): Promise<void>;
   /**
    * A token to put in a form or a header, other on each call, which `verifyCsrfToken` knows again. Good for this session until it ends, also after

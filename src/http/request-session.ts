@@ -48,8 +48,9 @@ export class RequestSession implements SessionHost, SessionOwner {
     private readonly place: SessionPlace,
     sid: Sid | undefined,
     record?: SessionRecord,
+    loadedAt?: number,
   ) {
-    this.active = new ActiveSession(place.runtime.store, this, sid, record);
+    this.active = new ActiveSession(place.runtime.store, this, sid, record, loadedAt);
     this.object = createHttpSession(this);
   }
 

@@ -29,7 +29,7 @@ type ExchangeState = 'open' | 'unset' | 'destroyed' | 'failed';
 /** One request and its response, and the session between them. */
 export class SessionExchange implements SessionPlace, RequestContext {
   /** What the request came with; its session object is made when first asked for. */
-  #loaded: { readonly sid: Sid; readonly record: SessionRecord } | undefined;
+  #loaded: Loaded | undefined;
   /** Of the request's cookies. */
   #sids = NO_SIDS;
   #current: RequestSession | undefined;
@@ -82,7 +82,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
       this.#current =
         this.#loaded === undefined
           ? new RequestSession(this, this.#firstSid())
-          : new RequestSession(this, this.#loaded.sid, this.#loaded.record);
+          : new RequestSession(this, this.#loaded.sid, this.#loaded.record, this.#loaded.at);
       this.watch?.watchClient();
     }
     return this.#current;
@@ -94,7 +94,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   /** The session that the request's cookie opened. */
-  get loaded(): { readonly sid: Sid; readonly record: SessionRecord } | undefined {
+  get loaded(): Loaded | undefined {
     return this.#loaded;
   }
 
@@ -157,9 +157,10 @@ export class SessionExchange implements SessionPlace, RequestContext {
     if (first === undefined) return done();
     this.#sids = sids;
     const { store } = this.runtime;
+    const at = performance.now();
     const answered = (sid: Sid | undefined, found: Found) => {
       if (isEnded(found)) this.#endedReason = found.endedReason;
-      else if (sid !== undefined && found !== undefined) this.#loaded = { sid, record: found };
+      else if (sid !== undefined && found !== undefined) this.#loaded = { sid, record: found, at };
       done();
     };
     // One session is what nearly every request has, and is spared the promises that several take.
@@ -333,6 +334,14 @@ export class SessionExchange implements SessionPlace, RequestContext {
     this.#configuredCookie ??= this.runtime.cookie.configured(this.request);
     return this.#configuredCookie;
   }
+}
+
+/** What the request's cookie has opened. */
+interface Loaded {
+  readonly sid: Sid;
+  readonly record: SessionRecord;
+  /** When the load began, ms of `performance.now()`. */
+  readonly at: number;
 }
 
 type Found = SessionRecord | EndedSession | undefined;

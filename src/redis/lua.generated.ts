@@ -75,7 +75,7 @@ return reply
 -- {3, now, 0} when the handle belongs to another session.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
 local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
@@ -102,15 +102,18 @@ end
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  return {
+  local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
+    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
+  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
+  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
+  return meta
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
@@ -124,11 +127,40 @@ local function readLive(key, created, now)
   return meta
 end
 
+local function has(list, hash)
+  for _, other in ipairs(list) do
+    if other == hash then return true end
+  end
+  return false
+end
+
+local function isFormer(meta, hash)
+  for _, secret in ipairs(meta.former) do
+    if secret.hash == hash then return true end
+  end
+  return false
+end
+
+-- When the user last proved who they are; 0 for nobody.
+local function authenticated(meta)
+  if meta.user == '' then return 0 end
+  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
+end
+
+-- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
+local function readFor(key, created, presented, auth, now)
+  local meta = readLive(key, created, now)
+  if not meta or authenticated(meta) == tonumber(auth) then return meta end
+  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
+  return isKnown and meta or nil
+end
+
 local function write(key, meta)
-  local start = meta.created
+  local start, former = meta.created, {}
+  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
+    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -152,24 +184,42 @@ local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
 
-local function forgetPrevious(meta)
-  meta.prev, meta.prevEnds = '', nil
+-- What follows decides as src/session/rotation.ts does.
+
+-- The last secret that was told.
+local function newest(meta)
+  return meta.unpresented[#meta.unpresented] or meta.hash
 end
 
-local function isUnconfirmed(meta)
-  return meta.prev ~= '' and not meta.prevEnds
+local function forgetPast(meta, now)
+  local kept = {}
+  for _, secret in ipairs(meta.former) do
+    if now < secret.ends then table.insert(kept, secret) end
+  end
+  meta.former = kept
 end
 
--- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, firstPresented, grace, now)
-  if meta.prev == '' then return end
-  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+-- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
+local function confirm(meta, presented, grace, now)
+  forgetPast(meta, now)
+  if not has(meta.unpresented, presented) then return end
+  if grace > 0 then
+    table.insert(meta.unpresented, 1, meta.hash)
+    for _, hash in ipairs(meta.unpresented) do
+      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
+    end
+  end
+  meta.hash, meta.unpresented = presented, {}
 end
 
--- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+-- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
+local function tell(meta, told, now)
+  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
+end
+
+-- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
-  if meta.prevEnds then forgetPrevious(meta) end
+  meta.former = {}
 end
 
 local key, now = KEYS[1], clock()
@@ -182,7 +232,7 @@ end
 local ends
 if ARGV[4] ~= '0' then ends = tonumber(ARGV[4]) elseif ARGV[3] ~= '0' then ends = now + tonumber(ARGV[3]) end
 local auth = ARGV[6] == '0' and '' or base36(tonumber(ARGV[6]))
-local meta = { created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, hash = ARGV[1], prev = '', user = ARGV[5] }
+local meta = { created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, hash = ARGV[1], unpresented = {}, former = {}, user = ARGV[5] }
 write(key, meta)
 if ARGV[7] ~= '' then writeCookie(key, ARGV[7]) end
 writeDevice(key, ARGV[8])
@@ -198,7 +248,7 @@ return {DONE, now, ends or 0}
 -- Returns {1, now, when it was created, user id or ''} when it has ended now, {0, now} when there was none (any more).
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
 local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
@@ -225,15 +275,18 @@ end
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  return {
+  local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
+    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
+  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
+  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
+  return meta
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
@@ -247,11 +300,40 @@ local function readLive(key, created, now)
   return meta
 end
 
+local function has(list, hash)
+  for _, other in ipairs(list) do
+    if other == hash then return true end
+  end
+  return false
+end
+
+local function isFormer(meta, hash)
+  for _, secret in ipairs(meta.former) do
+    if secret.hash == hash then return true end
+  end
+  return false
+end
+
+-- When the user last proved who they are; 0 for nobody.
+local function authenticated(meta)
+  if meta.user == '' then return 0 end
+  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
+end
+
+-- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
+local function readFor(key, created, presented, auth, now)
+  local meta = readLive(key, created, now)
+  if not meta or authenticated(meta) == tonumber(auth) then return meta end
+  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
+  return isKnown and meta or nil
+end
+
 local function write(key, meta)
-  local start = meta.created
+  local start, former = meta.created, {}
+  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
+    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -275,24 +357,42 @@ local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
 
-local function forgetPrevious(meta)
-  meta.prev, meta.prevEnds = '', nil
+-- What follows decides as src/session/rotation.ts does.
+
+-- The last secret that was told.
+local function newest(meta)
+  return meta.unpresented[#meta.unpresented] or meta.hash
 end
 
-local function isUnconfirmed(meta)
-  return meta.prev ~= '' and not meta.prevEnds
+local function forgetPast(meta, now)
+  local kept = {}
+  for _, secret in ipairs(meta.former) do
+    if now < secret.ends then table.insert(kept, secret) end
+  end
+  meta.former = kept
 end
 
--- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, firstPresented, grace, now)
-  if meta.prev == '' then return end
-  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+-- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
+local function confirm(meta, presented, grace, now)
+  forgetPast(meta, now)
+  if not has(meta.unpresented, presented) then return end
+  if grace > 0 then
+    table.insert(meta.unpresented, 1, meta.hash)
+    for _, hash in ipairs(meta.unpresented) do
+      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
+    end
+  end
+  meta.hash, meta.unpresented = presented, {}
 end
 
--- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+-- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
+local function tell(meta, told, now)
+  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
+end
+
+-- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
-  if meta.prevEnds then forgetPrevious(meta) end
+  meta.former = {}
 end
 
 local key, now = KEYS[1], clock()
@@ -333,7 +433,7 @@ return {1, now, counts}
 -- Returns {1, now} when replaced, {5, now} when the text was another, {0, now} when there is no such session (any more).
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
 local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
@@ -360,15 +460,18 @@ end
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  return {
+  local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
+    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
+  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
+  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
+  return meta
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
@@ -382,11 +485,40 @@ local function readLive(key, created, now)
   return meta
 end
 
+local function has(list, hash)
+  for _, other in ipairs(list) do
+    if other == hash then return true end
+  end
+  return false
+end
+
+local function isFormer(meta, hash)
+  for _, secret in ipairs(meta.former) do
+    if secret.hash == hash then return true end
+  end
+  return false
+end
+
+-- When the user last proved who they are; 0 for nobody.
+local function authenticated(meta)
+  if meta.user == '' then return 0 end
+  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
+end
+
+-- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
+local function readFor(key, created, presented, auth, now)
+  local meta = readLive(key, created, now)
+  if not meta or authenticated(meta) == tonumber(auth) then return meta end
+  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
+  return isKnown and meta or nil
+end
+
 local function write(key, meta)
-  local start = meta.created
+  local start, former = meta.created, {}
+  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
+    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -410,24 +542,42 @@ local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
 
-local function forgetPrevious(meta)
-  meta.prev, meta.prevEnds = '', nil
+-- What follows decides as src/session/rotation.ts does.
+
+-- The last secret that was told.
+local function newest(meta)
+  return meta.unpresented[#meta.unpresented] or meta.hash
 end
 
-local function isUnconfirmed(meta)
-  return meta.prev ~= '' and not meta.prevEnds
+local function forgetPast(meta, now)
+  local kept = {}
+  for _, secret in ipairs(meta.former) do
+    if now < secret.ends then table.insert(kept, secret) end
+  end
+  meta.former = kept
 end
 
--- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, firstPresented, grace, now)
-  if meta.prev == '' then return end
-  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+-- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
+local function confirm(meta, presented, grace, now)
+  forgetPast(meta, now)
+  if not has(meta.unpresented, presented) then return end
+  if grace > 0 then
+    table.insert(meta.unpresented, 1, meta.hash)
+    for _, hash in ipairs(meta.unpresented) do
+      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
+    end
+  end
+  meta.hash, meta.unpresented = presented, {}
 end
 
--- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+-- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
+local function tell(meta, told, now)
+  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
+end
+
+-- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
-  if meta.prevEnds then forgetPrevious(meta) end
+  meta.former = {}
 end
 
 local key, now = KEYS[1], clock()
@@ -490,14 +640,16 @@ return {DONE, now, ending}
 --
 -- KEYS[1]  session
 -- ARGV[1]  when the loaded session was created, epoch ms
--- ARGV[2]  field of the entry
--- ARGV[3]  what to add, an integer
+-- ARGV[2]  hash of the secret that the browser has presented
+-- ARGV[3]  when the user had proved who they are, as loaded, epoch ms, 0 for nobody
+-- ARGV[4]  field of the entry
+-- ARGV[5]  what to add, an integer
 --
 -- Returns {1, now, sum} when added, {4, now} when the entry is not an integer or the sum would not be a safe one in JavaScript,
 -- {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
 local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
@@ -524,15 +676,18 @@ end
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  return {
+  local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
+    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
+  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
+  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
+  return meta
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
@@ -546,11 +701,40 @@ local function readLive(key, created, now)
   return meta
 end
 
+local function has(list, hash)
+  for _, other in ipairs(list) do
+    if other == hash then return true end
+  end
+  return false
+end
+
+local function isFormer(meta, hash)
+  for _, secret in ipairs(meta.former) do
+    if secret.hash == hash then return true end
+  end
+  return false
+end
+
+-- When the user last proved who they are; 0 for nobody.
+local function authenticated(meta)
+  if meta.user == '' then return 0 end
+  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
+end
+
+-- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
+local function readFor(key, created, presented, auth, now)
+  local meta = readLive(key, created, now)
+  if not meta or authenticated(meta) == tonumber(auth) then return meta end
+  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
+  return isKnown and meta or nil
+end
+
 local function write(key, meta)
-  local start = meta.created
+  local start, former = meta.created, {}
+  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
+    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -574,37 +758,55 @@ local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
 
-local function forgetPrevious(meta)
-  meta.prev, meta.prevEnds = '', nil
+-- What follows decides as src/session/rotation.ts does.
+
+-- The last secret that was told.
+local function newest(meta)
+  return meta.unpresented[#meta.unpresented] or meta.hash
 end
 
-local function isUnconfirmed(meta)
-  return meta.prev ~= '' and not meta.prevEnds
+local function forgetPast(meta, now)
+  local kept = {}
+  for _, secret in ipairs(meta.former) do
+    if now < secret.ends then table.insert(kept, secret) end
+  end
+  meta.former = kept
 end
 
--- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, firstPresented, grace, now)
-  if meta.prev == '' then return end
-  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+-- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
+local function confirm(meta, presented, grace, now)
+  forgetPast(meta, now)
+  if not has(meta.unpresented, presented) then return end
+  if grace > 0 then
+    table.insert(meta.unpresented, 1, meta.hash)
+    for _, hash in ipairs(meta.unpresented) do
+      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
+    end
+  end
+  meta.hash, meta.unpresented = presented, {}
 end
 
--- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+-- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
+local function tell(meta, told, now)
+  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
+end
+
+-- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
-  if meta.prevEnds then forgetPrevious(meta) end
+  meta.former = {}
 end
 
 local key, now = KEYS[1], clock()
-if not readLive(key, ARGV[1], now) then return {GONE, now} end
+if not readFor(key, ARGV[1], ARGV[2], ARGV[3], now) then return {GONE, now} end
 
 local SAFE = 9007199254740991
-local text = redis.call('HGET', key, ARGV[2]) or '0'
+local text = redis.call('HGET', key, ARGV[4]) or '0'
 local function number(integer) return string.format('%.0f', integer) end
 local function isSafe(value) return value <= SAFE and value >= -SAFE end
 local value = #text <= 17 and text:match('^-?%d+$') and tonumber(text)
-local sum = value and value + tonumber(ARGV[3])
+local sum = value and value + tonumber(ARGV[5])
 if not sum or not isSafe(value) or not isSafe(sum) then return {4, now} end
-redis.call('HSET', key, ARGV[2], number(sum))
+redis.call('HSET', key, ARGV[4], number(sum))
 -- As text: ioredis reads an integer reply of sixteen digits inexactly.
 return {DONE, now, number(sum)}
 `,
@@ -780,7 +982,7 @@ return {DONE, now}
 -- Returns {1, now} when it has ended now, {0, now} when there is no such session (any more).
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
 local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
@@ -807,15 +1009,18 @@ end
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  return {
+  local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
+    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
+  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
+  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
+  return meta
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
@@ -829,11 +1034,40 @@ local function readLive(key, created, now)
   return meta
 end
 
+local function has(list, hash)
+  for _, other in ipairs(list) do
+    if other == hash then return true end
+  end
+  return false
+end
+
+local function isFormer(meta, hash)
+  for _, secret in ipairs(meta.former) do
+    if secret.hash == hash then return true end
+  end
+  return false
+end
+
+-- When the user last proved who they are; 0 for nobody.
+local function authenticated(meta)
+  if meta.user == '' then return 0 end
+  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
+end
+
+-- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
+local function readFor(key, created, presented, auth, now)
+  local meta = readLive(key, created, now)
+  if not meta or authenticated(meta) == tonumber(auth) then return meta end
+  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
+  return isKnown and meta or nil
+end
+
 local function write(key, meta)
-  local start = meta.created
+  local start, former = meta.created, {}
+  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
+    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -857,24 +1091,42 @@ local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
 
-local function forgetPrevious(meta)
-  meta.prev, meta.prevEnds = '', nil
+-- What follows decides as src/session/rotation.ts does.
+
+-- The last secret that was told.
+local function newest(meta)
+  return meta.unpresented[#meta.unpresented] or meta.hash
 end
 
-local function isUnconfirmed(meta)
-  return meta.prev ~= '' and not meta.prevEnds
+local function forgetPast(meta, now)
+  local kept = {}
+  for _, secret in ipairs(meta.former) do
+    if now < secret.ends then table.insert(kept, secret) end
+  end
+  meta.former = kept
 end
 
--- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, firstPresented, grace, now)
-  if meta.prev == '' then return end
-  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+-- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
+local function confirm(meta, presented, grace, now)
+  forgetPast(meta, now)
+  if not has(meta.unpresented, presented) then return end
+  if grace > 0 then
+    table.insert(meta.unpresented, 1, meta.hash)
+    for _, hash in ipairs(meta.unpresented) do
+      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
+    end
+  end
+  meta.hash, meta.unpresented = presented, {}
 end
 
--- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+-- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
+local function tell(meta, told, now)
+  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
+end
+
+-- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
-  if meta.prevEnds then forgetPrevious(meta) end
+  meta.former = {}
 end
 
 local key, now = KEYS[1], clock()
@@ -885,28 +1137,32 @@ if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '' and meta.created >= tonumb
 redis.call('DEL', key)
 if meta.ends and meta.ends <= now then return {GONE, now} end
 -- Whoever has a secret that was good no longer is told nothing.
-if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
-redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', meta.hash, meta.prev, ARGV[2]}, '|'))
+forgetPast(meta, now)
+local hashes = {meta.hash, unpack(meta.unpresented)}
+for _, secret in ipairs(meta.former) do table.insert(hashes, secret.hash) end
+redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', table.concat(hashes, ','), ARGV[2]}, '|'))
 redis.call('PEXPIRE', key, ARGV[3])
 return {DONE, now}
 `,
 
-  rotate: `-- Gives a session a new secret and keeps the presented one good until the new one is presented, unless the session has ended.
+  rotate: `-- Gives a session a new secret beside the one that its browser has, which stays good until a newer one is presented, unless the session has ended.
 --
 -- KEYS[1]  session
 -- ARGV[1]  when the loaded session was created, epoch ms
--- ARGV[2]  hash of the current secret when this request is the first to present it, else ''
--- ARGV[3]  rotation grace in ms
--- ARGV[4]  hash of the presented secret
--- ARGV[5]  hash of the new secret
--- ARGV[6]  time of the rotation that the request has seen, epoch ms, 0 for none
--- ARGV[7]  1 when the user has just proved again who they are: the presented secret is then good no longer; else 0
+-- ARGV[2]  hash of the secret that the browser has presented
+-- ARGV[3]  when the user had proved who they are, as loaded, epoch ms, 0 for nobody
+-- ARGV[4]  rotation grace in ms
+-- ARGV[5]  hash of the secret that the request has by now
+-- ARGV[6]  hash of the new secret
+-- ARGV[7]  for how many ms the session has been loaded
+-- ARGV[8]  1 when the user has just proved again who they are: the new secret is then the only good one; else 0
 --
--- Returns {1, now, when} when rotated (also by an earlier try), {2, now, hash of the current secret} when nothing was done since an
--- earlier rotation is not yet confirmed and younger than the grace or has replaced the presented secret, {0, now} when the session has ended.
+-- Returns {1, now, when} when rotated (also by an earlier try), {2, now, hash of the newest secret} when nothing was done since an earlier
+-- rotation may still be on its way, has replaced the presented secret, or too many are, {0, now} when the session, or with ARGV[8] the presented
+-- secret, has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
 local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
@@ -933,15 +1189,18 @@ end
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  return {
+  local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
+    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
+  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
+  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
+  return meta
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
@@ -955,11 +1214,40 @@ local function readLive(key, created, now)
   return meta
 end
 
+local function has(list, hash)
+  for _, other in ipairs(list) do
+    if other == hash then return true end
+  end
+  return false
+end
+
+local function isFormer(meta, hash)
+  for _, secret in ipairs(meta.former) do
+    if secret.hash == hash then return true end
+  end
+  return false
+end
+
+-- When the user last proved who they are; 0 for nobody.
+local function authenticated(meta)
+  if meta.user == '' then return 0 end
+  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
+end
+
+-- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
+local function readFor(key, created, presented, auth, now)
+  local meta = readLive(key, created, now)
+  if not meta or authenticated(meta) == tonumber(auth) then return meta end
+  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
+  return isKnown and meta or nil
+end
+
 local function write(key, meta)
-  local start = meta.created
+  local start, former = meta.created, {}
+  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
+    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -983,51 +1271,67 @@ local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
 
-local function forgetPrevious(meta)
-  meta.prev, meta.prevEnds = '', nil
+-- What follows decides as src/session/rotation.ts does.
+
+-- The last secret that was told.
+local function newest(meta)
+  return meta.unpresented[#meta.unpresented] or meta.hash
 end
 
-local function isUnconfirmed(meta)
-  return meta.prev ~= '' and not meta.prevEnds
+local function forgetPast(meta, now)
+  local kept = {}
+  for _, secret in ipairs(meta.former) do
+    if now < secret.ends then table.insert(kept, secret) end
+  end
+  meta.former = kept
 end
 
--- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, firstPresented, grace, now)
-  if meta.prev == '' then return end
-  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+-- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
+local function confirm(meta, presented, grace, now)
+  forgetPast(meta, now)
+  if not has(meta.unpresented, presented) then return end
+  if grace > 0 then
+    table.insert(meta.unpresented, 1, meta.hash)
+    for _, hash in ipairs(meta.unpresented) do
+      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
+    end
+  end
+  meta.hash, meta.unpresented = presented, {}
 end
 
--- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+-- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
+local function tell(meta, told, now)
+  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
+end
+
+-- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
-  if meta.prevEnds then forgetPrevious(meta) end
+  meta.former = {}
 end
 
 local key, now = KEYS[1], clock()
+local presented, grace, own, next = ARGV[2], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local reauthenticated = ARGV[8] == '1'
+local MOST_OTHERS = 4
+
 local meta = readLive(key, ARGV[1], now)
 if not meta then return {GONE, now} end
-if meta.hash == ARGV[5] then return {DONE, now, meta.rotated} end
+if meta.hash == next or has(meta.unpresented, next) then return {DONE, now, meta.rotated} end
+meta = readFor(key, ARGV[1], presented, ARGV[3], now)
+if not meta then return {GONE, now} end
 
-local grace = tonumber(ARGV[3])
-confirm(meta, ARGV[2], grace, now)
-if ARGV[7] == '1' then
-  if ARGV[4] ~= meta.hash and ARGV[4] ~= meta.prev then return {2, now, meta.hash} end
-  meta.auth = base36(now)
-  forgetPrevious(meta)
-  meta.hash, meta.rotated = ARGV[5], now
-  write(key, meta)
-  return {DONE, now, meta.rotated}
+confirm(meta, presented, grace, now)
+local isCurrent = presented == meta.hash or own == meta.hash
+if reauthenticated then
+  if not isCurrent then return {GONE, now} end
+  meta.auth, meta.hash, meta.unpresented, meta.former = base36(now), next, {}, {}
+else
+  -- One loaded two graces after the last rotation was sent after the answer of that arrived or was lost.
+  local isTooSoon = #meta.unpresented > 0 and now - tonumber(ARGV[7]) < (meta.rotated or 0) + 2 * grace
+  if not isCurrent or isTooSoon or #meta.unpresented + #meta.former >= MOST_OTHERS then return {2, now, newest(meta)} end
+  table.insert(meta.unpresented, next)
 end
-
-local unconfirmed = isUnconfirmed(meta)
-local known = ARGV[4] == meta.hash or (unconfirmed and ARGV[4] == meta.prev)
--- A request that began before the unconfirmed rotation does not tell that its answer was lost.
-local unseen = unconfirmed and ARGV[4] == meta.prev and meta.rotated ~= tonumber(ARGV[6])
-if not known or unseen or (unconfirmed and now < meta.rotated + grace) then return {2, now, meta.hash} end
-
--- An unconfirmed secret never reached its holder, who has the one before it: that one stays.
-if not unconfirmed then meta.prev = meta.hash end
-meta.hash, meta.prevEnds, meta.rotated = ARGV[5], nil, now
+meta.rotated = now
 write(key, meta)
 return {DONE, now, meta.rotated}
 `,
@@ -1036,20 +1340,22 @@ return {DONE, now, meta.rotated}
 --
 -- KEYS[1]  session
 -- ARGV[1]  when the loaded session was created, epoch ms
--- ARGV[2]  hash of the current secret when this request is the first to present it, else ''
--- ARGV[3]  rotation grace in ms
--- ARGV[4]  idle timeout in ms
--- ARGV[5]  cookie attributes as JSON, '' for none
--- ARGV[6]  the same as loaded
--- ARGV[7]  device as JSON, '' to leave it
--- ARGV[8]  '+' and the user id when the session becomes another user's, '+' for nobody's, '' to leave it
--- ARGV[9]  number of removed fields
--- ARGV[10]  the removed fields, then field and value of each changed entry
+-- ARGV[2]  hash of the secret that the browser has presented
+-- ARGV[3]  when the user had proved who they are, as loaded, epoch ms, 0 for nobody
+-- ARGV[4]  hash of the secret that the request has made and is about to tell, '' for none
+-- ARGV[5]  rotation grace in ms
+-- ARGV[6]  idle timeout in ms
+-- ARGV[7]  cookie attributes as JSON, '' for none
+-- ARGV[8]  the same as loaded
+-- ARGV[9]  device as JSON, '' to leave it
+-- ARGV[10]  '+' and the user id when the session becomes another user's, '+' for nobody's, '' to leave it
+-- ARGV[11]  number of removed fields
+-- ARGV[12]  the removed fields, then field and value of each changed entry
 --
--- Returns {1, now, hash of the current secret, idle timeout in ms} when written, {0, now} when the session has ended.
+-- Returns {1, now, hash of the newest secret, idle timeout in ms} when written, {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
 local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
@@ -1076,15 +1382,18 @@ end
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  return {
+  local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
+    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
+  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
+  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
+  return meta
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
@@ -1098,11 +1407,40 @@ local function readLive(key, created, now)
   return meta
 end
 
+local function has(list, hash)
+  for _, other in ipairs(list) do
+    if other == hash then return true end
+  end
+  return false
+end
+
+local function isFormer(meta, hash)
+  for _, secret in ipairs(meta.former) do
+    if secret.hash == hash then return true end
+  end
+  return false
+end
+
+-- When the user last proved who they are; 0 for nobody.
+local function authenticated(meta)
+  if meta.user == '' then return 0 end
+  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
+end
+
+-- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
+local function readFor(key, created, presented, auth, now)
+  local meta = readLive(key, created, now)
+  if not meta or authenticated(meta) == tonumber(auth) then return meta end
+  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
+  return isKnown and meta or nil
+end
+
 local function write(key, meta)
-  local start = meta.created
+  local start, former = meta.created, {}
+  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
+    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -1126,47 +1464,66 @@ local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
 
-local function forgetPrevious(meta)
-  meta.prev, meta.prevEnds = '', nil
+-- What follows decides as src/session/rotation.ts does.
+
+-- The last secret that was told.
+local function newest(meta)
+  return meta.unpresented[#meta.unpresented] or meta.hash
 end
 
-local function isUnconfirmed(meta)
-  return meta.prev ~= '' and not meta.prevEnds
+local function forgetPast(meta, now)
+  local kept = {}
+  for _, secret in ipairs(meta.former) do
+    if now < secret.ends then table.insert(kept, secret) end
+  end
+  meta.former = kept
 end
 
--- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, firstPresented, grace, now)
-  if meta.prev == '' then return end
-  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+-- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
+local function confirm(meta, presented, grace, now)
+  forgetPast(meta, now)
+  if not has(meta.unpresented, presented) then return end
+  if grace > 0 then
+    table.insert(meta.unpresented, 1, meta.hash)
+    for _, hash in ipairs(meta.unpresented) do
+      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
+    end
+  end
+  meta.hash, meta.unpresented = presented, {}
 end
 
--- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+-- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
+local function tell(meta, told, now)
+  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
+end
+
+-- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
-  if meta.prevEnds then forgetPrevious(meta) end
+  meta.former = {}
 end
 
 local key, now = KEYS[1], clock()
-local meta = readLive(key, ARGV[1], now)
+local meta = readFor(key, ARGV[1], ARGV[2], ARGV[3], now)
 if not meta then return {GONE, now} end
 
-local keepsCookie = isCookieOfAnother(key, ARGV[5], ARGV[6])
+local keepsCookie = isCookieOfAnother(key, ARGV[7], ARGV[8])
 meta.seen = now
-if not keepsCookie then meta.idle = tonumber(ARGV[4]) end
-confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
-if ARGV[8] ~= '' then
-  meta.user, meta.auth = ARGV[8]:sub(2), base36(now)
+if not keepsCookie then meta.idle = tonumber(ARGV[6]) end
+confirm(meta, ARGV[2], tonumber(ARGV[5]), now)
+tell(meta, ARGV[4], now)
+if ARGV[10] ~= '' then
+  meta.user, meta.auth = ARGV[10]:sub(2), base36(now)
   endGrace(meta)
 end
 -- First what Redis refuses when it is out of memory, so that a refused save has written nothing.
 write(key, meta)
-writeDevice(key, ARGV[7])
-local removed = tonumber(ARGV[9])
-for i = 10 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
-for i = 10, 9 + removed do redis.call('HDEL', key, ARGV[i]) end
-if not keepsCookie then writeCookie(key, ARGV[5]) end
+writeDevice(key, ARGV[9])
+local removed = tonumber(ARGV[11])
+for i = 12 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+for i = 12, 11 + removed do redis.call('HDEL', key, ARGV[i]) end
+if not keepsCookie then writeCookie(key, ARGV[7]) end
 expire(key, meta)
-return {DONE, now, meta.hash, meta.idle}
+return {DONE, now, newest(meta), meta.idle}
 `,
 
   settle: `-- Takes the reserved place for good, now that the session is the user's. A place that is gone has been taken away by whoever ended the
@@ -1221,17 +1578,19 @@ return {DONE, now, redis.call('ZCARD', key)}
 --
 -- KEYS[1]  session
 -- ARGV[1]  when the loaded session was created, epoch ms
--- ARGV[2]  hash of the current secret when this request is the first to present it, else ''
--- ARGV[3]  rotation grace in ms
--- ARGV[4]  idle timeout in ms
--- ARGV[5]  cookie attributes as JSON, '' for none
--- ARGV[6]  the same as loaded
--- ARGV[7]  device as JSON, '' to leave it
+-- ARGV[2]  hash of the secret that the browser has presented
+-- ARGV[3]  when the user had proved who they are, as loaded, epoch ms, 0 for nobody
+-- ARGV[4]  hash of the secret that the request has made and is about to tell, '' for none
+-- ARGV[5]  rotation grace in ms
+-- ARGV[6]  idle timeout in ms
+-- ARGV[7]  cookie attributes as JSON, '' for none
+-- ARGV[8]  the same as loaded
+-- ARGV[9]  device as JSON, '' to leave it
 --
--- Returns {1, now, hash of the current secret, idle timeout in ms} when touched, {0, now} when the session has ended.
+-- Returns {1, now, hash of the newest secret, idle timeout in ms} when touched, {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
 local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
@@ -1258,15 +1617,18 @@ end
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  return {
+  local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
+    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
+  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
+  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
+  return meta
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
@@ -1280,11 +1642,40 @@ local function readLive(key, created, now)
   return meta
 end
 
+local function has(list, hash)
+  for _, other in ipairs(list) do
+    if other == hash then return true end
+  end
+  return false
+end
+
+local function isFormer(meta, hash)
+  for _, secret in ipairs(meta.former) do
+    if secret.hash == hash then return true end
+  end
+  return false
+end
+
+-- When the user last proved who they are; 0 for nobody.
+local function authenticated(meta)
+  if meta.user == '' then return 0 end
+  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
+end
+
+-- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
+local function readFor(key, created, presented, auth, now)
+  local meta = readLive(key, created, now)
+  if not meta or authenticated(meta) == tonumber(auth) then return meta end
+  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
+  return isKnown and meta or nil
+end
+
 local function write(key, meta)
-  local start = meta.created
+  local start, former = meta.created, {}
+  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
+    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -1308,41 +1699,60 @@ local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
 
-local function forgetPrevious(meta)
-  meta.prev, meta.prevEnds = '', nil
+-- What follows decides as src/session/rotation.ts does.
+
+-- The last secret that was told.
+local function newest(meta)
+  return meta.unpresented[#meta.unpresented] or meta.hash
 end
 
-local function isUnconfirmed(meta)
-  return meta.prev ~= '' and not meta.prevEnds
+local function forgetPast(meta, now)
+  local kept = {}
+  for _, secret in ipairs(meta.former) do
+    if now < secret.ends then table.insert(kept, secret) end
+  end
+  meta.former = kept
 end
 
--- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, firstPresented, grace, now)
-  if meta.prev == '' then return end
-  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+-- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
+local function confirm(meta, presented, grace, now)
+  forgetPast(meta, now)
+  if not has(meta.unpresented, presented) then return end
+  if grace > 0 then
+    table.insert(meta.unpresented, 1, meta.hash)
+    for _, hash in ipairs(meta.unpresented) do
+      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
+    end
+  end
+  meta.hash, meta.unpresented = presented, {}
 end
 
--- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+-- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
+local function tell(meta, told, now)
+  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
+end
+
+-- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
-  if meta.prevEnds then forgetPrevious(meta) end
+  meta.former = {}
 end
 
 local key, now = KEYS[1], clock()
-local meta = readLive(key, ARGV[1], now)
+local meta = readFor(key, ARGV[1], ARGV[2], ARGV[3], now)
 if not meta then return {GONE, now} end
 
-local keepsCookie = isCookieOfAnother(key, ARGV[5], ARGV[6])
+local keepsCookie = isCookieOfAnother(key, ARGV[7], ARGV[8])
 meta.seen = now
-if not keepsCookie then meta.idle = tonumber(ARGV[4]) end
-confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
+if not keepsCookie then meta.idle = tonumber(ARGV[6]) end
+confirm(meta, ARGV[2], tonumber(ARGV[5]), now)
+tell(meta, ARGV[4], now)
 -- First what Redis does even when it is out of memory; from then on it refuses nothing of this script. A session in use must not end
 -- because its metadata cannot be written.
 redis.call('PEXPIRE', key, string.format('%.0f', meta.idle))
 write(key, meta)
-writeDevice(key, ARGV[7])
-if not keepsCookie then writeCookie(key, ARGV[5]) end
+writeDevice(key, ARGV[9])
+if not keepsCookie then writeCookie(key, ARGV[7]) end
 expire(key, meta)
-return {DONE, now, meta.hash, meta.idle}
+return {DONE, now, newest(meta), meta.idle}
 `,
 } as const;

@@ -1,6 +1,6 @@
 import { RedisSessionConfigError, SessionConflictError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from '../session/lifetime.js';
-import { firstPresented, isHolder, isSecretOld, matchSecret, secretAfter } from '../session/secret-check.js';
+import { isHolder, isSecretOld, matchSecret, secretAfter, toldSecret } from '../session/secret-check.js';
 import {
   decodeDevice,
   decodeHash,
@@ -75,7 +75,7 @@ export class RedisSessionStore extends SessionStore {
   }
 
   async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
-    const { handle, secretHash } = partsOf(sid);
+    const { handle, secretHash: presented } = partsOf(sid);
     let hash: RedisHash;
     try {
       hash = await this.#loads.load(this.#keys.session(handle));
@@ -84,24 +84,25 @@ export class RedisSessionStore extends SessionStore {
     }
     if (Object.keys(hash).length === 0) return undefined;
     const decoded = decodeHash(hash);
-    if (decoded === undefined) return this.#endedOrRejected(secretHash, handle, hash);
+    if (decoded === undefined) return this.#endedOrRejected(presented, handle, hash);
     const { userId } = decoded.metadata;
     const now = this.#timeFor(decoded.metadata);
-    const secret = matchSecret(secretHash, decoded.metadata, typeof now === 'number' ? now : await now);
+    const secret = matchSecret(presented, decoded.metadata.secrets, typeof now === 'number' ? now : await now);
     if (secret === undefined) {
       this.events.emit('reused', { handle, userId });
       return undefined;
     }
     if (this.#epochs !== undefined && (await this.#isBeforeEpoch(decoded.metadata))) return undefined;
-    return recordOf(handle, decoded, secret);
+    return recordOf(handle, decoded, { secret, presented });
   }
 
   async create(sid: Sid, { entries, lease, userId, authenticatedAt, absolute, absoluteEndsAt = 0 }: NewSession): Promise<SessionRecord> {
     applyWithin(this.settings, NO_ENTRIES, { set: entries, removed: [] });
     const handle = handleOf(sid);
+    const presented = secretHashOf(sid);
     const idle = idleOf(lease, this.settings);
     const args = [
-      secretHashOf(sid),
+      presented,
       idle,
       absoluteOf(idle, this.settings, absolute) ?? 0,
       absoluteEndsAt,
@@ -131,6 +132,7 @@ export class RedisSessionStore extends SessionStore {
       cookie: lease.cookie,
       entries,
       secret: 'current',
+      presented,
     };
   }
 
@@ -158,20 +160,19 @@ export class RedisSessionStore extends SessionStore {
     sid: Sid,
     record: SessionRecord,
     next: Sid,
-    { reauthenticated = false }: RotateOptions = {},
+    { reauthenticated = false, age = 0 }: RotateOptions = {},
   ): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {
     const { handle } = record;
     const { status, values } = await this.#write('rotate', handle, [
-      record.createdAt ?? 0,
-      firstPresented(sid, record),
+      ...loadedBy(record),
       this.settings.rotationGrace,
       secretHashOf(sid),
       secretHashOf(next),
-      record.rotatedAt ?? 0,
+      Math.ceil(age),
       reauthenticated ? 1 : 0,
     ]);
     if (status === STATUS.gone) return this.#lose(record);
-    if (status !== STATUS.done) return { rotated: false, record: { ...record, secret: secretAfter(sid, record, values[0] ?? '') } };
+    if (status !== STATUS.done) return { rotated: false, record: { ...record, secret: secretAfter(sid, values[0] ?? '') } };
     this.events.emit('rotated', { handle, userId: record.userId });
     const rotatedAt = Number(values[0]);
     const authenticatedAt = reauthenticated && record.userId !== undefined ? rotatedAt : record.authenticatedAt;
@@ -180,7 +181,7 @@ export class RedisSessionStore extends SessionStore {
 
   async increment(record: SessionRecord, name: string, by: number): Promise<number | undefined> {
     checkIncrement(record.entries, name, by, this.settings);
-    const args = [record.createdAt ?? 0, fieldOfEntry(name), by];
+    const args = [...loadedBy(record), fieldOfEntry(name), by];
     const { status, values } = await this.#write('increment', record.handle, args).catch((error: unknown) => {
       throw withUnknownOutcome(error);
     });
@@ -275,16 +276,16 @@ export class RedisSessionStore extends SessionStore {
     return this.#epochs !== undefined && userId !== undefined && this.#epochs.isBefore(userId, createdAt);
   }
 
-  /** Only the end of a previous secret asks for the time at a read. */
-  #timeFor({ previousEndsAt }: Metadata): Promise<number> | number {
-    return previousEndsAt === undefined ? 0 : this.#writer.time();
+  /** Only the end of a former secret asks for the time at a read. */
+  #timeFor({ secrets: { former } }: Metadata): Promise<number> | number {
+    return former.length === 0 ? 0 : this.#writer.time();
   }
 
   /** What the scripts that start the idle timeout anew begin with. */
   #renewal(sid: Sid, record: SessionRecord, lease: Lease): (string | number)[] {
     return [
-      record.createdAt ?? 0,
-      firstPresented(sid, record),
+      ...loadedBy(record),
+      toldSecret(sid, record),
       this.settings.rotationGrace,
       idleOf(lease, this.settings),
       encodeCookie(lease.cookie),
@@ -301,7 +302,7 @@ export class RedisSessionStore extends SessionStore {
       cookie: lease.cookie,
       device: lease.device ?? record.device,
       entries,
-      secret: secretAfter(sid, record, values[0] ?? ''),
+      secret: secretAfter(sid, values[0] ?? ''),
     };
   }
 
@@ -330,6 +331,11 @@ function factsOf(handle: Handle, metadata: Metadata, device: string | null | und
 
 function encodeDevice(lease: Lease): string {
   return lease.device === undefined ? '' : JSON.stringify(lease.device);
+}
+
+/** What the scripts begin with that write to a session which a request has loaded: which one, by which secret, and the sign-in that it knows of. */
+function loadedBy({ createdAt = 0, presented, authenticatedAt = 0 }: SessionRecord): (string | number)[] {
+  return [createdAt, presented, authenticatedAt];
 }
 
 function addFields(args: (string | number)[], entries: EncodedEntries): void {

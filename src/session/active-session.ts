@@ -64,12 +64,14 @@ export class ActiveSession {
   /**
    * @param sid without it one is made when first needed, as most visitors never need one
    * @param record what was loaded; without it the session is new, and nothing of it is in the store yet
+   * @param loadedAt when that load began, ms of `performance.now()`
    */
   constructor(
     private readonly store: SessionStore,
     private readonly host: SessionHost,
     sid: Sid | undefined,
     record?: SessionRecord,
+    private readonly loadedAt = performance.now(),
   ) {
     this.#sid = sid;
     this.#record = record;
@@ -187,9 +189,7 @@ export class ActiveSession {
     return this.#inTurn(async (deadline) => {
       const record = await deadline.wait(this.store.load(this.sid));
       if (record === undefined) return false;
-      // The secret that this request itself has brought about was not presented by anybody yet.
-      const isOwnRotation = this.#record?.secret === 'current' && record.secret === 'unconfirmed';
-      this.#record = isOwnRotation ? { ...record, secret: 'current' } : record;
+      this.#record = this.#record === undefined ? record : reloaded(this.#record, record);
       this.entries.reload(record.entries);
       return true;
     });
@@ -282,7 +282,7 @@ export class ActiveSession {
     }
     const next = newSid(this.handle);
     const begunAt = performance.now();
-    const rotation = await deadline.wait(this.store.rotate(this.sid, record, next, { reauthenticated }));
+    const rotation = await deadline.wait(this.store.rotate(this.sid, record, next, { reauthenticated, age: begunAt - this.loadedAt }));
     if (rotation === undefined) throw this.#gone();
     this.#record = rotation.record;
     if (!rotation.rotated) return;
@@ -535,6 +535,12 @@ function notFoundAgain(): SessionMisuseError {
   return new SessionMisuseError(
     'session.login() stores the identity as the entry "identity", and does not find the same "id" there again. Give it plain data ({ id: user.id, … }); where the option "identity" looks elsewhere, sign in as that expects, or leave the option out.',
   );
+}
+
+/** The secret that this request itself has brought about was not presented by anybody yet. */
+function reloaded({ secret, presented }: SessionRecord, record: SessionRecord): SessionRecord {
+  const isOwnRotation = secret === 'current' && record.secret === 'unconfirmed';
+  return { ...record, secret: isOwnRotation ? 'current' : record.secret, presented };
 }
 
 /** Whether a write that failed so may have happened all the same. */

@@ -1,7 +1,19 @@
 import { SessionConflictError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from './lifetime.js';
 import { MemorySessionIndex } from './memory-session-index.js';
-import { firstPresented, isHolder, isSecretOld, matchSecret, secretAfter } from './secret-check.js';
+import {
+  confirmed,
+  firstSecret,
+  goodSecrets,
+  isCurrentOrNewer,
+  newestSecret,
+  replaceAll,
+  rotate,
+  toldAt,
+  withoutGrace,
+  type Secrets,
+} from './rotation.js';
+import { isHolder, isSecretOld, matchSecret, mayWrite, secretAfter, toldSecret } from './secret-check.js';
 import { encodeCookie, recordOf, type Metadata, type Tombstone } from './session-fields.js';
 import { applyWithin, checkIncrement } from './session-limits.js';
 import {
@@ -40,16 +52,17 @@ export class MemorySessionStore extends SessionStore {
 
   async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
     const handle = handleOf(sid);
+    const presented = secretHashOf(sid);
     const stored = this.#live(handle);
     if (stored === undefined) return this.#ended(sid, handle);
-    const { userId } = stored.metadata;
-    const secret = matchSecret(secretHashOf(sid), stored.metadata, Date.now());
+    const { userId, secrets } = stored.metadata;
+    const secret = matchSecret(presented, secrets, Date.now());
     if (secret === undefined) {
       this.events.emit('reused', { handle, userId });
       return undefined;
     }
     if (this.#isBeforeEpoch(stored)) return undefined;
-    return recordOf(handle, stored, secret);
+    return recordOf(handle, stored, { secret, presented });
   }
 
   async create(
@@ -60,11 +73,12 @@ export class MemorySessionStore extends SessionStore {
     this.#sweep();
     const handle = handleOf(sid);
     const secretHash = secretHashOf(sid);
+    const presentation = { secret: 'current', presented: secretHash } as const;
     const existing = this.#live(handle);
     if (existing === undefined && this.#tombstone(handle) !== undefined) throw new SessionConflictError();
     if (existing !== undefined) {
-      if (existing.metadata.secretHash !== secretHash || !isOurForm(sid)) throw new SessionConflictError();
-      return recordOf(handle, existing, 'current');
+      if (existing.metadata.secrets.current !== secretHash || !isOurForm(sid)) throw new SessionConflictError();
+      return recordOf(handle, existing, presentation);
     }
     const now = Date.now();
     const idle = idleOf(lease, this.settings);
@@ -79,17 +93,14 @@ export class MemorySessionStore extends SessionStore {
           absoluteEndsAt: absoluteEndsAt ?? (absolute === undefined ? undefined : now + absolute),
           idle,
           authenticatedAt: userId === undefined ? undefined : (authenticatedAt ?? now),
-          secretHash,
-          previousSecretHash: '',
-          previousEndsAt: undefined,
-          rotatedAt: undefined,
+          secrets: firstSecret(secretHash),
           userId,
         },
         cookie: lease.cookie,
         device: lease.device,
         entries,
       },
-      'current',
+      presentation,
     );
   }
 
@@ -108,42 +119,34 @@ export class MemorySessionStore extends SessionStore {
     sid: Sid,
     record: SessionRecord,
     next: Sid,
-    { reauthenticated = false }: RotateOptions = {},
+    { reauthenticated = false, age = 0 }: RotateOptions = {},
   ): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {
-    const stored = this.#same(record);
-    if (stored === undefined) return this.#lose(record);
+    const stored = this.#loaded(record);
+    const isRepeated = stored !== undefined && isCurrentOrNewer(stored.metadata.secrets, secretHashOf(next));
+    if (stored === undefined || !(isRepeated || mayWrite(record, stored.metadata))) return this.#lose(record);
     const now = Date.now();
-    const presented = secretHashOf(sid);
-    const secretHash = secretHashOf(next);
-    const isSignIn = reauthenticated && record.userId !== undefined;
-    const rotated = (rotatedAt = now) => {
-      const authenticatedAt = isSignIn ? rotatedAt : record.authenticatedAt;
-      return { rotated: true, record: { ...record, authenticatedAt, rotatedAt, secret: 'current' as const } };
+    const { presented } = record;
+    const request = {
+      presented,
+      own: secretHashOf(sid),
+      next: secretHashOf(next),
+      age,
+      grace: this.settings.rotationGrace,
+      now,
     };
-    if (stored.metadata.secretHash === secretHash) return rotated(stored.metadata.rotatedAt);
-    const metadata = this.#confirm(stored.metadata, firstPresented(sid, record), now);
-    const unconfirmed = isUnconfirmed(metadata);
-    const isKnown = presented === metadata.secretHash || ((unconfirmed || reauthenticated) && presented === metadata.previousSecretHash);
-    const isTooSoon = unconfirmed && !reauthenticated && now < (metadata.rotatedAt ?? 0) + this.settings.rotationGrace;
-    // A request that began before the unconfirmed rotation does not tell that its answer was lost.
-    const isUnseen =
-      unconfirmed && !reauthenticated && presented === metadata.previousSecretHash && metadata.rotatedAt !== record.rotatedAt;
-    if (!isKnown || isUnseen || isTooSoon)
-      return { rotated: false, record: { ...record, secret: secretAfter(sid, record, metadata.secretHash) } };
-    const previousSecretHash = reauthenticated ? '' : unconfirmed ? metadata.previousSecretHash : metadata.secretHash;
+    const { outcome, secrets } = (reauthenticated ? replaceAll : rotate)(stored.metadata.secrets, request);
+    if (outcome === 'ended') return this.#lose(record);
+    if (outcome === 'unchanged') return { rotated: false, record: { ...record, secret: secretAfter(sid, newestSecret(secrets)) } };
+    const { rotatedAt = now } = secrets;
+    const authenticatedAt = reauthenticated && record.userId !== undefined ? rotatedAt : record.authenticatedAt;
+    const after = { rotated: true, record: { ...record, authenticatedAt, rotatedAt, secret: 'current' as const } };
+    if (secrets === stored.metadata.secrets) return after;
     this.#sessions.set(record.handle, {
       ...stored,
-      metadata: {
-        ...metadata,
-        authenticatedAt: isSignIn ? now : metadata.authenticatedAt,
-        secretHash,
-        previousSecretHash,
-        previousEndsAt: undefined,
-        rotatedAt: now,
-      },
+      metadata: { ...stored.metadata, secrets, authenticatedAt: reauthenticated ? authenticatedAt : stored.metadata.authenticatedAt },
     });
     this.events.emit('rotated', { handle: record.handle, userId: record.userId });
-    return rotated();
+    return after;
   }
 
   async increment(record: SessionRecord, name: string, by: number): Promise<number | undefined> {
@@ -181,9 +184,8 @@ export class MemorySessionStore extends SessionStore {
     const stored = this.#live(handle);
     if (stored?.metadata.userId !== userId || stored.metadata.createdAt >= createdBefore) return false;
     const now = Date.now();
-    const { secretHash, previousSecretHash, previousEndsAt = Infinity } = stored.metadata;
     // Whoever has a secret that was good no longer is told nothing.
-    const secretHashes = now < previousEndsAt ? [secretHash, previousSecretHash] : [secretHash];
+    const secretHashes = goodSecrets(stored.metadata.secrets, now);
     this.#sessions.delete(handle);
     this.#tombstones.set(handle, { endedReason: reason, secretHashes, endsAt: now + TOMBSTONE_MS });
     return true;
@@ -198,7 +200,7 @@ export class MemorySessionStore extends SessionStore {
     // It may have written to the session itself.
     if (this.#live(handle) !== stored) return this.exchange(handle, userId, name, change);
     const entries = applyDelta(stored.entries, { set: new Map([[name, text]]), removed: [] });
-    this.#sessions.set(handle, { ...stored, metadata: withoutGrace(stored.metadata), entries });
+    this.#sessions.set(handle, { ...stored, metadata: mapSecrets(stored.metadata, withoutGrace), entries });
     return true;
   }
 
@@ -232,11 +234,13 @@ export class MemorySessionStore extends SessionStore {
     if (stored === undefined) return this.#lose(record);
     const now = Date.now();
     const { userId } = delta;
-    const confirmed = this.#confirm(stored.metadata, firstPresented(sid, record), now);
+    const presented = mapSecrets(stored.metadata, (secrets) =>
+      toldAt(confirmed(secrets, record.presented, this.settings.rotationGrace, now), toldSecret(sid, record), now),
+    );
     const owned =
       userId === undefined
-        ? confirmed
-        : { ...withoutGrace(confirmed), userId: userId ?? undefined, authenticatedAt: userId === null ? undefined : now };
+        ? presented
+        : { ...mapSecrets(presented, withoutGrace), userId: userId ?? undefined, authenticatedAt: userId === null ? undefined : now };
     // What this request has not changed about the cookie, another may have. That stays, and the idle timeout that goes with it.
     const loadedCookie = encodeCookie(record.cookie);
     const keepsCookie = encodeCookie(lease.cookie) === loadedCookie && encodeCookie(stored.cookie) !== loadedCookie;
@@ -247,21 +251,13 @@ export class MemorySessionStore extends SessionStore {
       device: lease.device ?? stored.device,
       entries: applyDelta(stored.entries, delta),
     };
-    return { ...this.#put(record.handle, renewed, secretAfter(sid, record, metadata.secretHash)), cookie: lease.cookie };
+    const presentation = { secret: secretAfter(sid, newestSecret(metadata.secrets)), presented: record.presented };
+    return { ...this.#put(record.handle, renewed, presentation), cookie: lease.cookie };
   }
 
-  #put(handle: Handle, session: StoredSession, secret: SessionRecord['secret']): SessionRecord {
+  #put(handle: Handle, session: StoredSession, presentation: Parameters<typeof recordOf>[2]): SessionRecord {
     this.#sessions.set(handle, session);
-    return recordOf(handle, session, secret);
-  }
-
-  /** The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten. */
-  #confirm(metadata: Metadata, firstPresentedHash: string, now: number): Metadata {
-    const { previousEndsAt, secretHash } = metadata;
-    const isConfirmed = isUnconfirmed(metadata) && firstPresentedHash === secretHash;
-    const endsAt = isConfirmed ? now + this.settings.rotationGrace : previousEndsAt;
-    const confirmed = { ...metadata, previousEndsAt: endsAt };
-    return endsAt !== undefined && endsAt <= now ? withoutGrace(confirmed) : confirmed;
+    return recordOf(handle, session, presentation);
   }
 
   #ended(sid: Sid, handle: Handle): EndedSession | undefined {
@@ -274,8 +270,13 @@ export class MemorySessionStore extends SessionStore {
     return tombstone !== undefined && Date.now() < tombstone.endsAt ? tombstone : undefined;
   }
 
-  /** The session that was loaded, not a later one under the same handle. */
+  /** The session that was loaded, not a later one under the same handle, for a request that may still write to it. */
   #same(record: SessionRecord): StoredSession | undefined {
+    const stored = this.#loaded(record);
+    return stored !== undefined && mayWrite(record, stored.metadata) ? stored : undefined;
+  }
+
+  #loaded(record: SessionRecord): StoredSession | undefined {
     const stored = this.#live(record.handle);
     return stored?.metadata.createdAt === record.createdAt ? stored : undefined;
   }
@@ -305,13 +306,8 @@ export class MemorySessionStore extends SessionStore {
   }
 }
 
-function isUnconfirmed({ previousSecretHash, previousEndsAt }: Metadata): boolean {
-  return previousSecretHash !== '' && previousEndsAt === undefined;
-}
-
-/** A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it. */
-function withoutGrace(metadata: Metadata): Metadata {
-  return metadata.previousEndsAt === undefined ? metadata : { ...metadata, previousSecretHash: '', previousEndsAt: undefined };
+function mapSecrets(metadata: Metadata, change: (secrets: Secrets) => Secrets): Metadata {
+  return { ...metadata, secrets: change(metadata.secrets) };
 }
 
 function isLive({ metadata }: StoredSession): boolean {

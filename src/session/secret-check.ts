@@ -1,38 +1,43 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Metadata, Tombstone } from './session-fields.js';
+import { goodSecrets, type Secrets } from './rotation.js';
+import type { Tombstone } from './session-fields.js';
 import type { SecretState, SessionRecord } from './session-record.js';
 import { secretHashOf, type Sid } from './sid.js';
 
 /** Which of a session's secrets was presented; `undefined` for none of them. Compares in constant time. */
-export function matchSecret(presentedHash: string, metadata: Metadata, now: number): SecretState | undefined {
-  const { secretHash, previousSecretHash, previousEndsAt } = metadata;
-  const awaitsConfirmation = previousSecretHash !== '' && previousEndsAt === undefined;
-  if (isSame(presentedHash, secretHash)) return awaitsConfirmation ? 'unconfirmed' : 'current';
-  const previousIsGood = previousSecretHash !== '' && (previousEndsAt === undefined || now < previousEndsAt);
-  return previousIsGood && isSame(presentedHash, previousSecretHash) ? 'previous' : undefined;
+export function matchSecret(presented: string, secrets: Secrets, now: number): SecretState | undefined {
+  const { current, unpresented, former } = secrets;
+  if (isSame(presented, current)) return unpresented.length === 0 ? 'current' : 'previous';
+  if (unpresented.some((hash) => isSame(presented, hash))) return 'unconfirmed';
+  return former.some(({ hash, endsAt }) => now < endsAt && isSame(presented, hash)) ? 'previous' : undefined;
+}
+
+/** Which secret a request has after a write has told which one is the newest. */
+export function secretAfter(sid: Sid, newest: string): SecretState {
+  return newest === secretHashOf(sid) ? 'current' : 'previous';
+}
+
+/** The hash of the secret that a request has made by a rotation and that its answer is about to tell; '' for none. */
+export function toldSecret(sid: Sid, { presented }: SessionRecord): string {
+  const own = secretHashOf(sid);
+  return own === presented ? '' : own;
+}
+
+/** Whether a request with that record may still write: not when the user has proved again who they are since, and that has ended its secret. */
+export function mayWrite(
+  record: SessionRecord,
+  stored: { readonly authenticatedAt: number | undefined; readonly secrets: Secrets },
+): boolean {
+  return record.authenticatedAt === stored.authenticatedAt || goodSecrets(stored.secrets, 0).includes(record.presented);
 }
 
 /**
- * The hash of a new secret that this request was the first to present, else ''. One that this request has itself brought about by a
- * rotation was presented by nobody yet, and may never reach its holder.
- */
-export function firstPresented(sid: Sid, record: SessionRecord): string {
-  return record.secret === 'unconfirmed' ? secretHashOf(sid) : '';
-}
-
-/** Which secret a request has that was the first to present it, or whose secret may have been replaced, once a write has told the current one. */
-export function secretAfter(sid: Sid, record: SessionRecord, currentHash: string): SecretState {
-  if (currentHash !== secretHashOf(sid)) return 'previous';
-  return record.secret === 'unconfirmed' ? 'current' : record.secret;
-}
-
-/**
- * Whether `renewAfter` asks for a new secret, that long after the latest rotation. Who still comes with the one before it may not have got the
- * answer of that rotation, which can be replaced once the grace is over.
+ * Whether `renewAfter` asks for a new secret, that long after the latest rotation. Who still comes with the one before it two graces later has
+ * not got the answer of that rotation.
  */
 export function isSecretOld(secret: SecretState, ms: number, { renewAfter, rotationGrace }: RotationTimes): boolean {
   if (renewAfter === undefined || secret === 'unconfirmed') return false;
-  return ms >= (secret === 'previous' ? rotationGrace : renewAfter);
+  return ms >= (secret === 'previous' ? 2 * rotationGrace : renewAfter);
 }
 
 interface RotationTimes {
@@ -41,8 +46,8 @@ interface RotationTimes {
 }
 
 /** Whether a session that somebody else has ended was that of whoever presents this secret. */
-export function isHolder(presentedHash: string, { secretHashes }: Tombstone): boolean {
-  return secretHashes.filter((hash) => isSame(presentedHash, hash)).length > 0;
+export function isHolder(presented: string, { secretHashes }: Tombstone): boolean {
+  return secretHashes.filter((hash) => isSame(presented, hash)).length > 0;
 }
 
 /** Both are written here, since a comparison in constant time needs bytes, and new buffers for each would cost more than it. */

@@ -28,7 +28,7 @@ export interface SessionEventMap {
   lost: SessionEvent;
   /** Data in the store is not what this package writes. It was treated as absent and left where it is. */
   rejected: SessionEvent & { readonly what: 'session' | 'entry' };
-  /** A valid cookie carried a secret that a rotation has replaced. It was treated as anonymous. */
+  /** A well-signed cookie carried a secret that is none of this living session's: it was replaced, or never given out. It was treated as anonymous. */
   reused: SessionEvent;
 }
 

@@ -1,5 +1,6 @@
 import { LONGEST_TIME } from './lifetime.js';
-import type { CookieAttributes, Device, EncodedEntries, EndedSession, SecretState, SessionRecord } from './session-record.js';
+import type { FormerSecret, Secrets } from './rotation.js';
+import type { CookieAttributes, Device, EncodedEntries, EndedSession, SessionRecord } from './session-record.js';
 import type { Handle } from './sid.js';
 
 /** Times, timeouts, secret hashes and the user, packed: many small fields cost far more memory than one. `redis/lua/_meta.lua` writes it. */
@@ -17,7 +18,9 @@ const META_PARTS = 11;
 /** Times are in base 36. Nine digits are 3,000 years in ms. */
 const BASE = 36;
 const TIME = /^[0-9a-z]{1,9}$/;
-const GONE = /^1\|([^|]*)\|([^|]*)\|([\s\S]*)$/;
+const GONE = /^1\|([^|]*)\|([\s\S]*)$/;
+const LIST = ',';
+const FORMER = /^([^:]+):([0-9a-z]{1,9})$/;
 
 const isBoolean = (value: unknown) => typeof value === 'boolean';
 const isText = (pattern: RegExp) => (value: unknown) => typeof value === 'string' && pattern.test(value);
@@ -52,12 +55,7 @@ export interface Metadata {
   readonly absoluteEndsAt: number | undefined;
   readonly idle: number;
   readonly authenticatedAt: number | undefined;
-  readonly secretHash: string;
-  /** Empty when there was no rotation lately. */
-  readonly previousSecretHash: string;
-  /** Until when the previous secret is good; `undefined` while nobody has presented the current one. */
-  readonly previousEndsAt: number | undefined;
-  readonly rotatedAt: number | undefined;
+  readonly secrets: Secrets;
   readonly userId: string | undefined;
 }
 
@@ -80,10 +78,14 @@ export function decodeHash(hash: Readonly<Record<string, string>>): DecodedHash 
   return { metadata, cookie: decodeCookie(hash[COOKIE_FIELD]), device: decodeDevice(hash[DEVICE_FIELD]), entries };
 }
 
-export function recordOf(handle: Handle, { metadata, cookie, device, entries }: DecodedHash, secret: SecretState): SessionRecord {
-  const { createdAt, lastSeenAt, absoluteEndsAt, idle, userId, authenticatedAt, rotatedAt } = metadata;
-  return { handle, createdAt, lastSeenAt, absoluteEndsAt, idle, userId, authenticatedAt, rotatedAt, device, cookie, entries, secret };
+/** The record of a session, for a request that has presented that secret. */
+export function recordOf(handle: Handle, { metadata, cookie, device, entries }: DecodedHash, request: Presentation): SessionRecord {
+  const { createdAt, lastSeenAt, absoluteEndsAt, idle, userId, authenticatedAt, secrets } = metadata;
+  const { rotatedAt } = secrets;
+  return { handle, createdAt, lastSeenAt, absoluteEndsAt, idle, userId, authenticatedAt, rotatedAt, device, cookie, entries, ...request };
 }
+
+type Presentation = Pick<SessionRecord, 'secret' | 'presented'>;
 
 /** What was left when a session was ended, and by which secrets its holder is known. */
 export interface Tombstone extends EndedSession {
@@ -94,17 +96,17 @@ export interface Tombstone extends EndedSession {
 export function decodeTombstone(hash: Readonly<Record<string, string>>): Tombstone | undefined {
   const parts = GONE.exec(fieldOf(hash, GONE_FIELD) ?? '');
   if (parts === null) return undefined;
-  const [, secretHash = '', previousSecretHash = '', endedReason = ''] = parts;
-  return { endedReason, secretHashes: [secretHash, previousSecretHash] };
+  const [, hashes = '', endedReason = ''] = parts;
+  return { endedReason, secretHashes: hashes.split(LIST) };
 }
 
 export function decodeMetadata(packed: string | null | undefined): Metadata | undefined {
   if (typeof packed !== 'string') return undefined;
   const parts = packed.split('|');
-  const [version, created, seen, ends, idle, authenticated, secretHash, previousSecretHash, previousEnds, rotated] = parts;
+  const [version, created, seen, ends, idle, authenticated, current, unpresented = '', former = '', rotated] = parts;
   // A user id may hold the separator: it comes last.
   const userId = parts.slice(META_PARTS - 1).join('|');
-  if (version !== VERSION || parts.length < META_PARTS || secretHash === undefined || previousSecretHash === undefined) return undefined;
+  if (version !== VERSION || parts.length < META_PARTS || current === undefined) return undefined;
   const createdAt = timeOf(created);
   const since = (part: string | undefined) => (part === '' ? undefined : createdAt + timeOf(part));
   const metadata = {
@@ -113,16 +115,30 @@ export function decodeMetadata(packed: string | null | undefined): Metadata | un
     absoluteEndsAt: since(ends),
     idle: timeOf(idle),
     authenticatedAt: userId === '' ? undefined : authenticated === '' ? createdAt : timeOf(authenticated),
-    secretHash,
-    previousSecretHash,
-    previousEndsAt: since(previousEnds),
-    rotatedAt: since(rotated),
+    secrets: {
+      current,
+      unpresented: unpresented === '' ? NONE : unpresented.split(LIST),
+      former: former === '' ? NONE : former.split(LIST).map((part) => formerOf(part, createdAt)),
+      rotatedAt: since(rotated),
+    },
     userId: userId === '' ? undefined : userId,
   };
-  return TIMES.some((name) => Number.isNaN(metadata[name])) ? undefined : metadata;
+  const { rotatedAt, former: formerSecrets } = metadata.secrets;
+  const isDamaged =
+    TIMES.some((name) => Number.isNaN(metadata[name])) ||
+    Number.isNaN(rotatedAt) ||
+    formerSecrets.some(({ endsAt }) => Number.isNaN(endsAt));
+  return isDamaged ? undefined : metadata;
 }
 
-const TIMES = ['createdAt', 'lastSeenAt', 'absoluteEndsAt', 'idle', 'authenticatedAt', 'previousEndsAt', 'rotatedAt'] as const;
+/** Of nearly every session, which thereby needs no list of its own. */
+const NONE: readonly never[] = [];
+const TIMES = ['createdAt', 'lastSeenAt', 'absoluteEndsAt', 'idle', 'authenticatedAt'] as const;
+
+function formerOf(part: string, createdAt: number): FormerSecret {
+  const [, hash = '', ends] = FORMER.exec(part) ?? [];
+  return { hash, endsAt: createdAt + timeOf(ends) };
+}
 
 /** NaN for what is no time. */
 function timeOf(part: string | undefined): number {

@@ -23,6 +23,8 @@ export interface SessionRecord {
   /** Encoded values by entry name. Decoding is left to the reader, who may need only one of them. */
   readonly entries: EncodedEntries;
   readonly secret: SecretState;
+  /** Hash of the secret that the browser has presented, also once the request has made another; '' from a store that has none. */
+  readonly presented: string;
 }
 
 /** From where a session is used, as its requests say. */
@@ -54,8 +56,8 @@ export interface SessionFacts {
 export type EncodedEntries = ReadonlyMap<string, string>;
 
 /**
- * Which secret the session was loaded with: the `current` one, the `previous` one (good for a short time after a rotation), or the
- * current one for the first time since a rotation (`unconfirmed`: the next touch starts the end of the previous one).
+ * Which secret the session was loaded with: the `current` one, a newer one for the first time (`unconfirmed`: the next write makes it the current
+ * one and starts the grace of all others), or a `previous` one: its browser has, or is about to get, a newer one.
  */
 export type SecretState = 'current' | 'unconfirmed' | 'previous';
 

@@ -84,6 +84,8 @@ export abstract class SessionStore {
    * touch. Cookie attributes that others changed meanwhile stay too, with their idle timeout, unless `lease` names others than `record`.
    * `undefined` when the session has ended since; then nothing is written and `lost` is emitted. A rotation meanwhile does not
    * matter: whoever has a record came with a good secret. The record says then that it is the `previous` one, as that of `touch` and `rotate` does.
+   * But where the user has proved again who they are since, and that has ended the secret that `record` came with, the session counts as ended
+   * here, in `touch`, `rotate` and `increment`.
    *
    * Rejects as `create` does when the session would become too large or an entry's name cannot be stored. One that is too large already
    * may shrink.
@@ -99,18 +101,18 @@ export abstract class SessionStore {
   /**
    * Gives the session the secret of `next`, which has the same handle; all else stays, its end too.
    *
-   * The secret before stays good until somebody presents the new one: loads the session with it and then saves, touches or rotates. From
-   * then on it is good for `rotationGrace` longer, for requests already on their way; these read and write as usual, and cannot prolong
-   * that. A further rotation ends that time at once.
+   * The secret before stays good until somebody presents a newer one: loads the session with it and then saves, touches or rotates. From
+   * then on all others are good for `rotationGrace` longer, for requests already on their way; these read and write as usual, and cannot
+   * prolong that.
    *
-   * Nothing happens, and `rotated` is false, while an earlier rotation is not confirmed so and younger than the grace, and when `sid` has
-   * been replaced by one that is confirmed. An unconfirmed one that is older, and that `record` knows of, is replaced: its secret never reached
-   * its holder, who keeps the one before.
+   * Nothing happens, and `rotated` is false, for a request whose secret has been replaced so; when an earlier rotation is not confirmed so,
+   * and the request was loaded (`age` ago) less than two graces after it or after it was told: its answer may still be on its way; and while
+   * four secrets besides the current one are remembered. No secret that may have been told is ever dropped to make room.
    *
-   * Where the user has just proved again who they are (`reauthenticated`), any secret that is good will do, none but the new one is good
-   * from then on, and the sign-in counts from now.
+   * Where the user has just proved again who they are (`reauthenticated`), none but the new secret is good from then on, and the sign-in
+   * counts from now. The secret presented must be the current one.
    *
-   * `undefined` when the session has ended since; then `lost` is emitted.
+   * `undefined` when the session, or with `reauthenticated` the secret presented, has ended since; then `lost` is emitted.
    */
   abstract rotate(
     sid: Sid,
@@ -182,6 +184,8 @@ export abstract class SessionStore {
 export interface RotateOptions {
   /** Whether the user has just proved again who they are. @default false */
   readonly reauthenticated?: boolean | undefined;
+  /** How long ago the request began to load the session, in ms. @default 0 */
+  readonly age?: number | undefined;
 }
 
 /** Whose session somebody else ends, and why. */

@@ -42,7 +42,8 @@ export interface StoreOptions {
   touchAfter?: number | undefined;
 
   /**
-   * Seconds for which the secret before a rotation stays good once the new one was presented: for requests already on their way.
+   * Seconds for which the secret before a rotation stays good once a newer one was presented: for requests already on their way. Until then it is
+   * good in any case, since the answer with the new one may get lost.
    *
    * @default 10
    * @see OWASP Session Management Cheat Sheet, "Renewal Timeout"

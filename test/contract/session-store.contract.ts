@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { expiresAt, type EncodedEntries, type EntryDelta, type Lease, type SessionRecord } from '../../src/session/session-record.js';
 import type { RotateOptions, SessionStore } from '../../src/session/session-store.js';
 import type { SessionEventMap, SessionEventName } from '../../src/session/session-events.js';
-import { generateSid, handleOf, newSid, type Sid } from '../../src/session/sid.js';
+import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
 import { inTime, unlessLate } from '../support/in-time.js';
 import { until } from '../support/until.js';
@@ -94,6 +94,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
           cookie: { path: '/shop' },
           entries: entriesOf({ cart: ['tea'], n: 1 }),
           secret: 'current',
+          presented: secretHashOf(sid),
         });
       });
 
@@ -460,8 +461,8 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const next = newSid(record.handle);
         const after = { ...record, rotatedAt: expect.any(Number) };
         expect(await store.rotate(sid, record, next)).toEqual({ rotated: true, record: after });
-        expect(await store.load(next)).toEqual({ ...after, secret: 'unconfirmed' });
-        expect(await store.load(sid)).toEqual({ ...after, secret: 'previous' });
+        expect(await store.load(next)).toEqual({ ...after, presented: secretHashOf(next), secret: 'unconfirmed' });
+        expect(await store.load(sid)).toEqual({ ...after, presented: secretHashOf(sid), secret: 'previous' });
       });
 
       it('does not prolong the session', async () => {
@@ -565,17 +566,80 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         expect(await store.load(sid)).toMatchObject({ secret: 'previous' });
       });
 
-      it('replaces an unconfirmed rotation that is older than the grace, whose answer got lost', async () => {
+      it('keeps every secret good that may have been told, until one of them is presented', async () => {
         const store = await start(GRACE);
         const sid = await newSession(store);
-        const lost = await rotated(store, sid);
-        await passes(store, 40);
-        const next = await rotated(store, sid);
-        expect(await store.load(lost)).toBeUndefined();
-        expect(await store.load(next)).toMatchObject({ secret: 'unconfirmed' });
+        const first = await rotated(store, sid);
+        await passes(store, 70);
+        const second = await rotated(store, sid);
+        for (const other of [first, second]) expect(await store.load(other)).toMatchObject({ secret: 'unconfirmed' });
         expect(await store.load(sid)).toMatchObject({ secret: 'previous' });
-        await confirmed(store, next);
+        await confirmed(store, first);
         await ended(store, sid);
+        await ended(store, second);
+        expect(await store.load(first)).toMatchObject({ secret: 'current' });
+      });
+
+      it('does nothing for a request that was loaded less than two graces after the last rotation: its browser may be about to get that answer', async () => {
+        const store = await start(GRACE);
+        const sid = await newSession(store);
+        await rotated(store, sid);
+        const early = await found(store, sid);
+        await passes(store, 70);
+        expect(await store.rotate(sid, early, newSid(early.handle), { age: 70 })).toMatchObject({
+          rotated: false,
+          record: { secret: 'previous' },
+        });
+        const late = await found(store, sid);
+        expect(await store.rotate(sid, late, newSid(late.handle))).toMatchObject({ rotated: true });
+      });
+
+      it('counts the two graces from when the new secret was told, for a request that took long', async () => {
+        const store = await start(GRACE);
+        const sid = await newSession(store);
+        const slow = await found(store, sid);
+        const next = newSid(slow.handle);
+        const rotation = await store.rotate(sid, slow, next);
+        await passes(store, 70);
+        await store.touch(next, rotation!.record, LEASE);
+        const other = await found(store, sid);
+        expect(await store.rotate(sid, other, newSid(other.handle))).toMatchObject({ rotated: false });
+      });
+
+      it('remembers at most four secrets besides the current one, and drops none that may have been told', async () => {
+        const store = await start({ rotationGrace: 0 });
+        const sid = await newSession(store);
+        const told = [await rotated(store, sid), await rotated(store, sid), await rotated(store, sid), await rotated(store, sid)];
+        const record = await found(store, sid);
+        const fifth = newSid(record.handle);
+        expect(await store.rotate(sid, record, fifth)).toMatchObject({ rotated: false });
+        expect(await store.load(fifth)).toBeUndefined();
+        for (const secret of [sid, ...told]) expect(await store.load(secret)).toBeDefined();
+        await confirmed(store, told[1]!);
+        expect(await store.load(told[1]!)).toMatchObject({ secret: 'current' });
+        await rotated(store, told[1]!);
+      });
+
+      it('cannot be used by who has an older secret to end a newer one that its owner has not presented yet', async () => {
+        const store = await start(GRACE);
+        const sid = await newSession(store);
+        const owners = await rotated(store, sid);
+        await passes(store, 70);
+        const thief = await rotated(store, sid);
+        await store.touch(sid, await found(store, sid), LEASE);
+        expect(await store.load(owners)).toMatchObject({ secret: 'unconfirmed' });
+        await confirmed(store, owners);
+        await ended(store, thief);
+      });
+
+      it('signs no browser out whose second, slow request rotates after the first: the secret of the first stays good', async () => {
+        const store = await start(GRACE);
+        const sid = await newSession(store);
+        const quick = await rotated(store, sid);
+        const slow = await found(store, sid);
+        await passes(store, 70);
+        await store.rotate(sid, slow, newSid(slow.handle), { age: 70 });
+        expect(await store.load(quick)).toMatchObject({ secret: 'unconfirmed' });
       });
 
       it('does nothing for the secret before once the new one is confirmed', async () => {
@@ -602,12 +666,12 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         expect(await store.load(thief)).toBeUndefined();
       });
 
-      it('counts as presenting the new secret, and ends the grace of the one before', async () => {
-        const store = await start({ rotationGrace: 30 });
+      it('counts as presenting the new secret, and starts the grace of the one before', async () => {
+        const store = await start(GRACE);
         const first = await newSession(store);
         const second = await rotated(store, first);
         const third = await rotated(store, second);
-        expect(await store.load(first)).toBeUndefined();
+        await ended(store, first);
         expect(await store.load(second)).toMatchObject({ secret: 'previous' });
         expect(await store.load(third)).toMatchObject({ secret: 'unconfirmed' });
       });
@@ -624,8 +688,8 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         expect(await store.load(third)).toMatchObject({ secret: 'unconfirmed' });
       });
 
-      it('does not replace an unconfirmed secret for a request that began before it: its answer may have arrived', async () => {
-        const store = await start({ rotationGrace: 0 });
+      it('does nothing for a request that began before an unconfirmed rotation: its answer may have arrived', async () => {
+        const store = await start({ rotationGrace: 0.02 });
         const sid = await newSession(store);
         const [first, second] = [await found(store, sid), await found(store, sid)];
         const next = newSid(first.handle);

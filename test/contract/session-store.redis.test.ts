@@ -150,7 +150,7 @@ describe('RedisSessionStore', () => {
       const sid = await newSession(store, { card: 'the data' }, { ...leaseOf(5_000, { path: '/x' }), device: { ip: '192.0.2.7' } }, 'ada');
       const next = await rotated(store, sid);
       expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'a|b' })).toBe(true);
-      expect(await outside.hgetall(keyOf(store, sid))).toEqual({ '@gone': `1|${secretHashOf(next)}|${secretHashOf(sid)}|a|b` });
+      expect(await outside.hgetall(keyOf(store, sid))).toEqual({ '@gone': `1|${secretHashOf(sid)},${secretHashOf(next)}|a|b` });
       expect(await store.find(sid)).toEqual({ endedReason: 'a|b' });
       const ttl = await outside.pttl(keyOf(store, sid));
       expect(ttl).toBeLessThanOrEqual(300_000);
@@ -690,6 +690,7 @@ const RECORD = Promise.resolve({
   cookie: undefined,
   entries: new Map<string, string>(),
   secret: 'current' as const,
+  presented: '',
 });
 
 function keyOf(store: RedisSessionStore, sid: Sid): string {

@@ -131,8 +131,8 @@ function shown(answer: unknown): string {
 function patternOf(text: string): string {
   const names = new Map<string, string>();
   const even = text.replaceAll(/"1\|[^"]*"/g, withoutTimes).replace(/\(integer\) (299\d{3}|300000)\b/, '(integer) <five minutes>');
-  return even.replaceAll(/\b\d{13}\b|\|?[\w-]{22}(?=[\s|"])/g, (value) => {
-    const kind = value.length === 13 ? 'time' : value.startsWith('|') ? 'hash' : 'handle';
+  return even.replaceAll(/\b\d{13}\b|[|,]?[\w-]{22}(?=[\s|",:])/g, (value) => {
+    const kind = value.length === 13 ? 'time' : /^[|,]/.test(value) ? 'hash' : 'handle';
     if (!names.has(value)) names.set(value, `<${kind} ${names.size + 1}>`);
     return names.get(value)!;
   });
@@ -140,7 +140,7 @@ function patternOf(text: string): string {
 
 /** Times in `@meta` are told apart from other parts by their place only. */
 function withoutTimes(meta: string): string {
-  const times = [1, 2, 8, 9];
-  const parts = meta.split('|');
+  const times = [1, 2, 9];
+  const parts = meta.replaceAll(/:\w+(?=[,|])/g, ':<time>').split('|');
   return parts.length < 11 ? meta : parts.map((part, index) => (times.includes(index) && part !== '' ? '<time>' : part)).join('|');
 }

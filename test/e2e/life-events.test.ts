@@ -90,7 +90,7 @@ describe.each(variants)('SessionEvents, $name', (variant) => {
   });
 
   test('tell of a sid that a rotation has replaced', async () => {
-    const { app, browser, during } = await observed(stage);
+    const { app, browser, during } = await observed(stage, { store: { rotationGrace: 0 } });
     const { handle } = await during('/login/ada');
     const old = (await browser.sid()) ?? '';
     for (const path of ['/rotate', '/rotate', '/rotate']) await during(path);

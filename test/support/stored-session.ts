@@ -9,9 +9,9 @@ export interface StoredSession {
 }
 
 const META = '@meta';
-/** Times in `@meta` are in base 36: when it was created, and since then, its absolute end and that of the previous secret. */
+/** Times in `@meta` are in base 36: when it was created, and since then, its absolute end, which stays. */
 const CREATED = 1;
-const ENDS = [3, 8];
+const ABSOLUTE_END = 3;
 const BASE = 36;
 
 /** Reads a session from outside: its hash and the key's TTL, or without Redis what the store itself says. */
@@ -41,7 +41,7 @@ export async function age(client: Redis, key: string, ms: number): Promise<void>
     if (time !== '') packed[part] = (Number.parseInt(time, BASE) + by).toString(BASE);
   };
   move(CREATED, -ms);
-  for (const part of ENDS) move(part, ms);
+  move(ABSOLUTE_END, ms);
   await client.hset(key, META, packed.join('|'));
 }
 

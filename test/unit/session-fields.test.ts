@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { decodeHash, fieldOfEntry, recordOf } from '../../src/session/session-fields.js';
 import type { Handle } from '../../src/session/sid.js';
 
-const META = '1|rs|rs|1jk|1aao|15o|current|previous|2bc|1xg|ada|x';
+const META = '1|rs|rs|1jk|1aao|15o|current|newer,newest|old:2bc,older:1jk|1xg|ada|x';
 
 describe('fieldOfEntry', () => {
   it.each([
@@ -44,20 +44,29 @@ describe('decodeHash', () => {
       lastSeenAt: 2_000,
       absoluteEndsAt: 3_000,
       idle: 60_000,
-      secretHash: 'current',
-      previousSecretHash: 'previous',
+      secrets: {
+        current: 'current',
+        unpresented: ['newer', 'newest'],
+        former: [
+          { hash: 'old', endsAt: 4_000 },
+          { hash: 'older', endsAt: 3_000 },
+        ],
+        rotatedAt: 3_500,
+      },
       authenticatedAt: 1_500,
-      previousEndsAt: 4_000,
-      rotatedAt: 3_500,
       userId: 'ada|x',
     });
   });
 
   it.each([
-    ['the sign-in, unless it is another time', '1|rs|rs|1jk|1aao||current|previous|2bc|1xg|ada', { authenticatedAt: 1_000 }],
-    ['no sign-in without a user', '1|rs|rs|1jk|1aao||current|previous|2bc|1xg|', { authenticatedAt: undefined, userId: undefined }],
-    ['no absolute end', '1|rs|rs||1aao||current|previous|2bc|1xg|', { absoluteEndsAt: undefined }],
-    ['no rotation', '1|rs|rs|1jk|1aao||current||||ada', { previousSecretHash: '', previousEndsAt: undefined, rotatedAt: undefined }],
+    ['the sign-in, unless it is another time', '1|rs|rs|1jk|1aao||current|newer||1xg|ada', { authenticatedAt: 1_000 }],
+    ['no sign-in without a user', '1|rs|rs|1jk|1aao||current|newer||1xg|', { authenticatedAt: undefined, userId: undefined }],
+    ['no absolute end', '1|rs|rs||1aao||current|newer||1xg|', { absoluteEndsAt: undefined }],
+    [
+      'no rotation',
+      '1|rs|rs|1jk|1aao||current||||ada',
+      { secrets: { current: 'current', unpresented: [], former: [], rotatedAt: undefined } },
+    ],
     ['a session that has just begun', '1|rs|0|1jk|1aao||current||||', { createdAt: 1_000, lastSeenAt: 1_000 }],
   ])('reads %s', (_what, packed, expected) => {
     expect(decodeHash({ '@meta': packed })?.metadata).toMatchObject(expected);
@@ -75,6 +84,9 @@ describe('decodeHash', () => {
     META.replace('|rs|rs', '|rs|-1'),
     META.replace('|rs|rs', `|rs|${'z'.repeat(10)}`),
     META.replace('15o', '1.5'),
+    META.replace('old:2bc', 'old'),
+    META.replace('old:2bc', 'old:-1'),
+    META.replace('|1xg|', '|R|'),
   ])('finds no session with the metadata %j', (packed) => {
     expect(decodeHash({ '@meta': packed, cart: '[]' })).toBeUndefined();
   });
@@ -117,8 +129,11 @@ describe('decodeHash', () => {
 });
 
 describe('recordOf', () => {
-  it('holds no secret', () => {
-    const record = recordOf('the handle' as Handle, decodeHash({ '@meta': META, n: '1' })!, 'previous');
+  it('holds of the secret nothing but the hash of the one that was presented', () => {
+    const record = recordOf('the handle' as Handle, decodeHash({ '@meta': META, n: '1' })!, {
+      secret: 'previous',
+      presented: 'the hash',
+    });
     expect(record).toEqual({
       handle: 'the handle',
       createdAt: 1_000,
@@ -131,6 +146,7 @@ describe('recordOf', () => {
       cookie: undefined,
       entries: new Map([['n', '1']]),
       secret: 'previous',
+      presented: 'the hash',
     });
   });
 });

@@ -1,5 +1,5 @@
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|previous secret hash|its end|rotation|user
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
 local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
 local GONE, DONE = 0, 1
 
@@ -26,15 +26,18 @@ end
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, prev, prevEnds, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([%d%l]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  return {
+  local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    hash = hash, prev = prev, prevEnds = at(prevEnds), rotated = at(rotated), user = user,
+    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
+  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
+  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
+  return meta
 end
 
 -- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
@@ -48,11 +51,40 @@ local function readLive(key, created, now)
   return meta
 end
 
+local function has(list, hash)
+  for _, other in ipairs(list) do
+    if other == hash then return true end
+  end
+  return false
+end
+
+local function isFormer(meta, hash)
+  for _, secret in ipairs(meta.former) do
+    if secret.hash == hash then return true end
+  end
+  return false
+end
+
+-- When the user last proved who they are; 0 for nobody.
+local function authenticated(meta)
+  if meta.user == '' then return 0 end
+  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
+end
+
+-- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
+local function readFor(key, created, presented, auth, now)
+  local meta = readLive(key, created, now)
+  if not meta or authenticated(meta) == tonumber(auth) then return meta end
+  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
+  return isKnown and meta or nil
+end
+
 local function write(key, meta)
-  local start = meta.created
+  local start, former = meta.created, {}
+  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, meta.prev, since(start, meta.prevEnds), since(start, meta.rotated), meta.user,
+    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -76,22 +108,40 @@ local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
 end
 
-local function forgetPrevious(meta)
-  meta.prev, meta.prevEnds = '', nil
+-- What follows decides as src/session/rotation.ts does.
+
+-- The last secret that was told.
+local function newest(meta)
+  return meta.unpresented[#meta.unpresented] or meta.hash
 end
 
-local function isUnconfirmed(meta)
-  return meta.prev ~= '' and not meta.prevEnds
+local function forgetPast(meta, now)
+  local kept = {}
+  for _, secret in ipairs(meta.former) do
+    if now < secret.ends then table.insert(kept, secret) end
+  end
+  meta.former = kept
 end
 
--- The new secret was presented, so the previous one has only the grace left; once that is over it is forgotten.
-local function confirm(meta, firstPresented, grace, now)
-  if meta.prev == '' then return end
-  if not meta.prevEnds and firstPresented == meta.hash then meta.prevEnds = now + grace end
-  if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
+-- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
+local function confirm(meta, presented, grace, now)
+  forgetPast(meta, now)
+  if not has(meta.unpresented, presented) then return end
+  if grace > 0 then
+    table.insert(meta.unpresented, 1, meta.hash)
+    for _, hash in ipairs(meta.unpresented) do
+      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
+    end
+  end
+  meta.hash, meta.unpresented = presented, {}
 end
 
--- A change of who or what somebody is leaves no grace. One who has not presented the new secret yet may not have it.
+-- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
+local function tell(meta, told, now)
+  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
+end
+
+-- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
-  if meta.prevEnds then forgetPrevious(meta) end
+  meta.former = {}
 end

@@ -26,7 +26,7 @@ end
 local ends
 if ARGV[4] ~= '0' then ends = tonumber(ARGV[4]) elseif ARGV[3] ~= '0' then ends = now + tonumber(ARGV[3]) end
 local auth = ARGV[6] == '0' and '' or base36(tonumber(ARGV[6]))
-local meta = { created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, hash = ARGV[1], prev = '', user = ARGV[5] }
+local meta = { created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, hash = ARGV[1], unpresented = {}, former = {}, user = ARGV[5] }
 write(key, meta)
 if ARGV[7] ~= '' then writeCookie(key, ARGV[7]) end
 writeDevice(key, ARGV[8])

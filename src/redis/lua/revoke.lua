@@ -18,7 +18,9 @@ if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '' and meta.created >= tonumb
 redis.call('DEL', key)
 if meta.ends and meta.ends <= now then return {GONE, now} end
 -- Whoever has a secret that was good no longer is told nothing.
-if meta.prevEnds and meta.prevEnds <= now then forgetPrevious(meta) end
-redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', meta.hash, meta.prev, ARGV[2]}, '|'))
+forgetPast(meta, now)
+local hashes = {meta.hash, unpack(meta.unpresented)}
+for _, secret in ipairs(meta.former) do table.insert(hashes, secret.hash) end
+redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', table.concat(hashes, ','), ARGV[2]}, '|'))
 redis.call('PEXPIRE', key, ARGV[3])
 return {DONE, now}

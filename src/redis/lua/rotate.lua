@@ -1,43 +1,43 @@
--- Gives a session a new secret and keeps the presented one good until the new one is presented, unless the session has ended.
+-- Gives a session a new secret beside the one that its browser has, which stays good until a newer one is presented, unless the session has ended.
 --
 -- KEYS[1]  session
 -- ARGV[1]  when the loaded session was created, epoch ms
--- ARGV[2]  hash of the current secret when this request is the first to present it, else ''
--- ARGV[3]  rotation grace in ms
--- ARGV[4]  hash of the presented secret
--- ARGV[5]  hash of the new secret
--- ARGV[6]  time of the rotation that the request has seen, epoch ms, 0 for none
--- ARGV[7]  1 when the user has just proved again who they are: the presented secret is then good no longer; else 0
+-- ARGV[2]  hash of the secret that the browser has presented
+-- ARGV[3]  when the user had proved who they are, as loaded, epoch ms, 0 for nobody
+-- ARGV[4]  rotation grace in ms
+-- ARGV[5]  hash of the secret that the request has by now
+-- ARGV[6]  hash of the new secret
+-- ARGV[7]  for how many ms the session has been loaded
+-- ARGV[8]  1 when the user has just proved again who they are: the new secret is then the only good one; else 0
 --
--- Returns {1, now, when} when rotated (also by an earlier try), {2, now, hash of the current secret} when nothing was done since an
--- earlier rotation is not yet confirmed and younger than the grace or has replaced the presented secret, {0, now} when the session has ended.
+-- Returns {1, now, when} when rotated (also by an earlier try), {2, now, hash of the newest secret} when nothing was done since an earlier
+-- rotation may still be on its way, has replaced the presented secret, or too many are, {0, now} when the session, or with ARGV[8] the presented
+-- secret, has ended.
 
 -- include _meta
 
 local key, now = KEYS[1], clock()
+local presented, grace, own, next = ARGV[2], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local reauthenticated = ARGV[8] == '1'
+local MOST_OTHERS = 4
+
 local meta = readLive(key, ARGV[1], now)
 if not meta then return {GONE, now} end
-if meta.hash == ARGV[5] then return {DONE, now, meta.rotated} end
+if meta.hash == next or has(meta.unpresented, next) then return {DONE, now, meta.rotated} end
+meta = readFor(key, ARGV[1], presented, ARGV[3], now)
+if not meta then return {GONE, now} end
 
-local grace = tonumber(ARGV[3])
-confirm(meta, ARGV[2], grace, now)
-if ARGV[7] == '1' then
-  if ARGV[4] ~= meta.hash and ARGV[4] ~= meta.prev then return {2, now, meta.hash} end
-  meta.auth = base36(now)
-  forgetPrevious(meta)
-  meta.hash, meta.rotated = ARGV[5], now
-  write(key, meta)
-  return {DONE, now, meta.rotated}
+confirm(meta, presented, grace, now)
+local isCurrent = presented == meta.hash or own == meta.hash
+if reauthenticated then
+  if not isCurrent then return {GONE, now} end
+  meta.auth, meta.hash, meta.unpresented, meta.former = base36(now), next, {}, {}
+else
+  -- One loaded two graces after the last rotation was sent after the answer of that arrived or was lost.
+  local isTooSoon = #meta.unpresented > 0 and now - tonumber(ARGV[7]) < (meta.rotated or 0) + 2 * grace
+  if not isCurrent or isTooSoon or #meta.unpresented + #meta.former >= MOST_OTHERS then return {2, now, newest(meta)} end
+  table.insert(meta.unpresented, next)
 end
-
-local unconfirmed = isUnconfirmed(meta)
-local known = ARGV[4] == meta.hash or (unconfirmed and ARGV[4] == meta.prev)
--- A request that began before the unconfirmed rotation does not tell that its answer was lost.
-local unseen = unconfirmed and ARGV[4] == meta.prev and meta.rotated ~= tonumber(ARGV[6])
-if not known or unseen or (unconfirmed and now < meta.rotated + grace) then return {2, now, meta.hash} end
-
--- An unconfirmed secret never reached its holder, who has the one before it: that one stays.
-if not unconfirmed then meta.prev = meta.hash end
-meta.hash, meta.prevEnds, meta.rotated = ARGV[5], nil, now
+meta.rotated = now
 write(key, meta)
 return {DONE, now, meta.rotated}

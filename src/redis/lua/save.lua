@@ -2,38 +2,41 @@
 --
 -- KEYS[1]  session
 -- ARGV[1]  when the loaded session was created, epoch ms
--- ARGV[2]  hash of the current secret when this request is the first to present it, else ''
--- ARGV[3]  rotation grace in ms
--- ARGV[4]  idle timeout in ms
--- ARGV[5]  cookie attributes as JSON, '' for none
--- ARGV[6]  the same as loaded
--- ARGV[7]  device as JSON, '' to leave it
--- ARGV[8]  '+' and the user id when the session becomes another user's, '+' for nobody's, '' to leave it
--- ARGV[9]  number of removed fields
--- ARGV[10]  the removed fields, then field and value of each changed entry
+-- ARGV[2]  hash of the secret that the browser has presented
+-- ARGV[3]  when the user had proved who they are, as loaded, epoch ms, 0 for nobody
+-- ARGV[4]  hash of the secret that the request has made and is about to tell, '' for none
+-- ARGV[5]  rotation grace in ms
+-- ARGV[6]  idle timeout in ms
+-- ARGV[7]  cookie attributes as JSON, '' for none
+-- ARGV[8]  the same as loaded
+-- ARGV[9]  device as JSON, '' to leave it
+-- ARGV[10]  '+' and the user id when the session becomes another user's, '+' for nobody's, '' to leave it
+-- ARGV[11]  number of removed fields
+-- ARGV[12]  the removed fields, then field and value of each changed entry
 --
--- Returns {1, now, hash of the current secret, idle timeout in ms} when written, {0, now} when the session has ended.
+-- Returns {1, now, hash of the newest secret, idle timeout in ms} when written, {0, now} when the session has ended.
 
 -- include _meta
 
 local key, now = KEYS[1], clock()
-local meta = readLive(key, ARGV[1], now)
+local meta = readFor(key, ARGV[1], ARGV[2], ARGV[3], now)
 if not meta then return {GONE, now} end
 
-local keepsCookie = isCookieOfAnother(key, ARGV[5], ARGV[6])
+local keepsCookie = isCookieOfAnother(key, ARGV[7], ARGV[8])
 meta.seen = now
-if not keepsCookie then meta.idle = tonumber(ARGV[4]) end
-confirm(meta, ARGV[2], tonumber(ARGV[3]), now)
-if ARGV[8] ~= '' then
-  meta.user, meta.auth = ARGV[8]:sub(2), base36(now)
+if not keepsCookie then meta.idle = tonumber(ARGV[6]) end
+confirm(meta, ARGV[2], tonumber(ARGV[5]), now)
+tell(meta, ARGV[4], now)
+if ARGV[10] ~= '' then
+  meta.user, meta.auth = ARGV[10]:sub(2), base36(now)
   endGrace(meta)
 end
 -- First what Redis refuses when it is out of memory, so that a refused save has written nothing.
 write(key, meta)
-writeDevice(key, ARGV[7])
-local removed = tonumber(ARGV[9])
-for i = 10 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
-for i = 10, 9 + removed do redis.call('HDEL', key, ARGV[i]) end
-if not keepsCookie then writeCookie(key, ARGV[5]) end
+writeDevice(key, ARGV[9])
+local removed = tonumber(ARGV[11])
+for i = 12 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+for i = 12, 11 + removed do redis.call('HDEL', key, ARGV[i]) end
+if not keepsCookie then writeCookie(key, ARGV[7]) end
 expire(key, meta)
-return {DONE, now, meta.hash, meta.idle}
+return {DONE, now, newest(meta), meta.idle}
