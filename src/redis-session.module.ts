@@ -29,7 +29,7 @@ import {
   type SessionRoutes,
 } from './redis-session.module-definition.js';
 import { resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from './redis-session.options.js';
-import { eventChannelOf, openStore } from './redis-session.stores.js';
+import { eventChannelOf, openStore, placeOf } from './redis-session.stores.js';
 import { SESSION_CONNECTION, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
 import { openRedis, type OpenRedis } from './redis/redis-client.js';
 import type { RedisEventChannel } from './redis/redis-event-channel.js';
@@ -92,8 +92,15 @@ const providers: Provider[] = [
   {
     provide: SessionRuntime,
     inject: [SessionStore, SESSION_OPTIONS, SessionLog],
-    useFactory: (store: SessionStore, { session, identity }: ResolvedRedisSessionOptions, log: SessionLog) =>
-      new SessionRuntime({ store, settings: session, translate: toHttpException, findIdentity: identity, warn: log.warn }),
+    useFactory: (store: SessionStore, options: ResolvedRedisSessionOptions, log: SessionLog) =>
+      new SessionRuntime({
+        store,
+        settings: options.session,
+        translate: toHttpException,
+        findIdentity: options.identity,
+        warn: log.warn,
+        place: placeOf(options),
+      }),
   },
   {
     provide: APP_GUARD,
@@ -185,11 +192,11 @@ export class RedisSessionModule
     if (servesAll) this.#warnOfAnother(httpAdapter);
     if (servesAll && isGlobal) {
       // Where every route has a session there is no route to match, which costs more than reading the session's cookie.
-      httpAdapter.use(this.middleware.use.bind(this.middleware));
+      httpAdapter.use(this.middleware.use);
       return;
     }
     consumer
-      .apply(SessionMiddleware, ...(forRoutes === ALL_ROUTES ? [] : [ownSessionMiddleware(this.runtime)]))
+      .apply(SessionMiddleware, ...(servesAll ? [] : [ownSessionMiddleware(this.runtime)]))
       .exclude(...exclude)
       .forRoutes(...forRoutes);
   }

@@ -40,6 +40,12 @@ export function eventChannelOf(
   return new RedisEventChannel(required(client), store, log);
 }
 
+/** What two modules that keep the same sessions have in common. `undefined` where each has sessions of its own, or the store itself tells. */
+export function placeOf({ redis, store }: ResolvedRedisSessionOptions): unknown {
+  if (store instanceof SessionStore || store.kind === 'memory') return undefined;
+  return { redis, kind: store.kind, prefix: store.settings.prefix };
+}
+
 async function openClassicStore(client: RedisClient, options: StoreOptions, settings: StoreSettings): Promise<SessionStore> {
   const { RedisStore } = await importConnectRedis();
   const { prefix, idle, serializer } = settings;

@@ -3,6 +3,8 @@ import type { CrossOriginReason } from '../redis-session.errors.js';
 /** What a request says of where it comes from. Headers as they stand; an empty one counts as missing. */
 export interface RequestOrigin {
   readonly method: string | undefined;
+  /** Whether it opens a WebSocket. */
+  readonly isWebSocket: boolean;
   /** `Sec-Fetch-Site`: what the browser knows of the page that sent the request. Browsers have it since 2023, over https and on localhost. */
   readonly fetchSite: string | undefined;
   /** `Origin`: scheme, host and port of that page. */
@@ -37,12 +39,25 @@ const DEFAULT_PORTS = new Map([
  * @see https://words.filippo.io/csrf/
  */
 export function crossOriginReason(request: RequestOrigin, { trustedOrigins, strict }: CrossOriginRules): CrossOriginReason | undefined {
-  if (SAFE_METHODS.includes(request.method)) return undefined;
-  const { fetchSite = '', origin = '' } = request;
+  const { fetchSite = '', origin = '', isWebSocket } = request;
+  if (isWebSocket && origin !== '') return webSocketReason(request, origin, trustedOrigins);
+  if (SAFE_METHODS.includes(request.method) && !isWebSocket) return undefined;
   if (fetchSite === 'same-origin' || fetchSite === 'none' || trustedOrigins.has(origin)) return undefined;
   if (fetchSite !== '') return fetchSite === 'same-site' ? 'same-site' : 'cross-site';
   if (origin === '') return strict ? 'no-origin' : undefined;
   return mismatch(origin, request);
+}
+
+/**
+ * A page may open a WebSocket to any origin, and read what comes: no browser asks first, as it does for other requests (CORS). Each sends `Origin`, so
+ * that decides, although the method is safe; `Sec-Fetch-Site` only says that it is this very origin, where a proxy has changed the host.
+ *
+ * @see RFC 6455, section 10.2
+ */
+function webSocketReason(request: RequestOrigin, origin: string, trusted: ReadonlySet<string>): CrossOriginReason | undefined {
+  if (trusted.has(origin) || request.fetchSite === 'same-origin') return undefined;
+  const reason = mismatch(origin, request);
+  return reason === 'cross-origin' && request.fetchSite === 'same-site' ? 'same-site' : reason;
 }
 
 /** Of older browsers, and of all browsers where a page came over plain http, which `Sec-Fetch-Site` is not sent to. */

@@ -4,6 +4,9 @@ import { crossOriginReason, type RequestOrigin } from './cross-origin.js';
 import type { CsrfSettings } from './csrf-options.js';
 import { hostOf, isSecureRequest } from './request-security.js';
 
+/** One of several protocols, in any case (RFC 9110, section 7.8). */
+const UPGRADE_TO_WEBSOCKET = /(?:^|,)[\t ]*websocket[\t ]*(?:,|$)/i;
+
 /** Why a request must be refused; `undefined` when it may pass. Asks no session and no store. */
 export function requestRefusal(
   request: IncomingMessage,
@@ -21,6 +24,12 @@ class StatedOrigin implements RequestOrigin {
 
   get method(): string | undefined {
     return this.request.method;
+  }
+
+  /** By the header of HTTP/1.1, or by the pseudo-header of HTTP/2 (RFC 8441, section 4), whose method is CONNECT. */
+  get isWebSocket(): boolean {
+    const { upgrade, ':protocol': protocol } = this.request.headers;
+    return protocol === 'websocket' || (upgrade !== undefined && UPGRADE_TO_WEBSOCKET.test(upgrade));
   }
 
   get fetchSite(): string | undefined {

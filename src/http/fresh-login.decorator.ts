@@ -7,8 +7,8 @@ export const FRESH_LOGIN = Symbol('fresh login');
 
 /**
  * Lets `SessionGuard` pass only those who have proved who they are within so many seconds, by `session.login()` or
- * `session.reauthenticate()`, and answers 401 with the reason `login-not-fresh` to others: `@FreshLogin(300)`. On a handler it takes the place
- * of that on its class, and closes it where that is `@Public()`. Throws for what is no positive number of seconds. A store made for express-session does not keep that time, so nobody passes there.
+ * `session.reauthenticate()`, and answers 401 with the reason `login-not-fresh` to others: `@FreshLogin(300)`. The nearest one counts: of the handler, its
+ * class, the base class. `@Public()` on the same target or farther out does not lift it. Throws for what is no positive number of seconds. A store made for express-session does not keep that time, so nobody passes there.
  *
  * @see OWASP ASVS 5.0, 7.5.1 and 7.5.3
  * @publicApi

@@ -4,7 +4,10 @@ import type { NamedParameter } from './named-parameter.js';
 import { requestContextOf } from './request-context.js';
 
 /**
- * Who is signed in, or with a name one field of it: `@Identity() who: Identity`, `@Identity('id') id: string`. `undefined` for nobody.
+ * Who is signed in, or with a name one field of it: `@Identity() who: Identity`, `@Identity('id') id: string`.
+ *
+ * `undefined` for nobody, so on a `@Public()` route, and wherever no `SessionGuard` stands before it, type it so: `@Identity() who: Identity | undefined`.
+ * TypeScript cannot: a parameter decorator has no say in the type of its parameter.
  *
  * Answers 503 when the session could not be loaded.
  *

@@ -15,6 +15,8 @@ interface State<Context> {
  * the application has declared of it, for those who may import that.
  */
 export interface RequestContext<Who extends Identity = Identity> {
+  /** What the requests of its module share. */
+  readonly runtime: object;
   /** The session, also when this request has ended it; `undefined` before it is loaded. */
   readonly httpSession: object | undefined;
   /** The session, for those who only look; `undefined` where there is none or it could not be loaded. Never throws. */
@@ -25,6 +27,11 @@ export interface RequestContext<Who extends Identity = Identity> {
   readonly endedReason: string | undefined;
   /** When whoever is signed in last proved who they are, epoch ms by the store's clock. */
   readonly authenticatedAt: number | undefined;
+  /**
+   * Whether the session is still there and its user's, where what is known of that is older than a second; no promise where it is younger. Rejects
+   * with the 503 error when it cannot be learnt.
+   */
+  confirm(): boolean | Promise<boolean>;
   /** The time by the store's clock. Rejects with the 503 error when that cannot be learnt. */
   now(): Promise<number>;
 }
@@ -32,6 +39,16 @@ export interface RequestContext<Who extends Identity = Identity> {
 /** Why somebody else has ended the session that the request came with; also `undefined` where no session middleware ran. */
 export function endedReasonOf(context: ExecutionContext): string | undefined {
   return find(context)?.endedReason;
+}
+
+/** What the requests of the module share whose session middleware ran; `undefined` where none did. */
+export function runtimeOf(context: ExecutionContext): object | undefined {
+  return find(context)?.runtime;
+}
+
+/** See {@link RequestContext.confirm}. Where no session middleware ran there is nothing to confirm: somebody else says who it is. */
+export function confirmIdentity(context: ExecutionContext): boolean | Promise<boolean> {
+  return find(context)?.confirm() ?? true;
 }
 
 export function setContext(request: IncomingMessage, context: RequestContext): void {

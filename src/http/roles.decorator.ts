@@ -5,7 +5,7 @@ export const ROLES = Symbol('roles');
 
 /**
  * Lets `SessionGuard` pass only those whose identity has one of these roles (`roles`, an array of strings), and answers 403 to others:
- * `@Roles('admin')`. On a handler it takes the place of that on its class, and closes it where that is `@Public()`.
+ * `@Roles('admin')`. The nearest one counts: of the handler, its class, the base class. `@Public()` on the same target or farther out does not lift it.
  *
  * @publicApi
  */

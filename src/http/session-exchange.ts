@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RedisSessionError, SessionMisuseError, SessionGoneError } from '../redis-session.errors.js';
+import type { ActiveSession } from '../session/active-session.js';
 import { answerWithin, askWithin } from '../session/deadline.js';
+import { Entries } from '../session/entries.js';
+import { lookAgain } from '../session/look-again.js';
 import { isEnded, type CookieAttributes, type Device, type EndedSession, type SessionRecord } from '../session/session-record.js';
 import type { SessionStore } from '../session/session-store.js';
 import type { Sid } from '../session/sid.js';
@@ -23,6 +26,8 @@ export interface SessionWatch {
 }
 
 const NO_SIDS: readonly Sid[] = [];
+/** In ms. For so long the guard takes what was loaded for what is. */
+const STALE_AFTER = 1_000;
 
 type ExchangeState = 'open' | 'unset' | 'destroyed' | 'failed';
 
@@ -36,6 +41,10 @@ export class SessionExchange implements SessionPlace, RequestContext {
   #lastState: ExchangeState = 'open';
   #failure: unknown;
   #endedReason: string | undefined;
+  /** When the store was last asked, by the clock of this process. */
+  #askedAt = 0;
+  /** Whether the session has ended since it was loaded, or is no longer its user's. */
+  #isGone = false;
   #replaced = false;
   #installed = false;
   /** Whether `req.session` can be deleted, and must still be there. */
@@ -158,6 +167,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
     this.#sids = sids;
     const { store } = this.runtime;
     const at = performance.now();
+    this.#askedAt = at;
     const answered = (sid: Sid | undefined, found: Found) => {
       if (isEnded(found)) this.#endedReason = found.endedReason;
       else if (sid !== undefined && found !== undefined) this.#loaded = { sid, record: found, at };
@@ -260,11 +270,41 @@ export class SessionExchange implements SessionPlace, RequestContext {
 
   get identity(): Identity | undefined {
     const { session, current } = this;
-    return session === null || current === undefined ? undefined : this.runtime.identityOf(current.active.entries, () => current.object);
+    return session === null || this.#isGone || current === undefined
+      ? undefined
+      : this.runtime.identityOf(current.active.entries, () => current.object);
   }
 
   get endedReason(): string | undefined {
-    return this.#loaded === undefined ? this.#endedReason : undefined;
+    return this.#loaded === undefined || this.#isGone ? this.#endedReason : undefined;
+  }
+
+  /** Asks by handle: a request whose secret was replaced meanwhile came with a good one. One under way that this request began says more than the store. */
+  confirm(): boolean | Promise<boolean> {
+    const active = this.used?.active;
+    if (this.#isGone) return false;
+    if (active?.record === undefined || active.isBusy || performance.now() - this.#askedAt <= STALE_AFTER) return true;
+    return this.#confirm(active, active.record);
+  }
+
+  async #confirm({ sid }: ActiveSession, record: SessionRecord): Promise<boolean> {
+    const { store } = this.runtime;
+    const askedAt = performance.now();
+    const isSameUser = (found: SessionRecord) => this.#userIn(found) === this.#userIn(record);
+    const found = await answerWithin(store.settings.deadline, lookAgain(store, sid, record, isSameUser)).catch((error: unknown) => {
+      throw this.told(error);
+    });
+    this.#askedAt = askedAt;
+    if (found === true) return true;
+    this.#isGone = true;
+    this.#endedReason = found.endedReason;
+    return false;
+  }
+
+  #userIn({ entries: encoded }: SessionRecord): string | undefined {
+    const entries = new Entries(encoded, this.runtime.store.settings.serializer, () => undefined);
+    const identity = this.runtime.identityOf(entries, () => entries.values() as unknown as HttpSession);
+    return identity && String(identity.id);
   }
 
   get authenticatedAt(): number | undefined {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { inspect } from 'node:util';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import { RedisSessionError, SessionMisuseError } from '../redis-session.errors.js';
 import type { Entries } from '../session/entries.js';
 import { IDENTITY_ENTRY, isIdentity } from '../session/identity.js';
@@ -24,6 +24,8 @@ export interface SessionRuntimeParts {
   readonly translate: ErrorTranslator;
   readonly findIdentity?: IdentityFinder | undefined;
   readonly warn: (message: string) => void;
+  /** What tells that two stores hold the same sessions; `undefined` where only the store itself does. */
+  readonly place?: unknown;
 }
 
 /** What the requests of one application share. */
@@ -34,15 +36,42 @@ export class SessionRuntime {
   readonly cookie: SessionCookie;
   readonly #findIdentity: IdentityFinder | undefined;
   readonly #warn: (message: string) => void;
+  readonly #place: unknown;
+  /** Others, by whether they are the same. */
+  readonly #compared = new WeakMap<SessionRuntime, boolean>();
   #warnedOfProxy = false;
 
-  constructor({ store, settings, translate, findIdentity, warn }: SessionRuntimeParts) {
+  constructor({ store, settings, translate, findIdentity, warn, place }: SessionRuntimeParts) {
     this.store = store;
     this.settings = settings;
     this.translate = translate;
     this.cookie = new SessionCookie(settings, warn);
     this.#findIdentity = findIdentity;
     this.#warn = warn;
+    this.#place = place;
+  }
+
+  /** Whether these are the same sessions of the same users, as those of a module that is imported twice are. */
+  isSameAs(other: SessionRuntime): boolean {
+    if (other === this) return true;
+    let isSame = this.#compared.get(other);
+    if (isSame === undefined) this.#compared.set(other, (isSame = this.#compare(other)));
+    return isSame;
+  }
+
+  #compare(other: SessionRuntime): boolean {
+    const isSamePlace = this.store === other.store || (this.#place !== undefined && isDeepStrictEqual(this.#place, other.#place));
+    const isSameCookie = this.settings.name === other.settings.name && isDeepStrictEqual(this.settings.secrets, other.settings.secrets);
+    return isSamePlace && isSameCookie && this.#findIdentity === other.#findIdentity;
+  }
+
+  /** Throws when a request has the session of another module, which knows other users. */
+  assertSameAs(found: SessionRuntime): void {
+    if (this.isSameAs(found)) return;
+    const [own, other] = [this, found].map(({ settings: { name } }) => JSON.stringify(name));
+    throw new SessionMisuseError(
+      `This route is to have the session of the cookie ${own}, and has that of ${other} of another RedisSessionModule. Put the routes of each module into "exclude" of the others, and guard them with the SessionGuard of the module that they belong to.`,
+    );
   }
 
   generateSid(request: IncomingMessage): Sid {

@@ -1,11 +1,11 @@
-import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Inject, Injectable, Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { FRESH_LOGIN } from './fresh-login.decorator.js';
+import { warnOnce } from '../session/warn-once.js';
+import { demandsOf, type Demands } from './demands.js';
 import { GUARD_ANSWERS, SessionHttpException } from './http-exceptions.js';
 import type { Identity } from './identity.decorator.js';
-import { Public } from './public.decorator.js';
-import { endedReasonOf, requestContextOf } from './request-context.js';
-import { ROLES } from './roles.decorator.js';
+import { confirmIdentity, endedReasonOf, requestContextOf, runtimeOf } from './request-context.js';
+import { SessionRuntime } from './session-runtime.js';
 
 const SECOND = 1_000;
 
@@ -14,27 +14,38 @@ const SECOND = 1_000;
  * (`@FreshLogin()`) as the handler asks. 401 for those who are not signed in, with a `reason` where somebody else has ended their session; 503
  * when the session could not be read. Its steps can be overridden in a subclass.
  *
+ * It serves the sessions of its own `RedisSessionModule`, the one that its module imports: of several in one application, another's users are none of
+ * its own, and a request with another's session is an error. One that is made by hand (`new SessionGuard(reflector)`) takes any.
+ *
+ * A session that was loaded more than a second ago, as when a long body came in between, is asked for again: whether it is still there, and whose it
+ * is. The entries stay as the handler has them.
+ *
  * @publicApi
  */
 @Injectable()
 export class SessionGuard implements CanActivate {
+  /** By property, so that the constructors of subclasses need not pass it on. */
+  @Inject(SessionRuntime)
+  private readonly sessionRuntime: SessionRuntime | undefined;
+
   constructor(protected readonly reflector: Reflector) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     if (this.isPublic(context)) return true;
+    this.#checkOwn(context);
     const identity = this.identityOf(context);
     if (identity === undefined) throw this.unauthorized(context);
+    if (!(await confirmIdentity(context))) throw this.unauthorized(context);
     if (!this.hasRole(identity, context)) throw this.forbidden(context);
     if (!(await this.isFresh(context))) throw this.notFresh(context);
     return this.authorize(identity, context);
   }
 
-  /** Whether the handler or its class is open to everybody. A handler that asks for somebody is not, whatever its class is. */
+  /** Whether the handler is open to everybody: `@Public()`, with nothing on the same target or nearer that asks for somebody. */
   protected isPublic(context: ExecutionContext): boolean {
-    const has = (key: string | symbol, target: Parameters<Reflector['get']>[1]) => this.reflector.get<unknown>(key, target) !== undefined;
-    const handler = context.getHandler();
-    if (has(Public.KEY, handler)) return true;
-    return has(Public.KEY, context.getClass()) && !has(ROLES, handler) && !has(FRESH_LOGIN, handler);
+    const { isOpen, warning } = this.#demands(context);
+    if (warning !== undefined) warnOnce((message) => new Logger('RedisSession').warn(message), warning);
+    return isOpen;
   }
 
   /** Who is signed in; `undefined` for nobody. */
@@ -42,17 +53,17 @@ export class SessionGuard implements CanActivate {
     return requestContextOf<Identity>(context).identity;
   }
 
-  /** Whether this identity has one of the roles that the handler or its class asks for. */
+  /** Whether this identity has one of the roles that the nearest `@Roles()` asks for. */
   protected hasRole(identity: Identity, context: ExecutionContext): boolean {
-    const wanted = this.#metadata<readonly string[]>(ROLES, context);
+    const { roles: wanted } = this.#demands(context);
     if (wanted === undefined) return true;
     const { roles } = identity as { readonly roles?: unknown };
     return Array.isArray(roles) && wanted.some((role) => roles.includes(role));
   }
 
-  /** Whether the sign-in is as fresh as the handler or its class asks. */
+  /** Whether the sign-in is as fresh as the nearest `@FreshLogin()` asks. */
   protected async isFresh(context: ExecutionContext): Promise<boolean> {
-    const seconds = this.#metadata<number>(FRESH_LOGIN, context);
+    const { freshLogin: seconds } = this.#demands(context);
     if (seconds === undefined) return true;
     const request = requestContextOf(context);
     return request.authenticatedAt !== undefined && (await request.now()) - request.authenticatedAt <= seconds * SECOND;
@@ -78,7 +89,12 @@ export class SessionGuard implements CanActivate {
     return new SessionHttpException(...GUARD_ANSWERS.notFresh, { reason: 'login-not-fresh' });
   }
 
-  #metadata<T>(key: string | symbol, context: ExecutionContext): T | undefined {
-    return this.reflector.getAllAndOverride<T | undefined>(key, [context.getHandler(), context.getClass()]);
+  #demands(context: ExecutionContext): Demands {
+    return demandsOf(context.getHandler() as (...args: never[]) => unknown, context.getClass());
+  }
+
+  #checkOwn(context: ExecutionContext): void {
+    const found = runtimeOf(context) as SessionRuntime | undefined;
+    if (found !== undefined) this.sessionRuntime?.assertSameAs(found);
   }
 }

@@ -6,7 +6,7 @@ import type { Next, SessionHandler } from './session-handler.js';
 import { SessionRuntime } from './session-runtime.js';
 
 /**
- * Puts the session on each request. The module mounts it; inject it to mount it elsewhere.
+ * Puts the session on each request. The module mounts it; inject it to mount it elsewhere: `app.use(app.get(SessionMiddleware).use)`.
  *
  * @publicApi
  */
@@ -17,9 +17,12 @@ export class SessionMiddleware implements NestMiddleware {
   constructor(runtime: SessionRuntime) {
     const middleware = runtime.settings.middleware === 'builtin' ? builtinSessionMiddleware : expressSessionMiddleware;
     this.#handle = middleware(runtime);
+    // A method of the prototype all the same, since Nest overrides it for `exclude`.
+    this.use = this.use.bind(this as never);
   }
 
-  use(request: IncomingMessage, response: ServerResponse, next: Next): void {
-    this.#handle(request, response, next);
+  use(this: void, request: IncomingMessage, response: ServerResponse, next: Next): void;
+  use(this: unknown, request: IncomingMessage, response: ServerResponse, next: Next): void {
+    (this as SessionMiddleware).#handle(request, response, next);
   }
 }

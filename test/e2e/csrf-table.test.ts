@@ -44,6 +44,11 @@ const site = (value: string, origin = 'https://shop.example') => ({ 'sec-fetch-s
 const from = (origin: string, host = 'shop.example') => ({ origin, host });
 const forwarded = (origin: string, forwardedHost: string, host = 'inner:3000') => ({ origin, host, 'x-forwarded-host': forwardedHost });
 const overHttps = (origin: string) => ({ origin, 'x-forwarded-proto': 'https' });
+const opening = (headers: Record<string, string>, protocol = 'websocket') => ({
+  connection: 'upgrade, close',
+  upgrade: protocol,
+  ...headers,
+});
 
 const ROWS: Row[] = [
   // methods
@@ -217,6 +222,38 @@ const ROWS: Row[] = [
   ],
   ['proxy: true', 'the inner host, by the option', 'POST', forwarded('http://inner:3000', 'shop.example'), 'cross-origin'],
   ['proxy: true', 'an empty X-Forwarded-Host', 'POST', forwarded('https://shop.example', '', 'shop.example'), 'passes'],
+
+  // WebSockets, opened by a GET
+  ['on', 'a WebSocket of the host itself', 'GET', opening(from('https://shop.example')), 'passes'],
+  ['on', 'a WebSocket of this origin', 'GET', opening(site('same-origin')), 'passes'],
+  ['on', 'a WebSocket of a subdomain', 'GET', opening(from('https://blog.shop.example')), 'cross-origin'],
+  [
+    'on',
+    'a WebSocket of a subdomain, in a browser that says so',
+    'GET',
+    opening(site('same-site', 'https://blog.shop.example')),
+    'same-site',
+  ],
+  ['on', 'a WebSocket of another site', 'GET', opening(FROM_EVIL), 'cross-origin'],
+  ['on', 'a WebSocket of Origin null', 'GET', opening(from('null')), 'cross-origin'],
+  ['on', 'a WebSocket of another port', 'GET', opening(from('https://shop.example:8443')), 'cross-origin'],
+  [
+    'on',
+    'a WebSocket that the visitor has opened, as no browser says',
+    'GET',
+    opening(site('none', 'https://evil.example')),
+    'cross-origin',
+  ],
+  ['on', 'a WebSocket that says nothing', 'GET', opening({}), 'passes'],
+  ['on', 'a WebSocket of another site without Origin', 'GET', opening({ 'sec-fetch-site': 'cross-site' }), 'cross-site'],
+  ['on', 'a WebSocket and a host that a proxy has changed', 'GET', opening({ ...site('same-origin'), host: 'inner:3000' }), 'passes'],
+  ['on', 'a WebSocket in upper case', 'GET', opening(FROM_EVIL, 'WebSocket'), 'cross-origin'],
+  ['on', 'a WebSocket among other protocols', 'GET', opening(FROM_EVIL, 'h2c, websocket'), 'cross-origin'],
+  ['on', 'another protocol', 'GET', opening(FROM_EVIL, 'h2c'), 'passes'],
+  ['strict', 'a WebSocket that says nothing, strictly', 'GET', opening({}), 'no-origin'],
+  ['trusting', 'a WebSocket of a trusted origin', 'GET', opening(site('cross-site', 'https://app.example')), 'passes'],
+  ['trusting', 'a WebSocket of a trusted host over http', 'GET', opening(site('cross-site', 'http://app.example')), 'cross-origin'],
+  ['trust proxy', 'a WebSocket of the http twin', 'GET', opening(overHttps('http://shop.example')), 'insecure-origin'],
 ];
 
 describe.each(['builtin', 'express-session'] as const)('session.csrf with %s', (middleware) => {

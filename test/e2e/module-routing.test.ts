@@ -37,6 +37,7 @@ import {
   SessionStoreUnavailableError,
   type HttpSession,
   type RedisSessionModuleExtras,
+  type RedisSessionOptions,
   type Sid,
 } from '../../src/index.js';
 import { CapturedLog } from '../support/captured-log.js';
@@ -310,16 +311,24 @@ describe.each(['builtin', 'express-session'] as const)('two modules with session
     }
   }
 
-  async function enterAdmin(options: TestAppOptions, cookie: string, logger = new CapturedLog()) {
+  async function enterAdmin(options: TestAppOptions, cookie: string, store: RedisSessionOptions['store'] = { kind: 'memory' }) {
+    const logger = new CapturedLog();
     const admin = RedisSessionModule.forRoot({
       isGlobal: false,
       forRoutes: ['admin'],
       session: { secret: TEST_SECRET, name: cookie, middleware },
-      store: { kind: 'memory' },
+      store,
     });
     @Module({ imports: [admin], controllers: [AdminController] })
     class AdminModule {}
-    const started = await start({ session: { middleware }, controllers: [ShopController], imports: [AdminModule], logger, ...options });
+    const started = await start({
+      store,
+      session: { middleware },
+      controllers: [ShopController],
+      imports: [AdminModule],
+      logger,
+      ...options,
+    });
     const customer = started.browser();
     await customer.post('/shop');
     return { status: (await customer.get('/admin')).status, logger };
@@ -336,7 +345,7 @@ describe.each(['builtin', 'express-session'] as const)('two modules with session
   });
 
   test('those of the same sessions are as one', async () => {
-    expect(await enterAdmin({}, 'sid')).toMatchObject({ status: 200 });
+    expect(await enterAdmin({}, 'sid', new MemorySessionStore())).toMatchObject({ status: 200 });
   });
 });
 

@@ -4,7 +4,10 @@ import { crossOriginReason, type RequestOrigin } from '../../src/http/cross-orig
 
 const RULES = { trustedOrigins: new Set(['https://app.example']), strict: false };
 const reasonOf = (request: Partial<RequestOrigin>, rules = RULES) =>
-  crossOriginReason({ method: 'POST', fetchSite: undefined, origin: undefined, host: 'shop.example', isSecure: false, ...request }, rules);
+  crossOriginReason(
+    { method: 'POST', isWebSocket: false, fetchSite: undefined, origin: undefined, host: 'shop.example', isSecure: false, ...request },
+    rules,
+  );
 
 /** Few letters, so that some are alike. */
 const host = fc.stringMatching(/^[ab]{1,2}(\.[ab]{1,2}){0,2}$/);

@@ -1,21 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { resolveSessionOptions } from '../../src/http/session-options.js';
-import { SessionRuntime } from '../../src/http/session-runtime.js';
-import { CsrfGuard, MemorySessionStore } from '../../src/index.js';
+import { csrfGuard } from '../support/csrf-guard.js';
 
 class Resolver {
   query(): void {}
 }
 
-const runtime = new SessionRuntime({
-  store: new MemorySessionStore(),
-  settings: resolveSessionOptions({ secret: 'x'.repeat(32) }),
-  translate: (error) => error,
-  warn: () => undefined,
-});
-const guard = new CsrfGuard(new Reflector(), runtime);
+const guard = csrfGuard();
 const CROSS_SITE = { method: 'POST', headers: { 'sec-fetch-site': 'cross-site' } };
 
 function contextOf(type: string, ...args: unknown[]): ExecutionContextHost {
@@ -36,5 +27,24 @@ describe('CsrfGuard, where the request is not that of a controller', () => {
 
   test.each(['ws', 'rpc'])('lets a message pass (%s), which has none', (type) => {
     expect(guard.canActivate(contextOf(type, CROSS_SITE, {}))).toBe(true);
+  });
+});
+
+describe('CsrfGuard, where a WebSocket is opened over HTTP/2', () => {
+  const connect = (origin: string) => ({ method: 'CONNECT', headers: { ':protocol': 'websocket', host: 'shop.example', origin } });
+
+  test.each([
+    ['https://shop.example', true],
+    ['https://blog.shop.example', false],
+  ])('looks at Origin: %s passes: %p', (origin, passes) => {
+    const call = () => guard.canActivate(contextOf('http', connect(origin), {}));
+    if (passes) expect(call()).toBe(true);
+    else expect(call).toThrow(/not known to come from a page/);
+  });
+
+  test('passes where the browser says that it is of this origin', () => {
+    const request = connect('https://shop.example');
+    const headers = { ...request.headers, host: 'inner:3000', 'sec-fetch-site': 'same-origin' };
+    expect(guard.canActivate(contextOf('http', { ...request, headers }, {}))).toBe(true);
   });
 });
