@@ -16,11 +16,11 @@ export interface LoginOptions {
   /**
    * Idle timeout in seconds of this one session and of its cookie, which thereby outlives the browser ("remember me").
    *
-   * @default that of the session before, unless another user was signed in: the option `session.cookie.maxAge`, or `store.ttl` with a cookie that
-   * ends with the browser
+   * @default `session.cookie.maxAge` of this very request, where it has set that; else the option `session.cookie.maxAge`, or `store.ttl` with a cookie
+   * that ends with the browser
    */
   ttl?: number | undefined;
-  /** Absolute timeout in seconds of this one session, `false` for none. @default `store.absoluteTtl` */
+  /** Absolute timeout in seconds of this one session, `false` for none. @default `store.absoluteTtl`, and at least `ttl` where that is not set */
   absoluteTtl?: number | false | undefined;
 }
 
@@ -47,7 +47,10 @@ export interface SessionMembers {
   readonly authenticatedAt: Date | undefined;
   /** Who is signed in. Changed only by `login` and `logout`. */
   readonly identity?: Identity;
-  /** The cookie of this session, as express-session has it. Setting its `maxAge` sets the idle timeout too. */
+  /**
+   * The cookie of this session, as express-session has it. Setting its `maxAge` sets the idle timeout too. Of a plain object that is assigned in its place
+   * only `maxAge` and `expires` are taken: it may come from the body of a request.
+   */
   cookie: expressSession.Cookie;
 
   /** Stores what changed so far, before the end of the request does. */

@@ -1,22 +1,21 @@
 import { SessionMisuseError } from '../redis-session.errors.js';
 import { ActiveSession, afterItsEnd, type SessionHost } from '../session/active-session.js';
-import { isIdentity, isSameUser } from '../session/identity.js';
-import { LONGEST_TIME } from '../session/lifetime.js';
+import { LONGEST_STRETCH } from '../session/lifetime.js';
 import { isPositive } from '../session/option-checks.js';
 import type { Entries } from '../session/entries.js';
 import type { CookieAttributes, Device, Lease, SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
-import { checkCookie, restartMaxAge, type Cookie } from './cookie.js';
+import { checkCookie, type Cookie } from './cookie.js';
 import { csrfToken, isCsrfToken } from './csrf-token.js';
 import type { HttpSession, LoginOptions } from './http-session.js';
 import type { Identity } from './identity.decorator.js';
+import { RequestCookie } from './request-cookie.js';
 import type { ConfiguredCookie } from './session-cookie.js';
 import { checkWritable, type SessionOwner } from './session-members.js';
 import { createHttpSession } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 const SECOND = 1_000;
-const KEPT_ATTRIBUTES = ['originalMaxAge', 'secure', 'httpOnly', 'domain', 'path', 'sameSite', 'priority', 'partitioned'] as const;
 
 /** The request that a session is used by. */
 export interface SessionPlace {
@@ -42,7 +41,7 @@ export interface SessionPlace {
 export class RequestSession implements SessionHost, SessionOwner {
   readonly active: ActiveSession;
   readonly object: HttpSession;
-  #cookie: Cookie | undefined;
+  #cookie: RequestCookie | undefined;
 
   constructor(
     private readonly place: SessionPlace,
@@ -55,7 +54,11 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   get cookie(): Cookie {
-    this.#cookie ??= this.#storedCookie();
+    return this.#ownCookie.shown;
+  }
+
+  get #ownCookie(): RequestCookie {
+    this.#cookie ??= new RequestCookie(this.#storedCookie(), (attributes) => this.place.createCookie(attributes));
     return this.#cookie;
   }
 
@@ -64,13 +67,13 @@ export class RequestSession implements SessionHost, SessionOwner {
     return this.place.createCookie(record?.cookie, record && this.place.runtime.store.msSinceSeen(record));
   }
 
-  setCookie(cookie: Cookie | CookieAttributes): void {
-    this.#cookie = 'serialize' in cookie ? cookie : this.place.createCookie(cookie);
+  setCookie(cookie: unknown): void {
+    if (this.#ownCookie.assign(cookie)) this.place.runtime.warnOfCookieObject();
   }
 
   /** Throws when what the request has changed about the cookie makes it one that cannot be sent, and so must not be stored. */
   checkCookie(): void {
-    if (this.#cookie !== undefined) checkCookie(this.#cookie);
+    if (this.#cookie !== undefined) checkCookie(this.cookie);
   }
 
   /** Takes back what the request has changed about the cookie. */
@@ -109,22 +112,23 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   #leaseOfCookie(): Lease {
     this.checkCookie();
-    const { data } = this.cookie;
+    const cookie = this.#ownCookie;
+    const { data } = cookie;
     return {
       idle: typeof data.originalMaxAge === 'number' ? data.originalMaxAge : undefined,
-      cookie: difference(data, this.place.createCookie().data),
+      stretch: cookie.stretch(this.place.runtime.store.settings.idle, LONGEST_STRETCH),
+      cookie: cookie.ownAttributes,
       wholeCookie: data,
       device: this.place.device,
     };
   }
 
   get isLeaseChanged(): boolean {
-    if (this.#cookie === undefined) return false;
-    return difference(this.#cookie.data, this.place.createCookie(this.active.record?.cookie).data) !== undefined;
+    return this.#cookie !== undefined && this.#cookie.differsFrom(this.active.record?.cookie);
   }
 
   touch(): HttpSession {
-    restartMaxAge(this.cookie);
+    this.#ownCookie.restartMaxAge();
     return this.object;
   }
 
@@ -151,28 +155,15 @@ export class RequestSession implements SessionHost, SessionOwner {
   async login(identity: Identity, { keep = [], ttl, absoluteTtl }: LoginOptions = {}): Promise<void> {
     checkSeconds('ttl', ttl);
     if (absoluteTtl !== false) checkSeconds('absoluteTtl', absoluteTtl);
-    const before = this.cookie;
-    this.#cookie = this.#cookieFor(identity, ttl);
+    // The idle timeout of one session is that of its cookie: a browser that drops the cookie has ended the session, whatever the store says.
+    const takeBack = this.#ownCookie.beginSignIn(ttl === undefined ? undefined : ttl * SECOND);
     try {
       await this.active.login(identity, keep, typeof absoluteTtl === 'number' ? absoluteTtl * SECOND : absoluteTtl);
     } catch (error) {
-      this.#cookie = before;
+      takeBack();
       throw error;
     }
-    restartMaxAge(this.cookie);
-  }
-
-  /** The idle timeout of one session is that of its cookie: a browser that drops the cookie has ended the session, whatever the store says. */
-  #cookieFor(identity: Identity, ttl: number | undefined): Cookie {
-    const cookie = this.#isChosenByAnother(identity) ? this.place.createCookie() : this.cookie;
-    if (ttl === undefined) return cookie;
-    return this.place.createCookie({ ...cookie.data, originalMaxAge: Math.min(ttl * SECOND, LONGEST_TIME) });
-  }
-
-  /** Whether somebody else has signed in before, and what is kept of the cookie was for them: who signs in now did not ask to be remembered. */
-  #isChosenByAnother(identity: Identity): boolean {
-    const current = this.identityOf(this.active.entries);
-    return current !== undefined && isIdentity(identity) && !isSameUser(current, identity) && !this.isLeaseChanged;
+    this.#ownCookie.restartMaxAge();
   }
 
   async reauthenticate(): Promise<void> {
@@ -228,18 +219,4 @@ function checkSeconds(name: string, seconds: number | undefined): void {
     throw new SessionMisuseError(
       `session.login() needs a positive finite number of seconds for ${JSON.stringify(name)}. Leave it out for the configured time.`,
     );
-}
-
-/** Attributes that the application changed for this session. */
-function difference(actual: CookieAttributes, configured: CookieAttributes): CookieAttributes | undefined {
-  const changed = KEPT_ATTRIBUTES.filter((name) => meaningOf(name, actual) !== meaningOf(name, configured));
-  return changed.length === 0 ? undefined : Object.fromEntries(changed.map((name) => [name, meaningOf(name, actual) ?? null]));
-}
-
-/** What an attribute comes to. express-session's cookie takes 1 for `true`, '' for none, and a thousand years; the stored form does not. */
-function meaningOf(name: (typeof KEPT_ATTRIBUTES)[number], attributes: CookieAttributes): unknown {
-  const value = attributes[name];
-  if (value === undefined || value === null || value === '') return undefined;
-  if (name === 'secure' || name === 'httpOnly' || name === 'partitioned') return Boolean(value);
-  return name === 'originalMaxAge' && typeof value === 'number' ? Math.min(value, LONGEST_TIME) : value;
 }

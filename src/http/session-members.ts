@@ -1,7 +1,7 @@
 import { SessionMisuseError, SessionSerializationError } from '../redis-session.errors.js';
 import { afterItsEnd, type ActiveSession } from '../session/active-session.js';
 import { IDENTITY_ENTRY } from '../session/identity.js';
-import { expiresAt, type CookieAttributes, type SessionRecord } from '../session/session-record.js';
+import { expiresAt, type SessionRecord } from '../session/session-record.js';
 import type { HttpSession, LoginOptions, SessionCallback, SessionMembers } from './http-session.js';
 import type { Identity } from './identity.decorator.js';
 import type { Cookie } from './cookie.js';
@@ -11,8 +11,8 @@ export interface SessionOwner {
   readonly active: ActiveSession;
   readonly object: HttpSession;
   readonly cookie: Cookie;
-  /** Takes a cookie object as it is, and attributes as those of a new one. */
-  setCookie(cookie: Cookie | CookieAttributes): void;
+  /** Takes a cookie object as it is, and of any other object the age. */
+  setCookie(cookie: unknown): void;
   touch(): HttpSession;
   save(): Promise<void>;
   reload(): Promise<void>;

@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
 import { SessionMisuseError } from '../redis-session.errors.js';
-import type { CookieAttributes } from '../session/session-record.js';
 import type { HttpSession } from './http-session.js';
 import { checkWritable, isMember, memberOf, type SessionOwner } from './session-members.js';
 
@@ -57,7 +56,7 @@ class HttpSessionTraps implements ProxyHandler<object> {
   set(target: object, name: string | symbol, value: unknown): boolean {
     if (typeof name === 'symbol') return Reflect.set(target, name, value);
     if (name === COOKIE) {
-      this.owner.setCookie(value as CookieAttributes);
+      this.owner.setCookie(value);
       return true;
     }
     checkWritable(this.owner, name);

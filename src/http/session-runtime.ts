@@ -40,6 +40,7 @@ export class SessionRuntime {
   /** Others, by whether they are the same. */
   readonly #compared = new WeakMap<SessionRuntime, boolean>();
   #warnedOfProxy = false;
+  #warnedOfCookieObject = false;
 
   constructor({ store, settings, translate, findIdentity, warn, place }: SessionRuntimeParts) {
     this.store = store;
@@ -99,6 +100,15 @@ export class SessionRuntime {
     this.#warnedOfProxy = true;
     this.#warn(
       'A request has "X-Forwarded-Proto: https", but no proxy is trusted, so it is treated as http. Behind a proxy, set Express\' "trust proxy" or the option "session.proxy".',
+    );
+  }
+
+  /** Warns once of attributes that were left out. */
+  warnOfCookieObject(): void {
+    if (this.#warnedOfCookieObject) return;
+    this.#warnedOfCookieObject = true;
+    this.#warn(
+      'Of a plain object that is assigned to req.session.cookie only "maxAge" and "expires" are taken: it may come from a request. Set the others one by one, as in req.session.cookie.sameSite = \'none\'.',
     );
   }
 

@@ -104,7 +104,7 @@ export class RedisSessionStore extends SessionStore {
     const args = [
       presented,
       idle,
-      absoluteOf(idle, this.settings, absolute) ?? 0,
+      absoluteOf(lease, this.settings, absolute) ?? 0,
       absoluteEndsAt,
       userId ?? '',
       authenticatedAt ?? 0,

@@ -3,20 +3,29 @@ import type { Lease } from './session-record.js';
 /** A hundred years in ms: as good as for ever, and small enough for Redis and for `Date` to count on from. */
 export const LONGEST_TIME = 36_525 * 86_400_000;
 
+/** How far a cookie's age that a handler sets stretches the default absolute timeout at most: 400 days in ms, as long as browsers keep a cookie (RFC 6265bis, section 5.5). */
+export const LONGEST_STRETCH = 400 * 86_400_000;
+
 /** The idle timeout of a lease in whole ms. */
 export function idleOf(lease: Lease, settings: { readonly idle: number }): number {
   const isGiven = lease.idle !== undefined && !Number.isNaN(lease.idle);
   return Math.min(Math.max(1, Math.ceil(isGiven ? lease.idle : settings.idle)), LONGEST_TIME);
 }
 
-/** The absolute timeout in ms of a session that begins with that idle timeout; `undefined` for none. */
-export function absoluteOf(idle: number, { absolute, absoluteIsDefault }: AbsoluteTimeout, own?: number | false): number | undefined {
+/**
+ * The absolute timeout in ms of a session that begins with that lease; `undefined` for none. One that is not configured is at least as long as the
+ * idle timeout.
+ */
+export function absoluteOf(lease: Lease, settings: AbsoluteTimeout, own?: number | false): number | undefined {
   if (own === false) return undefined;
   if (own !== undefined) return Math.min(Math.max(1, Math.ceil(own)), LONGEST_TIME);
-  return absolute !== undefined && absoluteIsDefault ? Math.max(absolute, idle) : absolute;
+  const { absolute, absoluteIsDefault } = settings;
+  if (absolute === undefined || !absoluteIsDefault) return absolute;
+  return Math.max(absolute, Math.min(lease.stretch ?? Infinity, idleOf(lease, settings)));
 }
 
 interface AbsoluteTimeout {
+  readonly idle: number;
   readonly absolute: number | undefined;
   readonly absoluteIsDefault: boolean;
 }

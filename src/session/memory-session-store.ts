@@ -82,7 +82,7 @@ export class MemorySessionStore extends SessionStore {
     }
     const now = Date.now();
     const idle = idleOf(lease, this.settings);
-    const absolute = absoluteOf(idle, this.settings, ownAbsolute);
+    const absolute = absoluteOf(lease, this.settings, ownAbsolute);
     this.events.emit('created', { handle, userId });
     return this.#put(
       handle,

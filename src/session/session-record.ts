@@ -79,6 +79,8 @@ export interface CookieAttributes {
 export interface Lease {
   /** Idle timeout in ms; `undefined`: the store's own `ttl`. */
   readonly idle: number | undefined;
+  /** How much of it stretches an absolute timeout that is not configured, in ms. @default all of it */
+  readonly stretch?: number | undefined;
   /** See {@link SessionRecord.cookie}. */
   readonly cookie: CookieAttributes | undefined;
   /** The whole cookie, for stores that keep a session as one value which express-session can read. */

@@ -475,13 +475,6 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
     }
   });
 
-  test('cookie.maxAge survives login', async () => {
-    const { browser, ttl } = await remembered((session) => (session.cookie.maxAge = 3 * DAY));
-    const { setCookies } = await browser.post('/login/ada');
-    expect(setCookies[0]).toContain('Expires=');
-    expect(await ttl()).toBeGreaterThan(3 * DAY - 5_000);
-  });
-
   test.each<[string, (session: AnySession) => unknown]>([
     ['expires = false', (session) => (session.cookie.expires = false as never)],
     ['maxAge = null', (session) => (session.cookie.maxAge = null as never)],
