@@ -18,19 +18,17 @@ export interface Plan {
   readonly processes: number;
   /** For the order within a round, and for the bootstrap. */
   readonly seed: number;
-  /** Once for each server process and workload, before the first round. */
-  readonly warmUpMs: number;
-  /** Under load before each measurement, at the least. */
-  readonly leadInMs: number;
-  readonly sliceMs: number;
-  /** Long enough for the result to be worth keeping. */
-  readonly isWhole: boolean;
+  /** How many requests a measurement takes, and each server process gets of each workload before the first one. */
+  readonly requests: number;
+  /** After that time no round begins, but for the first of each server process. */
+  readonly minutes: number;
   /** Candidates to profile; with any, nothing else is measured. */
   readonly profile: readonly Candidate[];
 }
 
 const ROUNDS = 24;
-const SLICE_SECONDS = 0.5;
+const REQUESTS = 3_000;
+const MINUTES = 10;
 const PROCESSES = 4;
 const SEED = 1;
 const QUICK = { rounds: 4, processes: 1 };
@@ -42,7 +40,8 @@ const USAGE = `npm run bench -- [options]
   --node <version>     run the servers with that Node, as 24 (the one that runs this)
   --rounds <n>         how often each candidate has its turn (${ROUNDS}; ${QUICK.rounds} with --quick)
   --processes <n>      how many server processes each candidate has (${PROCESSES}; ${QUICK.processes} with --quick)
-  --seconds <s>        how long each measurement is (${SLICE_SECONDS})
+  --requests <n>       how many requests each measurement takes (${REQUESTS})
+  --minutes <n>        when to stop, though there should be more rounds (${MINUTES})
   --seed <n>           of the order in each round, and of the bootstrap (${SEED})
   --only <names>       candidates: ${CANDIDATES.map(({ name }) => name).join(', ')}
   --workload <names>   workloads: ${WORKLOADS.map(({ name }) => name).join(', ')}
@@ -73,10 +72,8 @@ export function readArguments(args: readonly string[]): Plan {
     rounds,
     processes: profile.length > 0 ? 1 : Math.min(rounds, positive('processes', values.processes ?? (quick ? QUICK.processes : PROCESSES))),
     seed: Number(values.seed ?? SEED),
-    warmUpMs: quick ? 400 : 600,
-    leadInMs: 100,
-    sliceMs: positive('seconds', values.seconds ?? SLICE_SECONDS) * 1_000,
-    isWhole: rounds >= ROUNDS,
+    requests: positive('requests', values.requests ?? REQUESTS),
+    minutes: positive('minutes', values.minutes ?? MINUTES),
     profile,
   };
 }
@@ -95,7 +92,8 @@ function parsed(args: readonly string[]) {
         node: text,
         rounds: text,
         processes: text,
-        seconds: text,
+        requests: text,
+        minutes: text,
         seed: text,
         only: text,
         workload: text,

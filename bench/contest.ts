@@ -11,10 +11,14 @@ import type { Figures, FloorRow, Measurements, Row } from './measurement.js';
 import { BenchProcess } from './processes/child-process.js';
 import { RedisMeter } from './processes/redis-counters.js';
 import { seededRandom, shuffled } from './statistics.js';
-import type { Workload } from './workloads.js';
+import { SESSIONS, type Workload } from './workloads.js';
 
 /** Replies that are under way when the load stops have come by then. */
 const SETTLE_MS = 30;
+/** Requests before each measurement. */
+const LEAD_IN = SESSIONS + 100;
+const FLOOR_MS = 300;
+const MINUTE_MS = 60_000;
 const OUTPUT_SHOWN = 2_000;
 
 /** Keeps the servers of all candidates running and gives each its turn. */
@@ -46,10 +50,11 @@ export class Contest {
   async run(): Promise<Measurements> {
     const rows: Row[] = [];
     const floors: FloorRow[] = [];
-    const { rounds, processes, workloads, sliceMs, seed } = this.plan;
+    const { rounds, processes, minutes, workloads, seed } = this.plan;
     const random = seededRandom(seed);
     await this.#warmUp();
-    for (let round = 0; round < rounds; round++) {
+    let round = 0;
+    for (; round < rounds && (round < processes || performance.now() < minutes * MINUTE_MS); round++) {
       for (const workload of shuffled(workloads, random)) {
         progress(`round ${round + 1} of ${rounds}: ${workload.title}`);
         for (const candidate of shuffled(this.#takingPart(workload), random)) {
@@ -57,13 +62,13 @@ export class Contest {
           rows.push({ round, workload: workload.name, candidate: candidate.name, ...(await this.#measure(competitor, workload)) });
         }
         for (const floor of this.#floors) {
-          const result = await floor.measure(workload, sliceMs / 2);
+          const result = await floor.measure(workload, FLOOR_MS);
           if (result !== undefined) floors.push({ round, workload: workload.name, autoPipelining: floor.autoPipelining, ...result });
         }
       }
     }
     progress('');
-    return { rows, floors };
+    return { rounds: round, rows, floors };
   }
 
   competitor(candidate: Candidate, process = 0): Competitor {
@@ -97,28 +102,27 @@ export class Contest {
   }
 
   async #warmUp(): Promise<void> {
-    const { workloads, warmUpMs } = this.plan;
+    const { workloads, requests } = this.plan;
     progress('warming up');
     for (const workload of workloads) {
       for (const competitor of this.#all(this.#takingPart(workload))) {
-        await this.underLoad(competitor, workload, () => sleep(warmUpMs));
+        await this.underLoad(competitor, workload, (loader) => loader.ask('answers', requests));
         await competitor.verify(workload);
       }
-      for (const floor of this.#floors) await floor.measure(workload, warmUpMs);
+      for (const floor of this.#floors) await floor.measure(workload, FLOOR_MS);
     }
   }
 
   async #measure(competitor: Competitor, workload: Workload): Promise<Figures> {
-    const { leadInMs, sliceMs } = this.plan;
     const { server } = competitor;
     const usage = () => server.ask<{ requests: number; cpu: number }>('usage');
     await sleep(SETTLE_MS);
     const [redisBefore, before] = await Promise.all([this.#meter.read(), usage()]);
     const measured = await this.underLoad(competitor, workload, async (loader) => {
-      // A touch that is due is done then, so that it is not measured in one slice and left out of the next.
-      await Promise.all([sleep(leadInMs), loader.ask('lap')]);
+      // Every session was asked for once then, so that a touch that is due is not measured in one slice and left out of the next.
+      await loader.ask('answers', LEAD_IN);
       const [from] = await Promise.all([usage(), loader.ask('mark')]);
-      await sleep(sliceMs);
+      await loader.ask('answers', this.plan.requests);
       const [to, mark] = await Promise.all([usage(), loader.ask<LoadMark>('mark')]);
       return { mark, from, to };
     });

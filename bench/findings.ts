@@ -33,10 +33,10 @@ export interface Comparison {
   readonly cpuNow: Estimate;
   /** Microseconds per request more than then. */
   readonly difference: Estimate;
-  /** Overhead now to overhead then; without an interval where the overhead may be none. */
-  readonly overheads: Estimate;
+  /** Overhead now to then, over "no session, normalised" where that was measured; without an interval where the overhead may be none. */
+  readonly ofOverhead: Estimate;
   /** CPU time now to then, which decides: its interval holds 1 just when that of the difference holds 0. */
-  readonly requests: Estimate;
+  readonly ofRequest: Estimate;
   readonly verdict: Verdict;
 }
 
@@ -47,12 +47,17 @@ export class Findings {
 
   constructor(
     private readonly measurements: Measurements,
-    { rounds, processes, seed }: { rounds: number; processes: number; seed: number },
+    { processes, seed }: { processes: number; seed: number },
   ) {
+    const { rounds } = measurements;
     this.#rounds = Array.from({ length: rounds }, (_, round) => round);
     const groups = Array.from({ length: processes }, (_, process) => this.#rounds.filter((round) => round % processes === process));
     const random = seededRandom(seed);
     this.#resamples = Array.from({ length: RESAMPLES }, () => resample(groups, random));
+  }
+
+  get rounds(): number {
+    return this.measurements.rounds;
   }
 
   estimate(statistic: Statistic): Estimate {
@@ -118,10 +123,11 @@ export class Findings {
     const then = this.cpu(workload, earlier);
     const now = this.cpu(workload, builtin);
     const difference = both(now, then, (a, b) => a - b);
-    const requests = both(now, then, ratio);
-    const overheads = this.overheadTo(workload, builtin, earlier);
-    if (!then || !now || !difference || !requests || !overheads) return undefined;
-    const decisive = this.estimate(requests);
+    const ofRequest = both(now, then, ratio);
+    const ofOverhead =
+      this.overheadTo(workload, builtin, earlier, noSessionNormalised) ?? this.overheadTo(workload, builtin, earlier, noSession);
+    if (!then || !now || !difference || !ofRequest || !ofOverhead) return undefined;
+    const decisive = this.estimate(ofRequest);
     if (decisive.interval === undefined) return undefined;
     return {
       workload,
@@ -129,8 +135,8 @@ export class Findings {
       cpuThen: this.estimate(then),
       cpuNow: this.estimate(now),
       difference: this.estimate(difference),
-      overheads: this.estimate(overheads),
-      requests: decisive,
+      ofOverhead: this.estimate(ofOverhead),
+      ofRequest: decisive,
       verdict: verdictOf(decisive.interval),
     };
   }

@@ -32,6 +32,8 @@ export interface FloorRow extends FloorResult {
 }
 
 export interface Measurements {
+  /** How many there were. */
+  readonly rounds: number;
   readonly rows: readonly Row[];
   readonly floors: readonly FloorRow[];
 }

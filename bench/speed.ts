@@ -11,6 +11,8 @@ import { summaryOfRun } from './report/summary.js';
 import { comparisonTable, goalTable, speedTables } from './report/tables.js';
 import { quantile } from './statistics.js';
 
+/** With fewer rounds a result is not worth keeping. */
+const ROUNDS_KEPT = 12;
 /** Above this share of a core the load generator may be what limits. */
 const LOADER_LIMIT = 0.85;
 
@@ -33,11 +35,14 @@ try {
       measurements.rows.map(({ loaderCpuShare }) => loaderCpuShare),
       0.5,
     );
+    if (findings.rounds < plan.rounds) console.log(`${findings.rounds} of ${plan.rounds} rounds within ${plan.minutes} minutes.`);
     if (loaderShare > LOADER_LIMIT) console.log(`The load generator used ${(loaderShare * 100).toFixed(0)} % of a core.`);
     const busy = loadWarning(environment);
     if (busy !== undefined) console.log(busy);
     console.log(saveRawRounds(environment, measurements));
-    console.log(await saveResult('speed', { environment, ...summaryOfRun(findings, comparisons, plan) }, plan));
+    console.log(
+      await saveResult('speed', { environment, ...summaryOfRun(findings, comparisons, plan) }, { isWhole: findings.rounds >= ROUNDS_KEPT }),
+    );
   }
 } catch (error) {
   console.error(contest.output);

@@ -17,7 +17,7 @@ class Load {
   #errors = 0;
   #connections = 0;
   #responses = 0;
-  #laps: { readonly responses: number; readonly resolve: () => void }[] = [];
+  #waiting: { readonly responses: number; readonly resolve: () => void }[] = [];
   readonly #run: autocannon.Instance;
   readonly #ended: Promise<void>;
 
@@ -54,10 +54,10 @@ class Load {
     return mark;
   }
 
-  /** Waits until there have been as many answers as there are sessions, so that each session was asked for about once. */
-  lap(): Promise<void> {
-    const responses = this.#responses + this.order.requests.length;
-    return new Promise((resolve) => this.#laps.push({ responses, resolve }));
+  /** Waits for so many more answers. */
+  answers(count: number): Promise<void> {
+    const responses = this.#responses + count;
+    return new Promise((resolve) => this.#waiting.push({ responses, resolve }));
   }
 
   async stop(): Promise<LoadVerdict> {
@@ -69,9 +69,9 @@ class Load {
   #received(milliseconds: number): void {
     this.#latencies.push(milliseconds);
     this.#responses++;
-    const done = this.#laps.filter(({ responses }) => responses <= this.#responses);
+    const done = this.#waiting.filter(({ responses }) => responses <= this.#responses);
     if (done.length === 0) return;
-    this.#laps = this.#laps.filter((lap) => !done.includes(lap));
+    this.#waiting = this.#waiting.filter((one) => !done.includes(one));
     for (const { resolve } of done) resolve();
   }
 
@@ -96,7 +96,7 @@ answerParent({
   start: (order) => {
     running = new Load(order as LoadOrder);
   },
-  lap: () => running?.lap(),
+  answers: (count) => running?.answers(Number(count)),
   mark: () => running?.mark(),
   stop: () => running?.stop(),
 });

@@ -5,9 +5,9 @@ import { CONFIDENCE, RESAMPLES, type Estimate } from '../statistics.js';
 
 /** What is kept of a run: figures, not rounds. An estimate is written as value, low end and high end. */
 export function summaryOfRun(findings: Findings, comparisons: readonly Comparison[], plan: Plan): Record<string, unknown> {
-  const { rounds, processes, seed, warmUpMs, leadInMs, sliceMs, workloads, candidates } = plan;
+  const { processes, seed, requests, workloads, candidates } = plan;
   return {
-    method: { rounds, processes, seed, warmUpMs, leadInMs, sliceMs, quantile: LOW, resamples: RESAMPLES, confidence: CONFIDENCE },
+    method: { rounds: findings.rounds, processes, seed, requests, quantile: LOW, resamples: RESAMPLES, confidence: CONFIDENCE },
     estimates: 'value, low and high end of the interval; CPU times and overheads in microseconds a request',
     costs: workloads.flatMap(({ name }) =>
       candidates.flatMap((candidate) => {
@@ -27,14 +27,14 @@ export function summaryOfRun(findings: Findings, comparisons: readonly Compariso
         };
       }),
     ),
-    comparisons: comparisons.map(({ workload, earlier, cpuThen, cpuNow, difference, overheads, requests, verdict }) => ({
+    comparisons: comparisons.map(({ workload, earlier, cpuThen, cpuNow, difference, ofOverhead, ofRequest, verdict }) => ({
       workload,
       earlier,
       cpuThen: inOneLine(cpuThen),
       cpuNow: inOneLine(cpuNow),
       difference: inOneLine(difference),
-      overheads: inOneLine(overheads),
-      requests: inOneLine(requests),
+      ofOverhead: inOneLine(ofOverhead),
+      ofRequest: inOneLine(ofRequest),
       verdict,
     })),
   };

@@ -69,14 +69,14 @@ export function speedTables(findings: Findings, { candidates, workloads }: Plan)
 export function comparisonTable(comparisons: readonly Comparison[]): string {
   return textTable(
     ["'builtin' now to", 'workload', 'CPU us then', 'now', 'us more', 'of the overhead', 'of the request', ''],
-    comparisons.map(({ workload, earlier, cpuThen, cpuNow, difference, overheads, requests, verdict }) => [
+    comparisons.map(({ workload, earlier, cpuThen, cpuNow, difference, ofOverhead, ofRequest, verdict }) => [
       earlier,
       workload,
       number(cpuThen.value, 1),
       number(cpuNow.value, 1),
       withInterval(difference, 1),
-      overheads.interval === undefined ? '-' : withInterval(overheads, 2),
-      withInterval(requests, 3),
+      ofOverhead.interval === undefined ? '-' : withInterval(ofOverhead, 2),
+      withInterval(ofRequest, 3),
       verdict,
     ]),
   );

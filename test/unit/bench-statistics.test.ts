@@ -16,9 +16,10 @@ const GROUPS = [0, 1, 2, 3].map((group) => ROUNDS.filter((round) => round % 4 ==
 const RUNS = 60;
 const RESAMPLES = 150;
 
-/** A cost with noise that only adds, as that of a machine with neighbours. */
-function noisy(cost: number, random: () => number): number[] {
-  return ROUNDS.map(() => cost - 20 * Math.log(1 - random()));
+/** A cost with noise that only adds, as that of a machine with neighbours, and server processes that differ by up to `luck` from it. */
+function noisy(cost: number, random: () => number, luck: number): number[] {
+  const offsets = GROUPS.map(() => (2 * random() - 1) * luck);
+  return ROUNDS.map((round) => cost + (offsets[round % GROUPS.length] ?? 0) - 20 * Math.log(1 - random()));
 }
 
 function lowQuartile(values: readonly number[]): (rounds: readonly number[]) => number {
@@ -30,9 +31,9 @@ function lowQuartile(values: readonly number[]): (rounds: readonly number[]) => 
 }
 
 /** The interval of the ratio of two costs, each measured once in each round, and what they are without noise. */
-function measured(now: number, then: number, seed: number): Interval {
+function measured(now: number, then: number, seed: number, luck = 0): Interval {
   const random = seededRandom(seed);
-  const [nowCost, thenCost] = [lowQuartile(noisy(now, random)), lowQuartile(noisy(then, random))];
+  const [nowCost, thenCost] = [lowQuartile(noisy(now, random, luck)), lowQuartile(noisy(then, random, luck))];
   const resamples = Array.from({ length: RESAMPLES }, () => resample(GROUPS, random));
   const interval = intervalOf(resamples, (rounds) => ratio(nowCost(rounds), thenCost(rounds)));
   if (interval === undefined) throw new Error('A ratio of costs has an interval.');
@@ -109,6 +110,10 @@ describe('the statistics of the benchmark', () => {
     expect(verdictIs('less', 50, 100)).toBe(1);
     expect(verdictIs('more', 100, 50)).toBe(1);
     expect(verdictIs('no difference', 100, 100)).toBeGreaterThan(0.85);
+  });
+
+  it('does not take the luck of single server processes for a difference', () => {
+    expect(shareOfRuns((seed) => verdictOf(measured(100, 100, seed, 30)) === 'no difference')).toBeGreaterThan(0.85);
   });
 
   it('has no interval for a ratio to a cost that may be none', () => {
