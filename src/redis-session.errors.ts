@@ -70,9 +70,16 @@ export class SessionStoreUnavailableError extends RedisSessionError {
   readonly expose = true;
   readonly headers = { 'Retry-After': '1' } as const;
 
-  /** @param reason what went wrong, in words that are safe to log: an error prefix of Redis (`OOM`, `READONLY` …), `timeout` or `connection` */
-  constructor(readonly reason: string) {
-    super(`The session store is unavailable (${reason}). Try again.`);
+  /**
+   * @param reason what went wrong, in words that are safe to log: an error prefix of Redis (`OOM`, `READONLY` …), `timeout`, `connection`, or `outage`
+   * where Redis was not asked, since it has not answered others
+   * @param command what Redis has refused: the command, of one inside a script with what ran the script (`HSET in EVALSHA save`). Never its arguments
+   */
+  constructor(
+    readonly reason: string,
+    readonly command?: string,
+  ) {
+    super(`The session store is unavailable (${command === undefined ? reason : `${reason}: ${command}`}). Try again.`);
   }
 }
 

@@ -77,7 +77,7 @@ const providers: Provider[] = [
     provide: SessionStore,
     inject: [SESSION_OPTIONS, SESSION_CONNECTION, SessionLog],
     useFactory: (options: ResolvedRedisSessionOptions, connection: OpenRedis | null, log: SessionLog) =>
-      openStore(options, connection?.client, log.error),
+      openStore(options, connection?.client, log),
   },
   {
     provide: SessionManager,

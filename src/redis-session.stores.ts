@@ -5,6 +5,7 @@ import type { RedisClient } from './redis/redis-client.js';
 import { toStoreError } from './redis/redis-errors.js';
 import { RedisEventChannel } from './redis/redis-event-channel.js';
 import { RedisSessionStore } from './redis/redis-session-store.js';
+import type { LinePrinter } from './session/failure-log.js';
 import { MemorySessionStore } from './session/memory-session-store.js';
 import { SessionStore } from './session/session-store.js';
 import type { EntrySerializer, StoreOptions } from './session/store-options.js';
@@ -14,19 +15,18 @@ import type { StoreSettings } from './session/store-settings.js';
 export async function openStore(
   { store }: ResolvedRedisSessionOptions,
   client: RedisClient | undefined,
-  logError: (error: Error) => void,
+  log: LinePrinter,
 ): Promise<SessionStore> {
   if (store instanceof SessionStore) return store;
-  const options: StoreOptions = {
-    ...store.options,
-    logErrors: store.options.logErrors === true || store.options.logErrors === undefined ? logError : store.options.logErrors,
-  };
+  const { options } = store;
   const open: Record<StoreKind, () => SessionStore | Promise<SessionStore>> = {
     memory: () => new MemorySessionStore(options),
     hash: () => new RedisSessionStore(required(client), options),
     'connect-redis': () => openClassicStore(required(client), options, store.settings),
   };
-  return open[store.kind]();
+  const opened = await open[store.kind]();
+  opened.settings.failures.printTo(log);
+  return opened;
 }
 
 /** What shares the events of the store with other processes; `undefined` where the options do not ask for it. */

@@ -1,14 +1,15 @@
 import { Logger } from '@nestjs/common';
+import type { LinePrinter } from './session/failure-log.js';
 import type { SessionStore } from './session/session-store.js';
 
 const MOST_HANDLES = 1_000;
 
 /** What this package writes to the application's log. Handles only: never a sid, secret, key or session data. */
-export class SessionLog {
+export class SessionLog implements LinePrinter {
   readonly #logger = new Logger('RedisSession');
   readonly #rejected = new Set<string>();
 
-  readonly error = (error: Error): void => this.#logger.error(error.message);
+  readonly error = (message: string): void => this.#logger.error(message);
 
   readonly warn = (message: string): void => this.#logger.warn(message);
 

@@ -169,17 +169,22 @@ export class SessionExchange implements SessionPlace, RequestContext {
     const at = performance.now();
     this.#askedAt = at;
     const answered = (sid: Sid | undefined, found: Found) => {
+      store.settings.failures.worked();
       if (isEnded(found)) this.#endedReason = found.endedReason;
       else if (sid !== undefined && found !== undefined) this.#loaded = { sid, record: found, at };
       done();
     };
+    const failed = (error: unknown) => {
+      this.runtime.logError(error);
+      done(error);
+    };
     // One session is what nearly every request has, and is spared the promises that several take.
     if (sids.length === 1)
-      askWithin(store.settings.deadline, () => store.find(first), { onAnswer: (found) => answered(first, found), onError: done });
+      askWithin(store.settings.deadline, () => store.find(first), { onAnswer: (found) => answered(first, found), onError: failed });
     else
       askWithin(store.settings.deadline, () => findFirst(store, sids), {
         onAnswer: ({ sid, found }) => answered(sid, found),
-        onError: done,
+        onError: failed,
       });
   }
 

@@ -3,6 +3,7 @@ import type { StoreSettings } from '../session/store-settings.js';
 import type { RedisClient } from './redis-client.js';
 import { isWrongType, noReply, toStoreError } from './redis-errors.js';
 import type { RedisKeys } from './redis-keys.js';
+import type { RedisNodes } from './redis-nodes.js';
 import type { RedisWriter } from './redis-writer.js';
 
 /** In ms. RFC 6265bis, section 5.5: a browser keeps no cookie for longer, so by then nobody has the sid of an older session that was not used since. */
@@ -14,6 +15,7 @@ export class RedisEpochs {
 
   constructor(
     private readonly client: RedisClient,
+    private readonly nodes: RedisNodes,
     private readonly keys: RedisKeys,
     private readonly writer: RedisWriter,
     { idle, absolute = 0 }: Pick<StoreSettings, 'idle' | 'absolute'>,
@@ -40,8 +42,9 @@ export class RedisEpochs {
   }
 
   async #epochOf(userId: string): Promise<number> {
+    const key = this.keys.epoch(userId);
     try {
-      const epoch = await this.client.get(this.keys.epoch(userId));
+      const epoch = await this.nodes.ask(key, 'GET', () => this.client.get(key));
       // The answer of a MULTI. No session that is dead must pass for that.
       if (epoch === 'QUEUED') throw noReply();
       return Number(epoch ?? 0);

@@ -1,11 +1,24 @@
 import { SessionStoreUnavailableError } from '../redis-session.errors.js';
 
+/** The reasons of errors that Redis has had no part in. */
+const WITHOUT_REPLY = ['timeout', 'connection', 'outage'];
+
 /**
  * What a failed Redis call becomes for everybody outside this folder. Nothing of the original is kept but a word about its kind: the
  * errors of ioredis carry the arguments of the command, which are a session's key and data, and some texts repeat them.
  */
-export function toStoreError(error: unknown): SessionStoreUnavailableError {
-  return error instanceof SessionStoreUnavailableError ? error : new SessionStoreUnavailableError(reasonOf(error));
+export function toStoreError(error: unknown, command?: string): SessionStoreUnavailableError {
+  return error instanceof SessionStoreUnavailableError
+    ? error
+    : new SessionStoreUnavailableError(reasonOf(error), refusedOf(error, command));
+}
+
+/** The command that Redis has refused, if it was one. Redis 7.2 and later say which one of a script it was. */
+function refusedOf(error: unknown, command: string | undefined): string | undefined {
+  const { name, message } = (error ?? {}) as Partial<Error>;
+  if (name !== 'ReplyError' || typeof message !== 'string' || command === undefined) return undefined;
+  const inner = /no permissions to run the '([a-z]+)(?:\|[a-z]+)?' command/.exec(message)?.[1]?.toUpperCase();
+  return inner === undefined || command.startsWith(inner) ? command : `${inner} in ${command}`;
 }
 
 /**
@@ -14,6 +27,16 @@ export function toStoreError(error: unknown): SessionStoreUnavailableError {
  */
 export function noReply(): SessionStoreUnavailableError {
   return new SessionStoreUnavailableError('reply');
+}
+
+/** Nobody has answered in time. Also of a store error. */
+export function isTimeout(error: unknown): boolean {
+  return toStoreError(error).reason === 'timeout';
+}
+
+/** Redis has answered, and be it to refuse. Also of a store error. */
+export function isReply(error: unknown): boolean {
+  return !WITHOUT_REPLY.includes(toStoreError(error).reason);
 }
 
 /** The key holds another type than the command or script expects. Also of a store error. */
@@ -54,6 +77,8 @@ function reasonOf(error: unknown): string {
 function replyPrefixOf(error: unknown): string | undefined {
   const { name, message } = (error ?? {}) as Partial<Error>;
   if (name !== 'ReplyError' || typeof message !== 'string') return undefined;
+  // What a user may not do inside a script has no prefix of its own, in Redis 7.0 and in later ones.
+  if (/^(?:ERR )?(?:The user executing the script can't|ACL failure in script)/.test(message)) return 'NOPERM';
   // Before Redis 7, an error inside a script came wrapped: "ERR Error running script (call to f_…): @user_script:1: -OOM command not …".
   const wrapped = /^ERR Error running script .*@user_script: ?\d+: -?([A-Z]+) /s.exec(message);
   return wrapped?.[1] ?? /^[A-Z]+(?= |$)/.exec(message)?.[0];

@@ -1,11 +1,19 @@
 import type { RedisClient } from './redis-client.js';
 import { isWrongType, noReply, toStoreError } from './redis-errors.js';
+import type { RedisNodes } from './redis-nodes.js';
 
 /** The texts of some fields of each of these hashes, in their order; `null` where there is none, and for a key that holds no hash. */
-export async function readFields(client: RedisClient, keys: readonly string[], fields: readonly string[]): Promise<(string | null)[][]> {
-  if (!client.isCluster) return readTogether(client, keys, fields);
+export async function readFields(
+  client: RedisClient,
+  nodes: RedisNodes,
+  keys: readonly string[],
+  fields: readonly string[],
+): Promise<(string | null)[][]> {
+  const [first] = keys;
+  if (first === undefined) return [];
+  if (!client.isCluster) return nodes.ask(first, 'HMGET', () => readTogether(client, keys, fields));
   // A Cluster client finds the node of each key itself.
-  return Promise.all(keys.map((key) => client.hmget(key, ...fields).then(textsOf, noFields)));
+  return Promise.all(keys.map((key) => nodes.ask(key, 'HMGET', () => client.hmget(key, ...fields).then(textsOf, noFields))));
 }
 
 async function readTogether(client: RedisClient, keys: readonly string[], fields: readonly string[]): Promise<(string | null)[][]> {

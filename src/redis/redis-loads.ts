@@ -1,5 +1,6 @@
 import type { RedisBatch } from './redis-batch.js';
 import { noReply } from './redis-errors.js';
+import type { RedisNodes } from './redis-nodes.js';
 
 export type RedisHash = Readonly<Record<string, string>>;
 
@@ -11,12 +12,23 @@ export type RedisHash = Readonly<Record<string, string>>;
 export class RedisLoads {
   readonly #next = new Map<string, Promise<RedisHash>>();
 
-  constructor(private readonly batch: RedisBatch) {}
+  constructor(
+    private readonly batch: RedisBatch,
+    private readonly nodes: RedisNodes,
+  ) {}
 
   load(key: string): Promise<RedisHash> {
     const waiting = this.#next.get(key);
     if (waiting !== undefined) return waiting;
-    const hash = new Promise<RedisHash>((resolve, reject) => {
+    return this.nodes.ask(key, 'HGETALL', () => {
+      const hash = this.#send(key);
+      this.#next.set(key, hash);
+      return hash;
+    });
+  }
+
+  #send(key: string): Promise<RedisHash> {
+    return new Promise((resolve, reject) => {
       this.batch.add({
         addTo: (pipeline) => {
           this.#next.delete(key);
@@ -30,7 +42,5 @@ export class RedisLoads {
         onError: reject,
       });
     });
-    this.#next.set(key, hash);
-    return hash;
   }
 }

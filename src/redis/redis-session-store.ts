@@ -34,6 +34,7 @@ import { isWrongType, toStoreError } from './redis-errors.js';
 import { readFields } from './redis-fields.js';
 import { RedisKeys } from './redis-keys.js';
 import { RedisLoads, type RedisHash } from './redis-loads.js';
+import { RedisNodes } from './redis-nodes.js';
 import { STATUS, type ScriptName } from './redis-scripts.js';
 import { RedisSessionIndex } from './redis-session-index.js';
 import { RedisWriter, type ScriptReply } from './redis-writer.js';
@@ -51,6 +52,7 @@ const NO_ENTRIES: EncodedEntries = new Map();
 export class RedisSessionStore extends SessionStore {
   readonly index: RedisSessionIndex;
   readonly #keys = new RedisKeys(this.settings.prefix);
+  readonly #nodes: RedisNodes;
   readonly #writer: RedisWriter;
   readonly #loads: RedisLoads;
   readonly #epochs: RedisEpochs | undefined;
@@ -68,9 +70,11 @@ export class RedisSessionStore extends SessionStore {
     const problems = clientProblems(client);
     if (problems.length > 0) throw new RedisSessionConfigError(problems);
     const batch = new RedisBatch(client);
-    this.#writer = new RedisWriter(client, batch);
-    this.#loads = new RedisLoads(batch);
-    this.#epochs = this.settings.epochs ? new RedisEpochs(client, this.#keys, this.#writer, this.settings) : undefined;
+    const nodes = new RedisNodes(client, this.settings);
+    this.#nodes = nodes;
+    this.#writer = new RedisWriter(client, batch, nodes);
+    this.#loads = new RedisLoads(batch, nodes);
+    this.#epochs = this.settings.epochs ? new RedisEpochs(client, nodes, this.#keys, this.#writer, this.settings) : undefined;
     this.index = new RedisSessionIndex(this.#keys, this.#writer);
   }
 
@@ -202,7 +206,7 @@ export class RedisSessionStore extends SessionStore {
 
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
     const keys = handles.map((handle) => this.#keys.session(handle));
-    const found = await readFields(this.client, keys, [META_FIELD, DEVICE_FIELD]);
+    const found = await readFields(this.client, this.#nodes, keys, [META_FIELD, DEVICE_FIELD]);
     const sessions = handles.map((handle, index) => {
       const [packed, device] = found[index] ?? [];
       const metadata = decodeMetadata(packed);
@@ -219,7 +223,7 @@ export class RedisSessionStore extends SessionStore {
   async exchange(handle: Handle, userId: string, name: string, change: (text: string | undefined) => string | undefined): Promise<boolean> {
     const key = this.#keys.session(handle);
     for (let attempt = 1; attempt <= MOST_EXCHANGES; attempt++) {
-      const [[packed, text] = []] = await readFields(this.client, [key], [META_FIELD, fieldOfEntry(name)]);
+      const [[packed, text] = []] = await readFields(this.client, this.#nodes, [key], [META_FIELD, fieldOfEntry(name)]);
       const metadata = decodeMetadata(packed);
       if (metadata?.userId !== userId) return false;
       const next = change(text ?? undefined);

@@ -2,6 +2,7 @@ import type { RedisBatch } from './redis-batch.js';
 import type { RedisClient } from './redis-client.js';
 import { RedisClock } from './redis-clock.js';
 import { noReply, toStoreError } from './redis-errors.js';
+import type { RedisNodes } from './redis-nodes.js';
 import { RedisScripts, type RawReply, type ScriptName } from './redis-scripts.js';
 
 /** What a script has answered. */
@@ -23,13 +24,14 @@ export class RedisWriter {
   constructor(
     private readonly client: RedisClient,
     batch: RedisBatch,
+    private readonly nodes: RedisNodes,
   ) {
     this.#scripts = new RedisScripts(batch);
   }
 
   run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<ScriptReply> {
     this.#underWay++;
-    return this.#scripts.run(script, key, args).then(this.#replied, this.#failed);
+    return this.nodes.ask(key, `EVALSHA ${script}`, () => this.#scripts.run(script, key, args)).then(this.#replied, this.#failed);
   }
 
   readonly #replied = ([status, now, ...values]: RawReply): ScriptReply => {
@@ -55,7 +57,9 @@ export class RedisWriter {
     const known = this.clock.now();
     if (known !== undefined) return known;
     try {
-      const [seconds, microseconds] = await this.client.time();
+      const ask = () => this.client.time();
+      // Without a key, a Cluster client asks any node.
+      const [seconds, microseconds] = await (this.client.isCluster ? ask() : this.nodes.ask('', 'TIME', ask));
       const now = timeOf(seconds) * 1_000 + timeOf(microseconds) / 1_000;
       this.clock.learn(now);
       return now;

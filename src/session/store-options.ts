@@ -120,7 +120,8 @@ export interface StoreOptions {
   deadline?: number | undefined;
 
   /**
-   * Whether failures of the store are logged, or the function that gets them. One that throws harms nobody; the failure is printed then.
+   * Whether failures of the store are logged (a line when an outage begins, and one when it ends), or the function that gets each of them. One that
+   * throws harms nobody; the failure is printed then.
    *
    * @default true
    * @see connect-redis 6

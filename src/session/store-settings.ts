@@ -1,5 +1,5 @@
 import { RedisSessionConfigError } from '../redis-session.errors.js';
-import { errorLog } from './error-log.js';
+import { FailureLog } from './failure-log.js';
 import { LONGEST_TIME } from './lifetime.js';
 import { storeOptionProblems } from './store-option-problems.js';
 import { STORE_DEFAULTS, withoutUndefined, type EntrySerializer, type SessionsPerUser, type StoreOptions } from './store-options.js';
@@ -24,6 +24,8 @@ export interface StoreSettings {
   readonly maxFields: number;
   readonly deadline: number;
   readonly logError: (error: Error) => void;
+  /** What `logError` leads to. */
+  readonly failures: FailureLog;
 }
 
 const SECOND = 1_000;
@@ -43,6 +45,7 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
     ...given,
   };
   const { renewAfter, maxSessionsPerUser, track = {}, epochs = STORE_DEFAULTS.epochs } = given;
+  const failures = new FailureLog(logErrors);
   return {
     prefix,
     idle: msOf(ttl),
@@ -59,7 +62,8 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
     maxFieldBytes,
     maxFields,
     deadline,
-    logError: errorLog(logErrors),
+    logError: failures.failed,
+    failures,
   };
 }
 

@@ -128,7 +128,8 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
         expect(headers.get('x-of-the-handler')).toBeNull();
       } else expect(status).toBe(200);
       await until(
-        () => logger.matching(/^error .*The session store is unavailable \((OOM|READONLY|connection|timeout)\)/).length === 1,
+        () =>
+          logger.matching(/^error .*The session store is unavailable \((OOM: EVALSHA|READONLY: EVALSHA|connection|timeout)/).length === 1,
         'the failure is logged',
       );
       await end(browser);

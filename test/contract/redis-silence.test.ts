@@ -1,0 +1,170 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { RedisSessionStore, type Sid } from '../../src/index.js';
+import { answerWithin } from '../../src/session/deadline.js';
+import { slotOf } from '../../src/redis/key-slot.js';
+import type { RedisClient } from '../../src/redis/redis-client.js';
+import { Connections } from '../support/connections.js';
+import { startCluster, type RedisCluster } from '../support/start-cluster.js';
+import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { storedSid } from '../support/stored-sid.js';
+import { until } from '../support/until.js';
+
+/** In ms. Calls that nobody answers are waited for so long. */
+const COMMAND_TIMEOUT = 300;
+const NOBODY = 'x'.repeat(54) as Sid;
+
+const connections = new Connections();
+
+/** What becomes of some calls, one after the other: `answered`, or the reason of the error. */
+async function outcomes(calls: number, call: () => Promise<unknown>): Promise<string[]> {
+  const all: string[] = [];
+  for (let n = 0; n < calls; n++)
+    all.push(
+      await call().then(
+        () => 'answered',
+        (error: { readonly reason: string }) => error.reason,
+      ),
+    );
+  return all;
+}
+
+const answered = (store: RedisSessionStore, sid = NOBODY) =>
+  until(async () => (await outcomes(1, () => store.load(sid)))[0] === 'answered', 'Redis answers again', 20_000);
+
+/** Ways to have a client. The one of an application waits for an answer for ever. */
+const clients: readonly [string, (port: number) => Promise<RedisClient>][] = [
+  ['a client of ours', (port) => connections.ready({ host: '127.0.0.1', port, commandTimeout: COMMAND_TIMEOUT, socketTimeout: 600_000 })],
+  [
+    'a client of the application',
+    async (port) => {
+      const client = new Redis({ host: '127.0.0.1', port }).on('error', () => undefined);
+      own.push(client);
+      await client.ping();
+      return client;
+    },
+  ],
+];
+const own: Redis[] = [];
+afterEach(() => {
+  for (const client of own.splice(0)) client.disconnect();
+});
+
+describe.each(clients)('when Redis stops answering, with %s,', (_, connect) => {
+  let server: RedisServer;
+  let proxy: ChaosProxy;
+  let store: RedisSessionStore;
+  let client: RedisClient;
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  beforeEach(async () => {
+    proxy = await startProxy(server.port);
+    client = await connect(proxy.port);
+    store = new RedisSessionStore(client, { deadline: COMMAND_TIMEOUT, logErrors: false });
+  });
+  afterEach(async () => {
+    server.resume();
+    await proxy.stop();
+  });
+  afterAll(() => server.stop());
+
+  const load = () => store.load(NOBODY);
+  const connectionsNow = async () =>
+    String(await server.client().client('LIST'))
+      .trim()
+      .split('\n').length;
+
+  test('only the first two calls wait, and the next one that Redis could answer is answered', async () => {
+    server.pause();
+    expect(await outcomesOf(6)).toEqual(['timeout', 'timeout', 'outage', 'outage', 'outage', 'outage']);
+    server.resume();
+    await answered(store);
+    expect(await outcomes(3, load)).toEqual(['answered', 'answered', 'answered']);
+  });
+
+  /** Of calls whose client may wait for ever: they are waited for as long as `store.deadline`, as a request does. */
+  const outcomesOf = (calls: number) => outcomes(calls, () => answerWithin(COMMAND_TIMEOUT + 100, load()));
+
+  test('what was sent before in vain is answered late, or not at all; what fails at once is never sent', async () => {
+    const sid = await storedSid(store, { visits: 1 });
+    const record = (await store.load(sid))!;
+    server.pause();
+    await outcomesOf(2);
+    expect(await outcomes(5, () => store.increment(record, 'visits', 1))).toEqual(Array(5).fill('outage'));
+    server.resume();
+    await answered(store, sid);
+    expect((await store.load(sid))?.entries.get('visits')).toBe('1');
+  });
+
+  test('an answer between two timeouts is no outage', async () => {
+    server.pause();
+    expect(await outcomesOf(1)).toEqual(['timeout']);
+    server.resume();
+    await until(async () => (await outcomesOf(1))[0] === 'answered', 'Redis answers');
+    server.pause();
+    expect(await outcomesOf(3)).toEqual(['timeout', 'timeout', 'outage']);
+  });
+
+  test('it is found again when its old connection is dead, and no connection is left over', async () => {
+    const before = await connectionsNow();
+    proxy.stallAnswers();
+    expect(await outcomesOf(3)).toEqual(['timeout', 'timeout', 'outage']);
+    await answered(store);
+    expect(await outcomes(3, load)).toEqual(['answered', 'answered', 'answered']);
+    // The proxy keeps the dead one open.
+    await until(async () => (await connectionsNow()) <= before + 1, 'the probe has closed its connections');
+  });
+
+  test('nothing of a probe is left over when the client is closed meanwhile', async () => {
+    proxy.stall();
+    expect(await outcomesOf(3)).toEqual(['timeout', 'timeout', 'outage']);
+    const { accepted } = proxy;
+    await until(() => proxy.accepted > accepted, 'the probe has made a connection');
+    client.disconnect();
+    await until(() => client.status === 'end', 'the client has ended');
+    await proxy.heal();
+    await until(async () => (await connectionsNow()) === 1, 'only the connection of the test is left');
+    const after = proxy.accepted;
+    expect(await outcomes(2, load)).toEqual(['connection', 'connection']);
+    expect(proxy.accepted).toBe(after);
+  });
+});
+
+describe('when a node of a Cluster stops answering,', () => {
+  let cluster: RedisCluster;
+  beforeAll(async () => {
+    cluster = await startCluster({ config: { 'cluster-require-full-coverage': 'no', 'cluster-node-timeout': '60000' } });
+  }, 30_000);
+  afterAll(() => cluster.stop());
+
+  test('calls for its keys fail at once, and those for the others go on', async () => {
+    const client = await connections.ready({
+      cluster: cluster.startupNodes,
+      options: { redisOptions: { commandTimeout: COMMAND_TIMEOUT, socketTimeout: 600_000 } },
+    });
+    const store = new RedisSessionStore(client, { deadline: COMMAND_TIMEOUT, logErrors: false });
+    const sidOn = (node: number) => {
+      for (let n = 0; ; n++) {
+        const sid = String(n).padEnd(54, 'x') as Sid;
+        const slot = slotOf(store.settings.prefix + store.handleOf(sid));
+        if (Math.floor((slot * 3) / 16_384) === node) return sid;
+      }
+    };
+    const [there, elsewhere] = [sidOn(0), sidOn(2)];
+    expect(await outcomes(1, () => store.load(there))).toEqual(['answered']);
+
+    cluster.nodes[0]!.pause();
+    expect(await outcomes(4, () => store.load(there))).toEqual(['timeout', 'timeout', 'outage', 'outage']);
+    expect(await outcomes(4, () => store.load(elsewhere))).toEqual(Array(4).fill('answered'));
+    cluster.nodes[0]!.resume();
+    await answered(store, there);
+  }, 30_000);
+
+  test('a key lies in the slot that Redis says', async () => {
+    const keys = ['', 'a', 'sess:abc', 'x{user}y', '{}a', '{}{a}', 'a{b', '{a}}b', 'ä€😀', 'x'.repeat(300)];
+    const client = cluster.nodes[1]!.client();
+    expect(keys.map(slotOf)).toEqual(await Promise.all(keys.map((key) => client.cluster('KEYSLOT', key))));
+  });
+});
