@@ -2,8 +2,8 @@
  * What every error of this package has in common: a stable `code` to switch on.
  *
  * Check errors by code, not by class or message: `if (error.code === 'SESSION_STORE_UNAVAILABLE')`. Inside Nest, an error that is an
- * answer to the client reaches filters as an `HttpException` with the same `code`; those of `SessionManager` reach them as they are, with the
- * `statusCode`, `status` and `expose` by which Nest and Express know what to answer.
+ * answer to the client reaches filters as an `HttpException` with the same `code`; those of `SessionManager` reach them as they are, and are answered in the same
+ * way where the application has no filter for them. Without Nest, they have the `statusCode`, `status` and `expose` by which Express knows what to answer.
  *
  * No message, property or cause of these errors holds a sid, secret, cookie value, Redis password, Redis key or session data.
  *

@@ -10,11 +10,12 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { APP_GUARD, HttpAdapterHost } from '@nestjs/core';
+import { APP_GUARD, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { CsrfGuard } from './http/csrf.guard.js';
 import { toHttpException } from './http/http-exceptions.js';
 import { ownSessionMiddleware } from './http/own-session.middleware.js';
 import { refusalMiddleware } from './http/refusal-middleware.js';
+import { SessionAnswerFilter } from './http/session-answer.filter.js';
 import { SessionGuard } from './http/session.guard.js';
 import { SessionMiddleware } from './http/session.middleware.js';
 import { shortSecretWarning } from './http/session-option-problems.js';
@@ -156,8 +157,10 @@ export class RedisSessionModule
     private readonly middleware: SessionMiddleware,
     private readonly adapterHost: HttpAdapterHost,
     private readonly log: SessionLog,
+    config: ApplicationConfig,
   ) {
     super();
+    config.addGlobalFilter(new SessionAnswerFilter(adapterHost, store.settings.logError));
     this.#unwatch = log.watch(store);
     this.#channel = eventChannelOf(options, store, connection?.client, log.warn);
   }

@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Controller, Get } from '@nestjs/common';
-import { SessionManager } from '../../src/index.js';
-import { createApp, type TestApp } from '../support/create-app.js';
+import { Catch, Controller, Get, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import type { Response } from 'express';
+import { SessionManager, SessionStoreUnavailableError } from '../../src/index.js';
+import { CapturedLog } from '../support/captured-log.js';
+import { createApp, type TestApp, type TestAppOptions } from '../support/create-app.js';
+import { UNAVAILABLE } from '../support/outage-stage.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 
 @Controller()
@@ -22,9 +26,10 @@ class DevicesController {
 describe('a handler that calls SessionManager', () => {
   let redis: RedisServer;
   let app: TestApp;
+  const logger = new CapturedLog();
   beforeAll(async () => {
     redis = await startRedis();
-    app = await createApp({ redis: redis.url, controllers: [DevicesController] });
+    app = await createApp({ redis: redis.url, controllers: [DevicesController], logger });
   });
   afterAll(async () => {
     await app.close();
@@ -37,7 +42,30 @@ describe('a handler that calls SessionManager', () => {
     expect(await browser().get('/end-others')).toMatchObject({ status: 401, json: { statusCode: 401 } });
     await redis.kill();
     const answer = await browser().get('/devices');
-    expect(answer).toMatchObject({ status: 503, json: { statusCode: 503 } });
-    expect(answer.text).not.toContain('ada');
+    expect([answer.json, answer.headers.get('retry-after')]).toEqual([UNAVAILABLE, '1']);
+    expect(logger.matching('session store is unavailable')).toHaveLength(1);
+    expect(logger.lines.join('\n')).not.toMatch(/ada|\n *at /);
+  });
+});
+
+describe('the errors of SessionManager', () => {
+  const seen: unknown[] = [];
+  @Catch()
+  class CatchAllFilter implements ExceptionFilter {
+    catch(error: unknown, host: ArgumentsHost): void {
+      seen.push(error);
+      host.switchToHttp().getResponse<Response>().status(418).end();
+    }
+  }
+
+  test.each<[string, Partial<TestAppOptions>]>([
+    ['of a module', { providers: [{ provide: APP_FILTER, useClass: CatchAllFilter }] }],
+    ['of main.ts', { prepare: (app) => void app.useGlobalFilters(new CatchAllFilter()) }],
+  ])('reach a catch-all filter %s as they are', async (_, options) => {
+    const { browser, close, store } = await createApp({ store: { kind: 'memory' }, controllers: [DevicesController], ...options });
+    store.index!.page = () => Promise.reject(new SessionStoreUnavailableError('timeout'));
+    expect((await browser().get('/devices')).status).toBe(418);
+    expect(seen.splice(0)).toEqual([new SessionStoreUnavailableError('timeout')]);
+    await close();
   });
 });
