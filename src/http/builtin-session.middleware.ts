@@ -4,6 +4,7 @@ import { isResponse } from './response-headers.js';
 import { ResponseGate, type GateKeeper } from './response-gate.js';
 import { answerOf, bodyOf } from './session-answer.js';
 import { commitLate, commitSession, type CookieNews } from './session-commit.js';
+import { Passage } from './passage.js';
 import { hasSession, type SessionRequest } from './request-properties.js';
 import { SessionExchange } from './session-exchange.js';
 import type { SessionHandler } from './session-handler.js';
@@ -16,20 +17,26 @@ import type { SessionRuntime } from './session-runtime.js';
  * @param sessionStore what `req.sessionStore` is
  */
 export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: object = new ExpressSessionStore(runtime)): SessionHandler {
+  const late = (error: unknown) => runtime.logError(error);
   return (request: SessionRequest, response, next) => {
-    // Nest may mount a middleware on overlapping paths.
-    if (hasSession(request)) return next();
-    const exchange = new SessionExchange(runtime, request, response, sessionStore);
-    if (!exchange.isInPath) return next();
-    runtime.checkProxy(request);
-    if (isResponse(response)) exchange.watch = ResponseGate.install(response, new SessionKeeper(exchange));
-    exchange.load(runtime.cookie.read(request), (error) => {
-      if (error !== undefined) exchange.fail(error);
-      // What `next` throws is for nobody here to catch: it is not to be called twice.
-      exchange.renewSecret(() => {
+    const { attempt, go } = new Passage(next, late);
+    attempt(() => {
+      // Nest may mount a middleware on overlapping paths.
+      if (hasSession(request)) return go();
+      const exchange = new SessionExchange(runtime, request, response, sessionStore);
+      if (!exchange.isInPath) return go();
+      runtime.checkProxy(request);
+      if (isResponse(response)) exchange.watch = ResponseGate.install(response, new SessionKeeper(exchange));
+      const serve = () => {
         exchange.install();
-        next();
-      });
+        go();
+      };
+      exchange.load(runtime.cookie.read(request), (error) =>
+        attempt(() => {
+          if (error !== undefined) exchange.fail(error);
+          exchange.renewSecret(() => attempt(serve));
+        }),
+      );
     });
   };
 }

@@ -9,6 +9,7 @@ import {
   type NewSession,
   type SessionRecord,
 } from '../session/session-record.js';
+import { sendableCookie } from '../session/session-fields.js';
 import { SessionStore } from '../session/session-store.js';
 import { classicHandleOf, type Handle, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store-options.js';
@@ -86,7 +87,7 @@ export class ClassicSessionStore extends SessionStore {
       absoluteEndsAt: undefined,
       ...UNKNOWN,
       idle: typeof cookie.originalMaxAge === 'number' ? cookie.originalMaxAge : this.settings.idle,
-      cookie: { ...cookie, expires: undefined },
+      cookie: sendableCookie(cookie),
       entries: this.#encode(values),
       secret: 'current',
     };

@@ -1,5 +1,6 @@
 import expressSession from 'express-session';
 import { SessionMisuseError } from '../redis-session.errors.js';
+import { isCookieDomain } from '../session/cookie-domain.js';
 import type { CookieAttributes } from '../session/session-record.js';
 
 /** A cookie as `req.session.cookie` shows it: express-session's own class. */
@@ -55,6 +56,7 @@ export function restartMaxAge(cookie: Cookie): void {
 /** Throws when an attribute has a value that no cookie can have: each answer that tells the browser of the cookie would fail. */
 export function checkCookie(cookie: Cookie): void {
   try {
+    if (cookie.domain && !isCookieDomain(cookie.domain)) throw new TypeError('option domain is invalid');
     cookie.serialize('name', 'value');
   } catch (error) {
     const why = error instanceof Error ? error.message : 'an attribute is invalid';

@@ -2,9 +2,10 @@ import type { ServerResponse } from 'node:http';
 import expressSession from 'express-session';
 import { ExpressSessionStore } from './express-session.store.js';
 import { isTouchDue, rollsCookie } from './rolling-cookie.js';
+import { Passage } from './passage.js';
 import { hasSession, type SessionRequest } from './request-properties.js';
 import { SessionExchange } from './session-exchange.js';
-import type { Next, SessionHandler } from './session-handler.js';
+import type { SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 /**
@@ -33,45 +34,52 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
     }) as unknown as SessionHandler;
   const always = withRolling(true);
   const whenChanged = withRolling(false);
+  const late = (error: unknown) => runtime.logError(error);
 
   return (request: SessionRequest, response, next) => {
-    // Nest may mount a middleware on overlapping paths.
-    if (hasSession(request)) return next();
-    const exchange = new SessionExchange(runtime, request, response, store);
-    if (!exchange.isInPath) return next();
-    runtime.checkProxy(request);
-    const sids = runtime.cookie.read(request);
+    const { attempt, go } = new Passage(next, late);
 
-    const handle = () => {
+    const handle = (exchange: SessionExchange) => {
       const { loaded } = exchange;
-      // What a function gave may be no cookie. express-session would find out at the end of the response, and then never end it.
-      if (runtime.cookie.fixedOptions === undefined) exchange.createCookie();
       const serve = rollsCookie(exchange, loaded !== undefined && isTouchDue(exchange, loaded.record)) ? always : whenChanged;
       if (loaded !== undefined) keepNewerCookie(exchange);
-      else if (!canStart(exchange)) return next();
+      else if (!canStart(exchange)) return go();
       else if (exchange.endedReason !== undefined) keepLastCookie(exchange);
       const restoreCookies = showCookie(request, loaded === undefined ? '' : runtime.cookie.headerOf(loaded.sid));
-      const proceed = once((error) => {
+      const served = new Passage((error) => {
         restoreCookies();
         exchange.standIn = false;
         store.arrive(undefined);
         useStandIn(exchange);
         leaveOutBadCookie(exchange);
-        exchange.renewSecret(() => next(error));
-      }, runtime);
+        exchange.renewSecret(() => go(error));
+      }, late);
       exchange.standIn = true;
       store.arrive(exchange);
+      // It calls that again when the save at the end of a response failed, when it is too late to answer anything else.
       try {
-        serve(request, response, proceed);
+        serve(request, response, served.go);
       } finally {
         restoreCookies();
+        store.arrive(undefined);
       }
     };
-    if (sids.length === 0) return handle();
-    exchange.load(sids, (error) => {
-      if (error === undefined) return guarded(handle, next);
-      exchange.fail(error);
-      next();
+
+    attempt(() => {
+      // Nest may mount a middleware on overlapping paths.
+      if (hasSession(request)) return go();
+      const exchange = new SessionExchange(runtime, request, response, store);
+      if (!exchange.isInPath) return go();
+      runtime.checkProxy(request);
+      const sids = runtime.cookie.read(request);
+      if (sids.length === 0) return handle(exchange);
+      exchange.load(sids, (error) =>
+        attempt(() => {
+          if (error === undefined) return handle(exchange);
+          exchange.fail(error);
+          go();
+        }),
+      );
     });
   };
 }
@@ -89,15 +97,6 @@ function showCookie({ headers }: SessionRequest, header: string): () => void {
   };
 }
 
-/** What fails before the request goes on is told as any middleware's failure is. */
-function guarded(handle: () => void, next: Next): void {
-  try {
-    handle();
-  } catch (error) {
-    next(error);
-  }
-}
-
 /** A `session.genid` that fails fails whoever asks for the session. express-session would fail the request, in a way that leaves it without an answer. */
 function canStart(exchange: SessionExchange): boolean {
   try {
@@ -106,16 +105,6 @@ function canStart(exchange: SessionExchange): boolean {
     exchange.fail(error);
     return false;
   }
-}
-
-/** express-session calls `next` again when the save at the end of a response failed. It is too late to answer anything else. */
-function once(next: Next, runtime: SessionRuntime): Next {
-  let called = false;
-  return (error) => {
-    if (called) return runtime.logError(error);
-    called = true;
-    next(error);
-  };
 }
 
 /**

@@ -61,9 +61,12 @@ export class ExpressSessionStore extends expressSession.Store {
 
   /** Called at the end of each request that changed nothing. Nobody waits for the touch. */
   override touch(_sid: string, session: expressSession.SessionData, callback: () => void = () => undefined): void {
-    const active = behind(session)?.active;
-    if (active?.isTouchDue === true) active.save().catch((error: unknown) => this.runtime.logError(error));
+    this.#touch(behind(session)?.active).catch((error: unknown) => this.runtime.logError(error));
     callback();
+  }
+
+  async #touch(active: ActiveSession | undefined): Promise<void> {
+    if (active?.isTouchDue === true) await active.save();
   }
 
   override destroy(sid: string, callback: Callback = () => undefined): void {

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SessionMisuseError } from '../redis-session.errors.js';
 import { ownCopy } from '../session/own-copy.js';
 import { Recent } from '../session/recent.js';
 import type { CookieAttributes } from '../session/session-record.js';
@@ -8,7 +9,8 @@ import { cookieValues } from './cookie-header.js';
 import { createCookie, restartMaxAge, type Cookie } from './cookie.js';
 import { isSecureRequest } from './request-security.js';
 import { takesHeaders } from './response-headers.js';
-import { COOKIE_DEFAULTS, type Secret, type SessionCookieOptions, type SessionSettings } from './session-options.js';
+import { cookieOptionProblems } from './session-option-problems.js';
+import { COOKIE_DEFAULTS, withoutUndefined, type Secret, type SessionCookieOptions, type SessionSettings } from './session-options.js';
 import { SuspiciousCookies } from './suspicious-cookies.js';
 import { VerifiedCookies } from './verified-cookies.js';
 
@@ -72,7 +74,7 @@ export class SessionCookie {
   configured(request: IncomingMessage): ConfiguredCookie {
     const { cookie, proxy } = this.settings;
     if (typeof cookie === 'function') {
-      const options = { ...COOKIE_DEFAULTS, ...cookie(request) };
+      const options = { ...COOKIE_DEFAULTS, ...this.#checked(cookie(request)) };
       return resolveAuto(options, needsCheck(options) && isSecureRequest(request, proxy));
     }
     this.#needsCheck ??= needsCheck({ ...COOKIE_DEFAULTS, ...cookie });
@@ -83,6 +85,16 @@ export class SessionCookie {
       this.#fixed.set(isSecure, fixed);
     }
     return fixed;
+  }
+
+  /** What a function gives is checked like an option: with a wrong attribute no answer could say anything of the cookie. */
+  #checked(given: unknown): SessionCookieOptions {
+    const problems = cookieOptionProblems(given, this.name);
+    if (problems.length > 0)
+      throw new SessionMisuseError(
+        `The function "session.cookie" gave what is no cookie:\n${problems.map((one) => `  - ${one}`).join('\n')}`,
+      );
+    return withoutUndefined(given as SessionCookieOptions);
   }
 
   /** Tells the browser the sid of the session, unless the cookie may go over https only and the request came otherwise. */

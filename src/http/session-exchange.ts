@@ -395,7 +395,7 @@ type Found = SessionRecord | EndedSession | undefined;
 async function findFirst(store: SessionStore, sids: readonly Sid[]): Promise<{ sid: Sid | undefined; found: Found }> {
   let ended: EndedSession | undefined;
   for (const sid of sids) {
-    const found = await store.find(sid);
+    const found = (await store.find(sid)) ?? undefined;
     if (found !== undefined && !isEnded(found)) return { sid, found };
     ended ??= found;
   }

@@ -1,5 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import { csrfOptionProblems } from './csrf-options.js';
+import { isCookieDomain } from '../session/cookie-domain.js';
+import { hasEnd } from '../session/lifetime.js';
+import { isThenable } from '../session/thenable.js';
 import { isPositive, kindOf, namesOf, unknownNames } from '../session/option-checks.js';
 import { COOKIE_DEFAULTS, defaultName, secretsOf, type Secret, type SessionCookieOptions, type SessionOptions } from './session-options.js';
 
@@ -29,10 +32,10 @@ const ELSEWHERE = new Map([
 ]);
 
 const LEAST_SECRET_BYTES = 32;
+/** RFC 6265bis, section 5.5: a browser keeps no cookie for longer than 400 days. */
+const LONGEST_COOKIE_MS = 400 * 86_400_000;
 /** RFC 6265bis, section 4.1.1: a cookie name is a token of RFC 9110. */
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** As the package `cookie` has it, which throws at anything else, and so at every response. */
-const DOMAIN = /^\.?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i;
 const PATH = /^\/[\x20-\x3A\x3D-\x7E]*$/;
 
 /** What is wrong with session options, one sentence each: name, rule, cure. */
@@ -58,13 +61,21 @@ export function sessionOptionProblems(options: SessionOptions, production: boole
 
   const { cookie } = options;
   if (cookie === undefined || typeof cookie === 'function') return problems;
-  if (typeof cookie !== 'object' || cookie === null)
-    return [...problems, `"session.cookie" must be an object or a function, received ${kindOf(cookie)}.`];
-  return [
-    ...problems,
-    ...unknownNames('session.cookie', cookie, COOKIE_NAMES),
-    ...cookieProblems(cookie, options.name ?? defaultName(cookie)),
-  ];
+  return [...problems, ...cookieOptionProblems(cookie, options.name)];
+}
+
+/**
+ * What is wrong with the attributes of the cookie, given as an option or by a function.
+ *
+ * @param name of the cookie; without it, the one that such a cookie gets
+ */
+export function cookieOptionProblems(given: unknown, name?: string): string[] {
+  if (typeof given !== 'object' || given === null || isThenable(given))
+    return [
+      `"session.cookie" must be an object, or a function that returns one, received ${isThenable(given) ? 'a promise' : kindOf(given)}.`,
+    ];
+  const cookie = given as SessionCookieOptions;
+  return [...unknownNames('session.cookie', cookie, COOKIE_NAMES), ...cookieProblems(cookie, name ?? defaultName(cookie))];
 }
 
 /** A sentence when a secret is short, for a warning outside production. */
@@ -91,6 +102,10 @@ function cookieProblems(cookie: SessionCookieOptions, name: string): string[] {
     problems.push(
       `"session.cookie.maxAge" must be a positive finite number of milliseconds, received ${kindOf(maxAge)}. Leave it out for a cookie that ends with the browser.`,
     );
+  else if (isPositive(maxAge) && !hasEnd(maxAge))
+    problems.push(
+      `"session.cookie.maxAge" (${maxAge} ms) ends at a date that does not exist. Give milliseconds, such as ${LONGEST_COOKIE_MS} for 400 days, the longest that browsers keep a cookie.`,
+    );
   if (expires && !(expires instanceof Date && Number.isFinite(expires.getTime())))
     problems.push(`"session.cookie.expires" must be a Date, received ${kindOf(expires)}. Leave it out, and set "session.cookie.maxAge".`);
   if (sameSite === 'none' && !isSecure)
@@ -107,7 +122,7 @@ function cookieProblems(cookie: SessionCookieOptions, name: string): string[] {
     problems.push(
       '"session.name" may begin with "__Secure-" only for a secure cookie: browsers refuse it otherwise. Change the name or "session.cookie.secure".',
     );
-  if (domain && (typeof domain !== 'string' || !DOMAIN.test(domain)))
+  if (domain && !isCookieDomain(domain))
     problems.push(
       '"session.cookie.domain" must be a domain name such as "example.com", without protocol and port. Leave it out for this host only.',
     );

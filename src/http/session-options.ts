@@ -203,7 +203,7 @@ export const COOKIE_DEFAULTS = { secure: 'auto', httpOnly: true, sameSite: 'lax'
 /** Fills in the defaults of options without problems. */
 export function resolveSessionOptions(options: SessionOptions): SessionSettings {
   const { cookie: given = {} } = options;
-  const cookie = typeof given === 'function' ? (request: IncomingMessage) => withoutUndefined(given(request)) : withoutUndefined(given);
+  const cookie = typeof given === 'function' ? given : withoutUndefined(given);
   return {
     name: options.name ?? defaultName(cookie),
     secrets: secretsOf(options.secret),
@@ -226,7 +226,7 @@ export function idleOfCookie({ cookie }: SessionOptions): number | undefined {
 }
 
 /** What is there and `undefined`, as `config.get()` yields it, is no wish: least of all for a cookie that scripts can read. */
-function withoutUndefined(cookie: SessionCookieOptions): SessionCookieOptions {
+export function withoutUndefined(cookie: SessionCookieOptions): SessionCookieOptions {
   return Object.fromEntries(Object.entries(cookie).filter(([, value]) => value !== undefined));
 }
 

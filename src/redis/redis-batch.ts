@@ -31,29 +31,54 @@ export class RedisBatch {
   }
 
   #sendEach(commands: readonly BatchedCommand[]): void {
-    for (const command of commands) {
-      command.sendTo(this.client).then(
-        (reply) => command.onReply(reply),
-        (error: Error) => command.onError(error),
-      );
-    }
+    for (const command of commands)
+      attempt(command, () => {
+        command.sendTo(this.client).then(
+          (reply) => settle(command, reply),
+          (error: Error) => command.onError(error),
+        );
+      });
   }
 
   #sendTogether(commands: readonly BatchedCommand[]): void {
-    const pipeline = this.client.pipeline();
-    for (const command of commands) command.addTo(pipeline);
-    const failAll = (error: Error) => {
-      for (const command of commands) command.onError(error);
+    let sent = commands;
+    const failAll = (error: unknown) => {
+      for (const command of sent) command.onError(asError(error));
     };
-    pipeline.exec().then((replies) => {
-      if (replies === null) return failAll(closed());
-      for (const [index, command] of commands.entries()) {
-        const [error, reply] = replies[index] ?? [closed()];
-        if (error === null || error === undefined) command.onReply(reply);
-        else command.onError(error);
-      }
-    }, failAll);
+    try {
+      const pipeline = this.client.pipeline();
+      sent = commands.filter((command) => attempt(command, () => command.addTo(pipeline)));
+      pipeline.exec().then((replies) => {
+        if (replies === null) return failAll(closed());
+        for (const [index, command] of sent.entries()) {
+          const [error, reply] = replies[index] ?? [closed()];
+          if (error === null || error === undefined) settle(command, reply);
+          else command.onError(error);
+        }
+      }, failAll);
+    } catch (error) {
+      failAll(error);
+    }
   }
+}
+
+function settle(command: BatchedCommand, reply: unknown): void {
+  attempt(command, () => command.onReply(reply));
+}
+
+/** Does something about a command, which fails alone when that fails: the others of the batch wait for their answers. */
+function attempt(command: BatchedCommand, something: () => void): boolean {
+  try {
+    something();
+    return true;
+  } catch (error) {
+    command.onError(asError(error));
+    return false;
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('The command could not be sent.');
 }
 
 function closed(): Error {

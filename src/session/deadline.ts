@@ -14,7 +14,7 @@ export class Deadline {
 
   wait<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      answer.then(resolve, reject);
+      Promise.resolve(answer).then((value) => resolve(orUndefined(value)), reject);
       if (this.#isOver) reject(new SessionStoreUnavailableError('timeout'));
       else this.#waiting.push(reject);
     });
@@ -47,7 +47,7 @@ export function askWithin<T>(
   const wait = waitsOf(ms).begin(() => onError(new SessionStoreUnavailableError('timeout')));
   answer.then(
     (value) => {
-      if (wait.end()) onAnswer(value);
+      if (wait.end()) onAnswer(orUndefined(value));
     },
     (error: unknown) => {
       if (wait.end()) onError(error);
@@ -60,9 +60,15 @@ async function rejected(error: unknown): Promise<never> {
   throw error;
 }
 
+/** It may also say `null` for "not found". Ours never do, so the type has none. */
+function orUndefined<T>(value: T): T {
+  return value ?? (undefined as T);
+}
+
 function attempt<T>(ask: () => Promise<T>): Promise<T> {
   try {
-    return ask();
+    // Or answer at once, or with a promise of its own kind.
+    return Promise.resolve(ask());
   } catch (error) {
     return rejected(error);
   }

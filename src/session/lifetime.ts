@@ -6,6 +6,11 @@ export const LONGEST_TIME = 36_525 * 86_400_000;
 /** How far a cookie's age that a handler sets stretches the default absolute timeout at most: 400 days in ms, as long as browsers keep a cookie (RFC 6265bis, section 5.5). */
 export const LONGEST_STRETCH = 400 * 86_400_000;
 
+/** Whether `Date` knows when an age of that many ms that begins now, or in the next hundred years, is over. */
+export function hasEnd(ms: number): boolean {
+  return Number.isFinite(new Date(Date.now() + LONGEST_TIME + ms).getTime());
+}
+
 /** The idle timeout of a lease in whole ms. */
 export function idleOf(lease: Lease, settings: { readonly idle: number }): number {
   const isGiven = lease.idle !== undefined && !Number.isNaN(lease.idle);

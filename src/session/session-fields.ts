@@ -1,3 +1,4 @@
+import { isCookieDomain } from './cookie-domain.js';
 import { LONGEST_TIME } from './lifetime.js';
 import type { FormerSecret, Secrets } from './rotation.js';
 import type { CookieAttributes, Device, EncodedEntries, EndedSession, SessionRecord } from './session-record.js';
@@ -34,7 +35,7 @@ const COOKIE_ATTRIBUTES = new Map<string, (value: unknown) => boolean>([
   ['partitioned', isBoolean],
   ['sameSite', (value) => isBoolean(value) || isText(/^(lax|strict|none)$/i)(value)],
   ['priority', isText(/^(low|medium|high)$/i)],
-  ['domain', isText(/^\.?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i)],
+  ['domain', isCookieDomain],
   ['path', isText(/^[\x20-\x3a\x3d-\x7e]*$/)],
 ]);
 
@@ -164,6 +165,13 @@ export function encodeCookie(cookie: CookieAttributes | undefined): string {
 /** When it cannot be read, the cookie is as configured, which is what the session had before the application changed it. */
 function decodeCookie(text: string | undefined): CookieAttributes | undefined {
   return decodeObject(text, COOKIE_ATTRIBUTES);
+}
+
+/** Of the attributes that another program has stored, those that a cookie can have. */
+export function sendableCookie(cookie: CookieAttributes): CookieAttributes {
+  return Object.fromEntries(
+    Object.entries(cookie).filter(([name, value]) => value === null || COOKIE_ATTRIBUTES.get(name)?.(value) === true),
+  );
 }
 
 export function decodeDevice(text: string | null | undefined): Device | undefined {

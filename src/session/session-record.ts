@@ -135,7 +135,7 @@ export function isNameDue(before: SessionRecord, saved: SessionRecord, { touchAf
 }
 
 export function isEnded(found: SessionRecord | EndedSession | undefined): found is EndedSession {
-  return found !== undefined && 'endedReason' in found;
+  return found !== undefined && found !== null && 'endedReason' in found;
 }
 
 export function applyDelta(entries: EncodedEntries, delta: EntryDelta): EncodedEntries {

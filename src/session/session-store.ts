@@ -66,7 +66,7 @@ export abstract class SessionStore {
   /** As `find`, for those to whom a session that has ended is none. */
   async load(sid: Sid): Promise<SessionRecord | undefined> {
     const found = await this.find(sid);
-    return isEnded(found) ? undefined : found;
+    return isEnded(found) ? undefined : (found ?? undefined);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { isPositive, kindOf, unknownNames } from './option-checks.js';
+import { isThenable } from './thenable.js';
 import {
   STORE_DEFAULTS,
   STORE_NAMES,
@@ -70,8 +71,12 @@ export function storeOptionProblems(options: StoreOptions, cookieIdle?: number, 
     );
   if (serializer !== undefined && (typeof serializer?.stringify !== 'function' || typeof serializer?.parse !== 'function'))
     problems.push('"store.serializer" must have the functions stringify and parse. Leave it out for JSON.');
-  else if (serializer !== undefined && isAsync(serializer))
-    problems.push('"store.serializer" must be synchronous: its "stringify" returns a promise. Leave it out for JSON.');
+  else if (serializer !== undefined)
+    problems.push(
+      ...promisesOf(serializer).map(
+        (name) => `"store.serializer" must be synchronous: its "${name}" returns a promise. Leave it out for JSON.`,
+      ),
+    );
   if (logErrors !== undefined && typeof logErrors !== 'boolean' && typeof logErrors !== 'function')
     problems.push(`"store.logErrors" must be true, false or a function, received ${kindOf(logErrors)}.`);
   return problems;
@@ -103,10 +108,20 @@ function trackProblems(track: unknown): string[] {
   return problems;
 }
 
-function isAsync(serializer: EntrySerializer): boolean {
+/** Which of its functions answer with a promise: what they give would be taken for text, and for entries. */
+function promisesOf(serializer: EntrySerializer): (keyof EntrySerializer)[] {
+  const text = tried(() => serializer.stringify({}));
+  if (isThenable(text)) return ['stringify'];
+  return isThenable(tried(() => serializer.parse(typeof text === 'string' ? text : '{}'))) ? ['parse'] : [];
+}
+
+function tried(call: () => unknown): unknown {
   try {
-    return (serializer.stringify({}) as unknown) instanceof Promise;
+    const result = call();
+    // Nobody waits for that one.
+    if (isThenable(result)) result.then(undefined, () => undefined);
+    return result;
   } catch {
-    return false; // It may have its own idea of what can be stored.
+    return undefined; // It may have its own idea of what can be stored.
   }
 }

@@ -15,6 +15,7 @@ import { TEST_SECRET } from '../support/create-app.js';
 import { Gate } from '../support/gate.js';
 import { createScriptedApp } from '../support/scripted-app.js';
 import { signedCookie } from '../support/signed-cookie.js';
+import { keyOf } from '../support/stored-session.js';
 import { writeTlsCertificates } from '../support/tls-certificates.js';
 import { until } from '../support/until.js';
 import { redisVariants, useVariant, variants, type StageOptions } from '../support/variants.js';
@@ -125,6 +126,18 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
     expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
     app.on('/write', ({ session }) => void (session['written'] = 1));
     expect((await browser.get('/write')).status).toBe(200);
+  });
+
+  test('a session stored with a domain that no cookie can have is served, changed and told of as configured', async () => {
+    if (variant.kind !== 'hash') return; // Nobody else writes to the memory of a process.
+    const app = await stage.open();
+    const browser = app.browser();
+    await browser.post(SIGN_IN);
+    const domain = `${'a'.repeat(64)}.example`;
+    await stage.client.hset(keyOf(app.store, (await browser.sid()) ?? ''), '@cookie', JSON.stringify({ domain }));
+    app.on('/write', ({ session }) => void (session['written'] = 1));
+    expect((await browser.get('/write')).status).toBe(200);
+    expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
   });
 
   test.each<object>([{ secure: 0 }, { httpOnly: 1 }, { partitioned: 1 }, { domain: '' }, { path: '' }, { priority: '' }, { maxAge: 1e14 }])(

@@ -249,6 +249,15 @@ describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
       expect(await keyOf(here)).not.toBe(key);
     });
 
+    test('an attribute that no cookie can have is left out, so that no change fails by it', async () => {
+      await here.get('/put?a=1');
+      const { cookie, ...entries } = await stored(here);
+      const domain = `${'a'.repeat(64)}.example`;
+      await redis.client().set(await keyOf(here), JSON.stringify({ ...entries, cookie: { ...cookie, domain, priority: 'nope' } }));
+      expect((await here.get('/put?b=2')).status).toBe(200);
+      expect((await here.get('/show')).json).toEqual({ a: '1', b: '2' });
+    });
+
     test('is counted', async () => {
       await here.get('/put?a=1');
       await redis.client().set(await keyOf(here), '5');

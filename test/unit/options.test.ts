@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { createSecretKey, generateKeyPairSync } from 'node:crypto';
+import { runInNewContext } from 'node:vm';
 import expressSession from 'express-session';
 import { Cluster, Redis } from 'ioredis';
 import { RedisStore } from 'connect-redis';
@@ -63,7 +64,13 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ['a name with a semicolon', options({ session: { name: 'sid;x' } }), 'session.name', 'RFC 6265', 'Use something like "sid"'],
     ['a name with a line break', options({ session: { name: 'sid\r\nX-Evil: 1' } }), 'session.name', 'RFC 6265', 'Use something'],
     ['an empty name', options({ session: { name: '' } }), 'session.name', 'cookie name', 'Use something'],
-    ['a cookie that is none', options({ session: { cookie: 'sid' } }), 'session.cookie', 'object or a function', 'received a string'],
+    [
+      'a cookie that is none',
+      options({ session: { cookie: 'sid' } }),
+      'session.cookie',
+      'an object, or a function that returns one',
+      'received a string',
+    ],
     [
       'rolling of another type',
       options({ session: { rolling: 'always' } }),
@@ -312,6 +319,41 @@ describe('a wrong option is named, with the rule and the cure', () => {
       options({ store: { serializer: { parse: JSON.parse, stringify: async () => '' } } }),
       'store.serializer',
       'must be synchronous',
+      'Leave it out',
+    ],
+    [
+      'a serializer whose promises are of another realm',
+      options({ store: { serializer: { parse: JSON.parse, stringify: runInNewContext('async () => ""') } } }),
+      'store.serializer',
+      'its "stringify" returns a promise',
+      'Leave it out',
+    ],
+    [
+      'a serializer whose parse is asynchronous, and fails',
+      options({ store: { serializer: { parse: async (text: string) => JSON.parse(`${text}}`), stringify: JSON.stringify } } }),
+      'store.serializer',
+      'its "parse" returns a promise',
+      'Leave it out',
+    ],
+    [
+      'a serializer whose parse gives a thenable',
+      options({ store: { serializer: { parse: () => ({ then: () => undefined }), stringify: JSON.stringify } } }),
+      'store.serializer',
+      'its "parse" returns a promise',
+      'Leave it out',
+    ],
+    ...[8.64e15, 8.6399e15, Number.MAX_SAFE_INTEGER, 1e300].map((maxAge): Case => [
+      `a maxAge of ${maxAge}, whose date does not exist`,
+      options({ session: { cookie: { maxAge } } }),
+      'session.cookie.maxAge',
+      'a date that does not exist',
+      '34560000000 for 400 days',
+    ]),
+    [
+      'a domain with a label of 64 characters',
+      options({ session: { cookie: { domain: `${'a'.repeat(64)}.com` } } }),
+      'session.cookie.domain',
+      'domain name',
       'Leave it out',
     ],
     [
@@ -619,8 +661,10 @@ describe('resolved', () => {
   test('undefined in a cookie is no wish either', () => {
     const cookie = { maxAge: MINUTE, httpOnly: undefined, secure: undefined };
     expect(resolve(options({ session: { cookie } })).session.cookie).toStrictEqual({ maxAge: MINUTE });
-    const made = resolve(options({ session: { cookie: () => cookie } })).session.cookie as (request: unknown) => object;
-    expect(made({})).toStrictEqual({ maxAge: MINUTE });
+    const made = new SessionCookie(resolve(options({ session: { cookie: () => cookie } })).session, () => undefined).configured({
+      headers: {},
+    } as IncomingMessage);
+    expect(made).toMatchObject({ maxAge: MINUTE, httpOnly: true, secure: false });
   });
 
   test('csrf is everywhere, with what was given', () => {

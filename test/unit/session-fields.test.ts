@@ -121,6 +121,7 @@ describe('decodeHash', () => {
     '{"secure":1}',
     '{"path":"/;x"}',
     '{"domain":"-a"}',
+    JSON.stringify({ domain: `${'a'.repeat(64)}.example` }),
     '{"__proto__":{}}',
     '{"expires":"2026-01-01"}',
   ])('finds no cookie in %j', (text) => {
