@@ -1,8 +1,8 @@
-import { RedisSessionError } from '../redis-session.errors.js';
+import { useDictionaryMode } from './dictionary-mode.js';
 import { ExpressSessionStore } from './express-session.store.js';
 import { isResponse } from './response-headers.js';
-import { ResponseGate, type GateKeeper } from './response-gate.js';
-import { answerOf, bodyOf } from './session-answer.js';
+import { ResponseGate, type GateKeeper, type Substitute } from './response-gate.js';
+import { answerOf, notStored, REFUSED, renderAnswer } from './session-answer.js';
 import { commitLate, commitSession, type CookieNews } from './session-commit.js';
 import { Passage } from './passage.js';
 import { hasSession, type SessionRequest } from './request-properties.js';
@@ -26,7 +26,11 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: 
       const exchange = new SessionExchange(runtime, request, response, sessionStore);
       if (!exchange.isInPath) return go();
       runtime.checkProxy(request);
-      if (isResponse(response)) exchange.watch = ResponseGate.install(response, new SessionKeeper(exchange));
+      useDictionaryMode(request);
+      if (isResponse(response)) {
+        useDictionaryMode(response);
+        exchange.watch = new ResponseGate(response, new SessionKeeper(exchange));
+      }
       const serve = () => {
         exchange.install();
         go();
@@ -87,14 +91,13 @@ class SessionKeeper implements GateKeeper {
     this.#lateFailure = failure;
   }
 
-  substitute(error: unknown): ReturnType<GateKeeper['substitute']> {
+  substitute(error: unknown): Substitute {
     this.exchange.runtime.logError(error);
-    const code = error instanceof RedisSessionError ? error.code : undefined;
-    const answer = answerOf(error) ?? { statusCode: 500, message: 'The session could not be stored.', code, headers: {} };
-    return {
-      statusCode: answer.statusCode,
-      headers: { 'Content-Type': 'application/json; charset=utf-8', ...answer.headers },
-      body: JSON.stringify(bodyOf(answer)),
-    };
+    return renderAnswer(answerOf(error) ?? notStored(error), this.exchange.request.headers.accept);
+  }
+
+  substituteRefused(error: unknown): Substitute {
+    this.exchange.runtime.logError(error);
+    return renderAnswer(REFUSED, this.exchange.request.headers.accept);
   }
 }

@@ -46,10 +46,24 @@ export class HeldWrites {
   }
 }
 
+/** Who is told when it was written. */
+export function doneOf(args: WriteArguments): Done | undefined {
+  return args.find((arg) => typeof arg === 'function') as Done | undefined;
+}
+
 /** Whoever waits for it to be written goes on. */
 export function swallow(args: WriteArguments): void {
-  const done = args.find((arg) => typeof arg === 'function') as Done | undefined;
+  const done = doneOf(args);
   if (done !== undefined) process.nextTick(done);
+}
+
+/**
+ * Tells whoever writes after an end that is held. Not by an event: while it is held nothing says that the response has ended (`writableEnded`), so nobody
+ * can know, and an `error` that nobody listens for ends the process.
+ */
+export function refuseWrite(args: WriteArguments): void {
+  const done = doneOf(args);
+  if (done !== undefined) process.nextTick(done, nodeError(Error, 'ERR_STREAM_WRITE_AFTER_END', 'write after end'));
 }
 
 function lengthOf([chunk, encoding]: WriteArguments): number {

@@ -1,5 +1,13 @@
 import { STATUS_CODES } from 'node:http';
-import { CrossOriginError, SessionGoneError, SessionRefusedError, SessionStoreUnavailableError } from '../redis-session.errors.js';
+import {
+  CrossOriginError,
+  RedisSessionError,
+  SessionGoneError,
+  SessionRefusedError,
+  SessionStoreUnavailableError,
+} from '../redis-session.errors.js';
+import { prefersHtml } from './accept.js';
+import type { Substitute } from './response-gate.js';
 
 /** What a client is told in the place of an answer that its session has prevented. */
 export interface SessionAnswer {
@@ -28,4 +36,47 @@ export function answerOf(error: unknown): SessionAnswer | undefined {
 /** The body of an answer. */
 export function bodyOf({ statusCode, message, code, reason }: Omit<SessionAnswer, 'headers'>) {
   return { statusCode, error: STATUS_CODES[statusCode], message, code, ...(reason === undefined ? {} : { reason }) };
+}
+
+/** What a client is told whose answer Node refused to send. Why is for the log. */
+export const REFUSED: SessionAnswer = { statusCode: 500, message: 'Internal server error', code: undefined, headers: {} };
+
+/** What it is told whose session cannot be stored for a reason that is the application's. */
+export function notStored(error: unknown): SessionAnswer {
+  const code = error instanceof RedisSessionError ? error.code : undefined;
+  return { statusCode: 500, message: 'The session could not be stored.', code, headers: {} };
+}
+
+/** An answer as it is sent: a page for whom `Accept` prefers one, else JSON. */
+export function renderAnswer(answer: SessionAnswer, accept: string | undefined): Substitute {
+  const isPage = prefersHtml(accept);
+  const type = isPage ? 'text/html; charset=utf-8' : 'application/json; charset=utf-8';
+  return {
+    statusCode: answer.statusCode,
+    headers: { 'Content-Type': type, Vary: 'Accept', ...answer.headers },
+    body: isPage ? pageOf(answer) : JSON.stringify(bodyOf(answer)),
+  };
+}
+
+/** Nothing of the request is in it. */
+function pageOf({ statusCode, message }: SessionAnswer): string {
+  const title = STATUS_CODES[statusCode] ?? '';
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>${title}</title>
+</head>
+<body>
+<h1>${title}</h1>
+<p>${escapeHtml(message)}</p>
+</body>
+</html>
+`;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }

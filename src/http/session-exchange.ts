@@ -47,8 +47,6 @@ export class SessionExchange implements SessionPlace, RequestContext {
   #isGone = false;
   #replaced = false;
   #installed = false;
-  /** Whether `req.session` can be deleted, and must still be there. */
-  #isDeletable = false;
   #dropped: Cookie | undefined;
   /** Whether express-session is looking, which must not see the session itself. */
   standIn = false;
@@ -73,7 +71,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
 
   /** `delete req.session` says what `req.session = null` does. */
   get #state(): ExchangeState {
-    if (this.#isDeletable && this.#lastState === 'open' && !Object.hasOwn(this.request, 'session')) this.#lastState = 'unset';
+    if (this.#installed && this.#lastState === 'open' && !Object.hasOwn(this.request, 'session')) this.#lastState = 'unset';
     return this.#lastState;
   }
 
@@ -110,11 +108,6 @@ export class SessionExchange implements SessionPlace, RequestContext {
   /** Whether there is a session, used or not. */
   get isOpen(): boolean {
     return this.#state === 'open';
-  }
-
-  /** Whether the request has its session. */
-  get isInstalled(): boolean {
-    return this.#installed;
   }
 
   /** What `req.sessionID` is: also after the session was destroyed or unset. */
@@ -220,13 +213,8 @@ export class SessionExchange implements SessionPlace, RequestContext {
   /** Lets the request have its session. The cookie of one that somebody else has ended is of no use any more. */
   install(): void {
     if (this.#endedReason !== undefined && this.#loaded === undefined && this.#state === 'open') this.forget(this.createCookie());
+    defineProperties(this.request, this.sessionStore);
     this.#installed = true;
-    this.#defineProperties();
-  }
-
-  /** Only who has a deleted session destroyed pays for properties that can be deleted. */
-  #defineProperties(): void {
-    this.#isDeletable = defineProperties(this.request, this.runtime.settings.unset === 'destroy');
   }
 
   /** What `req.session` is. It throws only while that can be answered: nobody catches what an access log throws, and the process would end. */
@@ -336,7 +324,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
     this.#replaced = this.#loaded !== undefined;
     this.#current = new RequestSession(this, this.generateSid());
     this.#state = 'open';
-    this.#defineProperties();
+    defineProperties(this.request, this.sessionStore);
   }
 
   drop(session: RequestSession): void {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { inspect, isDeepStrictEqual } from 'node:util';
+import { inspect, isDeepStrictEqual, types } from 'node:util';
 import { RedisSessionError, SessionMisuseError } from '../redis-session.errors.js';
 import type { Entries } from '../session/entries.js';
 import { IDENTITY_ENTRY, isIdentity } from '../session/identity.js';
@@ -114,9 +114,9 @@ export class SessionRuntime {
 
   /** Of an answer to the client, what it was made of: that says why. */
   logError(error: unknown): void {
-    const { cause } = error instanceof Error ? error : {};
-    if (cause instanceof RedisSessionError) this.store.settings.logError(cause);
-    else this.store.settings.logError(error instanceof Error ? error : new Error(String(error)));
+    // Also one of another realm, as Node's own are where the application runs in a context of `node:vm`.
+    const failure = types.isNativeError(error) ? error : new Error(String(error));
+    this.store.settings.logError(failure.cause instanceof RedisSessionError ? failure.cause : failure);
   }
 
   /** Every request leads here, and people log requests; the secrets that sign cookies and the password of Redis stay out of that. */

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { SessionStoreUnavailableError } from '../redis-session.errors.js';
+import { RedisSessionError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import { callHarmlessly } from './harmless-call.js';
 
 /** Where an application's log is. */
@@ -64,7 +64,7 @@ export class FailureLog {
   }
 
   #print(error: Error): void {
-    if (!(error instanceof SessionStoreUnavailableError)) return this.#printer.error(error.message);
+    if (!(error instanceof SessionStoreUnavailableError)) return this.#printer.error(textOf(error));
     if (this.#counted.has(error)) return;
     this.#counted.add(error);
     const { reason, command } = error;
@@ -81,6 +81,11 @@ export class FailureLog {
         `The session store is unavailable (${command === undefined ? name : `${name}: ${command}`}). This is logged once; further failures of this kind are counted.`,
       );
   }
+}
+
+/** The application's own error with its stack, to find it by. One of ours says in its message all there is to say. */
+function textOf(error: Error): string {
+  return error instanceof RedisSessionError ? error.message : (error.stack ?? error.message);
 }
 
 function isOver({ commands }: Outage, command: string | undefined): boolean {

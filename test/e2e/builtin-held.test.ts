@@ -3,7 +3,7 @@ import { ServerResponse } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { describe, expect, jest, test } from '@jest/globals';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import compression from 'compression';
 import type { Response } from 'express';
 import { SessionGoneError, SessionStoreUnavailableError } from '../../src/index.js';
@@ -48,9 +48,50 @@ describe('a held answer', () => {
     gate.open();
     const answer = await client.answer();
     const sent = 'ERR_HTTP_HEADERS_SENT';
-    expect(list).toEqual([[true, true], sent, sent, sent, sent]);
+    expect(list).toEqual([[true, false], sent, sent, sent, sent]);
     expect(answer).toMatchObject({ status: 201, body: '{"done":true}' });
     expect([headerOf(answer, 'x-one'), headerOf(answer, 'x-two')]).toEqual([['1'], []]);
+  });
+
+  test('has ended when the end has left, and not before', async () => {
+    const { list, note } = notes();
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      response.on('finish', () => note([response.writableEnded, response.writableFinished]));
+      response.end('done', () => note('ended'));
+      note([response.writableEnded, response.writableFinished]);
+    });
+    const { client, gate } = await askHeld(app);
+    await app.roundTrip();
+    gate.open();
+    await client.answer();
+    expect(list).toEqual([[false, false], [true, true], 'ended']);
+  });
+
+  test('looks as sent to those who know of it by its head only, as compression before 1.7.5', async () => {
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      for (const piece of ['one', 'two', 'three']) {
+        if (!Reflect.get(response, '_header')) response.writeHead(response.statusCode);
+        response.write(piece);
+      }
+      response.end();
+    });
+    const { client, gate } = await askHeld(app);
+    gate.open();
+    expect(await client.answer()).toMatchObject({ status: 200, body: 'onetwothree' });
+  });
+
+  test('gets no method that it had not', async () => {
+    const { list, note } = notes();
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      Object.defineProperty(response, 'setHeaders', { configurable: true, value: undefined });
+      response.end('done');
+      note([(response as { setHeaders?: unknown }).setHeaders, Object.hasOwn(response, 'appendHeader')]);
+    });
+    expect((await app.answer()).body).toBe('done');
+    expect(list).toEqual([[undefined, false]]);
   });
 
   test('gives setHeader back as it found it', async () => {
@@ -259,6 +300,38 @@ describe('a held answer', () => {
     ]);
   });
 
+  test('is not spoilt by what is written after its end, which its writer is told', async () => {
+    const { list, note } = notes();
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      response.on('error', () => note('an error'));
+      response.end('done');
+      note(response.write('more', (error) => note((error as { code?: string } | null | undefined)?.code)));
+      response.flushHeaders();
+    });
+    const { client, gate } = await askHeld(app);
+    await app.roundTrip();
+    gate.open();
+    expect(await client.answer()).toMatchObject({ status: 200, body: 'done' });
+    expect(list).toEqual([true, 'ERR_STREAM_WRITE_AFTER_END']);
+  });
+
+  test('is not mixed up with another response that has been given its methods', async () => {
+    const { list, note } = notes();
+    const app = await open((request, response) => {
+      const { write, end, writeHead, flushHeaders } = response;
+      const other = Object.assign(new ServerResponse(request as never), { write, end, writeHead, flushHeaders });
+      request.session['visits'] = 1;
+      other.writeHead(201).flushHeaders();
+      other.write('else');
+      other.end('where');
+      note([other.writableEnded, other.statusCode, response.headersSent]);
+      response.end('done');
+    });
+    expect(await app.answer()).toMatchObject({ status: 200, body: 'done' });
+    expect(list).toEqual([[true, 201, false]]);
+  });
+
   const impossible: [string, Answerer][] = [
     ['a status code', (_, response) => ((response.statusCode = 42), response.end('done'))],
     ['a status code given to writeHead', (_, response) => response.writeHead(42).end('done')],
@@ -270,6 +343,160 @@ describe('a held answer', () => {
     const app = await open((request, response) => ((request.session['visits'] = 1), answer(request, response)));
     expect((await app.answer()).status).toBe(500);
     await app.roundTrip();
+  });
+});
+
+describe('a second end with data', () => {
+  const open = useHeldApps();
+  let errors: unknown[];
+  beforeEach(() => {
+    errors = [];
+  });
+  const twice =
+    (isLater: boolean): Answerer =>
+    async (_, response) => {
+      response.on('error', (error) => errors.push(error));
+      response.end('done');
+      if (isLater) await once(response, 'finish');
+      response.end('and more', () => undefined);
+      response.end('and more');
+    };
+  const changing =
+    (answer: Answerer): Answerer =>
+    (request, response) => ((request.session['visits'] = 1), answer(request, response));
+  const late =
+    (answer: Answerer): Answerer =>
+    (request, response) => (response.write('some, '), changing(answer)(request, response));
+
+  test.each([
+    ['while the first is held', changing(twice(false)), 'done'],
+    ['after it has left', changing(twice(true)), 'done'],
+    ['after a first that was not held', twice(false), 'done'],
+    ['after a first that was not held has left', twice(true), 'done'],
+    ['while the first waits for a change after the head', late(twice(false)), 'some, done'],
+    ['after such a first has left', late(twice(true)), 'some, done'],
+  ])('says nothing %s', async (_, answer, body) => {
+    const app = await open(answer);
+    expect(await app.answer('GET', await app.cookieOf({}))).toMatchObject({ status: 200, body });
+    await app.roundTrip();
+    expect(errors).toEqual([]);
+  });
+
+  test.each([
+    ['before', twice(false)],
+    ['after', twice(true)],
+  ])('says nothing %s an answer in its place', async (_, answer) => {
+    const app = await open(changing(answer));
+    app.store.failure = OUTAGE;
+    expect((await app.answer()).status).toBe(503);
+    await app.roundTrip();
+    expect(errors).toEqual([]);
+  });
+
+  test('calls whoever waits for it', async () => {
+    const { list, note } = notes();
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      response.end('done', () => note('first'));
+      response.end('more', () => note('second'));
+    });
+    await app.answer();
+    await until(() => list.length === 2, 'both are called');
+    expect(new Set(list)).toEqual(new Set(['first', 'second']));
+  });
+});
+
+describe('an answer that Node refuses to send', () => {
+  const open = useHeldApps();
+  const refused: [string, string, Answerer][] = [
+    ['a status code', 'ERR_HTTP_INVALID_STATUS_CODE', (_, response) => ((response.statusCode = 1_000), response.end('done'))],
+    ['a reason', 'ERR_INVALID_CHAR', (_, response) => ((response.statusMessage = 'a\nb'), response.end('done'))],
+    ['a reason given to writeHead', 'ERR_INVALID_CHAR', (_, response) => response.writeHead(200, 'a\nb').end('done')],
+    [
+      'a trailer',
+      'ERR_HTTP_TRAILER_INVALID',
+      (_, response) => response.setHeader('Trailer', 'X-Sum').setHeader('Content-Length', 4).end('done'),
+    ],
+    [
+      'a length',
+      'ERR_HTTP_CONTENT_LENGTH_MISMATCH',
+      (_, response) => ((response.strictContentLength = true), response.setHeader('Content-Length', 2).write('done'), response.end()),
+    ],
+  ];
+
+  test.each(refused)('for %s is the 500 of the framework when it was not held', async (_, code, answer) => {
+    const caught: unknown[] = [];
+    const app = await open(async (request, response) => {
+      const failure = await refusal(() => answer(request, response));
+      caught.push(failure?.code);
+      if (response.headersSent) return response.destroy();
+      response.removeHeader('Trailer');
+      response.statusMessage = '';
+      return response.status(500).end('by the framework');
+    });
+    const received = await app.answer('GET', await app.cookieOf({ visits: 1 }));
+    expect(caught).toEqual([code]);
+    if (code !== 'ERR_HTTP_CONTENT_LENGTH_MISMATCH') expect(received).toMatchObject({ status: 500, body: 'by the framework' });
+    expect(app.logged).toEqual([]);
+  });
+
+  test.each(refused)('for %s is told in its own words when it was held, and what was stored is not denied', async (_, code, answer) => {
+    const app = await open((request, response) => ((request.session['visits'] = 1), answer(request, response)));
+    const { client, gate } = await askHeld(app);
+    gate.open();
+    const received = await client.answer();
+    expect(app.logged).toEqual([expect.objectContaining({ code, stack: expect.stringContaining('Error') })]);
+    expect(app.store.writes).toEqual(['create']);
+    if (code === 'ERR_HTTP_CONTENT_LENGTH_MISMATCH') return expect(received.statusLine).toBe('');
+    expect(received.status).toBe(500);
+    expect(JSON.parse(received.body)).toEqual({ statusCode: 500, error: 'Internal Server Error', message: 'Internal server error' });
+    const [cookie = ''] = headerOf(received, 'set-cookie');
+    expect(await app.stored({ cookie: cookie.split(';', 1)[0] ?? '' })).toEqual({ visits: 1 });
+  });
+
+  test('after its head has left cuts it off, and ends nothing else', async () => {
+    const app = await open(async (request, response) => {
+      response.strictContentLength = true;
+      response.setHeader('Content-Length', 100).write('some');
+      request.session['visits'] = 2;
+      response.end('more');
+    });
+    const received = await app.answer('GET', await app.cookieOf({ visits: 1 }));
+    expect(received.body).not.toHaveLength(100);
+    expect(app.logged).toMatchObject([{ code: 'ERR_HTTP_CONTENT_LENGTH_MISMATCH' }]);
+    await app.roundTrip();
+  });
+
+  test('by whatever stands beneath is logged, and the connection closed', async () => {
+    const broken = () => {
+      throw new Error('broken beneath');
+    };
+    const app = await open((request, response) => ((request.session['visits'] = 1), response.end('done')), {
+      before: (_, response, next) => ((response.end = broken as never), next()),
+    });
+    expect((await app.answer()).statusLine).toBe('');
+    expect(app.logged).toEqual([new Error('broken beneath'), new Error('broken beneath')]);
+  });
+
+  test('is printed with its stack, and an error of ours without', async () => {
+    const printed = jest.spyOn(console, 'error').mockReturnValue();
+    try {
+      const app = await open(
+        (request, response) => ((request.session['visits'] = 1), (response.statusCode = 1_000), response.end('done')),
+        {
+          store: { logErrors: true },
+        },
+      );
+      expect((await app.answer()).status).toBe(500);
+      app.store.failure = OUTAGE;
+      expect((await app.answer()).status).toBe(503);
+      expect(printed.mock.calls).toEqual([
+        [expect.stringMatching(/Invalid status code: 1000\n +at /)],
+        [expect.stringMatching(/unavailable \(timeout\)[^\n]*$/)],
+      ]);
+    } finally {
+      printed.mockRestore();
+    }
   });
 });
 
@@ -354,7 +581,7 @@ describe('an abandoned answer', () => {
       const headers = await app.cookieOf({ visits: 1 });
       app.store.failure = OUTAGE;
       expect(await app.answer('GET', headers)).toMatchObject({ status: 503, body: expect.stringContaining('SESSION_STORE_UNAVAILABLE') });
-      expect(printed.mock.calls).toEqual([[OUTAGE.message]]);
+      expect(printed.mock.calls).toEqual([[expect.stringContaining('unavailable (timeout)')]]);
       expect(warned.mock.calls).toEqual([[expect.stringContaining('no log'), { type: 'SessionLoggerError' }]]);
     } finally {
       printed.mockRestore();

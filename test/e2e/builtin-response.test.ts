@@ -160,6 +160,7 @@ describe.each(WAYS)('an answer by $name', ({ answer, method = 'GET', request = {
       ['content-length', expect.any(String)],
       ['content-type', 'application/json; charset=utf-8'],
       ['retry-after', '1'],
+      ['vary', 'Accept'],
     ]);
     if (method !== 'HEAD') expect(JSON.parse(received.body)).toMatchObject({ statusCode: 503, code: 'SESSION_STORE_UNAVAILABLE' });
     expect(app.logged).toEqual([app.store.failure]);
