@@ -50,7 +50,7 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
         restoreCookies();
         exchange.standIn = false;
         store.arrive(undefined);
-        useStandIn(exchange);
+        useStandIn(exchange, store);
         leaveOutBadCookie(exchange);
         exchange.renewSecret(() => go(error));
       }, late);
@@ -148,14 +148,16 @@ function keepLastCookie({ runtime, response }: SessionExchange): void {
 }
 
 /** Lets express-session see the stand-in where it looks at the session again: before the head of the response, and at its end. */
-function useStandIn(exchange: SessionExchange): void {
+function useStandIn(exchange: SessionExchange, store: ExpressSessionStore): void {
   for (const name of ['writeHead', 'end'] as const)
     around(exchange.response, name, (call) => {
       const before = exchange.standIn;
       exchange.standIn = true;
+      store.leave(exchange);
       try {
         return call();
       } finally {
+        store.leave(undefined);
         exchange.standIn = before;
       }
     });

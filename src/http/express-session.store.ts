@@ -19,6 +19,7 @@ type Callback<T = void> = (error?: unknown, value?: T) => void;
  */
 export class ExpressSessionStore extends expressSession.Store {
   #arriving: SessionExchange | undefined;
+  #leaving: SessionExchange | undefined;
 
   constructor(private readonly runtime: SessionRuntime) {
     super();
@@ -27,6 +28,11 @@ export class ExpressSessionStore extends expressSession.Store {
   /** Names the exchange whose session express-session is about to ask for, in the same turn of the event loop; then that none is. */
   arrive(exchange: SessionExchange | undefined): void {
     this.#arriving = exchange;
+  }
+
+  /** Names the exchange whose response express-session is about to end, as `arrive` does. */
+  leave(exchange: SessionExchange | undefined): void {
+    this.#leaving = exchange;
   }
 
   /** express-session assigns its own way to make a session; ours makes them with their rules. */
@@ -94,7 +100,7 @@ export class ExpressSessionStore extends expressSession.Store {
 
   async #end(sid: Sid): Promise<void> {
     const { store } = this.runtime;
-    await answerWithin(store.settings.deadline, store.destroy(sid));
+    await answerWithin(this.#leaving?.timeLeft ?? store.settings.deadline, store.destroy(sid));
   }
 
   async #open(sid: Sid): Promise<ActiveSession | null> {

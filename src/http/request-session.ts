@@ -1,5 +1,5 @@
 import { SessionMisuseError } from '../redis-session.errors.js';
-import { ActiveSession, afterItsEnd, type SessionHost } from '../session/active-session.js';
+import { ActiveSession, afterItsEnd, type SessionHost, type TimeLimit } from '../session/active-session.js';
 import { LONGEST_STRETCH } from '../session/lifetime.js';
 import { isPositive } from '../session/option-checks.js';
 import type { Entries } from '../session/entries.js';
@@ -29,6 +29,10 @@ export interface SessionPlace {
   readonly sidsBeside: readonly Sid[];
   /** The device that the request comes from, where it is to be kept. */
   readonly device: Device | undefined;
+  /** Whether its response is being ended, and what is saved now was not asked for by a call of its own. */
+  readonly isAtItsEnd: boolean;
+  /** In ms. How long it may still wait for the store then. */
+  readonly timeLeft: number;
   /** Puts a new, empty session in the place of the current one. */
   start(): void;
   /** Says that the session was destroyed. */
@@ -134,7 +138,8 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   /** With `resave`, each save starts the idle timeout anew, and express-session calls this at the end of each request. */
   save(): Promise<void> {
-    return this.active.save({ touch: this.place.runtime.settings.resave });
+    const { isAtItsEnd, timeLeft, runtime } = this.place;
+    return this.active.save({ touch: runtime.settings.resave, ms: isAtItsEnd ? timeLeft : undefined });
   }
 
   async reload(): Promise<void> {
@@ -147,8 +152,9 @@ export class RequestSession implements SessionHost, SessionOwner {
     this.place.start();
   }
 
-  async destroy(): Promise<void> {
-    await this.active.destroy();
+  /** @param limit of a call that the application has not made */
+  async destroy(limit?: TimeLimit): Promise<void> {
+    await this.active.destroy(limit);
     this.place.drop(this);
   }
 

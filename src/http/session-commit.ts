@@ -61,7 +61,7 @@ function commitUnset(exchange: SessionExchange): CookieNews | Promise<CookieNews
 async function store(exchange: SessionExchange): Promise<CookieNews> {
   const { current } = exchange;
   if (current === undefined) return 'none';
-  await current.active.save();
+  await current.active.save({ ms: exchange.timeLeft });
   if (!isNewest(current)) return 'none';
   return current.active.sid !== exchange.loaded?.sid || renewsCookie(exchange, false) ? 'set' : 'none';
 }
@@ -83,9 +83,9 @@ function renew(exchange: SessionExchange): CookieNews | Promise<CookieNews> {
 }
 
 /** Whether the session was found, under its current secret; `otherwise` when the store did not answer. */
-async function touch({ current, runtime }: SessionExchange, { otherwise = false } = {}): Promise<boolean> {
+async function touch({ current, runtime, timeLeft }: SessionExchange, { otherwise = false } = {}): Promise<boolean> {
   try {
-    await current?.active.touch();
+    await current?.active.touch({ ms: timeLeft });
     return current !== undefined && isNewest(current);
   } catch (error) {
     runtime.logError(error);

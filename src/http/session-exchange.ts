@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RedisSessionError, SessionMisuseError, SessionGoneError } from '../redis-session.errors.js';
 import type { ActiveSession } from '../session/active-session.js';
-import { answerWithin, askWithin } from '../session/deadline.js';
+import { answerWithin, askWithin, leftOf } from '../session/deadline.js';
 import { Entries } from '../session/entries.js';
 import { lookAgain } from '../session/look-again.js';
 import { isEnded, type CookieAttributes, type Device, type EndedSession, type SessionRecord } from '../session/session-record.js';
@@ -50,6 +50,8 @@ export class SessionExchange implements SessionPlace, RequestContext {
   #dropped: Cookie | undefined;
   /** Whether express-session is looking, which must not see the session itself. */
   standIn = false;
+  /** In ms. How long this request has waited for its session to be loaded. */
+  #waited = 0;
   #configuredCookie: ConfiguredCookie | undefined;
   /** Asked to see to it that what is in the session is stored should the client go before the end. */
   watch: SessionWatch | undefined;
@@ -162,6 +164,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
     const at = performance.now();
     this.#askedAt = at;
     const answered = (sid: Sid | undefined, found: Found) => {
+      this.#waited += performance.now() - at;
       store.settings.failures.worked();
       if (isEnded(found)) this.#endedReason = found.endedReason;
       else if (sid !== undefined && found !== undefined) this.#loaded = { sid, record: found, at };
@@ -193,14 +196,25 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   async #rotateFirst(done: () => void): Promise<void> {
+    const at = performance.now();
     try {
-      await this.current?.active.rotate();
+      await this.current?.active.rotate({ ms: this.timeLeft });
     } catch (error) {
       // It has ended since it was loaded, so nobody is to be served as its user.
       if (error instanceof SessionGoneError) this.#current = this.#loaded = undefined;
       else this.runtime.logError(error);
     }
+    this.#waited += performance.now() - at;
     done();
+  }
+
+  /** In ms. How long the request may still wait for the store at its end: load and commit share one deadline. */
+  get timeLeft(): number {
+    return leftOf(this.runtime.store.settings.deadline, this.#waited);
+  }
+
+  get isAtItsEnd(): boolean {
+    return this.standIn;
   }
 
   /** The session could not be loaded. The request may not need it, so it goes on; whoever asks for the session gets the error. */
@@ -343,7 +357,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   endUnset(): Promise<void> | undefined {
     const isStored = this.#loaded !== undefined || this.#current?.active.record !== undefined;
     if (this.runtime.settings.unset === 'keep' || !isStored || this.#current?.active.isDestroyed === true) return undefined;
-    return this.#opened().destroy();
+    return this.#opened().destroy({ ms: this.timeLeft });
   }
 
   told(error: unknown): unknown {

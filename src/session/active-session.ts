@@ -38,6 +38,16 @@ export interface SessionHost {
   readonly sidsBeside: readonly Sid[];
 }
 
+/** How long a call may take. */
+export interface TimeLimit {
+  /** In ms. @default the deadline of the store */
+  readonly ms?: number | undefined;
+}
+
+interface TurnOptions extends TimeLimit {
+  readonly isAwaited?: boolean;
+}
+
 const NO_ENTRIES: EncodedEntries = new Map();
 const DONE = Promise.resolve();
 
@@ -141,26 +151,29 @@ export class ActiveSession {
   }
 
   /** Starts the idle timeout anew. Nobody waits for it, so the session is not busy meanwhile. */
-  touch(): Promise<void> {
+  touch({ ms }: TimeLimit = {}): Promise<void> {
     return this.#inTurn(
       async (deadline) => {
         const record = this.#record;
         if (this.#state === 'live' && record !== undefined) await this.#touch(record, deadline);
       },
-      { isAwaited: false },
+      { isAwaited: false, ms },
     );
   }
 
   /** Stores what changed, and the session itself when it is new. An unchanged session is touched when that is due, or always with `touch`. */
-  save({ touch = false } = {}): Promise<void> {
-    return this.#inTurn((deadline) => {
-      const record = this.#record;
-      if (this.#state === 'lost') return DONE;
-      if (record === undefined) return this.#createAll(deadline);
-      const delta = this.entries.delta();
-      if (delta !== undefined) return this.#write(record, delta, deadline);
-      return touch || this.#isDue(record) ? this.#touch(record, deadline) : DONE;
-    });
+  save({ touch = false, ms }: { readonly touch?: boolean } & TimeLimit = {}): Promise<void> {
+    return this.#inTurn(
+      (deadline) => {
+        const record = this.#record;
+        if (this.#state === 'lost') return DONE;
+        if (record === undefined) return this.#createAll(deadline);
+        const delta = this.entries.delta();
+        if (delta !== undefined) return this.#write(record, delta, deadline);
+        return touch || this.#isDue(record) ? this.#touch(record, deadline) : DONE;
+      },
+      { ms },
+    );
   }
 
   /** Adds to an integer entry in the store, so that parallel requests all count. The entry must have no change of this request. */
@@ -196,13 +209,16 @@ export class ActiveSession {
   }
 
   /** Ends the session. The entries stay readable. */
-  destroy(): Promise<void> {
-    return this.#inTurn(async (deadline) => {
-      await this.#endBeside(deadline);
-      await this.#endStored(deadline);
-      await this.#signIns.leave(this.#record, deadline);
-      this.#state = 'destroyed';
-    });
+  destroy({ ms }: TimeLimit = {}): Promise<void> {
+    return this.#inTurn(
+      async (deadline) => {
+        await this.#endBeside(deadline);
+        await this.#endStored(deadline);
+        await this.#signIns.leave(this.#record, deadline);
+        this.#state = 'destroyed';
+      },
+      { ms },
+    );
   }
 
   /**
@@ -244,12 +260,15 @@ export class ActiveSession {
   }
 
   /** Gives the session a new secret. A sid of a custom `genid` has none of its own, so the session moves to a new sid with all it has. */
-  rotate(): Promise<void> {
-    return this.#inTurn(async (deadline) => {
-      if (this.#record === undefined)
-        throw new SessionMisuseError('session.rotate() needs a stored session; this one is new. Call session.save() first.');
-      await this.#rotate(this.#record, deadline, { reauthenticated: false });
-    });
+  rotate({ ms }: TimeLimit = {}): Promise<void> {
+    return this.#inTurn(
+      async (deadline) => {
+        if (this.#record === undefined)
+          throw new SessionMisuseError('session.rotate() needs a stored session; this one is new. Call session.save() first.');
+        await this.#rotate(this.#record, deadline, { reauthenticated: false });
+      },
+      { ms },
+    );
   }
 
   /** The user has just proved again who they are: gives the session a new secret, and the one before is dead. */
@@ -514,12 +533,12 @@ export class ActiveSession {
     return new SessionGoneError();
   }
 
-  #inTurn<T>(call: (deadline: Deadline) => Promise<T>, options?: { isAwaited: boolean }): Promise<T> {
+  #inTurn<T>(call: (deadline: Deadline) => Promise<T>, { ms = this.store.settings.deadline, ...options }: TurnOptions = {}): Promise<T> {
     const checked = (deadline: Deadline) => {
       if (this.#state === 'destroyed') throw afterItsEnd('it has no methods any more');
       return call(deadline);
     };
-    return this.#calls.run(this.store.settings.deadline, checked, options);
+    return this.#calls.run(ms, checked, options);
   }
 }
 

@@ -30,6 +30,15 @@ export class Deadline {
   }
 }
 
+/** So fine is what is left of a time: each length that is waited for has a timer of its own (`waitsOf`). */
+const PARTS = 20;
+
+/** What is left of `ms` when `spent` of it has been waited: never more, and at most a twentieth of the whole less. */
+export function leftOf(ms: number, spent: number): number {
+  const part = ms / PARTS;
+  return Math.max(0, ms - Math.ceil(spent / part) * part);
+}
+
 /** A single wait of at most `ms`. */
 export function answerWithin<T>(ms: number, answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -113,7 +113,7 @@ export interface StoreOptions {
   maxFields?: number | undefined;
 
   /**
-   * Longest time in ms that a request waits on the store: for a load, an explicit call, or the save at its end.
+   * Longest time in ms that a request waits on the store: for its load and the save at its end together, and for each explicit call besides.
    *
    * @default 1000
    */
