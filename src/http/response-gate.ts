@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { watchClient, type ClientWatcher } from './client-watch.js';
@@ -48,6 +49,7 @@ export class ResponseGate implements Gate, ClientWatcher {
   /** Whether the application has ended its answer, and Node has not refused to. */
   #isEnded = false;
   #isWatching = false;
+  #asker: AsyncResource | undefined;
   #watchers: Set<ClientWatcher> | undefined;
   readonly #earlierHeaders: OutgoingHttpHeaders;
   readonly #own: Partial<GatedMethods> | undefined;
@@ -66,11 +68,13 @@ export class ResponseGate implements Gate, ClientWatcher {
     // One that is added after the end, by an access log, would never be taken off.
     if (this.#isWatching || this.#state === 'closed' || this.#state === 'abandoned') return;
     this.#isWatching = true;
+    this.#asker = new AsyncResource('SessionClient', { requireManualDestroy: true });
     this.#watchers = watchClient(this.response, this);
   }
 
   clientGone(): void {
-    if (this.#state === 'waiting' || this.#state === 'open') void this.keeper.beforeEnd();
+    // In the async context of this request: that of the connection knows nothing of it.
+    if (this.#state === 'waiting' || this.#state === 'open') this.#asker?.runInAsyncScope(() => void this.keeper.beforeEnd());
   }
 
   writeHead(args: HeadArguments): void {

@@ -1,16 +1,24 @@
+import { AsyncResource } from 'node:async_hooks';
+
 /** Node lets a longer one end at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** One that is under way. */
-export class Wait {
+/** One that is under way. The timer is that of all, and who waits goes on in the async context of its own: its tenant, its transaction, its trace. */
+export class Wait extends AsyncResource {
   before: Wait | undefined;
   after: Wait | undefined;
 
   constructor(
     private readonly waits: Waits,
     readonly endsAt: number,
-    readonly expire: () => void,
-  ) {}
+    private readonly onExpiry: () => void,
+  ) {
+    super('SessionWait', { requireManualDestroy: true });
+  }
+
+  expire(): void {
+    this.runInAsyncScope(this.onExpiry);
+  }
 
   /** False when it has expired, or was ended already. */
   end(): boolean {
@@ -59,7 +67,7 @@ class Waits {
     for (let first = this.#first; first !== undefined && first.endsAt <= now; first = this.#first) {
       this.remove(first);
       // What it throws must not keep the others waiting.
-      queueMicrotask(first.expire);
+      queueMicrotask(() => first.expire());
     }
     this.#timer = this.#first === undefined ? undefined : setTimeout(this.#tick, Math.max(1, this.#first.endsAt - performance.now()));
   };
