@@ -36,7 +36,7 @@ export { MemorySessionStore } from './session/memory-session-store.js';
 export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } from './session/session-manager.js';
 export { SessionStore } from './session/session-store.js';
 export type { StoreOptions } from './session/store-options.js';
-export type { HttpSession, LoginOptions } from './http/http-session.js';
+export type { HttpSession, LoginOptions, SessionEntries } from './http/http-session.js';
 export { peekSession } from './http/peek-session.js';
 export { sessionOf } from './http/session-of.js';
 export type { Identity } from './http/identity.decorator.js';

@@ -37,7 +37,7 @@ export { Session } from './http/session.decorator.js';
 export { SessionGuard } from './http/session.guard.js';
 export { SessionHttpException, type SessionHttpExceptionDetails } from './http/http-exceptions.js';
 export { SessionMiddleware } from './http/session.middleware.js';
-export type { HttpSession, LoginOptions, SessionCallback, SessionMembers } from './http/http-session.js';
+export type { HttpSession, LoginOptions, SessionCallback, SessionEntries, SessionMembers } from './http/http-session.js';
 export type { SessionCookieOptions, SessionOptions, SessionSettings } from './http/session-options.js';
 export type { IdentityFinder } from './http/session-runtime.js';
 

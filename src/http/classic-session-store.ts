@@ -1,4 +1,4 @@
-import type expressSession from 'express-session';
+import type { SessionData as ExpressSessionData, Store } from 'express-session';
 import { RedisSessionError, SessionStoreUnavailableError, SessionUnsupportedError } from '../redis-session.errors.js';
 import {
   applyDelta,
@@ -15,7 +15,7 @@ import { classicHandleOf, type Handle, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store-options.js';
 
 /** A store made for express-session. */
-export type ExpressSessionStoreLike = Pick<expressSession.Store, 'get' | 'set' | 'destroy' | 'touch'>;
+export type ExpressSessionStoreLike = Pick<Store, 'get' | 'set' | 'destroy' | 'touch'>;
 
 /** What such a store does not keep. */
 const UNKNOWN = {
@@ -175,10 +175,10 @@ export class ClassicSessionStore extends SessionStore {
   }
 
   /** The value as express-session writes it. Its expiry is new each time: a store may take the time to live from it. */
-  #data(entries: EncodedEntries, { idle, wholeCookie }: Lease): expressSession.SessionData {
+  #data(entries: EncodedEntries, { idle, wholeCookie }: Lease): ExpressSessionData {
     const values = Object.fromEntries([...entries].map(([name, text]) => [name, this.settings.serializer.parse(text)]));
     const expires = idle === undefined ? null : new Date(Date.now() + idle);
-    return { ...values, cookie: { ...wholeCookie, expires } } as unknown as expressSession.SessionData;
+    return { ...values, cookie: { ...wholeCookie, expires } } as unknown as ExpressSessionData;
   }
 
   #encode(values: Record<string, unknown>): EncodedEntries {

@@ -1,10 +1,11 @@
-import expressSession from 'express-session';
+import expressSession, { type Cookie as CookieOfExpressSession } from 'express-session';
 import { SessionMisuseError } from '../redis-session.errors.js';
 import { isCookieDomain } from '../session/cookie-domain.js';
+import { kindOf } from '../session/option-checks.js';
 import type { CookieAttributes } from '../session/session-record.js';
 
 /** A cookie as `req.session.cookie` shows it: express-session's own class. */
-export interface Cookie extends expressSession.Cookie {
+export interface Cookie extends CookieOfExpressSession {
   readonly data: CookieAttributes;
   serialize(name: string, value: string): string;
 }
@@ -26,6 +27,7 @@ class ExactCookie extends ExpressCookie {
   }
 
   override set maxAge(ms: MaxAge) {
+    checkMaxAge(ms);
     super.maxAge = ms;
     if (typeof ms === 'number') this.originalMaxAge = ms;
   }
@@ -46,6 +48,11 @@ export function createCookie(attributes: CookieAttributes & { maxAge?: number | 
     cookie.originalMaxAge = maxAge as number | null;
   }
   return cookie as Cookie;
+}
+
+function checkMaxAge(ms: unknown): void {
+  if (!ms || typeof ms === 'number' || ms instanceof Date) return;
+  throw new SessionMisuseError(`"cookie.maxAge" of a session must be a number of milliseconds, received ${kindOf(ms)}. Give it a number.`);
 }
 
 /** Moves the expiry of a cookie to `originalMaxAge` from now, where it has one. */

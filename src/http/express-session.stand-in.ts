@@ -11,10 +11,10 @@ const sessions = new WeakMap<object, RequestSession>();
 export function standInFor(session: RequestSession): object {
   const known = standIns.get(session);
   if (known !== undefined) return known;
-  const { active, object } = session;
+  const { active, expressSession } = session;
   const { sid, record } = active;
   const isStoredNow = () => active.isWritten || active.sid !== sid || (record === undefined && active.record !== undefined);
-  const standIn = Object.create(object, {
+  const standIn = Object.create(expressSession, {
     toJSON: { value: undefined },
     isChanged: { enumerable: true, get: () => isStoredNow() || hasChanges(session) },
   }) as object;

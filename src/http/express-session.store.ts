@@ -1,14 +1,15 @@
 import type { IncomingMessage } from 'node:http';
-import expressSession from 'express-session';
+import { Store, type SessionData } from 'express-session';
 import { answerWithin } from '../session/deadline.js';
 import { ActiveSession, type SessionHost } from '../session/active-session.js';
+import { IDENTITY_ENTRY } from '../session/identity.js';
 import type { Sid } from '../session/sid.js';
 import { behind, standInFor } from './express-session.stand-in.js';
-import type { HttpSession } from './http-session.js';
+import { answerCall } from './session-members.js';
 import { SessionExchange } from './session-exchange.js';
 import type { SessionRuntime } from './session-runtime.js';
 
-type CreateSession = Parameters<expressSession.Store['createSession']>;
+type CreateSession = Parameters<Store['createSession']>;
 type Callback<T = void> = (error?: unknown, value?: T) => void;
 
 /**
@@ -17,7 +18,7 @@ type Callback<T = void> = (error?: unknown, value?: T) => void;
  *
  * Never emits `disconnect`: express-session would let requests pass without a session.
  */
-export class ExpressSessionStore extends expressSession.Store {
+export class ExpressSessionStore extends Store {
   #arriving: SessionExchange | undefined;
   #leaving: SessionExchange | undefined;
 
@@ -44,29 +45,30 @@ export class ExpressSessionStore extends expressSession.Store {
     // Not used, see the getter.
   }
 
-  override get(sid: string, callback: Callback<expressSession.SessionData | null>): void {
+  override get(sid: string, callback: Callback<SessionData | null>): void {
     const { current, loaded } = this.#arriving ?? {};
     if (this.#arriving === undefined) answer(this.#read(sid as Sid), callback);
-    else callback(null, current === undefined || loaded === undefined ? null : (standInFor(current) as expressSession.SessionData));
+    else callback(null, current === undefined || loaded === undefined ? null : (standInFor(current) as SessionData));
   }
 
-  override createSession(...[request, session]: CreateSession): ReturnType<expressSession.Store['createSession']> {
+  override createSession(...[request, session]: CreateSession): ReturnType<Store['createSession']> {
     if (behind(session) !== undefined) SessionExchange.of(request)?.install();
-    return session as ReturnType<expressSession.Store['createSession']>;
+    return session as ReturnType<Store['createSession']>;
   }
 
   override regenerate(request: IncomingMessage, callback: (error?: unknown) => unknown): void {
     const exchange = SessionExchange.of(request);
-    const regenerated = exchange?.current?.object.regenerate() ?? startIn(exchange);
-    answer(regenerated, (error) => void callback(error));
+    const { current } = exchange ?? {};
+    if (current === undefined) answer(startIn(exchange), (error) => void callback(error));
+    else answerCall(current, current.regenerate(), callback);
   }
 
-  override set(sid: string, data: expressSession.SessionData, callback: Callback = () => undefined): void {
+  override set(sid: string, data: SessionData, callback: Callback = () => undefined): void {
     answer(this.#write(sid as Sid, data), callback);
   }
 
   /** Called at the end of each request that changed nothing. Nobody waits for the touch. */
-  override touch(_sid: string, session: expressSession.SessionData, callback: () => void = () => undefined): void {
+  override touch(_sid: string, session: SessionData, callback: () => void = () => undefined): void {
     this.#touch(behind(session)?.active).catch((error: unknown) => this.runtime.logError(error));
     callback();
   }
@@ -79,22 +81,22 @@ export class ExpressSessionStore extends expressSession.Store {
     answer(this.#end(sid as Sid), callback);
   }
 
-  async #read(sid: Sid): Promise<expressSession.SessionData | null> {
+  async #read(sid: Sid): Promise<SessionData | null> {
     const session = await this.#open(sid);
     return session && this.#data(session);
   }
 
-  #data({ entries, record }: ActiveSession): expressSession.SessionData {
-    return { cookie: record?.cookie ?? {}, ...entries.values() } as unknown as expressSession.SessionData;
+  #data({ entries, record }: ActiveSession): SessionData {
+    return { cookie: record?.cookie ?? {}, ...entries.values() } as unknown as SessionData;
   }
 
   /** Sets and removes entries of an existing session; one that has ended stays ended. */
-  async #write(sid: Sid, data: expressSession.SessionData): Promise<void> {
+  async #write(sid: Sid, data: SessionData): Promise<void> {
     const session = await this.#open(sid);
     if (session === null) return;
-    const { cookie: _cookie, identity: _identity, ...values } = data;
-    for (const name of session.entries.names()) if (!(name in data)) session.entries.remove(name);
-    for (const [name, value] of Object.entries(values)) session.entries.set(name, value);
+    const isOurs = (name: string) => name === 'cookie' || (name === IDENTITY_ENTRY && this.runtime.isIdentityEntry);
+    for (const name of session.entries.names()) if (!Object.hasOwn(data, name) && !isOurs(name)) session.entries.remove(name);
+    for (const [name, value] of Object.entries(data)) if (!isOurs(name)) session.entries.set(name, value);
     await session.save();
   }
 
@@ -112,7 +114,7 @@ export class ExpressSessionStore extends expressSession.Store {
       lease: () => ({ idle: record.idle, cookie: record.cookie, wholeCookie: record.cookie ?? {} }),
       isLeaseChanged: false,
       // It stays its user's, who could not end it otherwise. Where applications keep the identity, they look at entries.
-      identityOf: (entries) => this.runtime.identityOf(entries, () => entries.values() as unknown as HttpSession),
+      identityOf: (entries) => this.runtime.identityOf(entries, () => entries.values()),
       isIdentityEntry: this.runtime.isIdentityEntry,
       sidsBeside: [],
     };

@@ -1,4 +1,5 @@
-import type expressSession from 'express-session';
+// By name: a default import of that package is `any` to those who compile without `esModuleInterop`.
+import type { Cookie, Session, SessionData } from 'express-session';
 import type { Handle } from '../session/sid.js';
 import type { Identity } from './identity.decorator.js';
 
@@ -51,7 +52,7 @@ export interface SessionMembers {
    * The cookie of this session, as express-session has it. Setting its `maxAge` sets the idle timeout too. Of a plain object that is assigned in its place
    * only `maxAge` and `expires` are taken: it may come from the body of a request.
    */
-  cookie: expressSession.Cookie;
+  cookie: Cookie;
 
   /** Stores what changed so far, before the end of the request does. */
   save(): Promise<void>;
@@ -108,24 +109,19 @@ export interface SessionMembers {
 }
 
 /**
- * `req.session`: plain properties, typed by declaration merging on express-session's `SessionData`, and {@link SessionMembers}.
+ * The entries of a session, and its cookie, as declared by declaration merging on express-session's `SessionData`.
  *
  * @publicApi
  */
-export type HttpSession = SessionMembers & Omit<Partial<expressSession.SessionData>, keyof SessionMembers>;
+export type SessionEntries = Partial<SessionData>;
 
-declare module 'express-session' {
-  interface SessionData {
-    /** Who is signed in. Changed only by `login` and `logout`. */
-    readonly identity?: Identity;
-  }
-  interface Session extends Omit<
-    SessionMembers,
-    'id' | 'cookie' | 'identity' | 'save' | 'reload' | 'regenerate' | 'destroy' | 'touch' | 'resetMaxAge'
-  > {
-    save(): Promise<void>;
-    reload(): Promise<void>;
-    regenerate(): Promise<void>;
-    destroy(): Promise<void>;
-  }
-}
+/** What `req.session` is: express-session's session, and nothing more. */
+export type ExpressSession = Session & SessionEntries;
+
+/**
+ * The session of a request with everything that this package adds, as `@Session()` and `sessionOf()` give it: your entries as plain properties, typed by
+ * declaration merging on express-session's `SessionData`, and {@link SessionMembers}.
+ *
+ * @publicApi
+ */
+export type HttpSession = SessionMembers & Omit<SessionEntries, keyof SessionMembers>;

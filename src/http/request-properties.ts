@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Sid } from '../session/sid.js';
-import type { HttpSession } from './http-session.js';
+import type { ExpressSession } from './http-session.js';
 import { contextOf } from './request-context.js';
 
 /** What the middlewares put on a request. */
 export interface SessionRequest extends IncomingMessage {
-  session?: HttpSession | null | undefined;
+  session?: ExpressSession | null | undefined;
   sessionID?: string | undefined;
   sessionStore?: object | undefined;
 }

@@ -1,18 +1,19 @@
 import { SessionMisuseError } from '../redis-session.errors.js';
 import { ActiveSession, afterItsEnd, type SessionHost, type TimeLimit } from '../session/active-session.js';
 import { LONGEST_STRETCH } from '../session/lifetime.js';
-import { isPositive } from '../session/option-checks.js';
+import { isPositive, kindOf } from '../session/option-checks.js';
 import type { Entries } from '../session/entries.js';
 import type { CookieAttributes, Device, Lease, SessionRecord } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import { checkCookie, type Cookie } from './cookie.js';
 import { csrfToken, isCsrfToken } from './csrf-token.js';
-import type { HttpSession, LoginOptions } from './http-session.js';
+import type { IncomingMessage } from 'node:http';
+import type { ExpressSession, HttpSession, LoginOptions } from './http-session.js';
 import type { Identity } from './identity.decorator.js';
 import { RequestCookie } from './request-cookie.js';
 import type { ConfiguredCookie } from './session-cookie.js';
-import { checkWritable, type SessionOwner } from './session-members.js';
-import { createHttpSession } from './session-proxy.js';
+import { checkEntryName, type SessionOwner } from './session-members.js';
+import { createExpressSession, createHttpSession, createTarget } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
 
 const SECOND = 1_000;
@@ -20,6 +21,7 @@ const SECOND = 1_000;
 /** The request that a session is used by. */
 export interface SessionPlace {
   readonly runtime: SessionRuntime;
+  readonly request: IncomingMessage;
   generateSid(): Sid;
   /** What the cookie is by configuration. */
   readonly configuredCookie: ConfiguredCookie;
@@ -41,10 +43,12 @@ export interface SessionPlace {
   told(error: unknown): unknown;
 }
 
-/** One session as one request uses it: the active session, its cookie, and what the methods of `req.session` do. */
+/** One session as one request uses it: the active session, its cookie, the two objects that handlers have of it, and what their methods do. */
 export class RequestSession implements SessionHost, SessionOwner {
   readonly active: ActiveSession;
-  readonly object: HttpSession;
+  #target: object | undefined;
+  #expressSession: ExpressSession | undefined;
+  #httpSession: HttpSession | undefined;
   #cookie: RequestCookie | undefined;
 
   constructor(
@@ -54,7 +58,25 @@ export class RequestSession implements SessionHost, SessionOwner {
     loadedAt?: number,
   ) {
     this.active = new ActiveSession(place.runtime.store, this, sid, record, loadedAt);
-    this.object = createHttpSession(this);
+  }
+
+  /** What `req.session` is. Most requests ask for one of the two only. */
+  get expressSession(): ExpressSession {
+    this.#expressSession ??= createExpressSession(this, (this.#target ??= createTarget()));
+    return this.#expressSession;
+  }
+
+  get httpSession(): HttpSession {
+    this.#httpSession ??= createHttpSession(this, (this.#target ??= createTarget()));
+    return this.#httpSession;
+  }
+
+  isView(object: object): boolean {
+    return object === this.#expressSession || object === this.#httpSession;
+  }
+
+  get request(): IncomingMessage {
+    return this.place.request;
   }
 
   get cookie(): Cookie {
@@ -90,8 +112,7 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   identityOf(entries: Entries): Identity | undefined {
-    const session = () => (entries === this.active.entries ? this.object : (entries.values() as unknown as HttpSession));
-    return this.place.runtime.identityOf(entries, session);
+    return this.place.runtime.identityOf(entries, () => (entries === this.active.entries ? this.expressSession : entries.values()));
   }
 
   get isIdentityEntry(): boolean {
@@ -131,9 +152,8 @@ export class RequestSession implements SessionHost, SessionOwner {
     return this.#cookie !== undefined && this.#cookie.differsFrom(this.active.record?.cookie);
   }
 
-  touch(): HttpSession {
+  touch(): void {
     this.#ownCookie.restartMaxAge();
-    return this.object;
   }
 
   /** With `resave`, each save starts the idle timeout anew, and express-session calls this at the end of each request. */
@@ -158,7 +178,9 @@ export class RequestSession implements SessionHost, SessionOwner {
     this.place.drop(this);
   }
 
-  async login(identity: Identity, { keep = [], ttl, absoluteTtl }: LoginOptions = {}): Promise<void> {
+  async login(identity: Identity, options: LoginOptions = {}): Promise<void> {
+    checkLoginOptions(options);
+    const { keep = [], ttl, absoluteTtl } = options;
     checkSeconds('ttl', ttl);
     if (absoluteTtl !== false) checkSeconds('absoluteTtl', absoluteTtl);
     // The idle timeout of one session is that of its cookie: a browser that drops the cookie has ended the session, whatever the store says.
@@ -177,7 +199,8 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   async increment(name: string, by: number): Promise<number> {
-    checkWritable(this, name);
+    if (typeof name !== 'string') throw new SessionMisuseError(`session.increment() needs the name of an entry, received ${kindOf(name)}.`);
+    checkEntryName(this, name);
     return this.active.increment(name, by);
   }
 
@@ -203,6 +226,10 @@ export class RequestSession implements SessionHost, SessionOwner {
   logError(error: unknown): void {
     this.place.runtime.logError(error);
   }
+
+  tellHidden(name: string): void {
+    this.place.runtime.tellHidden(name);
+  }
 }
 
 /** Makes the cookie only when asked for it. A class, since V8 gives each object literal with a getter a hidden class of its own. */
@@ -218,6 +245,19 @@ class ConfiguredLease implements Lease {
   get wholeCookie(): CookieAttributes {
     return this.session.cookie.data;
   }
+}
+
+function checkLoginOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null)
+    throw new SessionMisuseError(
+      `session.login() needs its options as an object ({ keep, ttl, absoluteTtl }), received ${kindOf(options)}.`,
+    );
+  const { keep } = options as { keep?: unknown };
+  const isList = Array.isArray(keep) && keep.every((name) => typeof name === 'string');
+  if (keep !== undefined && keep !== true && !isList)
+    throw new SessionMisuseError(
+      `session.login() needs "keep" as a list of entry names (['cart']), or true for all, received ${kindOf(keep)}. Leave it out to keep none.`,
+    );
 }
 
 function checkSeconds(name: string, seconds: number | undefined): void {

@@ -8,7 +8,7 @@ import { isEnded, type CookieAttributes, type Device, type EndedSession, type Se
 import type { SessionStore } from '../session/session-store.js';
 import type { Sid } from '../session/sid.js';
 import { createCookie, type Cookie } from './cookie.js';
-import type { HttpSession } from './http-session.js';
+import type { ExpressSession, HttpSession } from './http-session.js';
 import { standInFor } from './express-session.stand-in.js';
 import type { Identity } from './identity.decorator.js';
 import { contextOf, setContext, type RequestContext } from './request-context.js';
@@ -232,7 +232,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   /** What `req.session` is. It throws only while that can be answered: nobody catches what an access log throws, and the process would end. */
-  get property(): HttpSession | null | undefined {
+  get property(): ExpressSession | null | undefined {
     try {
       return this.session;
     } catch (error) {
@@ -251,19 +251,19 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   /** For those who may not go on without it. */
-  get session(): HttpSession | null | undefined {
+  get session(): ExpressSession | null | undefined {
     if (!this.#installed) return undefined;
     if (this.#state === 'failed') throw this.told(this.#failure);
     if (this.#state === 'unset') return null;
     const { current } = this;
-    return current === undefined || !this.standIn ? current?.object : (standInFor(current) as HttpSession);
+    return current === undefined || !this.standIn ? current?.expressSession : (standInFor(current) as ExpressSession);
   }
 
   /** What `sessionOf()` and `@Session()` give: the session, also when this request has ended it. */
   get httpSession(): HttpSession | undefined {
     if (!this.#installed) return undefined;
     if (this.#state === 'failed') throw this.told(this.#failure);
-    return this.#opened().object;
+    return this.#opened().httpSession;
   }
 
   /** The session, for those who only look, and need no reason why there is none. */
@@ -277,9 +277,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
 
   get identity(): Identity | undefined {
     const { session, current } = this;
-    return session === null || this.#isGone || current === undefined
-      ? undefined
-      : this.runtime.identityOf(current.active.entries, () => current.object);
+    return session === null || this.#isGone || current === undefined ? undefined : current.identityOf(current.active.entries);
   }
 
   get endedReason(): string | undefined {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { SessionMisuseError, SessionSerializationError } from '../redis-session.errors.js';
 import { afterItsEnd, type ActiveSession } from '../session/active-session.js';
 import { IDENTITY_ENTRY } from '../session/identity.js';
@@ -9,11 +10,17 @@ import type { Cookie } from './cookie.js';
 /** Whose session an object is: what its members do. */
 export interface SessionOwner {
   readonly active: ActiveSession;
-  readonly object: HttpSession;
+  readonly request: IncomingMessage;
+  /** What `sessionOf()` gives. */
+  readonly httpSession: HttpSession;
   readonly cookie: Cookie;
+  /** Whether the entry "identity" is the identity, and so not the application's to write. */
+  readonly isIdentityEntry: boolean;
+  /** Whether that is one of the objects that handlers have of this session. */
+  isView(object: object): boolean;
   /** Takes a cookie object as it is, and of any other object the age. */
   setCookie(cookie: unknown): void;
-  touch(): HttpSession;
+  touch(): void;
   save(): Promise<void>;
   reload(): Promise<void>;
   regenerate(): Promise<void>;
@@ -27,11 +34,13 @@ export interface SessionOwner {
   /** The error as the caller of a member should see it. */
   told(error: unknown): unknown;
   logError(error: unknown): void;
+  /** Says once in which way an entry is read whose name is that of a member. */
+  tellHidden(name: string): void;
 }
 
 type MemberName = Exclude<keyof SessionMembers, 'cookie' | 'identity'>;
 
-/** What each member of a session object is, given whose session it is. */
+/** What each member of `HttpSession` is, given whose session it is. */
 const MEMBERS: Readonly<Record<MemberName, (owner: SessionOwner) => unknown>> = {
   id: ({ active }) => active.sid,
   handle: ({ active }) => active.handle,
@@ -40,20 +49,20 @@ const MEMBERS: Readonly<Record<MemberName, (owner: SessionOwner) => unknown>> = 
   lastSeenAt: ({ active }) => date(active.record, (record) => record.lastSeenAt),
   expiresAt: ({ active }) => date(active.record, expiresAt),
   authenticatedAt: ({ active }) => date(active.record, (record) => record.authenticatedAt),
-  save: (owner) => (callback?: SessionCallback) => answer(owner, owner.save(), callback),
-  reload: (owner) => (callback?: SessionCallback) => answer(owner, owner.reload(), callback),
-  regenerate: (owner) => (callback?: SessionCallback) => answer(owner, owner.regenerate(), callback),
-  destroy: (owner) => (callback?: SessionCallback) => answer(owner, owner.destroy(), callback),
-  touch: (owner) => () => owner.touch(),
-  resetMaxAge: (owner) => () => owner.touch(),
-  login: (owner) => (identity: Identity, options?: LoginOptions) => answer(owner, owner.login(identity, options)),
-  logout: (owner) => () => answer(owner, owner.destroy()),
-  reauthenticate: (owner) => () => answer(owner, owner.reauthenticate()),
-  rotate: (owner) => () => answer(owner, owner.rotate()),
+  save: (owner) => (callback?: SessionCallback) => answerCall(owner, owner.save(), callback, owner.httpSession),
+  reload: (owner) => (callback?: SessionCallback) => answerCall(owner, owner.reload(), callback, owner.httpSession),
+  regenerate: (owner) => (callback?: SessionCallback) => answerCall(owner, owner.regenerate(), callback, owner.httpSession),
+  destroy: (owner) => (callback?: SessionCallback) => answerCall(owner, owner.destroy(), callback, owner.httpSession),
+  touch: (owner) => () => (owner.touch(), owner.httpSession),
+  resetMaxAge: (owner) => () => (owner.touch(), owner.httpSession),
+  login: (owner) => (identity: Identity, options?: LoginOptions) => answerCall(owner, owner.login(identity, options)),
+  logout: (owner) => () => answerCall(owner, owner.destroy()),
+  reauthenticate: (owner) => () => answerCall(owner, owner.reauthenticate()),
+  rotate: (owner) => () => answerCall(owner, owner.rotate()),
   increment:
     (owner) =>
     (name: string, by = 1) =>
-      answer(owner, owner.increment(name, by)),
+      answerCall(owner, owner.increment(name, by)),
   csrfToken: (owner) => () => owner.csrfToken(),
   verifyCsrfToken: (owner) => (token: unknown) => owner.verifyCsrfToken(token),
 };
@@ -66,16 +75,19 @@ export function memberOf(owner: SessionOwner, name: MemberName): unknown {
   return MEMBERS[name](owner);
 }
 
-/** Throws for a name that cannot be written, with the cure. */
-export function checkWritable(owner: SessionOwner, name: string): void {
-  const quoted = JSON.stringify(name);
-  if (owner.active.isDestroyed) throw afterItsEnd(`its entry ${quoted} cannot be changed`);
+/** What express-session has on a session. No entry can have these names. */
+export const EXPRESS_NAMES: ReadonlySet<string> = new Set(['id', 'req', 'save', 'reload', 'regenerate', 'destroy', 'touch', 'resetMaxAge']);
+
+/** Throws for a name that no entry of this session can have, with the cure. */
+export function checkEntryName({ active, isIdentityEntry }: SessionOwner, name: string): void {
+  if (active.isDestroyed) throw afterItsEnd(`its entry ${JSON.stringify(name)} cannot be changed`);
   if (name === '__proto__') throw new SessionSerializationError('A session entry cannot be called "__proto__". Choose another name.');
-  if (name === IDENTITY_ENTRY)
+  if (name === IDENTITY_ENTRY && isIdentityEntry)
     throw new SessionMisuseError(
-      '"identity" is changed only by session.login() and session.logout(). Call one of them, or choose another name.',
+      '"identity" is changed only by login() and logout(). Call one of them on sessionOf(req) or @Session(), choose another name, or set the option "identity" to say where the identity is.',
     );
-  if (isMember(name)) throw new SessionMisuseError(`The session has a member ${quoted}, which cannot be changed. Choose another name.`);
+  if (EXPRESS_NAMES.has(name))
+    throw new SessionMisuseError(`The session has a member ${JSON.stringify(name)}, which cannot be changed. Choose another name.`);
 }
 
 function date(record: SessionRecord | undefined, time: (record: SessionRecord) => number | undefined): Date | undefined {
@@ -83,8 +95,12 @@ function date(record: SessionRecord | undefined, time: (record: SessionRecord) =
   return epochMs === undefined ? undefined : new Date(epochMs);
 }
 
-/** With a callback: it is told, outside of any promise, so that what it throws is thrown. Without: a promise, which is never unhandled. */
-function answer<T>(owner: SessionOwner, call: Promise<T>, callback?: SessionCallback): Promise<T> | HttpSession {
+/**
+ * With a callback: it is told, outside of any promise, so that what it throws is thrown. Without: a promise, which is never unhandled.
+ *
+ * @param session what a call with a callback returns
+ */
+export function answerCall<T>(owner: SessionOwner, call: Promise<T>, callback?: SessionCallback, session?: unknown): unknown {
   const result = call.catch((error: unknown) => {
     throw owner.told(error);
   });
@@ -93,7 +109,7 @@ function answer<T>(owner: SessionOwner, call: Promise<T>, callback?: SessionCall
       () => setImmediate(callback),
       (error: unknown) => setImmediate(callback, error),
     );
-    return owner.object;
+    return session;
   }
   result.catch((error: unknown) => owner.logError(error));
   return result;

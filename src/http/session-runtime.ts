@@ -5,14 +5,17 @@ import type { Entries } from '../session/entries.js';
 import { IDENTITY_ENTRY, isIdentity } from '../session/identity.js';
 import type { SessionStore } from '../session/session-store.js';
 import { generateSid, type Sid } from '../session/sid.js';
-import type { HttpSession } from './http-session.js';
+import type { SessionEntries } from './http-session.js';
 import type { Identity } from './identity.decorator.js';
 import { forwardedProtocol, isSecureRequest } from './request-security.js';
 import { SessionCookie } from './session-cookie.js';
 import type { SessionSettings } from './session-options.js';
 
-/** Finds the identity in a session, for applications that do not use `session.login()`. */
-export type IdentityFinder = (session: HttpSession) => Identity | undefined;
+/**
+ * Finds the identity among the entries of a session, for applications that do not use `login()`. It gets what `req.session` is: none of our members,
+ * which every visitor's session has.
+ */
+export type IdentityFinder = (session: SessionEntries) => Identity | undefined;
 
 /** Makes of an error the one that the web framework answers well, and prepares the response for it. */
 export type ErrorTranslator = (error: RedisSessionError, response: ServerResponse) => Error;
@@ -41,6 +44,7 @@ export class SessionRuntime {
   readonly #compared = new WeakMap<SessionRuntime, boolean>();
   #warnedOfProxy = false;
   #warnedOfCookieObject = false;
+  readonly #hidden = new Set<string>();
 
   constructor({ store, settings, translate, findIdentity, warn, place }: SessionRuntimeParts) {
     this.store = store;
@@ -89,7 +93,7 @@ export class SessionRuntime {
   }
 
   /** Who is signed in; anything that is not an identity is nobody. */
-  identityOf(entries: Entries, session: () => HttpSession): Identity | undefined {
+  identityOf(entries: Entries, session: () => SessionEntries): Identity | undefined {
     const found: unknown = this.#findIdentity === undefined ? entries.get(IDENTITY_ENTRY) : this.#findIdentity(session());
     return isIdentity<Identity>(found) ? found : undefined;
   }
@@ -109,6 +113,15 @@ export class SessionRuntime {
     this.#warnedOfCookieObject = true;
     this.#warn(
       'Of a plain object that is assigned to req.session.cookie only "maxAge" and "expires" are taken: it may come from a request. Set the others one by one, as in req.session.cookie.sameSite = \'none\'.',
+    );
+  }
+
+  /** Says once of each name that an entry is not where somebody looks for it. */
+  tellHidden(name: string): void {
+    if (this.#hidden.has(name)) return;
+    this.#hidden.add(name);
+    this.#warn(
+      `A session has an entry ${JSON.stringify(name)}, and HttpSession a member of that name, which hides it there. Read the entry by @Session(${JSON.stringify(name)}) or req.session, or choose another name.`,
     );
   }
 

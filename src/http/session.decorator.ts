@@ -1,5 +1,5 @@
 import { createParamDecorator } from '@nestjs/common';
-import { readSession } from './session-proxy.js';
+import { readEntry } from './session-proxy.js';
 import type { NamedParameter } from './named-parameter.js';
 import type { HttpSession } from './http-session.js';
 import { requestContextOf } from './request-context.js';
@@ -13,5 +13,5 @@ import { requestContextOf } from './request-context.js';
  */
 export const Session = createParamDecorator((name: string | undefined, context) => {
   const session = requestContextOf(context).httpSession as HttpSession | undefined;
-  return name === undefined || session === undefined ? session : readSession(session, name);
+  return name === undefined || session === undefined ? session : readEntry(session, name);
 }) as NamedParameter;

@@ -85,9 +85,8 @@ export class ActiveSession {
   ) {
     this.#sid = sid;
     this.#record = record;
-    this.entries = new Entries(record?.entries ?? NO_ENTRIES, store.settings.serializer, () =>
-      store.events.emit('rejected', { handle: this.handle, userId: this.#record?.userId, what: 'entry' }),
-    );
+    const onUndecodable = () => store.events.emit('rejected', { handle: this.handle, userId: this.#record?.userId, what: 'entry' });
+    this.entries = new Entries(record?.entries ?? NO_ENTRIES, store.settings.serializer, onUndecodable, host.isIdentityEntry);
   }
 
   get sid(): Sid {
@@ -255,6 +254,7 @@ export class ActiveSession {
       const replaced = this.#record && this.handle;
       const session = { entries, userId, absolute, lease: this.host.lease() };
       await this.#moveTo(this.host.generateSid(), session, deadline, { endsBeside: true });
+      this.entries.refresh(IDENTITY_ENTRY);
       this.store.events.emit('loggedIn', { handle: this.handle, userId, ...(replaced === undefined ? {} : { replaced }) });
     });
   }

@@ -16,6 +16,7 @@ const NOTHING_UNCERTAIN = new Set<string>();
 export class Entries {
   readonly #serializer: EntrySerializer;
   readonly #onUndecodable: () => void;
+  readonly #identityName: string | undefined;
   #loaded: EncodedEntries;
   /** Every entry read or set so far. `undefined`: removed, or not decodable. */
   readonly #values = new Map<string, unknown>();
@@ -24,10 +25,12 @@ export class Entries {
   #assignments = 0;
   #uncertain: Set<string> = NOTHING_UNCERTAIN;
 
-  constructor(loaded: EncodedEntries, serializer: EntrySerializer, onUndecodable: () => void) {
+  /** @param isIdentityEntry whether the entry "identity" is not the application's to change, also not inside */
+  constructor(loaded: EncodedEntries, serializer: EntrySerializer, onUndecodable: () => void, isIdentityEntry = true) {
     this.#loaded = loaded;
     this.#serializer = serializer;
     this.#onUndecodable = onUndecodable;
+    this.#identityName = isIdentityEntry ? IDENTITY_ENTRY : undefined;
   }
 
   get(name: string): unknown {
@@ -71,7 +74,7 @@ export class Entries {
     const removed: string[] = [];
     for (const [name, value] of this.#values) {
       const assigned = this.#assigned.has(name);
-      if (!assigned && !this.#uncertain.has(name) && (typeof value !== 'object' || value === null || name === IDENTITY_ENTRY)) continue;
+      if (!assigned && !this.#uncertain.has(name) && (typeof value !== 'object' || value === null || name === this.#identityName)) continue;
       const before = this.#loaded.get(name);
       const text = this.#encode(name, value, assigned);
       const certain = !this.#uncertain.has(name);
@@ -131,7 +134,12 @@ export class Entries {
     this.rebase(loaded);
     for (const [name, assignment] of this.#assigned) if (assignment <= assignments) this.#assigned.delete(name);
     for (const name of this.#values.keys())
-      if (!this.#assigned.has(name) && (!loaded.has(name) || name === IDENTITY_ENTRY)) this.#values.delete(name);
+      if (!this.#assigned.has(name) && (!loaded.has(name) || name === this.#identityName)) this.#values.delete(name);
+  }
+
+  /** Reads that entry anew from what is loaded, unless it was assigned since. */
+  refresh(name: string): void {
+    if (!this.#assigned.has(name)) this.#values.delete(name);
   }
 
   /** Forgets everything read or set, and starts from what the store has. */
@@ -144,7 +152,7 @@ export class Entries {
   #decode(name: string, text: string): unknown {
     try {
       const value = this.#serializer.parse(text);
-      return name === IDENTITY_ENTRY ? deepFreeze(value) : value;
+      return name === this.#identityName ? deepFreeze(value) : value;
     } catch {
       // Not ours to repair and not the visitor's fault: an entry that cannot be decoded is no entry until it is written again.
       this.#onUndecodable();

@@ -70,7 +70,7 @@ export class SessionManager {
     const user = userOf(userId);
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > PAGE)
       throw new SessionMisuseError(`SessionManager.list() needs a "limit" from 1 to ${PAGE}.`);
-    const currentHandle = typeof current === 'object' ? current.handle : current;
+    const currentHandle = typeof current === 'object' ? handleIn(current, 'list') : current;
     let after = cursor === undefined ? undefined : placeOf(cursor);
     for (;;) {
       const places = await this.#answer(indexOf(this.store).page(user, { limit, after }));
@@ -116,11 +116,12 @@ export class SessionManager {
    */
   async revokeOthers(session: { readonly handle: Handle }, reason: string = DEFAULT_REASON): Promise<number> {
     checkReason(reason);
-    const facts = await this.#factsOf(session.handle);
+    const handle = handleIn(session, 'revokeOthers');
+    const facts = await this.#factsOf(handle);
     if (facts === undefined) throw new SessionGoneError();
     if (facts.userId === undefined)
       throw new SessionMisuseError('SessionManager.revokeOthers() needs the session of somebody who is signed in.');
-    return this.#endAll(facts.userId, { reason, except: session.handle });
+    return this.#endAll(facts.userId, { reason, except: handle });
   }
 
   /**
@@ -256,6 +257,15 @@ export class SessionManager {
   #answer<T>(answer: Promise<T>): Promise<T> {
     return answerWithin(this.store.settings.deadline, answer);
   }
+}
+
+/** `req.session`, which is express-session's, has none: without this check, it would be no session of anybody's. */
+function handleIn(session: { readonly handle: Handle }, method: string): Handle {
+  const handle: unknown = session?.handle;
+  if (typeof handle === 'string') return session.handle;
+  throw new SessionMisuseError(
+    `SessionManager.${method}() needs a session that has a "handle". Give it what @Session() of this package or sessionOf(req) gives, not req.session.`,
+  );
 }
 
 function infoOf(facts: SessionFacts, current?: Handle): SessionInfo {

@@ -6,7 +6,6 @@ import {
   Injectable,
   Module,
   Post,
-  Req,
   RequestMethod,
   UseGuards,
   type ArgumentsHost,
@@ -15,7 +14,15 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { Request, Response } from 'express';
-import { CsrfExempt, CsrfGuard, SessionGuard, SessionHttpException, type CrossOriginReason, type HttpSession } from '../../src/index.js';
+import {
+  CsrfExempt,
+  CsrfGuard,
+  Session,
+  SessionGuard,
+  SessionHttpException,
+  type CrossOriginReason,
+  type HttpSession,
+} from '../../src/index.js';
 import { createApp, type TestApp, type TestAppOptions } from '../support/create-app.js';
 import { CROSS_SITE, refused, SAME_ORIGIN, sendTo, type OriginRequest } from '../support/origin-client.js';
 import { blackouts } from '../support/outages.js';
@@ -189,10 +196,10 @@ describe('CsrfGuard', () => {
 
 @Controller('account')
 class AccountController {
-  @Post('login') login(@Req() { session }: { session: HttpSession }) {
+  @Post('login') login(@Session() session: HttpSession) {
     return session.login({ id: 'mallory' });
   }
-  @UseGuards(SessionGuard) @Post('delete') delete(@Req() { session }: { session: HttpSession }) {
+  @UseGuards(SessionGuard) @Post('delete') delete(@Session() session: HttpSession) {
     return session.logout();
   }
   @UseGuards(SessionGuard) @Get('page') page() {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Controller, Get, Req, UseGuards } from '@nestjs/common';
 import type { Request } from 'express';
-import { Identity, SessionGuard, SessionManager, type HttpSession } from '../../src/index.js';
+import { Identity, SessionGuard, SessionManager, type SessionEntries } from '../../src/index.js';
 import { passportModule, type PassportUser } from '../support/passport-module.js';
 import { refusal } from '../support/refusal.js';
 import { signedCookie } from '../support/signed-cookie.js';
@@ -15,7 +15,7 @@ class AccountController {
   }
 }
 
-const identity = (session: HttpSession) => (session as { passport?: { user?: Identity } }).passport?.user;
+const identity = (session: SessionEntries) => (session as { passport?: { user?: Identity } }).passport?.user;
 
 describe.each(variants)('an identity that the application keeps where Passport does, $name', (variant) => {
   const stage = useVariant(variant);
@@ -33,7 +33,7 @@ describe.each(variants)('an identity that the application keeps where Passport d
   });
 
   test('counts for what is kept at login and for what ends with the session', async () => {
-    const either: typeof identity = (session) => identity(session) ?? session.identity;
+    const either: typeof identity = (session) => identity(session) ?? (session as { identity?: Identity }).identity;
     const app = await stage.open({ identity: either, controllers: [AccountController] });
     const browser = app.browser();
     app.on('/sign-in', ({ session }) => void Object.assign(session, { passport: { user: { id: 'ada' } }, cart: ['tea'] }));

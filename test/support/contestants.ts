@@ -175,7 +175,7 @@ async function run(request: Request, response: Response, operation: Operation): 
       await call('save');
       break;
     case 'writeMember':
-      Object.assign(session, { rotate: 1 });
+      Object.assign(session, { identity: 1 });
       break;
     case 'writeDestroyed':
       await call('destroy');

@@ -40,7 +40,7 @@ export class Doer {
   perform(target: Entries, one: Deed): unknown {
     switch (one.does) {
       case 'get':
-        return target[one.name];
+        return inherited(target[one.name]);
       case 'in':
         return one.name in target;
       case 'hasOwn':
@@ -63,7 +63,7 @@ export class Doer {
         return true;
       case 'destructure': {
         const { [one.name]: first, [one.other]: second = 'nothing', ...rest } = target;
-        return [first, second, withoutCookie(rest)];
+        return [inherited(first), inherited(second), withoutCookie(rest)];
       }
       case 'set':
         return void (target[one.name] = fresh(one.value));
@@ -143,11 +143,17 @@ function copied(one: unknown): unknown {
   return Object.fromEntries(Object.entries(one).map(([key, inner]) => [key, copied(inner)]));
 }
 
+/** What no entry gives comes from a prototype, and each kind of object has a constructor of its own. */
+function inherited(one: unknown): unknown {
+  return typeof one === 'function' ? 'inherited' : one;
+}
+
 /** A session has a cookie besides its entries. */
 function withoutCookie({ cookie: _cookie, ...entries }: Entries): Entries {
   return entries;
 }
 
+/** Besides entries, a session has these of its own. */
 function names(all: string[]): string[] {
-  return all.filter((one) => one !== 'cookie').toSorted();
+  return all.filter((one) => !['cookie', 'id', 'req'].includes(one)).toSorted();
 }

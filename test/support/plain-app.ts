@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
 import type { SessionHandler } from '../../src/express.js';
 import { Browser } from './browser.js';
-import type { AnySession } from './scripted-app.js';
+import type { AnyExpressSession } from './scripted-app.js';
 
 /** A request whose session may have any entries. */
-export type PlainRequest = Omit<Request, 'session'> & { session: AnySession };
+export type PlainRequest = Omit<Request, 'session'> & { session: AnyExpressSession };
 
 /** What answers a request. */
 export type Answerer = (request: PlainRequest, response: Response) => unknown;

@@ -8,10 +8,15 @@ import { createApp, type TestApp, type TestAppOptions } from './create-app.js';
 // eslint-disable-next-line typescript/no-explicit-any -- a test says what it expects of an entry by asserting it
 export type AnySession = Omit<HttpSession, 'identity'> & Record<string, any>;
 
+/** `req.session`: the same, but for the members that only we have. */
+// eslint-disable-next-line typescript/no-explicit-any -- likewise
+export type AnyExpressSession = Record<string, any> &
+  Pick<HttpSession, 'id' | 'cookie' | 'save' | 'reload' | 'regenerate' | 'destroy' | 'touch' | 'resetMaxAge'>;
+
 /** What a scripted handler works with. The session is ours, and read from the request each time it is asked for. */
 export interface Exchange {
   readonly session: AnySession;
-  readonly request: Omit<Request, 'session'> & { session?: AnySession | null | undefined };
+  readonly request: Omit<Request, 'session'> & { session?: AnyExpressSession | null | undefined };
   readonly response: Response;
 }
 
@@ -48,7 +53,7 @@ export async function createScriptedApp({ controllers = [], ...options }: TestAp
         get session() {
           return sessionOf(request) as AnySession;
         },
-        request,
+        request: request as Exchange['request'],
         response,
       });
     }
