@@ -53,7 +53,7 @@ export interface SessionMiddlewareOptions extends Omit<SessionOptions, 'middlewa
   /**
    * Where the identity is found, for applications that keep it elsewhere.
    *
-   * @default the entry `identity`, which `session.login()` sets
+   * @default the entry `identity`, which `login()` sets
    */
   identity?: IdentityFinder | undefined;
   /**

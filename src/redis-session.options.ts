@@ -61,7 +61,7 @@ export interface RedisSessionOptions {
   /**
    * Where the identity is found, for applications that keep it elsewhere, like Passport: `(session) => session.passport?.user`.
    *
-   * @default the entry `identity`, which `session.login()` sets
+   * @default the entry `identity`, which `login()` sets
    */
   identity?: IdentityFinder | undefined;
 }

@@ -308,7 +308,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
 
   #userIn({ entries: encoded }: SessionRecord): string | undefined {
     const entries = new Entries(encoded, this.runtime.store.settings.serializer, () => undefined);
-    const identity = this.runtime.identityOf(entries, () => entries.values() as unknown as HttpSession);
+    const identity = this.runtime.identityOf(entries, () => entries.values());
     return identity && String(identity.id);
   }
 

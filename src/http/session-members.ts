@@ -84,7 +84,7 @@ export function checkEntryName({ active, isIdentityEntry }: SessionOwner, name: 
   if (name === '__proto__') throw new SessionSerializationError('A session entry cannot be called "__proto__". Choose another name.');
   if (name === IDENTITY_ENTRY && isIdentityEntry)
     throw new SessionMisuseError(
-      '"identity" is changed only by login() and logout(). Call one of them on sessionOf(req) or @Session(), choose another name, or set the option "identity" to say where the identity is.',
+      '"identity" is changed only by login() and logout(). Call one of them on what @Session() or sessionOf(req) gives, choose another name, or set the option "identity" to say where the identity is.',
     );
   if (EXPRESS_NAMES.has(name))
     throw new SessionMisuseError(`The session has a member ${JSON.stringify(name)}, which cannot be changed. Choose another name.`);
