@@ -18,7 +18,7 @@ export interface Plan {
   readonly processes: number;
   /** For the order within a round, and for the bootstrap. */
   readonly seed: number;
-  /** How many requests a measurement takes, and each server process gets of each workload before the first one. */
+  /** How many requests a measurement takes. */
   readonly requests: number;
   /** After that time no round begins, but for the first of each server process. */
   readonly minutes: number;

@@ -11,12 +11,16 @@ import type { Figures, FloorRow, Measurements, Row } from './measurement.js';
 import { BenchProcess } from './processes/child-process.js';
 import { RedisMeter } from './processes/redis-counters.js';
 import { seededRandom, shuffled } from './statistics.js';
-import { SESSIONS, type Workload } from './workloads.js';
+import { CONNECTIONS, SESSIONS, type Workload } from './workloads.js';
 
 /** Replies that are under way when the load stops have come by then. */
 const SETTLE_MS = 30;
-/** Requests before each measurement. */
-const LEAD_IN = SESSIONS + 100;
+/** Requests until every connection has asked for each of its sessions, the slow ones too. */
+const TOUCHING = SESSIONS + 2 * CONNECTIONS;
+/** Measurements' worth of requests, for V8 to optimise what they run. */
+const WARM_UP = 2;
+/** Requests before each measurement, while connections are made. */
+const LEAD_IN = 100;
 const FLOOR_MS = 300;
 const MINUTE_MS = 60_000;
 const OUTPUT_SHOWN = 2_000;
@@ -106,7 +110,7 @@ export class Contest {
     progress('warming up');
     for (const workload of workloads) {
       for (const competitor of this.#all(this.#takingPart(workload))) {
-        await this.underLoad(competitor, workload, (loader) => loader.ask('answers', requests));
+        await this.underLoad(competitor, workload, (loader) => loader.ask('answers', WARM_UP * requests));
         await competitor.verify(workload);
       }
       for (const floor of this.#floors) await floor.measure(workload, FLOOR_MS);
@@ -116,10 +120,11 @@ export class Contest {
   async #measure(competitor: Competitor, workload: Workload): Promise<Figures> {
     const { server } = competitor;
     const usage = () => server.ask<{ requests: number; cpu: number }>('usage');
+    // Every session is asked for first, so that a touch that is due is not measured in one round and left out of the next.
+    if (workload.bytes !== undefined) await this.underLoad(competitor, workload, (loader) => loader.ask('answers', TOUCHING));
     await sleep(SETTLE_MS);
     const [redisBefore, before] = await Promise.all([this.#meter.read(), usage()]);
     const measured = await this.underLoad(competitor, workload, async (loader) => {
-      // Every session was asked for once then, so that a touch that is due is not measured in one slice and left out of the next.
       await loader.ask('answers', LEAD_IN);
       const [from] = await Promise.all([usage(), loader.ask('mark')]);
       await loader.ask('answers', this.plan.requests);
