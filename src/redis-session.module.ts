@@ -29,7 +29,7 @@ import {
   OPTIONS_TYPE,
   type SessionRoutes,
 } from './redis-session.module-definition.js';
-import { resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from './redis-session.options.js';
+import { productionWarnings, resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from './redis-session.options.js';
 import { eventChannelOf, openStore, placeOf } from './redis-session.stores.js';
 import { SESSION_CONNECTION, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
 import { openRedis, type OpenRedis } from './redis/redis-client.js';
@@ -49,9 +49,11 @@ const providers: Provider[] = [
     provide: SESSION_OPTIONS,
     inject: [MODULE_OPTIONS_TOKEN, SessionLog],
     useFactory: (options: RedisSessionOptions, log: SessionLog) => {
-      const resolved = resolveOptions(options, process.env['NODE_ENV'] === 'production');
+      const production = process.env['NODE_ENV'] === 'production';
+      const resolved = resolveOptions(options, production);
       const warning = shortSecretWarning(options.session);
       if (warning !== undefined) log.warn(warning);
+      if (production) for (const risk of productionWarnings(resolved)) log.warn(risk);
       return resolved;
     },
   },
@@ -78,7 +80,7 @@ const providers: Provider[] = [
     provide: SessionStore,
     inject: [SESSION_OPTIONS, SESSION_CONNECTION, SessionLog],
     useFactory: (options: ResolvedRedisSessionOptions, connection: OpenRedis | null, log: SessionLog) =>
-      openStore(options, connection?.client, log),
+      openStore(options, connection, log),
   },
   {
     provide: SessionManager,
@@ -162,7 +164,7 @@ export class RedisSessionModule
     super();
     config.addGlobalFilter(new SessionAnswerFilter(adapterHost, store.settings.logError));
     this.#unwatch = log.watch(store);
-    this.#channel = eventChannelOf(options, store, connection?.client, log.warn);
+    this.#channel = eventChannelOf(options, store, connection, log.warn);
   }
 
   /** With options at hand. See {@link RedisSessionModule}. Starting fails with `RedisSessionConfigError` when they are wrong. */

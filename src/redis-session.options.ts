@@ -3,6 +3,7 @@ import { idleOfCookie, resolveSessionOptions, type SessionOptions, type SessionS
 import type { IdentityFinder } from './http/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { connectionProblems } from './redis/connection-problems.js';
+import { connectionWarnings } from './redis/connection-warnings.js';
 import type { RedisConnection } from './redis/redis-client.js';
 import { kindOf, namesOf, unknownNames } from './session/option-checks.js';
 import { SessionStore } from './session/session-store.js';
@@ -111,6 +112,15 @@ export function resolveOptions(options: RedisSessionOptions, production: boolean
     store: { kind, events, options: storeOptions, settings: resolveStoreOptions(storeOptions) },
     identity,
   };
+}
+
+/** What works and is risky in production, one sentence each. */
+export function productionWarnings({ redis, store }: ResolvedRedisSessionOptions): string[] {
+  if (!(store instanceof SessionStore) && store.kind === 'memory')
+    return [
+      '"store.kind" is "memory": sessions end with this process, no other process knows them, and nothing bounds what they take. Leave it out to keep them in Redis.',
+    ];
+  return redis === undefined ? [] : connectionWarnings(redis);
 }
 
 /** Where the cookie has an idle timeout, `ttl` may be longer than the absolute one; to a store, which knows no cookie, it may not. */

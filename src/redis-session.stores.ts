@@ -1,7 +1,7 @@
 import { ClassicSessionStore } from './http/classic-session-store.js';
 import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
 import type { ResolvedRedisSessionOptions, StoreKind } from './redis-session.options.js';
-import type { RedisClient } from './redis/redis-client.js';
+import type { OpenRedis, RedisClient } from './redis/redis-client.js';
 import { toStoreError } from './redis/redis-errors.js';
 import { RedisEventChannel } from './redis/redis-event-channel.js';
 import { RedisSessionStore } from './redis/redis-session-store.js';
@@ -14,15 +14,15 @@ import type { StoreSettings } from './session/store-settings.js';
 /** Makes the store that the options ask for. */
 export async function openStore(
   { store }: ResolvedRedisSessionOptions,
-  client: RedisClient | undefined,
+  connection: OpenRedis | null,
   log: LinePrinter,
 ): Promise<SessionStore> {
   if (store instanceof SessionStore) return store;
   const { options } = store;
   const open: Record<StoreKind, () => SessionStore | Promise<SessionStore>> = {
     memory: () => new MemorySessionStore(options),
-    hash: () => new RedisSessionStore(required(client), options),
-    'connect-redis': () => openClassicStore(required(client), options, store.settings),
+    hash: () => new RedisSessionStore(required(connection), options),
+    'connect-redis': () => openClassicStore(required(connection), options, store.settings),
   };
   const opened = await open[store.kind]();
   opened.settings.failures.printTo(log);
@@ -33,11 +33,11 @@ export async function openStore(
 export function eventChannelOf(
   { store: options }: ResolvedRedisSessionOptions,
   store: SessionStore,
-  client: RedisClient | undefined,
+  connection: OpenRedis | null,
   log: (message: string) => void,
 ): RedisEventChannel | undefined {
   if (options instanceof SessionStore || options.events === 'local') return undefined;
-  return new RedisEventChannel(required(client), store, log);
+  return new RedisEventChannel(required(connection), store, log);
 }
 
 /** What two modules that keep the same sessions have in common. `undefined` where each has sessions of its own, or the store itself tells. */
@@ -86,7 +86,7 @@ export function assertTakesIoredis(module: { readonly RedisStore?: { readonly pr
   ]);
 }
 
-function required(client: RedisClient | undefined): RedisClient {
-  if (client === undefined) throw new SessionUnsupportedError('This store needs Redis. Set the option "redis".');
-  return client;
+function required(connection: OpenRedis | null): RedisClient {
+  if (connection === null) throw new SessionUnsupportedError('This store needs Redis. Set the option "redis".');
+  return connection.client;
 }

@@ -1,0 +1,64 @@
+import type { RedisOptions } from 'ioredis';
+import { formOf, type ConnectionForm, type RedisClient, type RedisConnection } from './redis-connection.js';
+
+const LOCAL_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i;
+
+/** What is risky about a connection in production, one sentence each. Never the value: it may hold a password. */
+export function connectionWarnings(connection: RedisConnection): string[] {
+  const form = formOf(connection);
+  if ('problem' in form || isLocal(form)) return [];
+  const { password, tls } = nodeOptionsOf(form);
+  const missing = [...(tls === undefined || tls === null ? ['TLS'] : []), ...(password ? [] : ['a password'])];
+  if (missing.length === 0) return [];
+  return [
+    `Redis is on another machine, and "redis" asks for it without ${missing.join(' and without ')}: whoever is on the way, or reaches its port, reads and changes sessions. Use rediss:// and a user of its own.`,
+  ];
+}
+
+/**
+ * Says when Redis may throw away what it was given, once it is connected: sessions then end early, and the index of a user forgets sessions
+ * that go on living. Nothing where `INFO` is not permitted. Returns the function that ends it.
+ */
+export function warnOfEviction(client: RedisClient, log: (message: string) => void): () => void {
+  const ask = () => void evictionPolicy(client).then((policy) => policy !== undefined && log(evicting(policy)));
+  if (client.status === 'ready') ask();
+  else client.once('ready', ask);
+  return () => client.off('ready', ask);
+}
+
+function evicting(policy: string): string {
+  return `Redis evicts keys when its memory is full (maxmemory-policy ${policy}): users are signed out, and SessionManager.revokeAll() does not find sessions whose user's index was evicted. Set maxmemory-policy to noeviction.`;
+}
+
+/** The first policy found that evicts. */
+async function evictionPolicy(client: RedisClient): Promise<string | undefined> {
+  const nodes = 'nodes' in client ? client.nodes('master') : [client];
+  const infos = await Promise.all(nodes.map((node) => node.info('memory').catch(() => '')));
+  return infos
+    .map((info) => /^maxmemory_policy:([\w-]+)/m.exec(String(info))?.[1])
+    .find((policy) => policy !== undefined && policy !== 'noeviction');
+}
+
+/** Not where nobody can tell: a Cluster instance learns its nodes in time. */
+function isLocal(form: ConnectionForm): boolean {
+  const places = placesOf(form);
+  return places.length > 0 && places.every(({ host = 'localhost', path }) => typeof path === 'string' || LOCAL_HOST.test(host));
+}
+
+/** Of those behind a sentinel nothing is known but where it is itself. */
+function placesOf(form: ConnectionForm): { readonly host?: string | undefined; readonly path?: string | undefined }[] {
+  const nodes = form.kind === 'cluster' ? form.nodes : form.kind === 'client' && 'nodes' in form.client ? form.client.nodes() : undefined;
+  if (nodes !== undefined)
+    return nodes.map((node) => (typeof node === 'object' ? ('options' in node ? node.options : node) : hostOf(node)));
+  const { host, path, sentinels } = nodeOptionsOf(form);
+  return sentinels ?? [{ host, path }];
+}
+
+function hostOf(node: string | number): { readonly host?: string } {
+  return typeof node === 'string' && URL.canParse(node) ? { host: new URL(node).hostname } : {};
+}
+
+function nodeOptionsOf(form: ConnectionForm): RedisOptions {
+  const options = form.kind === 'client' ? form.client.options : form.options;
+  return 'redisOptions' in options || form.kind === 'cluster' ? ((options as { redisOptions?: RedisOptions }).redisOptions ?? {}) : options;
+}
