@@ -11,7 +11,7 @@ import { summaryOfRun } from './report/summary.js';
 import { comparisonTable, goalTable, speedTables } from './report/tables.js';
 import { quantile } from './statistics.js';
 
-/** With fewer rounds a result is not worth keeping. */
+/** With fewer rounds intervals come out too narrow, and a result is not worth keeping. */
 const ROUNDS_KEPT = 12;
 /** Above this share of a core the load generator may be what limits. */
 const LOADER_LIMIT = 0.85;
@@ -36,6 +36,8 @@ try {
       0.5,
     );
     if (findings.rounds < plan.rounds) console.log(`${findings.rounds} of ${plan.rounds} rounds within ${plan.minutes} minutes.`);
+    if (findings.rounds < ROUNDS_KEPT)
+      console.log(`Intervals of fewer than ${ROUNDS_KEPT} rounds are too narrow: take them for a first idea.`);
     if (loaderShare > LOADER_LIMIT) console.log(`The load generator used ${(loaderShare * 100).toFixed(0)} % of a core.`);
     const busy = loadWarning(environment);
     if (busy !== undefined) console.log(busy);
