@@ -1,6 +1,6 @@
 import { useDictionaryMode } from './dictionary-mode.js';
 import { ExpressSessionStore } from './express-session.store.js';
-import { isResponse } from './response-headers.js';
+import { addVary, isResponse } from './response-headers.js';
 import { ResponseGate, type GateKeeper, type Substitute } from './response-gate.js';
 import { answerOf, notStored, REFUSED, renderAnswer } from './session-answer.js';
 import { commitLate, commitSession, type CookieNews } from './session-commit.js';
@@ -67,11 +67,11 @@ class SessionKeeper implements GateKeeper {
     this.#isHeadOut = true;
     const { runtime, request, response, dropped } = this.exchange;
     const current = this.#news === 'set' ? this.exchange.current : undefined;
-    if (current !== undefined) runtime.cookie.set(request, response, current.active.sid, current.cookie);
-    else if (dropped !== undefined) {
-      runtime.cookie.clear(response, dropped);
-      if (runtime.settings.noStore) response.setHeader('Cache-Control', 'no-store');
-    }
+    if (current === undefined && dropped !== undefined) runtime.cookie.clear(response, dropped);
+    const isTold =
+      current === undefined ? dropped !== undefined : runtime.cookie.set(request, response, current.active.sid, current.cookie);
+    if (isTold && runtime.settings.noStore) response.setHeader('Cache-Control', 'no-store');
+    if (this.exchange.isAsked) addVary(response, 'Cookie');
   }
 
   /** The head is out, so the client can be told nothing any more. What can be stored is; what cannot is logged. */

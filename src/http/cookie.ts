@@ -10,12 +10,36 @@ export interface Cookie extends CookieOfExpressSession {
   serialize(name: string, value: string): string;
 }
 
-/** express-session's types have the class as an interface only, and its accessor as a property. */
+/** express-session's types have the class as an interface only, and its accessors as properties. */
 const { Cookie: ExpressCookie } = expressSession as unknown as {
-  Cookie: new (options: object) => Omit<Cookie, 'maxAge'> & { get maxAge(): MaxAge; set maxAge(ms: MaxAge) };
+  Cookie: new (options: object) => Omit<Cookie, 'maxAge' | 'data'> & {
+    get maxAge(): MaxAge;
+    set maxAge(ms: MaxAge);
+    get data(): CookieAttributes;
+  };
 };
 
+const SECOND = 1_000;
+
 type MaxAge = number | false | null | undefined;
+
+/**
+ * What a cookie is serialized from, by express-session too. With `Max-Age` beside `Expires`: it wins (RFC 6265bis, section 5.7), and a client whose clock
+ * is wrong keeps the cookie as long as it should. On the prototype, so that it shows up in no copy and no JSON: stores keep those.
+ */
+class CookieData implements CookieAttributes {
+  constructor(data: CookieAttributes) {
+    Object.assign(this, data);
+  }
+
+  declare readonly expires?: CookieAttributes['expires'];
+
+  /** In seconds. Rather one too many, as the store drops the session. */
+  get maxAge(): number | undefined {
+    const ms = this.expires instanceof Date ? this.expires.getTime() - Date.now() : Number.NaN;
+    return Number.isNaN(ms) ? undefined : Math.max(0, Math.ceil(ms / SECOND));
+  }
+}
 
 /**
  * express-session works `originalMaxAge` out from the expiry and the clock, which may have gone on by a millisecond: a session whose `maxAge` is
@@ -30,6 +54,10 @@ class ExactCookie extends ExpressCookie {
     checkMaxAge(ms);
     super.maxAge = ms;
     if (typeof ms === 'number') this.originalMaxAge = ms;
+  }
+
+  override get data(): CookieAttributes {
+    return new CookieData(super.data);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import expressSession from 'express-session';
 import { ExpressSessionStore } from './express-session.store.js';
+import { addVary } from './response-headers.js';
 import { isTouchDue, rollsCookie } from './rolling-cookie.js';
 import { Passage } from './passage.js';
 import { hasSession, type SessionRequest } from './request-properties.js';
@@ -42,9 +43,8 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
     const handle = (exchange: SessionExchange) => {
       const { loaded } = exchange;
       const serve = rollsCookie(exchange, loaded !== undefined && isTouchDue(exchange, loaded.record)) ? always : whenChanged;
-      if (loaded !== undefined) keepNewerCookie(exchange);
-      else if (!canStart(exchange)) return go();
-      else if (exchange.endedReason !== undefined) keepLastCookie(exchange);
+      if (loaded === undefined && !canStart(exchange)) return go();
+      finishHead(exchange);
       const restoreCookies = showCookie(request, loaded === undefined ? '' : runtime.cookie.headerOf(loaded.sid));
       const served = new Passage((error) => {
         restoreCookies();
@@ -107,19 +107,30 @@ function canStart(exchange: SessionExchange): boolean {
   }
 }
 
+/** Before a head leaves that express-session has written. It does not know all that there is to be told. */
+function finishHead(exchange: SessionExchange): void {
+  const { runtime, response, loaded } = exchange;
+  around(response, 'writeHead', (writeHead) => {
+    if (loaded !== undefined) keepNewestCookie(exchange);
+    // The cookie of a session that somebody else has ended is dropped, unless this request begins another one: one header, not both.
+    else if (exchange.endedReason !== undefined) runtime.cookie.keepLast(response);
+    if (exchange.isAsked) addVary(response, 'Cookie');
+    return writeHead();
+  });
+}
+
 /**
  * The browser has, or is about to get, a newer cookie: that of a rotation, or of a sign-in that ended this session while the request was
  * under way. The one of this request must not take its place. Nobody can be asked any more, so that of a rotation long ago is not sent at all.
  */
-function keepNewerCookie(exchange: SessionExchange): void {
-  const { runtime, response } = exchange;
-  around(response, 'writeHead', (writeHead) => {
-    const { active } = exchange.used ?? {};
-    // The secret that it came with stays good as long as nobody presents the new one.
-    const isOld = active?.isLost === true || active?.isRotationReplaceable === true || active?.record?.secret === 'previous';
-    if (isOld) runtime.cookie.retract(response);
-    return writeHead();
-  });
+function keepNewestCookie({ runtime, request, response, used }: SessionExchange): void {
+  if (used === undefined) return;
+  const { active, cookie, isCookieChanged } = used;
+  // The secret that it came with stays good as long as nobody presents the new one.
+  const isOld = active.isLost || active.isRotationReplaceable || active.record?.secret === 'previous';
+  if (isOld) runtime.cookie.retract(response);
+  // express-session tells of no change that takes the expiry away.
+  else if (isCookieChanged && !cookie.expires) runtime.cookie.set(request, response, active.sid, cookie);
 }
 
 /**
@@ -137,14 +148,6 @@ function leaveOutBadCookie(exchange: SessionExchange): void {
       }
       return call();
     });
-}
-
-/** The cookie of a session that somebody else has ended is dropped, unless this request begins another one: one header, not both. */
-function keepLastCookie({ runtime, response }: SessionExchange): void {
-  around(response, 'writeHead', (writeHead) => {
-    runtime.cookie.keepLast(response);
-    return writeHead();
-  });
 }
 
 /** Lets express-session see the stand-in where it looks at the session again: before the head of the response, and at its end. */

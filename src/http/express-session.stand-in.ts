@@ -16,7 +16,7 @@ export function standInFor(session: RequestSession): object {
   const isStoredNow = () => active.isWritten || active.sid !== sid || (record === undefined && active.record !== undefined);
   const standIn = Object.create(expressSession, {
     toJSON: { value: undefined },
-    isChanged: { enumerable: true, get: () => isStoredNow() || hasChanges(session) },
+    isChanged: { enumerable: true, get: () => isStoredNow() || session.isCookieChanged || hasChanges(session) },
   }) as object;
   standIns.set(session, standIn);
   sessions.set(standIn, session);

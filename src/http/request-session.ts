@@ -50,6 +50,8 @@ export class RequestSession implements SessionHost, SessionOwner {
   #expressSession: ExpressSession | undefined;
   #httpSession: HttpSession | undefined;
   #cookie: RequestCookie | undefined;
+  /** With what the browser knows the cookie; `undefined` where it knows none. */
+  readonly #told: Pick<SessionRecord, 'cookie'> | undefined;
 
   constructor(
     private readonly place: SessionPlace,
@@ -58,6 +60,7 @@ export class RequestSession implements SessionHost, SessionOwner {
     loadedAt?: number,
   ) {
     this.active = new ActiveSession(place.runtime.store, this, sid, record, loadedAt);
+    this.#told = record;
   }
 
   /** What `req.session` is. Most requests ask for one of the two only. */
@@ -150,6 +153,11 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   get isLeaseChanged(): boolean {
     return this.#cookie !== undefined && this.#cookie.differsFrom(this.active.record?.cookie);
+  }
+
+  /** Whether this request has made its cookie another than the browser knows, stored or not. */
+  get isCookieChanged(): boolean {
+    return this.#told !== undefined && this.#cookie?.isSetOtherwise(this.#told.cookie) === true;
   }
 
   touch(): void {

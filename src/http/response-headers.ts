@@ -67,3 +67,12 @@ function checkStatusCode(statusCode: number): void {
   const isStatusCode = statusCode >= 100 && statusCode <= 999;
   if (!isStatusCode) throw nodeError(RangeError, 'ERR_HTTP_INVALID_STATUS_CODE', `Invalid status code: ${statusCode}`);
 }
+
+/** Says that the answer is another one where that header of the request is (RFC 9110, section 12.5.5), beside what the application says. */
+export function addVary(response: ServerResponse, name: string): void {
+  const vary = response.getHeader('Vary');
+  const names =
+    vary === undefined ? [] : (Array.isArray(vary) ? vary : [String(vary)]).flatMap((one) => one.split(',')).map((one) => one.trim());
+  const isSaid = names.some((one) => one === '*' || one.toLowerCase() === name.toLowerCase());
+  if (!isSaid) response.setHeader('Vary', [...names.filter(Boolean), name].join(', '));
+}

@@ -101,10 +101,10 @@ function isNewest({ active }: RequestSession): boolean {
   return !active.isLost && active.record?.secret !== 'previous';
 }
 
-/** Whether the browser is to learn a new expiry: as `rolling` says, and after a change. */
+/** Whether the browser is to learn a new expiry: as `rolling` says, and after a change of the session or of its cookie. */
 function renewsCookie(exchange: SessionExchange, isTouched: boolean): boolean {
   const { loaded, used } = exchange;
   // The browser of a request with the secret before a rotation has, or is about to get, a newer cookie.
   if ((used?.active ?? loaded)?.record?.secret === 'previous') return false;
-  return rollsCookie(exchange, isTouched) || (used?.active.isWritten === true && saysExpiry(exchange));
+  return rollsCookie(exchange, isTouched) || used?.isCookieChanged === true || (used?.active.isWritten === true && saysExpiry(exchange));
 }

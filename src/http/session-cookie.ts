@@ -97,14 +97,14 @@ export class SessionCookie {
     return withoutUndefined(given as SessionCookieOptions);
   }
 
-  /** Tells the browser the sid of the session, unless the cookie may go over https only and the request came otherwise. */
-  set(request: IncomingMessage, response: ServerResponse, sid: Sid, cookie: Cookie): void {
-    const { proxy, secrets, noStore } = this.settings;
+  /** Tells the browser the sid of the session. False when the cookie may go over https only and the request came otherwise: then it is told nothing. */
+  set(request: IncomingMessage, response: ServerResponse, sid: Sid, cookie: Cookie): boolean {
+    const { proxy, secrets } = this.settings;
     const [secret] = secrets;
-    if (secret === undefined || (cookie.secure === true && !isSecureRequest(request, proxy))) return;
+    if (secret === undefined || (cookie.secure === true && !isSecureRequest(request, proxy))) return false;
     restartMaxAge(cookie);
     response.setHeader('Set-Cookie', [...this.#otherCookies(response), cookie.serialize(this.name, this.#sign(sid, secret))]);
-    if (noStore) response.setHeader('Cache-Control', 'no-store');
+    return true;
   }
 
   /** Tells the browser to drop the cookie: same attributes, an expiry in the past. Replaces what this response said of it so far. */

@@ -52,6 +52,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   standIn = false;
   /** In ms. How long this request has waited for its session to be loaded. */
   #waited = 0;
+  #isAsked = false;
   #configuredCookie: ConfiguredCookie | undefined;
   /** Asked to see to it that what is in the session is stored should the client go before the end. */
   watch: SessionWatch | undefined;
@@ -115,6 +116,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   /** What `req.sessionID` is: also after the session was destroyed or unset. */
   get sid(): Sid | undefined {
     if (this.#state === 'failed' || !this.#installed) return undefined;
+    this.#ask();
     return (this.current ?? this.#current)?.active.sid ?? this.#loaded?.sid;
   }
 
@@ -131,6 +133,16 @@ export class SessionExchange implements SessionPlace, RequestContext {
   /** Resolves when it has ended, and rejects when it failed. */
   async idle(): Promise<void> {
     await this.#current?.active.idle();
+  }
+
+  /** Whether anybody has asked for the session, so that the answer may depend on it. */
+  get isAsked(): boolean {
+    return this.#isAsked;
+  }
+
+  /** What express-session looks at is not in the answer. */
+  #ask(): void {
+    if (!this.standIn) this.#isAsked = true;
   }
 
   /** Whether the application put a new session in the place of the one that the request's cookie opened. */
@@ -242,6 +254,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   set property(value: unknown) {
+    this.#ask();
     if (this.#state === 'failed') return;
     if (value === null || value === undefined) {
       this.#state = 'unset';
@@ -253,6 +266,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   /** For those who may not go on without it. */
   get session(): ExpressSession | null | undefined {
     if (!this.#installed) return undefined;
+    this.#ask();
     if (this.#state === 'failed') throw this.told(this.#failure);
     if (this.#state === 'unset') return null;
     const { current } = this;
@@ -262,6 +276,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   /** What `sessionOf()` and `@Session()` give: the session, also when this request has ended it. */
   get httpSession(): HttpSession | undefined {
     if (!this.#installed) return undefined;
+    this.#ask();
     if (this.#state === 'failed') throw this.told(this.#failure);
     return this.#opened().httpSession;
   }

@@ -83,7 +83,9 @@ describe('the cookie', () => {
     const app = await open(answer, { session });
     const headers = await app.cookieOf({ visits: 1 });
     const received = await app.answer('GET', headers);
-    expect(headerOf(received, 'set-cookie')).toEqual(['sid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax']);
+    expect(headerOf(received, 'set-cookie')).toEqual([
+      'sid=; Max-Age=0; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax',
+    ]);
     expect(headerOf(received, 'cache-control')).toEqual(['no-store']);
     expect(await app.stored(headers)).toBeUndefined();
   });

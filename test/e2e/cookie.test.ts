@@ -47,7 +47,10 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
     expect([name, attributes]).toEqual(['__Host-sid', ['Path=/', 'HttpOnly', 'Secure', 'SameSite=Lax']]);
     expect((await app.browser().get('/whoami', { cookie: pair, ...HTTPS })).json).toEqual({ identity: { id: 'ada' } });
     const dropped = onlyCookie(await app.browser().post('/logout', undefined, { cookie: pair, ...HTTPS }));
-    expect([dropped.pair, dropped.attributes]).toEqual(['__Host-sid=', ['Path=/', LONG_GONE, 'HttpOnly', 'Secure', 'SameSite=Lax']]);
+    expect([dropped.pair, dropped.attributes]).toEqual([
+      '__Host-sid=',
+      ['Max-Age=0', 'Path=/', LONG_GONE, 'HttpOnly', 'Secure', 'SameSite=Lax'],
+    ]);
   });
 
   test.each<[string, object, string]>([
@@ -79,10 +82,10 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
     const { pair, attributes } = onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS));
     app.on('/login', ({ session }) => session.logout());
     const dropped = onlyCookie(await app.browser().post('/login', undefined, { cookie: pair, ...HTTPS }));
-    const others = (list: string[]) => list.filter((attribute) => !attribute.startsWith('Expires='));
+    const others = (list: string[]) => list.filter((attribute) => !/^(Expires|Max-Age)=/.test(attribute));
     expect(others(attributes)).toEqual(['Domain=example.org', 'Path=/login', 'Secure', 'Partitioned', 'Priority=High', 'SameSite=None']);
     expect([dropped.pair, others(dropped.attributes)]).toEqual(['sid=', others(attributes)]);
-    expect(dropped.attributes).toContain(LONG_GONE);
+    expect(dropped.attributes).toEqual(expect.arrayContaining([LONG_GONE, 'Max-Age=0']));
   });
 
   test('other cookies of the response stay, also when the session is dropped', async () => {
@@ -182,6 +185,7 @@ describe.each(variants)("'auto', $name", (variant) => {
     expect(attributes).toEqual(SECURE);
     expect((await app.browser().get('/whoami', { cookie: pair, ...HTTPS })).json).toEqual({ identity: { id: 'ada' } });
     expect(onlyCookie(await app.browser().post('/logout', undefined, { cookie: pair, ...HTTPS })).attributes).toEqual([
+      'Max-Age=0',
       'Path=/',
       LONG_GONE,
       'HttpOnly',

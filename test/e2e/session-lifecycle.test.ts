@@ -116,7 +116,7 @@ describe.each(variants)('the ends of a session, $name', (variant) => {
     const answer = await browser.post('/end');
 
     expect(answer.json).toEqual({ session: null });
-    expect(answer.setCookies).toEqual(['sid=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax']);
+    expect(answer.setCookies).toEqual(['sid=; Max-Age=0; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax']);
     expect(await browser.cookie('sid')).toBeUndefined();
     expect(await stage.stored(app, sid)).toBeUndefined();
     expect((await app.browser().get('/whoami', { cookie })).json).toEqual({ identity: null });

@@ -33,8 +33,9 @@ const write = (name: string, value: number): Operation => ({ do: 'write', name, 
 const isAsked = (what: Operation['do'], { step }: Case) => step.kind === 'ask' && step.operation.do === what;
 /** What is stored, but for what the cookie that the client now has stands for. */
 const storedBy = ({ answers: _answers, now: _now, ...stored }: Observation) => stored;
-const withoutMaxAge = ({ before, after, now, ...rest }: Observation) => ({
+const withoutMaxAge = ({ before, after, now, answers, ...rest }: Observation, isTold: boolean) => ({
   ...rest,
+  answers: isTold ? answers.map(({ status, body }) => ({ status, body })) : answers,
   entries: [before, after, now].map((one) => one?.entries),
 });
 const answersOf = ({ answers }: Observation) => answers.map(({ status, body }) => ({ status, body }));
@@ -59,8 +60,15 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     name: 'Touches are rare',
     shownBy: OVER_OUR_STORES,
-    explains: ({ step, stock, ours }) => step.kind === 'parallel' && isDeepStrictEqual(withoutMaxAge(stock), withoutMaxAge(ours)),
+    explains: ({ step, stock, ours }) =>
+      step.kind === 'parallel' && isDeepStrictEqual(withoutMaxAge(stock, setsAge(step)), withoutMaxAge(ours, setsAge(step))),
     example: { config: CONFIG, steps: [ask(write('cart', 1)), inParallel({ do: 'maxAge', value: 2 * MINUTE }, { do: 'read' })] },
+  },
+  {
+    name: 'A changed cookie is told at once',
+    shownBy: OURS,
+    explains: (one) => setsAge(one.step) && one.ours.answers.some(({ news }) => typeof news === 'object') && isSameButForNews(one),
+    example: { config: CONFIG, steps: [ask(write('cart', 1)), ask({ do: 'maxAge', value: 2 * MINUTE })] },
   },
   {
     name: 'Reading again is no change',
@@ -127,6 +135,11 @@ export const DIFFERENCES: readonly Difference[] = [
     },
   },
 ];
+
+function setsAge(step: Step): boolean {
+  if (step.kind === 'expire') return false;
+  return (step.kind === 'ask' ? [step.operation] : [step.first, step.second]).some(({ do: what }) => what === 'maxAge');
+}
 
 function ends({ do: what }: Operation, { unset }: Config): boolean {
   return what === 'destroy' || what === 'regenerate' || what === 'logInAsPassport' || (what === 'unset' && unset === 'destroy');

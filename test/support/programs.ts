@@ -204,9 +204,11 @@ class Player {
     const [pair = '', ...attributes] = setCookie.split('; ');
     if (pair === 'sid=') return 'cleared';
     const expires = attributes.find((attribute) => attribute.startsWith('Expires='));
+    // Ours say the same in two ways; stock express-session in one.
+    const isAge = (attribute: string) => attribute === expires || attribute.startsWith('Max-Age=');
     return {
       sid: sent?.includes(encodeURIComponent(sidOf(pair))) === true ? 'same' : 'new',
-      attributes: attributes.filter((attribute) => attribute !== expires).join('; '),
+      attributes: attributes.filter((attribute) => !isAge(attribute)).join('; '),
       expiresIn: expires === undefined ? 'never' : Math.round((Date.parse(expires.slice('Expires='.length)) - Date.now()) / 10_000),
     };
   }
