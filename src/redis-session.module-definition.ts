@@ -1,4 +1,4 @@
-import { ConfigurableModuleBuilder, RequestMethod, type MiddlewareConsumer } from '@nestjs/common';
+import { ConfigurableModuleBuilder, RequestMethod, type MiddlewareConsumer, type Provider } from '@nestjs/common';
 import { SESSION_ROUTES } from './redis-session.tokens.js';
 import type { RedisSessionOptions } from './redis-session.options.js';
 
@@ -36,6 +36,30 @@ export type SessionRoutes = { readonly [Name in keyof RedisSessionModuleExtras]-
 /** Under a global prefix, many releases of Nest 11 and 12 mount a wildcard below the prefix and not on the prefix itself. */
 export const ALL_ROUTES: SessionRoutes['forRoutes'] = ['{*path}', { path: '/', method: RequestMethod.ALL }];
 
+/** The options as they were given, out of sight of who prints the dynamic module. Nest may tell modules apart by what they print. */
+export class GivenOptions {
+  static #count = 0;
+  readonly #options: RedisSessionOptions;
+  readonly #number = ++GivenOptions.#count;
+
+  constructor(options: RedisSessionOptions) {
+    this.#options = options;
+  }
+
+  static of(given: RedisSessionOptions | GivenOptions): RedisSessionOptions {
+    return given instanceof GivenOptions ? given.#options : given;
+  }
+
+  toJSON(): string {
+    return `options ${this.#number}`;
+  }
+}
+
+function outOfSight(provider: Provider): Provider {
+  const isOptions = 'useValue' in provider && provider.provide === MODULE_OPTIONS_TOKEN;
+  return isOptions ? { provide: MODULE_OPTIONS_TOKEN, useValue: new GivenOptions(provider.useValue as RedisSessionOptions) } : provider;
+}
+
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<RedisSessionOptions>({ moduleName: 'RedisSession' })
     .setClassMethodName('forRoot')
@@ -47,7 +71,7 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
         return {
           ...definition,
           global: routes.isGlobal,
-          providers: [...(definition.providers ?? []), { provide: SESSION_ROUTES, useValue: routes }],
+          providers: [...(definition.providers ?? []).map(outOfSight), { provide: SESSION_ROUTES, useValue: routes }],
         };
       },
     )

@@ -25,6 +25,7 @@ import {
   ALL_ROUTES,
   ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
+  GivenOptions,
   MODULE_OPTIONS_TOKEN,
   OPTIONS_TYPE,
   type SessionRoutes,
@@ -48,7 +49,8 @@ const providers: Provider[] = [
   {
     provide: SESSION_OPTIONS,
     inject: [MODULE_OPTIONS_TOKEN, SessionLog],
-    useFactory: (options: RedisSessionOptions, log: SessionLog) => {
+    useFactory: (given: RedisSessionOptions | GivenOptions, log: SessionLog) => {
+      const options = GivenOptions.of(given);
       const production = process.env['NODE_ENV'] === 'production';
       const resolved = resolveOptions(options, production);
       const warning = shortSecretWarning(options.session);
@@ -150,18 +152,33 @@ export class RedisSessionModule
   readonly #unwatch: () => void;
   readonly #channel: RedisEventChannel | undefined;
 
+  readonly #store: SessionStore;
+  readonly #connection: OpenRedis | null;
+  readonly #routes: SessionRoutes;
+  readonly #runtime: SessionRuntime;
+  readonly #middleware: SessionMiddleware;
+  readonly #adapterHost: HttpAdapterHost;
+  readonly #log: SessionLog;
+
   constructor(
-    private readonly store: SessionStore,
-    @Inject(SESSION_CONNECTION) private readonly connection: OpenRedis | null,
+    store: SessionStore,
+    @Inject(SESSION_CONNECTION) connection: OpenRedis | null,
     @Inject(SESSION_OPTIONS) options: ResolvedRedisSessionOptions,
-    @Inject(SESSION_ROUTES) private readonly routes: SessionRoutes,
-    private readonly runtime: SessionRuntime,
-    private readonly middleware: SessionMiddleware,
-    private readonly adapterHost: HttpAdapterHost,
-    private readonly log: SessionLog,
+    @Inject(SESSION_ROUTES) routes: SessionRoutes,
+    runtime: SessionRuntime,
+    middleware: SessionMiddleware,
+    adapterHost: HttpAdapterHost,
+    log: SessionLog,
     config: ApplicationConfig,
   ) {
     super();
+    this.#store = store;
+    this.#connection = connection;
+    this.#routes = routes;
+    this.#runtime = runtime;
+    this.#middleware = middleware;
+    this.#adapterHost = adapterHost;
+    this.#log = log;
     config.addGlobalFilter(new SessionAnswerFilter(adapterHost, store.settings.logError));
     this.#unwatch = log.watch(store);
     this.#channel = eventChannelOf(options, store, connection, log.warn);
@@ -186,8 +203,8 @@ export class RedisSessionModule
   }
 
   configure(consumer: MiddlewareConsumer): void {
-    const { isGlobal, exclude, forRoutes } = this.routes;
-    const { httpAdapter } = this.adapterHost;
+    const { isGlobal, exclude, forRoutes } = this.#routes;
+    const { httpAdapter } = this.#adapterHost;
     // There, what Nest calls the request is not the one that a middleware gets: every handler would be without a session.
     if (httpAdapter?.getType() === 'fastify' && forRoutes.length !== 0)
       throw new RedisSessionConfigError([
@@ -197,44 +214,44 @@ export class RedisSessionModule
     if (servesAll) this.#warnOfAnother(httpAdapter);
     if (servesAll && isGlobal) {
       // Where every route has a session there is no route to match, which costs more than reading the session's cookie.
-      httpAdapter.use(this.middleware.use);
+      httpAdapter.use(this.#middleware.use);
       return;
     }
     consumer
-      .apply(SessionMiddleware, ...(servesAll ? [] : [ownSessionMiddleware(this.runtime)]))
+      .apply(SessionMiddleware, ...(servesAll ? [] : [ownSessionMiddleware(this.#runtime)]))
       .exclude(...exclude)
       .forRoutes(...forRoutes);
   }
 
   /** Whoever is signed in to the sessions of the first one passes the guards in the modules that import the second. */
   #warnOfAnother(httpAdapter: object): void {
-    const { name } = this.runtime.settings;
+    const { name } = this.#runtime.settings;
     const other = servedEverywhere.get(httpAdapter);
     if (other === undefined) servedEverywhere.set(httpAdapter, name);
     else if (other !== name)
-      this.log.warn(
+      this.#log.warn(
         `Two RedisSessionModules serve all routes, with the cookies ${JSON.stringify(other)} and ${JSON.stringify(name)}. A request has the session of only one of them, whichever module its handler is in. Give one "forRoutes", and put the same routes into "exclude" of the other.`,
       );
   }
 
   /** Not earlier: an application that cannot be put together is never closed, and would be kept alive by a connection. */
   onModuleInit(): void {
-    this.connection?.connect();
+    this.#connection?.connect();
     this.#channel?.open();
   }
 
   /** Not earlier: it is for what Nest's own error handler, mounted by then, leaves. */
   onApplicationBootstrap(): void {
-    const { httpAdapter } = this.adapterHost;
+    const { httpAdapter } = this.#adapterHost;
     if (httpAdapter?.getType() === 'express') httpAdapter.use(refusalMiddleware);
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.#unwatch();
-    const { deadline } = this.store.settings;
+    const { deadline } = this.#store.settings;
     // A store that does not answer within the deadline must not keep the application from ending.
-    await answerWithin(deadline, this.store.settled()).catch(() => undefined);
+    await answerWithin(deadline, this.#store.settled()).catch(() => undefined);
     await this.#channel?.close();
-    await this.connection?.close(deadline);
+    await this.#connection?.close(deadline);
   }
 }

@@ -8,6 +8,7 @@ import type { RedisConnection } from './redis/redis-client.js';
 import { kindOf, namesOf, unknownNames } from './session/option-checks.js';
 import { SessionStore } from './session/session-store.js';
 import { STORE_DEFAULTS, STORE_NAMES, type StoreOptions } from './session/store-options.js';
+import { unshown } from './session/unshown.js';
 import { resolveStoreOptions, type StoreSettings } from './session/store-settings.js';
 import { storeOptionProblems } from './session/store-option-problems.js';
 
@@ -77,7 +78,7 @@ export interface RedisSessionOptionsFactory {
 }
 
 /**
- * The options with every default filled in. Holds secrets: not for logs.
+ * The options with every default filled in. `redis` and `session.secrets` are there for who asks, and in no JSON, copy or log of it.
  *
  * @publicApi
  */
@@ -103,15 +104,15 @@ export function resolveOptions(options: RedisSessionOptions, production: boolean
   const problems = optionProblems(options, production);
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const { redis, session, store = {}, identity } = options;
-  if (store instanceof SessionStore) return { redis, session: resolveSessionOptions(session), store, identity };
+  if (store instanceof SessionStore) return unshown({ session: resolveSessionOptions(session), store, identity }, { redis });
   const { kind = 'hash', events = 'local', ...given } = store;
   const storeOptions = withinAbsolute(given);
-  return {
-    redis: kind === 'memory' ? undefined : redis,
+  const resolved = {
     session: resolveSessionOptions(session),
     store: { kind, events, options: storeOptions, settings: resolveStoreOptions(storeOptions) },
     identity,
   };
+  return unshown(resolved, { redis: kind === 'memory' ? undefined : redis });
 }
 
 /** What works and is risky in production, one sentence each. */

@@ -48,12 +48,15 @@ export class ClassicSessionStore extends SessionStore {
   readonly #classify: NonNullable<Wrapping['classify']>;
   readonly #rewrites: boolean;
 
+  readonly #store: ExpressSessionStoreLike;
+
   constructor(
-    private readonly store: ExpressSessionStoreLike,
+    store: ExpressSessionStoreLike,
     options: StoreOptions = {},
     { classify = () => new SessionStoreUnavailableError('store'), rewrites = false }: Wrapping = {},
   ) {
     super(options);
+    this.#store = store;
     this.#classify = classify;
     this.#rewrites = rewrites;
   }
@@ -70,7 +73,7 @@ export class ClassicSessionStore extends SessionStore {
     let data: unknown;
     try {
       // Stores in files say so when there is no such session, and express-session understands them.
-      data = await this.#call((done) => this.store.get(sid, (error, found) => (error?.code === 'ENOENT' ? done() : done(error, found))));
+      data = await this.#call((done) => this.#store.get(sid, (error, found) => (error?.code === 'ENOENT' ? done() : done(error, found))));
     } catch (error) {
       const isBadData = error instanceof SyntaxError || (error instanceof SessionStoreUnavailableError && error.reason === 'WRONGTYPE');
       if (!isBadData) throw error;
@@ -115,8 +118,8 @@ export class ClassicSessionStore extends SessionStore {
   }
 
   async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord> {
-    const { touch } = this.store;
-    if (touch !== undefined) await this.#write((done) => touch.call(this.store, sid, this.#data(record.entries, lease), done));
+    const { touch } = this.#store;
+    if (touch !== undefined) await this.#write((done) => touch.call(this.#store, sid, this.#data(record.entries, lease), done));
     else if (this.#rewrites) await this.#set(sid, record.entries, lease);
     return { ...record, lastSeenAt: Date.now(), cookie: lease.cookie, idle: lease.idle ?? this.settings.idle };
   }
@@ -130,7 +133,7 @@ export class ClassicSessionStore extends SessionStore {
   }
 
   async destroy(sid: Sid): Promise<boolean> {
-    await this.#write((done) => this.store.destroy(sid, done));
+    await this.#write((done) => this.#store.destroy(sid, done));
     return true;
   }
 
@@ -171,7 +174,7 @@ export class ClassicSessionStore extends SessionStore {
   }
 
   async #set(sid: Sid, entries: EncodedEntries, lease: Lease): Promise<void> {
-    await this.#write((done) => this.store.set(sid, this.#data(entries, lease), done));
+    await this.#write((done) => this.#store.set(sid, this.#data(entries, lease), done));
   }
 
   /** The value as express-session writes it. Its expiry is new each time: a store may take the time to live from it. */

@@ -44,10 +44,10 @@ export class SessionCookie {
   readonly #fixed = new Map<boolean, ConfiguredCookie>();
   #needsCheck: boolean | undefined;
 
-  constructor(
-    private readonly settings: SessionSettings,
-    warn: (message: string) => void,
-  ) {
+  readonly #settings: SessionSettings;
+
+  constructor(settings: SessionSettings, warn: (message: string) => void) {
+    this.#settings = settings;
     this.name = settings.name;
     this.#suspicious = new SuspiciousCookies(warn);
   }
@@ -60,19 +60,19 @@ export class SessionCookie {
 
   /** The value that {@link read} takes for that sid's, in a header of its own. */
   headerOf(sid: Sid): string {
-    const [secret] = this.settings.secrets;
+    const [secret] = this.#settings.secrets;
     return secret === undefined ? '' : `${this.name}=${encodeURIComponent(this.#sign(sid, secret))}`;
   }
 
   /** The configured attributes, unless they depend on the request. */
   get fixedOptions(): SessionCookieOptions | undefined {
-    const { cookie } = this.settings;
+    const { cookie } = this.#settings;
     return typeof cookie === 'function' ? undefined : cookie;
   }
 
   /** What the cookie is for this request by configuration, `'auto'` resolved. */
   configured(request: IncomingMessage): ConfiguredCookie {
-    const { cookie, proxy } = this.settings;
+    const { cookie, proxy } = this.#settings;
     if (typeof cookie === 'function') {
       const options = { ...COOKIE_DEFAULTS, ...this.#checked(cookie(request)) };
       return resolveAuto(options, needsCheck(options) && isSecureRequest(request, proxy));
@@ -99,7 +99,7 @@ export class SessionCookie {
 
   /** Tells the browser the sid of the session. False when the cookie may go over https only and the request came otherwise: then it is told nothing. */
   set(request: IncomingMessage, response: ServerResponse, sid: Sid, cookie: Cookie): boolean {
-    const { proxy, secrets } = this.settings;
+    const { proxy, secrets } = this.#settings;
     const [secret] = secrets;
     if (secret === undefined || (cookie.secure === true && !isSecureRequest(request, proxy))) return false;
     restartMaxAge(cookie);
@@ -189,7 +189,7 @@ export class SessionCookie {
     if (dot < SIGNED.length || sid === '') return undefined;
     const signature = Buffer.from(value.slice(dot + 1));
     if (signature.length !== SIGNATURE_CHARACTERS) return undefined;
-    const isOurs = this.settings.secrets.some((secret) => {
+    const isOurs = this.#settings.secrets.some((secret) => {
       const expected = Buffer.from(sign(sid, secret));
       return expected.length === signature.length && timingSafeEqual(expected, signature);
     });

@@ -14,6 +14,7 @@ import type { Identity } from './identity.decorator.js';
 import { contextOf, setContext, type RequestContext } from './request-context.js';
 import { deviceOf } from './request-device.js';
 import { defineProperties, type SessionRequest } from './request-properties.js';
+import { requestedPath } from './request-target.js';
 import { RequestSession, type SessionPlace } from './request-session.js';
 import { canBeAnswered, takesHeaders } from './response-headers.js';
 import type { ConfiguredCookie } from './session-cookie.js';
@@ -159,8 +160,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   get isInPath(): boolean {
     const { path = '/' } = this.runtime.cookie.fixedOptions ?? this.configuredCookie;
     if (path === '/') return true;
-    const { originalUrl = this.request.url ?? '/' } = this.request as { originalUrl?: string };
-    const requested = originalUrl.split('?', 1)[0] ?? '/';
+    const requested = requestedPath(this.request);
     return requested.startsWith(path) && (path.endsWith('/') || requested.length === path.length || requested[path.length] === '/');
   }
 

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
 import { resolveCsrfOption, type CsrfOptions, type CsrfSettings } from './csrf-options.js';
+import { unshown } from '../session/unshown.js';
 import { isPositive } from '../session/option-checks.js';
 
 /** A key of the signature. */
@@ -204,9 +205,8 @@ export const COOKIE_DEFAULTS = { secure: 'auto', httpOnly: true, sameSite: 'lax'
 export function resolveSessionOptions(options: SessionOptions): SessionSettings {
   const { cookie: given = {} } = options;
   const cookie = typeof given === 'function' ? given : withoutUndefined(given);
-  return {
+  const shown = {
     name: options.name ?? defaultName(cookie),
-    secrets: secretsOf(options.secret),
     cookie,
     rolling: options.rolling ?? SESSION_DEFAULTS.rolling,
     resave: options.resave ?? SESSION_DEFAULTS.resave,
@@ -218,6 +218,7 @@ export function resolveSessionOptions(options: SessionOptions): SessionSettings 
     middleware: options.middleware ?? SESSION_DEFAULTS.middleware,
     csrf: resolveCsrfOption(options.csrf),
   };
+  return unshown(shown, { secrets: secretsOf(options.secret) });
 }
 
 /** Idle timeout in seconds that the cookie asks for. */

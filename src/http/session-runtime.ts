@@ -34,9 +34,10 @@ export interface SessionRuntimeParts {
 /** What the requests of one application share. */
 export class SessionRuntime {
   readonly store: SessionStore;
-  readonly settings: SessionSettings;
   readonly translate: ErrorTranslator;
   readonly cookie: SessionCookie;
+  /** People log requests and what hangs on them, however deep: what signs cookies is only in private fields. */
+  readonly #settings: SessionSettings;
   readonly #findIdentity: IdentityFinder | undefined;
   readonly #warn: (message: string) => void;
   readonly #place: unknown;
@@ -48,12 +49,16 @@ export class SessionRuntime {
 
   constructor({ store, settings, translate, findIdentity, warn, place }: SessionRuntimeParts) {
     this.store = store;
-    this.settings = settings;
+    this.#settings = settings;
     this.translate = translate;
     this.cookie = new SessionCookie(settings, warn);
     this.#findIdentity = findIdentity;
     this.#warn = warn;
     this.#place = place;
+  }
+
+  get settings(): SessionSettings {
+    return this.#settings;
   }
 
   /** Whether these are the same sessions of the same users, as those of a module that is imported twice are. */

@@ -20,11 +20,15 @@ export class RedisBatch {
   readonly #send = () => {
     const commands = this.#next;
     this.#next = [];
-    if (this.client.isCluster) this.#sendEach(commands);
+    if (this.#client.isCluster) this.#sendEach(commands);
     else this.#sendTogether(commands);
   };
 
-  constructor(private readonly client: RedisClient) {}
+  readonly #client: RedisClient;
+
+  constructor(client: RedisClient) {
+    this.#client = client;
+  }
 
   add(command: BatchedCommand): void {
     if (this.#next.push(command) === 1) setImmediate(this.#send);
@@ -33,7 +37,7 @@ export class RedisBatch {
   #sendEach(commands: readonly BatchedCommand[]): void {
     for (const command of commands)
       attempt(command, () => {
-        command.sendTo(this.client).then(
+        command.sendTo(this.#client).then(
           (reply) => settle(command, reply),
           (error: Error) => command.onError(error),
         );
@@ -46,7 +50,7 @@ export class RedisBatch {
       for (const command of sent) command.onError(asError(error));
     };
     try {
-      const pipeline = this.client.pipeline();
+      const pipeline = this.#client.pipeline();
       sent = commands.filter((command) => attempt(command, () => command.addTo(pipeline)));
       pipeline.exec().then((replies) => {
         if (replies === null) return failAll(closed());

@@ -13,13 +13,16 @@ const LONGEST_COOKIE = 400 * 86_400_000;
 export class RedisEpochs {
   readonly #ttl: number;
 
+  readonly #client: RedisClient;
+
   constructor(
-    private readonly client: RedisClient,
+    client: RedisClient,
     private readonly nodes: RedisNodes,
     private readonly keys: RedisKeys,
     private readonly writer: RedisWriter,
     { idle, absolute = 0 }: Pick<StoreSettings, 'idle' | 'absolute'>,
   ) {
+    this.#client = client;
     this.#ttl = Math.max(LONGEST_COOKIE, idle, absolute);
   }
 
@@ -44,7 +47,7 @@ export class RedisEpochs {
   async #epochOf(userId: string): Promise<number> {
     const key = this.keys.epoch(userId);
     try {
-      const epoch = await this.nodes.ask(key, 'GET', () => this.client.get(key));
+      const epoch = await this.nodes.ask(key, 'GET', () => this.#client.get(key));
       // The answer of a MULTI. No session that is dead must pass for that.
       if (epoch === 'QUEUED') throw noReply();
       return Number(epoch ?? 0);

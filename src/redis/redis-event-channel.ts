@@ -44,15 +44,18 @@ export class RedisEventChannel {
   #attempt = 0;
   #underway = 0;
 
+  readonly #client: RedisClient;
+
   /**
    * @param client sends the events, and stays the caller's to configure and close; receiving them takes a connection besides, made like this one
    * @param log gets one line when events cannot be shared and one when they can again; by default a warning of the process
    */
   constructor(
-    private readonly client: RedisClient,
+    client: RedisClient,
     private readonly store: SessionStore,
     private readonly log: (message: string) => void = (message) => process.emitWarning(message, { type: 'SessionWarning' }),
   ) {
+    this.#client = client;
     this.#channel = new RedisKeys(store.settings.prefix).events();
   }
 
@@ -81,7 +84,7 @@ export class RedisEventChannel {
     const message = encodeEvent(this.#origin, name, event);
     if (message === undefined) return;
     // What waited for a connection would arrive late, and fill the memory until then.
-    if (this.client.status === 'ready' && this.#underway < MOST_UNDERWAY) this.#send(message);
+    if (this.#client.status === 'ready' && this.#underway < MOST_UNDERWAY) this.#send(message);
     else this.#trouble?.begin('connection');
   }
 
@@ -91,20 +94,20 @@ export class RedisEventChannel {
   }
 
   #probe(): void {
-    if (this.client.status === 'ready') this.#greet();
+    if (this.#client.status === 'ready') this.#greet();
   }
 
   #send(message: string): void {
     this.#underway++;
     // Of an application's own client, which may let a command go without an answer.
-    answerWithin(this.store.settings.deadline, this.client.publish(this.#channel, message))
+    answerWithin(this.store.settings.deadline, this.#client.publish(this.#channel, message))
       .catch((error: unknown) => this.#trouble?.begin(toStoreError(error).reason))
       .finally(() => this.#underway--);
   }
 
   /** One connection after the other, since one that is subscribed can do nothing else, and in a Cluster each may lead to another node. */
   #subscribe(): void {
-    const subscriber = connectionLike(this.client);
+    const subscriber = connectionLike(this.#client);
     this.#subscriber = subscriber;
     if (subscriber === undefined) return this.#subscribeLater();
     subscriber.on('error', () => undefined); // `connect` rejects with it.

@@ -27,11 +27,15 @@ interface SilentNode {
 export class RedisNodes {
   readonly #silent = new Map<string, SilentNode>();
 
+  readonly #client: RedisClient;
+
   /** After `deadline`, a call counts as not answered, where the client itself does not give it up before. */
   constructor(
-    private readonly client: RedisClient,
+    client: RedisClient,
     private readonly settings: Pick<StoreSettings, 'deadline' | 'failures'>,
-  ) {}
+  ) {
+    this.#client = client;
+  }
 
   /**
    * Sends a command on that key, unless its node is known to be silent. What it rejects with is safe to log.
@@ -77,11 +81,11 @@ export class RedisNodes {
     if (model === undefined) return void this.#silent.delete(name);
     const end = () => this.#end(name);
     const probe = new RedisProbe(model, () => this.#clientOf(name), end);
-    const refresh = this.client.isCluster ? setInterval(() => this.#refresh(name), REFRESH_INTERVAL).unref() : undefined;
-    this.client.on('end', end);
+    const refresh = this.#client.isCluster ? setInterval(() => this.#refresh(name), REFRESH_INTERVAL).unref() : undefined;
+    this.#client.on('end', end);
     node.outage = {
       end: () => {
-        this.client.off('end', end);
+        this.#client.off('end', end);
         clearInterval(refresh);
         probe.stop();
       },
@@ -96,17 +100,17 @@ export class RedisNodes {
 
   /** Another node may have taken over the slots of a silent one. A Cluster client looks every 5 s by itself. */
   #refresh(name: string): void {
-    if (!('slots' in this.client)) return;
-    this.client.refreshSlotsCache();
-    if (!this.client.slots.some(([master]) => master === name)) this.#end(name);
+    if (!('slots' in this.#client)) return;
+    this.#client.refreshSlotsCache();
+    if (!this.#client.slots.some(([master]) => master === name)) this.#end(name);
   }
 
   #nodeOf(key: string): string {
-    return 'slots' in this.client ? (this.client.slots[slotOf(key)]?.[0] ?? ONLY_NODE) : ONLY_NODE;
+    return 'slots' in this.#client ? (this.#client.slots[slotOf(key)]?.[0] ?? ONLY_NODE) : ONLY_NODE;
   }
 
   #clientOf(name: string): Redis | undefined {
-    if (!('nodes' in this.client)) return this.client;
-    return this.client.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === name);
+    if (!('nodes' in this.#client)) return this.#client;
+    return this.#client.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === name);
   }
 }

@@ -9,11 +9,13 @@ const RESERVED = 0.5;
 
 /** Names the sessions of each user in a sorted set; `docs/storage-format.md` shows one. */
 export class RedisSessionIndex extends SessionIndex {
-  constructor(
-    private readonly keys: RedisKeys,
-    private readonly writer: RedisWriter,
-  ) {
+  readonly #keys: RedisKeys;
+  readonly #writer: RedisWriter;
+
+  constructor(keys: RedisKeys, writer: RedisWriter) {
     super();
+    this.#keys = keys;
+    this.#writer = writer;
   }
 
   async reserve(userId: string, handle: Handle, { ms, replaces = '' as Handle, limit = 0 }: Reservation) {
@@ -61,6 +63,6 @@ export class RedisSessionIndex extends SessionIndex {
 
   /** What lies at the key and is no index of ours cannot be mended from here: it is as if the store could not answer. */
   #run(script: ScriptName, userId: string, args: readonly (string | number)[]): Promise<ScriptReply> {
-    return this.writer.run(script, this.keys.user(userId), args);
+    return this.#writer.run(script, this.#keys.user(userId), args);
   }
 }

@@ -57,16 +57,16 @@ export class RedisSessionStore extends SessionStore {
   readonly #loads: RedisLoads;
   readonly #epochs: RedisEpochs | undefined;
 
+  readonly #client: RedisClient;
+
   /**
    * Throws `RedisSessionConfigError` for wrong options, and for what is no ioredis client, or one that reads from replicas.
    *
    * @param client an ioredis client, which stays the caller's to configure and close
    */
-  constructor(
-    private readonly client: RedisClient,
-    options: StoreOptions = {},
-  ) {
+  constructor(client: RedisClient, options: StoreOptions = {}) {
     super(options);
+    this.#client = client;
     const problems = clientProblems(client);
     if (problems.length > 0) throw new RedisSessionConfigError(problems);
     const batch = new RedisBatch(client);
@@ -206,7 +206,7 @@ export class RedisSessionStore extends SessionStore {
 
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
     const keys = handles.map((handle) => this.#keys.session(handle));
-    const found = await readFields(this.client, this.#nodes, keys, [META_FIELD, DEVICE_FIELD]);
+    const found = await readFields(this.#client, this.#nodes, keys, [META_FIELD, DEVICE_FIELD]);
     const sessions = handles.map((handle, index) => {
       const [packed, device] = found[index] ?? [];
       const metadata = decodeMetadata(packed);
@@ -223,7 +223,7 @@ export class RedisSessionStore extends SessionStore {
   async exchange(handle: Handle, userId: string, name: string, change: (text: string | undefined) => string | undefined): Promise<boolean> {
     const key = this.#keys.session(handle);
     for (let attempt = 1; attempt <= MOST_EXCHANGES; attempt++) {
-      const [[packed, text] = []] = await readFields(this.client, this.#nodes, [key], [META_FIELD, fieldOfEntry(name)]);
+      const [[packed, text] = []] = await readFields(this.#client, this.#nodes, [key], [META_FIELD, fieldOfEntry(name)]);
       const metadata = decodeMetadata(packed);
       if (metadata?.userId !== userId) return false;
       const next = change(text ?? undefined);

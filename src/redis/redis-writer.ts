@@ -21,11 +21,14 @@ export class RedisWriter {
   #underWay = 0;
   #onIdle: (() => void)[] = [];
 
+  readonly #client: RedisClient;
+
   constructor(
-    private readonly client: RedisClient,
+    client: RedisClient,
     batch: RedisBatch,
     private readonly nodes: RedisNodes,
   ) {
+    this.#client = client;
     this.#scripts = new RedisScripts(batch);
   }
 
@@ -57,9 +60,9 @@ export class RedisWriter {
     const known = this.clock.now();
     if (known !== undefined) return known;
     try {
-      const ask = () => this.client.time();
+      const ask = () => this.#client.time();
       // Without a key, a Cluster client asks any node.
-      const [seconds, microseconds] = await (this.client.isCluster ? ask() : this.nodes.ask('', 'TIME', ask));
+      const [seconds, microseconds] = await (this.#client.isCluster ? ask() : this.nodes.ask('', 'TIME', ask));
       const now = timeOf(seconds) * 1_000 + timeOf(microseconds) / 1_000;
       this.clock.learn(now);
       return now;

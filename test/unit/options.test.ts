@@ -605,7 +605,7 @@ test.each<[string | object]>([
 describe('resolved', () => {
   test('nothing given: the defaults', () => {
     const { session, store, redis, identity } = resolve({ redis: URL, session: { secret: SECRET } });
-    expect({ redis, identity, session }).toEqual({
+    expect({ redis, identity, session: { ...session, secrets: session.secrets } }).toEqual({
       redis: URL,
       identity: undefined,
       session: {
@@ -653,8 +653,13 @@ describe('resolved', () => {
   test('undefined is no wish', () => {
     const unset = { session: { secret: SECRET, rolling: undefined, cookie: undefined }, store: { ttl: undefined, kind: undefined } };
     const plain = resolve({ redis: URL, session: { secret: SECRET } });
-    const { store, ...rest } = resolve({ redis: URL, ...unset });
-    expect(rest).toEqual({ redis: plain.redis, session: plain.session, identity: undefined });
+    const { store, redis, session, identity } = resolve({ redis: URL, ...unset });
+    expect({ redis, session, secrets: session.secrets, identity }).toEqual({
+      redis: plain.redis,
+      session: plain.session,
+      secrets: plain.session.secrets,
+      identity: undefined,
+    });
     expect(store).toMatchObject({ kind: 'hash', settings: { idle: 1_800_000 } });
   });
 
