@@ -31,6 +31,14 @@ export interface SessionPlace {
   readonly sidsBeside: readonly Sid[];
   /** The device that the request comes from, where it is to be kept. */
   readonly device: Device | undefined;
+  /** Whether its answer has begun, so that the browser cannot be told of another sid any more. */
+  readonly hasBegun: boolean;
+  /** Whether a session that begins now can still be told to the browser, or was. */
+  readonly canBegin: boolean;
+  /** Whether the head of the response is out. */
+  readonly isHeadOut: boolean;
+  /** Whether the application has ended its answer, so that nothing is stored any more but by a call. */
+  readonly hasEnded: boolean;
   /** Whether its response is being ended, and what is saved now was not asked for by a call of its own. */
   readonly isAtItsEnd: boolean;
   /** In ms. How long it may still wait for the store then. */
@@ -61,6 +69,7 @@ export class RequestSession implements SessionHost, SessionOwner {
   ) {
     this.active = new ActiveSession(place.runtime.store, this, sid, record, loadedAt);
     this.#told = record;
+    this.active.entries.onAssignment = (name) => this.#noteLateChange(name);
   }
 
   /** What `req.session` is. Most requests ask for one of the two only. */
@@ -166,8 +175,9 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   /** With `resave`, each save starts the idle timeout anew, and express-session calls this at the end of each request. */
   save(): Promise<void> {
-    const { isAtItsEnd, timeLeft, runtime } = this.place;
-    return this.active.save({ touch: runtime.settings.resave, ms: isAtItsEnd ? timeLeft : undefined });
+    const { isAtItsEnd, timeLeft, runtime, canBegin } = this.place;
+    const refuseNew = canBegin ? undefined : () => tooLate('save');
+    return this.active.save({ touch: runtime.settings.resave, ms: isAtItsEnd ? timeLeft : undefined, refuseNew });
   }
 
   async reload(): Promise<void> {
@@ -176,6 +186,7 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   async regenerate(): Promise<void> {
+    if (this.place.hasBegun) throw tooLate('regenerate');
     await this.active.supersede();
     this.place.start();
   }
@@ -187,6 +198,7 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   async login(identity: Identity, options: LoginOptions = {}): Promise<void> {
+    if (this.place.hasBegun) throw tooLate('login');
     checkLoginOptions(options);
     const { keep = [], ttl, absoluteTtl } = options;
     checkSeconds('ttl', ttl);
@@ -200,19 +212,40 @@ export class RequestSession implements SessionHost, SessionOwner {
       throw error;
     }
     this.#ownCookie.restartMaxAge();
+    // Only with express-session: ours waits with the head.
+    if (this.place.isHeadOut) this.logError(lateLogin());
+  }
+
+  /** Once: what is told is a fault in the application, which each change would tell again. */
+  #noteLateChange(name: string): void {
+    if (!this.place.hasEnded) return;
+    this.active.entries.onAssignment = undefined;
+    // It may be stored by a call that follows at once.
+    setImmediate(() => void this.#tellLateChange(name));
+  }
+
+  async #tellLateChange(name: string): Promise<void> {
+    try {
+      await this.active.idle();
+      if (this.active.isChanged) this.logError(lateChange(name));
+    } catch (error) {
+      this.logError(error);
+    }
   }
 
   async reauthenticate(): Promise<void> {
+    if (this.place.hasBegun) throw tooLate('reauthenticate');
     await this.active.reauthenticate();
   }
 
   async increment(name: string, by: number): Promise<number> {
     if (typeof name !== 'string') throw new SessionMisuseError(`session.increment() needs the name of an entry, received ${kindOf(name)}.`);
     checkEntryName(this, name);
-    return this.active.increment(name, by);
+    return this.active.increment(name, by, this.place.canBegin ? undefined : () => tooLate('increment'));
   }
 
   async rotate(): Promise<void> {
+    if (this.place.hasBegun) throw tooLate('rotate');
     await this.active.rotate();
   }
 
@@ -266,6 +299,25 @@ function checkLoginOptions(options: unknown): void {
     throw new SessionMisuseError(
       `session.login() needs "keep" as a list of entry names (['cart']), or true for all, received ${kindOf(keep)}. Leave it out to keep none.`,
     );
+}
+
+/** What a call rejects with that needs a cookie, when that cannot be sent any more. */
+function tooLate(method: string): SessionMisuseError {
+  return new SessionMisuseError(
+    `session.${method}() needs a new cookie, and the response has begun, so that none can be sent. Nothing was changed. Call it before the first byte of the response.`,
+  );
+}
+
+function lateLogin(): SessionMisuseError {
+  return new SessionMisuseError(
+    'session.login() has ended after the head of the response had left, so its cookie was not sent: there is a signed-in session that nobody has. Await session.login() before the response.',
+  );
+}
+
+function lateChange(name: string): SessionMisuseError {
+  return new SessionMisuseError(
+    `The session entry ${JSON.stringify(name)} was changed after the end of the response, and is not stored. Change it before, or call session.save(). Told once for each request.`,
+  );
 }
 
 function checkSeconds(name: string, seconds: number | undefined): void {

@@ -72,6 +72,18 @@ export class ResponseGate implements Gate, ClientWatcher {
     this.#watchers = watchClient(this.response, this);
   }
 
+  get hasBegun(): boolean {
+    return this.#state !== 'waiting';
+  }
+
+  get isHeadOut(): boolean {
+    return this.#state === 'open' || this.#state === 'closed';
+  }
+
+  get hasEnded(): boolean {
+    return this.#isEnded;
+  }
+
   clientGone(): void {
     // In the async context of this request: that of the connection knows nothing of it.
     if (this.#state === 'waiting' || this.#state === 'open') this.#asker?.runInAsyncScope(() => void this.keeper.beforeEnd());

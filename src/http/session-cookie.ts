@@ -146,6 +146,11 @@ export class SessionCookie {
     return Array.isArray(header) ? header : [String(header)];
   }
 
+  /** Whether this response tells the browser of a session. */
+  isIn(response: ServerResponse): boolean {
+    return this.#cookies(response).some((cookie) => this.#isOurs(cookie) && !cookie.startsWith(`${this.name}=;`));
+  }
+
   #isOurs(cookie: string): boolean {
     return cookie.startsWith(`${this.name}=`);
   }

@@ -21,9 +21,13 @@ import type { ConfiguredCookie } from './session-cookie.js';
 import { ownerOf } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
 
-/** Is told when the request begins to have something to store. */
+/** What holds the response back. Is told when the request begins to have something to store. */
 export interface SessionWatch {
   watchClient(): void;
+  /** Whether a byte of the answer was handed over, so that what is said of the cookie is settled. */
+  readonly hasBegun: boolean;
+  readonly isHeadOut: boolean;
+  readonly hasEnded: boolean;
 }
 
 const NO_SIDS: readonly Sid[] = [];
@@ -223,6 +227,23 @@ export class SessionExchange implements SessionPlace, RequestContext {
   /** In ms. How long the request may still wait for the store at its end: load and commit share one deadline. */
   get timeLeft(): number {
     return leftOf(this.runtime.store.settings.deadline, this.#waited);
+  }
+
+  get hasBegun(): boolean {
+    return this.watch?.hasBegun ?? (this.response.headersSent && !this.standIn);
+  }
+
+  get isHeadOut(): boolean {
+    return this.watch?.isHeadOut ?? this.response.headersSent;
+  }
+
+  get hasEnded(): boolean {
+    return this.watch?.hasEnded ?? this.response.writableEnded;
+  }
+
+  get canBegin(): boolean {
+    // express-session tells of a new session in the head, and stores it at the end.
+    return !this.hasBegun || (this.watch === undefined && this.runtime.cookie.isIn(this.response));
   }
 
   get isAtItsEnd(): boolean {

@@ -48,6 +48,9 @@ interface TurnOptions extends TimeLimit {
   readonly isAwaited?: boolean;
 }
 
+/** Makes the error for a call that would have to begin a session, of which the host can tell nobody any more. */
+type RefuseNew = () => Error;
+
 const NO_ENTRIES: EncodedEntries = new Map();
 const DONE = Promise.resolve();
 
@@ -161,11 +164,16 @@ export class ActiveSession {
   }
 
   /** Stores what changed, and the session itself when it is new. An unchanged session is touched when that is due, or always with `touch`. */
-  save({ touch = false, ms }: { readonly touch?: boolean } & TimeLimit = {}): Promise<void> {
+  save({
+    touch = false,
+    ms,
+    refuseNew,
+  }: { readonly touch?: boolean; readonly refuseNew?: RefuseNew | undefined } & TimeLimit = {}): Promise<void> {
     return this.#inTurn(
       (deadline) => {
         const record = this.#record;
         if (this.#state === 'lost') return DONE;
+        if (record === undefined && refuseNew !== undefined) throw refuseNew();
         if (record === undefined) return this.#createAll(deadline);
         const delta = this.entries.delta();
         if (delta !== undefined) return this.#write(record, delta, deadline);
@@ -176,7 +184,7 @@ export class ActiveSession {
   }
 
   /** Adds to an integer entry in the store, so that parallel requests all count. The entry must have no change of this request. */
-  increment(name: string, by: number): Promise<number> {
+  increment(name: string, by: number, refuseNew?: RefuseNew): Promise<number> {
     return this.#inTurn(async (deadline) => {
       if (!Number.isSafeInteger(by)) throw new SessionMisuseError('session.increment() needs an integer to add.');
       if (this.entries.isChanged(name))
@@ -184,6 +192,7 @@ export class ActiveSession {
           `The session entry ${JSON.stringify(name)} was changed and is not stored yet. Call session.save() before session.increment().`,
         );
       if (this.#state === 'lost') throw this.#gone();
+      if (this.#record === undefined && refuseNew !== undefined) throw refuseNew();
       const record = this.#record ?? (await this.#create(deadline));
       const { assignments } = this.entries;
       const sum = await deadline.wait(this.store.increment(record, name, by)).catch((error: unknown) => {

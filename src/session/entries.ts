@@ -24,6 +24,8 @@ export class Entries {
   #assigned: Map<string, number> = NOTHING_ASSIGNED;
   #assignments = 0;
   #uncertain: Set<string> = NOTHING_UNCERTAIN;
+  /** Is told of each entry that is set or removed. */
+  onAssignment: ((name: string) => void) | undefined;
 
   /** @param isIdentityEntry whether the entry "identity" is not the application's to change, also not inside */
   constructor(loaded: EncodedEntries, serializer: EntrySerializer, onUndecodable: () => void, isIdentityEntry = true) {
@@ -50,6 +52,7 @@ export class Entries {
     this.#values.set(name, value);
     if (this.#assigned === NOTHING_ASSIGNED) this.#assigned = new Map();
     this.#assigned.set(name, ++this.#assignments);
+    this.onAssignment?.(name);
   }
 
   remove(name: string): void {

@@ -137,15 +137,15 @@ describe('a session that begins after the head is out', () => {
     expect([app.store.writes, app.logged]).toEqual([[], [TOO_LATE]]);
   });
 
-  test('is not stored in the place of one that has ended either', async () => {
+  test('does not take the place of another either, which stays', async () => {
     const app = await open(async (request, response) => {
       response.write('some');
-      await request.session.regenerate();
-      request.session['visits'] = 1;
+      await request.session.regenerate().catch((error: { code: string }) => response.write(error.code));
       response.end();
     });
-    await app.answer('GET', await app.cookieOf({}));
-    expect([app.store.writes, app.logged]).toEqual([['create', 'destroy'], [TOO_LATE]]);
+    const headers = await app.cookieOf({ visits: 1 });
+    expect((await app.answer('GET', headers)).body).toBe('someSESSION_MISUSE');
+    expect([app.store.writes, await app.stored(headers)]).toEqual([['create'], { visits: 1 }]);
   });
 
   test('is told of once, also when the client leaves before the end', async () => {
