@@ -57,7 +57,7 @@ describe.each(redisVariants)('the classic configuration, $name', ({ middleware }
     const answer = await browser.get('/plain');
 
     expect(answer.setCookies).toHaveLength(1);
-    expect(answer.setCookies[0]).toMatch(/^sid=s%3A[\w-]{54}\.[^;]+; Path=\/; Expires=[^;]+; HttpOnly; SameSite=Lax$/);
+    expect(answer.setCookies[0]).toMatch(/^sid=s%3A[\w-]{54}\.[^;]+; Max-Age=1800; Path=\/; Expires=[^;]+; HttpOnly; SameSite=Lax$/);
     expect((await browser.cookie('sid'))?.TTL()).toBeGreaterThan(HALF_AN_HOUR - 5_000);
     expect(await database.pttl(key)).toBeGreaterThan(HALF_AN_HOUR - 5_000);
   });
