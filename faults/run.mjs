@@ -1,0 +1,4 @@
+// `npm run faults`.
+import { runCompiled } from '../scripts/compiled-program.mjs';
+
+runCompiled('faults', 'main', process.argv.slice(2));
