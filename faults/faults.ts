@@ -160,7 +160,7 @@ async function moveSlots(topology: Topology, random: Random): Promise<void> {
   const from = random.one(masters);
   const to = random.one(masters.filter((node) => node !== from));
   const [source, target] = [from.client(), to.client()];
-  const [sourceId, targetId] = [String(await source.cluster('MYID')), String(await target.cluster('MYID'))];
+  const [sourceId, targetId] = [await source.cluster('MYID'), await target.cluster('MYID')];
   const owned = (await source.cluster('SLOTS')).filter(([, , master]) => master?.[2] === sourceId);
   const slots = owned.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, offset) => first + offset)).slice(0, 50);
   for (const slot of slots) {

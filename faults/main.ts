@@ -16,6 +16,7 @@ const HEAD = [
   'no TTL',
   '503s',
   'longest 503',
+  'recovery',
   'slowest',
   'log lines',
   'heap kB/s',
@@ -41,7 +42,18 @@ if (plan.json !== undefined) {
 }
 process.exitCode = trials.some(({ broken }) => broken.length > 0) ? 1 : 0;
 
-function rowOf({ fault, faults, requests, account, keysWithoutTtl, longestUnavailable, slowest, logLines, heapSlope }: Trial): string[] {
+function rowOf({
+  fault,
+  faults,
+  requests,
+  account,
+  keysWithoutTtl,
+  longestUnavailable,
+  longestRecovery,
+  slowest,
+  logLines,
+  heapSlope,
+}: Trial): string[] {
   const { acknowledgedWrites, lostWrites, acknowledgedEnds, undoneEnds, lostSessions, unavailable } = account;
   const counts = [
     faults,
@@ -58,6 +70,7 @@ function rowOf({ fault, faults, requests, account, keysWithoutTtl, longestUnavai
     fault,
     ...counts.map((count) => number(count)),
     `${number(longestUnavailable / 1_000, 1)} s`,
+    `${number(longestRecovery / 1_000, 1)} s`,
     `${number(slowest / 1_000, 1)} s`,
     number(logLines),
     number(heapSlope),

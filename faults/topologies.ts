@@ -131,7 +131,7 @@ export async function startReplicatedCluster(): Promise<Topology> {
     SETTLED,
   );
   for (const [index, owner] of owners.entries()) {
-    const id = String(await owner.client().cluster('MYID'));
+    const id = await owner.client().cluster('MYID');
     const replica = nodes[index + 3]?.client();
     await until(
       async () =>

@@ -28,11 +28,12 @@ const total = await runSteps([
     atOnce: 2,
     steps: [
       command('types', ['tsc', '--noEmit', '-p', 'tsconfig.json']),
-      command('lint', ['oxlint', '--type-aware', '--deny-warnings', 'src', 'test', 'sample', 'scripts', 'bench'], {
+      command('lint', ['oxlint', '--type-aware', '--deny-warnings', 'src', 'test', 'sample', 'scripts', 'bench', 'faults'], {
         proof: /on [1-9]\d* files?/,
       }),
       command('types of the sample', ['tsc', '--noEmit', '-p', 'sample/tsconfig.json'], { needs }),
       command('types of the benchmarks', ['tsc', '--noEmit', '-p', 'bench/tsconfig.json']),
+      command('types of the fault trials', ['tsc', '--noEmit', '-p', 'faults/tsconfig.json']),
       command('import rules', ['depcruise', '--config', '.dependency-cruiser.cjs', 'src'], { proof: /\([1-9]\d* modules/ }),
       command('dead code', ['knip']),
     ],

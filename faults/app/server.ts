@@ -1,10 +1,10 @@
 // One process of the application under load: node server.js <order as JSON>
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Body, Controller, Get, HttpCode, Module, Param, Post } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Module, Param, Post, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { answerParent } from '../../bench/processes/child-side.js';
-import { RedisSessionModule, Session, SessionManager, type HttpSession } from '../../src/index.js';
+import { Public, RedisSessionModule, Session, SessionGuard, SessionManager, type HttpSession } from '../../src/index.js';
 import type { Contents, ServerOrder } from './server-order.js';
 
 const { redis, middleware } = JSON.parse(process.argv[2] ?? '{}') as ServerOrder;
@@ -18,9 +18,11 @@ declare module 'express-session' {
 }
 
 @Controller()
+@UseGuards(SessionGuard)
 class FaultsController {
   constructor(private readonly sessions: SessionManager) {}
 
+  @Public()
   @Post('login/:user')
   @HttpCode(OK)
   async login(@Session() session: HttpSession, @Param('user') user: string): Promise<Contents> {
@@ -28,6 +30,7 @@ class FaultsController {
     return contentsOf(session);
   }
 
+  @Public()
   @Get('me')
   me(@Session() session: HttpSession): Contents {
     return contentsOf(session);
@@ -58,12 +61,14 @@ class FaultsController {
     await session.logout();
   }
 
+  @Public()
   @Post('revoke/:user/:handle')
   @HttpCode(OK)
   async revoke(@Param('user') user: string, @Param('handle') handle: string): Promise<{ ended: boolean }> {
     return { ended: await this.sessions.revoke(user, handle) };
   }
 
+  @Public()
   @Post('revoke-all/:user')
   @HttpCode(OK)
   async revokeAll(@Param('user') user: string): Promise<{ ended: number }> {

@@ -27,6 +27,7 @@ export interface Account {
   lostSessions: number;
   unavailable: number;
   unanswered: number;
+  /** By status and code. */
   unexpected: Record<string, number>;
 }
 
@@ -104,7 +105,6 @@ export class Visitor {
     this.#ledger.mayHave(name, serial);
     const answer = await this.#send('POST', '/change', { name, serial });
     if (answer?.status !== OK) return this.#expect(answer, true);
-    if ((answer.body as Contents).user === null) return this.#lose();
     this.account.acknowledgedWrites++;
     this.#ledger.has(name, serial);
     this.#keep(answer.cookie);
@@ -187,24 +187,29 @@ export class Visitor {
     if (answer === undefined) this.account.unanswered++;
     else if (answer.status === UNAVAILABLE) this.account.unavailable++;
     else if (answer.status === 401 && isSignedIn) this.#lose();
-    else this.account.unexpected[answer.status] = (this.account.unexpected[answer.status] ?? 0) + 1;
+    else {
+      const { code } = (answer.body ?? {}) as { code?: string };
+      const name = `${answer.status}${code === undefined ? '' : ` ${code}`}`;
+      this.account.unexpected[name] = (this.account.unexpected[name] ?? 0) + 1;
+    }
   }
 
   async #send(method: string, path: string, body?: unknown, cookie = this.#cookie): Promise<Answer | undefined> {
     const sentAt = performance.now();
+    const origin = this.random.one(this.origins);
     try {
-      const response = await fetch(this.random.one(this.origins) + path, {
+      const response = await fetch(origin + path, {
         method,
         headers: { ...(cookie ? { cookie } : {}), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
         signal: AbortSignal.timeout(PATIENCE),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.text();
-      this.timeline.answered(sentAt, response.status);
+      this.timeline.answered(origin, sentAt, response.status);
       return { status: response.status, cookie: cookieIn(response), body: parse(text) };
     } catch {
       // No answer: the account says how many there were.
-      this.timeline.answered(sentAt, undefined);
+      this.timeline.answered(origin, sentAt, undefined);
       return undefined;
     }
   }
