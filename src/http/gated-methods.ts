@@ -68,8 +68,9 @@ function methodsOn(response: GatedResponse): Partial<GatedMethods> | undefined {
   const { [GATE]: gate } = response;
   // It, or what it inherits from, is the response to another request too: both gates have to let it pass.
   if (gate !== undefined) return Object.fromEntries(METHODS.map((name) => [name, methodOf(gate, name)]));
-  const own = METHODS.filter((name) => Object.hasOwn(response, name));
-  return own.length === 0 ? undefined : Object.fromEntries(own.map((name) => [name, response[name]]));
+  let own: Partial<GatedMethods> | undefined;
+  for (const name of METHODS) if (Object.hasOwn(response, name)) own = { ...own, [name]: response[name] };
+  return own;
 }
 
 function methodOf(gate: Gate, name: MethodName): (...args: unknown[]) => unknown {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -7,8 +7,11 @@ import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import compression from 'compression';
 import type { Response } from 'express';
 import { SessionGoneError, SessionStoreUnavailableError } from '../../src/index.js';
-import { sessionOf, type SessionHandler } from '../../src/express.js';
+import { sessionMiddleware, sessionOf, type SessionHandler } from '../../src/express.js';
+import { TEST_SECRET } from '../support/create-app.js';
+import { Gate } from '../support/gate.js';
 import { useHeldApps, type HeldApp } from '../support/held-app.js';
+import { HeldStore } from '../support/held-store.js';
 import type { Answerer } from '../support/plain-app.js';
 import { headerOf } from '../support/raw-client.js';
 import { refusal } from '../support/refusal.js';
@@ -58,14 +61,17 @@ describe('a held answer', () => {
     const app = await open((request, response) => {
       request.session['visits'] = 1;
       response.on('finish', () => note([response.writableEnded, response.writableFinished]));
-      response.end('done', () => note('ended'));
+      response.end('done');
       note([response.writableEnded, response.writableFinished]);
     });
     const { client, gate } = await askHeld(app);
     await app.roundTrip();
     gate.open();
     await client.answer();
-    expect(list).toEqual([[false, false], [true, true], 'ended']);
+    expect(list).toEqual([
+      [false, false],
+      [true, true],
+    ]);
   });
 
   test('looks as sent to those who know of it by its head only, as compression before 1.7.5', async () => {
@@ -314,6 +320,29 @@ describe('a held answer', () => {
     gate.open();
     expect(await client.answer()).toMatchObject({ status: 200, body: 'done' });
     expect(list).toEqual([true, 'ERR_STREAM_WRITE_AFTER_END']);
+  });
+
+  test.each([
+    ['its response', (response: Response) => response, ['second', 'sid']],
+    // Node keeps what is set on it where the response itself does not look.
+    ['a response that inherits from it', (response: Response) => Object.create(response) as Response, ['sid']],
+  ])('waits for the session of a second request too, which is answered through %s', async (_, through, cookies) => {
+    const store = new HeldStore({ deadline: 60_000 });
+    const gate = (store.gate = new Gate(1));
+    const second = sessionMiddleware({ secret: TEST_SECRET, store, name: 'second' });
+    const app = await open((request, response) => {
+      const [inner, answer] = [new IncomingMessage(request.socket), through(response)];
+      request.session['visits'] = 1;
+      second(inner, answer, () => (Object.assign(sessionOf(inner), { visits: 1 }), answer.end('done')));
+    });
+    const client = await app.ask();
+    await gate.full;
+    await app.roundTrip();
+    expect(client.received).toBe('');
+    gate.open();
+    const answer = await client.answer();
+    expect([answer.status, answer.body]).toEqual([200, 'done']);
+    expect(headerOf(answer, 'set-cookie').map((cookie) => cookie.split('=', 1)[0])).toEqual(cookies);
   });
 
   test('is not mixed up with another response that has been given its methods', async () => {
