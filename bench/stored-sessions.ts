@@ -39,7 +39,7 @@ export const fillWithOursIndexed: Fill = async (client, count, sample) => {
   const endsAt = (await store.now()) + IDLE_MS;
   await forAll(count, async (user) => {
     const handle = store.handleOf(sids[user] ?? generateSid());
-    await store.index.renew(userId(user), handle, Math.ceil(endsAt));
+    await store.index.refresh(userId(user), { handle, indexedAt: Date.now() }, Math.ceil(endsAt));
   });
 };
 

@@ -47,7 +47,17 @@ export { RedisSessionStore } from './redis/redis-session-store.js';
 
 export { MemorySessionStore } from './session/memory-session-store.js';
 export { SessionEvents, type SessionEvent, type SessionEventMap, type SessionEventName } from './session/session-events.js';
-export { SessionIndex, type Claim, type IndexedSession, type Reservation } from './session/session-index.js';
+export {
+  SessionIndex,
+  type Confirmation,
+  type Fence,
+  type FenceOptions,
+  type IndexedAt,
+  type IndexedSession,
+  type IndexPage,
+  type IndexRange,
+  type Reservation,
+} from './session/session-index.js';
 export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } from './session/session-manager.js';
 export { SessionStore, type Revocation, type RotateOptions } from './session/session-store.js';
 export type { EntrySerializer, SessionsPerUser, StoreOptions, TrackOptions } from './session/store-options.js';

@@ -21,6 +21,7 @@ export type ExpressSessionStoreLike = Pick<Store, 'get' | 'set' | 'destroy' | 't
 const UNKNOWN = {
   userId: undefined,
   authenticatedAt: undefined,
+  indexedAt: undefined,
   rotatedAt: undefined,
   device: undefined,
   presented: '',

@@ -1,61 +1,113 @@
 // Written by scripts/embed-lua.mjs from src/redis/lua/*.lua. Do not edit.
 export const LUA = {
-  claim: `-- Marks sessions of a user as being ended, from the one that ends first, and takes away the places of sign-ins under way, whose session may be
--- there already: what is made out of one of these sessions from now on is refused.
+  confirm: `-- Makes a reserved entry a lasting one, now that the session is the user's. The session that it replaces keeps its name, since it is there still.
 --
 -- KEYS[1]  sessions of the user
--- ARGV[1]  handle of the session to leave alone, '' for none
--- ARGV[2]  how many to pass over
--- ARGV[3]  how many to look at
+-- ARGV[1]  handle
+-- ARGV[2]  when it was indexed, epoch ms
+-- ARGV[3]  epoch ms of the latest moment at which it can be alive
+-- ARGV[4]  handle of the user's session that it replaces, '' for none
+-- ARGV[5]  when that one was indexed, epoch ms, 0 when not known
 --
--- Returns {1, now, how many were not marked before, how many were looked at, handle, and so on}.
+-- Returns {1, now, number of sessions without the replaced one} when confirmed (also by an earlier try), {0, now, reason} when one of the two is over,
+-- {7, now} when there is no entry: what was reserved has run out.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
--- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
-local GONE, DONE = 0, 1
-local RESERVED, ENDING = 0.5, 0.75
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
+-- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
+-- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
+-- whatever is named since has a greater one.
+local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
+local RESERVED = 0.5
 
 local function clock()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local function stateOf(score)
-  return score and tonumber(score) % 1
-end
-
 local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
 end
 
-local function add(key, handle, score)
-  redis.call('ZADD', key, string.format('%.2f', score), handle)
+local function fenceOf(key)
+  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if not first[2] or tonumber(first[2]) >= 0 then return nil end
+  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
+  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
 end
 
--- The key lives as long as the one that can live longest.
-local function expire(key)
+-- Whether a session that was indexed then is over. '0' for one whose time is not known.
+local function isEnded(fence, handle, indexed)
+  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
+end
+
+local function isBehind(fence, score)
+  return fence and score <= fence.most
+end
+
+local function scoreOf(key, handle)
+  local score = redis.call('ZSCORE', key, handle)
+  return score and tonumber(score)
+end
+
+local function text(score)
+  return string.format('%.2f', score)
+end
+
+-- Names a session, beyond the fence.
+local function name(key, fence, handle, score)
+  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
+  redis.call('ZADD', key, text(score), handle)
+end
+
+-- How many sessions are named beyond the fence, without those.
+local function countWithout(key, fence, handles)
+  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
+  local seen = {}
+  for _, handle in ipairs(handles) do
+    local score = not seen[handle] and scoreOf(key, handle)
+    if score and not isBehind(fence, score) then count = count - 1 end
+    seen[handle] = true
+  end
+  return count
+end
+
+-- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
+local function expire(key, fence, now)
   local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if last[2] then redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(tonumber(last[2])))) end
+  if not last[2] then return end
+  local at = math.ceil(tonumber(last[2]))
+  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+end
+
+-- As Redis orders them, whatever the locale of the server.
+local function isLess(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+-- How many members stand before that place, which need not be taken (any more).
+local function rankOf(key, handle, score)
+  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
+  local high = low + redis.call('ZCOUNT', key, score, score)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
+  end
+  return low
 end
 
 local key, now = KEYS[1], clock()
 sweep(key, now)
-local first = tonumber(ARGV[2])
-local found = redis.call('ZRANGE', key, first, first + tonumber(ARGV[3]) - 1, 'WITHSCORES')
-local reply = {DONE, now, 0, #found / 2}
-for i = 1, #found, 2 do
-  local handle, state = found[i], stateOf(found[i + 1])
-  if handle ~= ARGV[1] then
-    reply[#reply + 1] = handle
-    if state ~= ENDING then
-      if state == RESERVED then redis.call('ZREM', key, handle)
-      -- Less than it was, so that it stays before those with the same time that are not yet looked at.
-      else add(key, handle, tonumber(found[i + 1]) - 1 + ENDING) end
-      reply[3] = reply[3] + 1
-    end
-  end
-end
-return reply
+local fence = fenceOf(key)
+if isEnded(fence, ARGV[1], ARGV[2]) or (ARGV[4] ~= '' and isEnded(fence, ARGV[4], ARGV[5])) then return {GONE, now, fence.reason} end
+if not scoreOf(key, ARGV[1]) then return {NO_ENTRY, now} end
+name(key, fence, ARGV[1], tonumber(ARGV[3]))
+expire(key, fence, now)
+return {DONE, now, countWithout(key, fence, {ARGV[4]})}
 `,
 
   create: `-- Stores a new session, unless its handle is taken.
@@ -67,16 +119,18 @@ return reply
 -- ARGV[4]  absolute end in epoch ms to keep, 0 to take ARGV[3] from now
 -- ARGV[5]  user id, '' for none
 -- ARGV[6]  when the user signed in, in epoch ms, to keep, 0 for now
--- ARGV[7]  cookie attributes as JSON, '' for none
--- ARGV[8]  device as JSON, '' for none
--- ARGV[9]  field and value of the first entry, and so on in pairs
+-- ARGV[7]  when it was indexed, epoch ms by the clock of the index, 0 for not
+-- ARGV[8]  handle of the user's session that it replaces, '' for none
+-- ARGV[9]  cookie attributes as JSON, '' for none
+-- ARGV[10]  device as JSON, '' for none
+-- ARGV[11]  field and value of the first entry, and so on in pairs
 --
 -- Returns {1, now, absolute end or 0} when stored, {2, now, 0} when this secret's session was stored by an earlier try,
--- {3, now, 0} when the handle belongs to another session.
+-- {3, now, 0} when the handle belongs to another session, {0, now, 0} when somebody has ended the session before it came to be.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
+local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -99,16 +153,24 @@ local function since(start, time)
   return time and base36(math.max(0, time - start)) or ''
 end
 
+-- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
+local function offset(start, time)
+  if time == 0 then return '' end
+  return time < start and '-' .. base36(start - time) or base36(time - start)
+end
+
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
+  local away = indexed ~= '' and tonumber(indexed, 36) or -start
   local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    indexed = sign == '-' and start - away or start + away,
     hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
   for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
@@ -160,7 +222,7 @@ local function write(key, meta)
   for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
+    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -182,6 +244,11 @@ end
 
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+-- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
+local function forgetFrom(key)
+  redis.call('HDEL', key, FROM)
 end
 
 -- What follows decides as src/session/rotation.ts does.
@@ -226,17 +293,22 @@ local key, now = KEYS[1], clock()
 if redis.call('EXISTS', key) == 1 then
   local meta = read(key)
   if meta and meta.hash == ARGV[1] then return {2, now, 0} end
+  if (redis.call('HGET', key, GONE_FIELD) or ''):find('1||', 1, true) == 1 then return {GONE, now, 0} end
   return {3, now, 0}
 end
 
 local ends
 if ARGV[4] ~= '0' then ends = tonumber(ARGV[4]) elseif ARGV[3] ~= '0' then ends = now + tonumber(ARGV[3]) end
 local auth = ARGV[6] == '0' and '' or base36(tonumber(ARGV[6]))
-local meta = { created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, hash = ARGV[1], unpresented = {}, former = {}, user = ARGV[5] }
+local meta = {
+  created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, indexed = tonumber(ARGV[7]), hash = ARGV[1], unpresented = {},
+  former = {}, user = ARGV[5],
+}
 write(key, meta)
-if ARGV[7] ~= '' then writeCookie(key, ARGV[7]) end
-writeDevice(key, ARGV[8])
-for i = 9, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+if ARGV[8] ~= '' then redis.call('HSET', key, FROM, ARGV[8]) end
+if ARGV[9] ~= '' then writeCookie(key, ARGV[9]) end
+writeDevice(key, ARGV[10])
+for i = 11, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
 expire(key, meta)
 return {DONE, now, ends or 0}
 `,
@@ -248,8 +320,8 @@ return {DONE, now, ends or 0}
 -- Returns {1, now, when it was created, user id or ''} when it has ended now, {0, now} when there was none (any more).
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
+local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -272,16 +344,24 @@ local function since(start, time)
   return time and base36(math.max(0, time - start)) or ''
 end
 
+-- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
+local function offset(start, time)
+  if time == 0 then return '' end
+  return time < start and '-' .. base36(start - time) or base36(time - start)
+end
+
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
+  local away = indexed ~= '' and tonumber(indexed, 36) or -start
   local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    indexed = sign == '-' and start - away or start + away,
     hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
   for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
@@ -333,7 +413,7 @@ local function write(key, meta)
   for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
+    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -355,6 +435,11 @@ end
 
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+-- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
+local function forgetFrom(key)
+  redis.call('HDEL', key, FROM)
 end
 
 -- What follows decides as src/session/rotation.ts does.
@@ -433,8 +518,8 @@ return {1, now, counts}
 -- Returns {1, now} when replaced, {5, now} when the text was another, {0, now} when there is no such session (any more).
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
+local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -457,16 +542,24 @@ local function since(start, time)
   return time and base36(math.max(0, time - start)) or ''
 end
 
+-- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
+local function offset(start, time)
+  if time == 0 then return '' end
+  return time < start and '-' .. base36(start - time) or base36(time - start)
+end
+
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
+  local away = indexed ~= '' and tonumber(indexed, 36) or -start
   local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    indexed = sign == '-' and start - away or start + away,
     hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
   for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
@@ -518,7 +611,7 @@ local function write(key, meta)
   for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
+    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -540,6 +633,11 @@ end
 
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+-- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
+local function forgetFrom(key)
+  redis.call('HDEL', key, FROM)
 end
 
 -- What follows decides as src/session/rotation.ts does.
@@ -591,49 +689,222 @@ redis.call('HSET', key, ARGV[3], ARGV[5])
 return {DONE, now}
 `,
 
-  forget: `-- Drops names of sessions that have gone.
+  fence: `-- Ends the sessions of a user that are indexed now, but for one. Whoever meets one of them from now on finds it over.
 --
 -- KEYS[1]  sessions of the user
--- ARGV[1]  handle, and so on
+-- ARGV[1]  handle of the session to leave alone, '' for none
+-- ARGV[2]  when that one was indexed, epoch ms, 0 when not known
+-- ARGV[3]  for how many ms it must be known at least
+-- ARGV[4]  reason
 --
--- Returns {1, now, how many of them were being ended}.
+-- Returns {1, now, up to when indexed, the last score of those that are over}, {0, now} when the session to leave alone is over itself.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
--- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
-local GONE, DONE = 0, 1
-local RESERVED, ENDING = 0.5, 0.75
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
+-- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
+-- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
+-- whatever is named since has a greater one.
+local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
+local RESERVED = 0.5
 
 local function clock()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local function stateOf(score)
-  return score and tonumber(score) % 1
-end
-
 local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
 end
 
-local function add(key, handle, score)
-  redis.call('ZADD', key, string.format('%.2f', score), handle)
+local function fenceOf(key)
+  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if not first[2] or tonumber(first[2]) >= 0 then return nil end
+  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
+  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
 end
 
--- The key lives as long as the one that can live longest.
-local function expire(key)
+-- Whether a session that was indexed then is over. '0' for one whose time is not known.
+local function isEnded(fence, handle, indexed)
+  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
+end
+
+local function isBehind(fence, score)
+  return fence and score <= fence.most
+end
+
+local function scoreOf(key, handle)
+  local score = redis.call('ZSCORE', key, handle)
+  return score and tonumber(score)
+end
+
+local function text(score)
+  return string.format('%.2f', score)
+end
+
+-- Names a session, beyond the fence.
+local function name(key, fence, handle, score)
+  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
+  redis.call('ZADD', key, text(score), handle)
+end
+
+-- How many sessions are named beyond the fence, without those.
+local function countWithout(key, fence, handles)
+  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
+  local seen = {}
+  for _, handle in ipairs(handles) do
+    local score = not seen[handle] and scoreOf(key, handle)
+    if score and not isBehind(fence, score) then count = count - 1 end
+    seen[handle] = true
+  end
+  return count
+end
+
+-- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
+local function expire(key, fence, now)
   local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if last[2] then redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(tonumber(last[2])))) end
+  if not last[2] then return end
+  local at = math.ceil(tonumber(last[2]))
+  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+end
+
+-- As Redis orders them, whatever the locale of the server.
+local function isLess(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+-- How many members stand before that place, which need not be taken (any more).
+local function rankOf(key, handle, score)
+  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
+  local high = low + redis.call('ZCOUNT', key, score, score)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
+  end
+  return low
 end
 
 local key, now = KEYS[1], clock()
-local ending = 0
-for _, handle in ipairs(ARGV) do
-  local score = redis.call('ZSCORE', key, handle)
-  if score and stateOf(score) == ENDING then ending = ending + 1 end
-  redis.call('ZREM', key, handle)
+-- First, also since Redis that is out of memory refuses nothing of a script that has written.
+sweep(key, now)
+local before = fenceOf(key)
+if ARGV[1] ~= '' and isEnded(before, ARGV[1], ARGV[2]) then return {GONE, now} end
+
+-- Later than whatever was indexed since the fence before, also where the clock was set back.
+local ended = before and math.max(now, before.ended + 1) or now
+local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
+local most = math.max(tonumber(last[2] or 0), before and before.most or 0, 0)
+local fence = { member = '!' .. text(most) .. '|' .. ARGV[1] .. '|' .. ARGV[4], ended = ended, most = most, except = ARGV[1] }
+redis.call('ZADD', key, text(-ended), fence.member)
+if before and before.member ~= fence.member then redis.call('ZREM', key, before.member) end
+if ARGV[1] ~= '' and scoreOf(key, ARGV[1]) then name(key, fence, ARGV[1], 0) end
+redis.call('PEXPIREAT', key, string.format('%.0f', math.max(math.floor(most) + 1, now + tonumber(ARGV[3]), now + redis.call('PTTL', key))))
+return {DONE, now, ended, text(most)}
+`,
+
+  forget: `-- Drops names of sessions that have gone.
+--
+-- KEYS[1]  sessions of the user
+-- ARGV[1]  when the session was indexed, epoch ms, 0 when not known; '' where nobody asks whether it is over
+-- ARGV[2]  handle, and so on
+--
+-- Returns {1, now}, or {0, now} when a fence has ended the session that was asked for.
+
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
+-- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
+-- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
+-- whatever is named since has a greater one.
+local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
+local RESERVED = 0.5
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
-return {DONE, now, ending}
+
+local function sweep(key, now)
+  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
+end
+
+local function fenceOf(key)
+  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if not first[2] or tonumber(first[2]) >= 0 then return nil end
+  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
+  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
+end
+
+-- Whether a session that was indexed then is over. '0' for one whose time is not known.
+local function isEnded(fence, handle, indexed)
+  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
+end
+
+local function isBehind(fence, score)
+  return fence and score <= fence.most
+end
+
+local function scoreOf(key, handle)
+  local score = redis.call('ZSCORE', key, handle)
+  return score and tonumber(score)
+end
+
+local function text(score)
+  return string.format('%.2f', score)
+end
+
+-- Names a session, beyond the fence.
+local function name(key, fence, handle, score)
+  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
+  redis.call('ZADD', key, text(score), handle)
+end
+
+-- How many sessions are named beyond the fence, without those.
+local function countWithout(key, fence, handles)
+  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
+  local seen = {}
+  for _, handle in ipairs(handles) do
+    local score = not seen[handle] and scoreOf(key, handle)
+    if score and not isBehind(fence, score) then count = count - 1 end
+    seen[handle] = true
+  end
+  return count
+end
+
+-- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
+local function expire(key, fence, now)
+  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
+  if not last[2] then return end
+  local at = math.ceil(tonumber(last[2]))
+  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+end
+
+-- As Redis orders them, whatever the locale of the server.
+local function isLess(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+-- How many members stand before that place, which need not be taken (any more).
+local function rankOf(key, handle, score)
+  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
+  local high = low + redis.call('ZCOUNT', key, score, score)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+local key, now = KEYS[1], clock()
+redis.call('ZREM', key, unpack(ARGV, 2))
+if ARGV[1] ~= '' and isEnded(fenceOf(key), ARGV[2], ARGV[1]) then return {GONE, now} end
+return {DONE, now}
 `,
 
   increment: `-- Adds to an integer entry of a session, unless it has ended.
@@ -649,8 +920,8 @@ return {DONE, now, ending}
 -- {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
+local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -673,16 +944,24 @@ local function since(start, time)
   return time and base36(math.max(0, time - start)) or ''
 end
 
+-- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
+local function offset(start, time)
+  if time == 0 then return '' end
+  return time < start and '-' .. base36(start - time) or base36(time - start)
+end
+
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
+  local away = indexed ~= '' and tonumber(indexed, 36) or -start
   local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    indexed = sign == '-' and start - away or start + away,
     hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
   for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
@@ -734,7 +1013,7 @@ local function write(key, meta)
   for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
+    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -756,6 +1035,11 @@ end
 
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+-- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
+local function forgetFrom(key)
+  redis.call('HDEL', key, FROM)
 end
 
 -- What follows decides as src/session/rotation.ts does.
@@ -811,164 +1095,458 @@ redis.call('HSET', key, ARGV[4], number(sum))
 return {DONE, now, number(sum)}
 `,
 
-  page: `-- Names sessions of a user, the one that can live longest first.
+  nearest: `-- Names sessions of a user, the one whose end is nearest first: those that a fence has ended, or those that none has. Reads only.
+--
+-- KEYS[1]  sessions of the user
+-- ARGV[1]  handle of the last one of the page before, '' for the first page
+-- ARGV[2]  its score
+-- ARGV[3]  how many
+-- ARGV[4]  the last score of those that are over, '' to name those that are not
+--
+-- Returns {1, now, handle, score, and so on in pairs}.
+
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
+-- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
+-- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
+-- whatever is named since has a greater one.
+local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
+local RESERVED = 0.5
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function sweep(key, now)
+  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
+end
+
+local function fenceOf(key)
+  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if not first[2] or tonumber(first[2]) >= 0 then return nil end
+  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
+  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
+end
+
+-- Whether a session that was indexed then is over. '0' for one whose time is not known.
+local function isEnded(fence, handle, indexed)
+  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
+end
+
+local function isBehind(fence, score)
+  return fence and score <= fence.most
+end
+
+local function scoreOf(key, handle)
+  local score = redis.call('ZSCORE', key, handle)
+  return score and tonumber(score)
+end
+
+local function text(score)
+  return string.format('%.2f', score)
+end
+
+-- Names a session, beyond the fence.
+local function name(key, fence, handle, score)
+  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
+  redis.call('ZADD', key, text(score), handle)
+end
+
+-- How many sessions are named beyond the fence, without those.
+local function countWithout(key, fence, handles)
+  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
+  local seen = {}
+  for _, handle in ipairs(handles) do
+    local score = not seen[handle] and scoreOf(key, handle)
+    if score and not isBehind(fence, score) then count = count - 1 end
+    seen[handle] = true
+  end
+  return count
+end
+
+-- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
+local function expire(key, fence, now)
+  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
+  if not last[2] then return end
+  local at = math.ceil(tonumber(last[2]))
+  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+end
+
+-- As Redis orders them, whatever the locale of the server.
+local function isLess(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+-- How many members stand before that place, which need not be taken (any more).
+local function rankOf(key, handle, score)
+  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
+  local high = low + redis.call('ZCOUNT', key, score, score)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+local key, now = KEYS[1], clock()
+local fence = fenceOf(key)
+local least, most = now, ARGV[4] ~= '' and tonumber(ARGV[4]) or math.huge
+if ARGV[4] == '' and fence then least = math.max(now, fence.most) end
+local first = redis.call('ZCOUNT', key, '-inf', text(least))
+if ARGV[1] ~= '' then
+  local rank = rankOf(key, ARGV[1], ARGV[2])
+  if redis.call('ZRANGE', key, rank, rank)[1] == ARGV[1] then rank = rank + 1 end
+  first = math.max(first, rank)
+end
+local reply = {DONE, now}
+local found = redis.call('ZRANGE', key, first, first + tonumber(ARGV[3]) - 1, 'WITHSCORES')
+for i = 1, #found, 2 do
+  if tonumber(found[i + 1]) > most then break end
+  reply[#reply + 1], reply[#reply + 2] = found[i], found[i + 1]
+end
+return reply
+`,
+
+  page: `-- Names sessions of a user, the one that can live longest first. Reads only.
 --
 -- KEYS[1]  sessions of the user
 -- ARGV[1]  handle of the last one of the page before, '' for the first page
 -- ARGV[2]  its score
 -- ARGV[3]  how many
 --
--- Returns {1, now, handle, score, and so on in pairs}.
+-- Returns {1, now, the last score of those that are over or '', up to when those were indexed, reason, handle, score, and so on in pairs}.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
--- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
-local GONE, DONE = 0, 1
-local RESERVED, ENDING = 0.5, 0.75
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
+-- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
+-- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
+-- whatever is named since has a greater one.
+local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
+local RESERVED = 0.5
 
 local function clock()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local function stateOf(score)
-  return score and tonumber(score) % 1
-end
-
 local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
 end
 
-local function add(key, handle, score)
-  redis.call('ZADD', key, string.format('%.2f', score), handle)
+local function fenceOf(key)
+  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if not first[2] or tonumber(first[2]) >= 0 then return nil end
+  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
+  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
 end
 
--- The key lives as long as the one that can live longest.
-local function expire(key)
+-- Whether a session that was indexed then is over. '0' for one whose time is not known.
+local function isEnded(fence, handle, indexed)
+  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
+end
+
+local function isBehind(fence, score)
+  return fence and score <= fence.most
+end
+
+local function scoreOf(key, handle)
+  local score = redis.call('ZSCORE', key, handle)
+  return score and tonumber(score)
+end
+
+local function text(score)
+  return string.format('%.2f', score)
+end
+
+-- Names a session, beyond the fence.
+local function name(key, fence, handle, score)
+  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
+  redis.call('ZADD', key, text(score), handle)
+end
+
+-- How many sessions are named beyond the fence, without those.
+local function countWithout(key, fence, handles)
+  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
+  local seen = {}
+  for _, handle in ipairs(handles) do
+    local score = not seen[handle] and scoreOf(key, handle)
+    if score and not isBehind(fence, score) then count = count - 1 end
+    seen[handle] = true
+  end
+  return count
+end
+
+-- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
+local function expire(key, fence, now)
   local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if last[2] then redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(tonumber(last[2])))) end
+  if not last[2] then return end
+  local at = math.ceil(tonumber(last[2]))
+  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+end
+
+-- As Redis orders them, whatever the locale of the server.
+local function isLess(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+-- How many members stand before that place, which need not be taken (any more).
+local function rankOf(key, handle, score)
+  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
+  local high = low + redis.call('ZCOUNT', key, score, score)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
+  end
+  return low
 end
 
 local key, now = KEYS[1], clock()
-sweep(key, now)
+local fence = fenceOf(key)
 local first = 0
-if ARGV[1] ~= '' then
-  local score, before = redis.call('ZSCORE', key, ARGV[1]), tonumber(ARGV[2])
-  -- It may have gone or moved since. Where it would stand among others with the same score, only the set itself can tell.
-  redis.call('ZADD', key, ARGV[2], ARGV[1])
-  first = redis.call('ZREVRANK', key, ARGV[1])
-  if not score then redis.call('ZREM', key, ARGV[1])
-  else
-    redis.call('ZADD', key, score, ARGV[1])
-    if tonumber(score) >= before then first = first + 1 end
-  end
+if ARGV[1] ~= '' then first = redis.call('ZCARD', key) - rankOf(key, ARGV[1], ARGV[2]) end
+local reply = {DONE, now, fence and text(fence.most) or '', fence and text(fence.ended) or '', fence and fence.reason or ''}
+local found = redis.call('ZREVRANGE', key, first, first + tonumber(ARGV[3]) - 1, 'WITHSCORES')
+for i = 1, #found, 2 do
+  if tonumber(found[i + 1]) <= now then break end
+  reply[#reply + 1], reply[#reply + 2] = found[i], found[i + 1]
 end
-local reply = {DONE, now}
-for _, value in ipairs(redis.call('ZREVRANGE', key, first, first + tonumber(ARGV[3]) - 1, 'WITHSCORES')) do reply[#reply + 1] = value end
 return reply
 `,
 
-  renew: `-- Says again that a session in use is the user's, and until when it can be alive.
+  refresh: `-- Says again that a session in use is the user's, and until when it can be alive.
 --
 -- KEYS[1]  sessions of the user
 -- ARGV[1]  handle
--- ARGV[2]  epoch ms of the latest moment at which it can be alive
+-- ARGV[2]  when it was indexed, epoch ms, 0 when not known
+-- ARGV[3]  epoch ms of the latest moment at which it can be alive
 --
--- Returns {1, now} when said, {0, now} when the session is being ended.
+-- Returns {1, now} when said, {0, now, reason} when the session is over.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
--- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
-local GONE, DONE = 0, 1
-local RESERVED, ENDING = 0.5, 0.75
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
+-- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
+-- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
+-- whatever is named since has a greater one.
+local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
+local RESERVED = 0.5
 
 local function clock()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local function stateOf(score)
-  return score and tonumber(score) % 1
-end
-
 local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
 end
 
-local function add(key, handle, score)
-  redis.call('ZADD', key, string.format('%.2f', score), handle)
+local function fenceOf(key)
+  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if not first[2] or tonumber(first[2]) >= 0 then return nil end
+  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
+  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
 end
 
--- The key lives as long as the one that can live longest.
-local function expire(key)
+-- Whether a session that was indexed then is over. '0' for one whose time is not known.
+local function isEnded(fence, handle, indexed)
+  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
+end
+
+local function isBehind(fence, score)
+  return fence and score <= fence.most
+end
+
+local function scoreOf(key, handle)
+  local score = redis.call('ZSCORE', key, handle)
+  return score and tonumber(score)
+end
+
+local function text(score)
+  return string.format('%.2f', score)
+end
+
+-- Names a session, beyond the fence.
+local function name(key, fence, handle, score)
+  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
+  redis.call('ZADD', key, text(score), handle)
+end
+
+-- How many sessions are named beyond the fence, without those.
+local function countWithout(key, fence, handles)
+  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
+  local seen = {}
+  for _, handle in ipairs(handles) do
+    local score = not seen[handle] and scoreOf(key, handle)
+    if score and not isBehind(fence, score) then count = count - 1 end
+    seen[handle] = true
+  end
+  return count
+end
+
+-- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
+local function expire(key, fence, now)
   local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if last[2] then redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(tonumber(last[2])))) end
+  if not last[2] then return end
+  local at = math.ceil(tonumber(last[2]))
+  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+end
+
+-- As Redis orders them, whatever the locale of the server.
+local function isLess(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+-- How many members stand before that place, which need not be taken (any more).
+local function rankOf(key, handle, score)
+  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
+  local high = low + redis.call('ZCOUNT', key, score, score)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
+  end
+  return low
 end
 
 local key, now = KEYS[1], clock()
 -- First, also since Redis that is out of memory refuses nothing of a script that has written: a session in use must not lose its name.
 sweep(key, now)
-if stateOf(redis.call('ZSCORE', key, ARGV[1])) == ENDING then return {GONE, now} end
-add(key, ARGV[1], tonumber(ARGV[2]))
-expire(key)
+local fence = fenceOf(key)
+if isEnded(fence, ARGV[1], ARGV[2]) then return {GONE, now, fence.reason} end
+name(key, fence, ARGV[1], tonumber(ARGV[3]))
+expire(key, fence, now)
 return {DONE, now}
 `,
 
-  reserve: `-- Reserves the place of a session that is about to become a user's. One that is the user's already keeps the place that it has.
+  reserve: `-- Reserves the entry of a session that is about to become a user's. One that is the user's already keeps the entry that it has.
 --
 -- KEYS[1]  sessions of the user
 -- ARGV[1]  handle
 -- ARGV[2]  for how many ms
--- ARGV[3]  handle of the user's session that it replaces, '' for none
--- ARGV[4]  how many sessions the user may have, 0 for any number
+-- ARGV[3]  how many sessions the user may have, 0 for any number
+-- ARGV[4]  handle of the user's session that it replaces, '' for none
+-- ARGV[5]  when that one was indexed, epoch ms, 0 when not known
+-- ARGV[6]  handle of a session that does not count, and so on
 --
--- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session, or the one that
--- it replaces, is being ended.
+-- Returns {1, now, when it is indexed} when reserved, {6, now} when there are too many already, {0, now, reason} when the session that it
+-- replaces is over.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
--- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
-local GONE, DONE = 0, 1
-local RESERVED, ENDING = 0.5, 0.75
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
+-- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
+-- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
+-- whatever is named since has a greater one.
+local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
+local RESERVED = 0.5
 
 local function clock()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local function stateOf(score)
-  return score and tonumber(score) % 1
-end
-
 local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
 end
 
-local function add(key, handle, score)
-  redis.call('ZADD', key, string.format('%.2f', score), handle)
+local function fenceOf(key)
+  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if not first[2] or tonumber(first[2]) >= 0 then return nil end
+  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
+  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
 end
 
--- The key lives as long as the one that can live longest.
-local function expire(key)
+-- Whether a session that was indexed then is over. '0' for one whose time is not known.
+local function isEnded(fence, handle, indexed)
+  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
+end
+
+local function isBehind(fence, score)
+  return fence and score <= fence.most
+end
+
+local function scoreOf(key, handle)
+  local score = redis.call('ZSCORE', key, handle)
+  return score and tonumber(score)
+end
+
+local function text(score)
+  return string.format('%.2f', score)
+end
+
+-- Names a session, beyond the fence.
+local function name(key, fence, handle, score)
+  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
+  redis.call('ZADD', key, text(score), handle)
+end
+
+-- How many sessions are named beyond the fence, without those.
+local function countWithout(key, fence, handles)
+  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
+  local seen = {}
+  for _, handle in ipairs(handles) do
+    local score = not seen[handle] and scoreOf(key, handle)
+    if score and not isBehind(fence, score) then count = count - 1 end
+    seen[handle] = true
+  end
+  return count
+end
+
+-- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
+local function expire(key, fence, now)
   local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if last[2] then redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(tonumber(last[2])))) end
+  if not last[2] then return end
+  local at = math.ceil(tonumber(last[2]))
+  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+end
+
+-- As Redis orders them, whatever the locale of the server.
+local function isLess(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+-- How many members stand before that place, which need not be taken (any more).
+local function rankOf(key, handle, score)
+  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
+  local high = low + redis.call('ZCOUNT', key, score, score)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
+  end
+  return low
 end
 
 local key, now = KEYS[1], clock()
 sweep(key, now)
-local replaced = ARGV[3] ~= '' and redis.call('ZSCORE', key, ARGV[3])
-local named = redis.call('ZSCORE', key, ARGV[1])
-if stateOf(replaced) == ENDING or stateOf(named) == ENDING then return {GONE, now} end
+local fence = fenceOf(key)
+if ARGV[4] ~= '' and isEnded(fence, ARGV[4], ARGV[5]) then return {GONE, now, fence.reason} end
 
-local most = tonumber(ARGV[4])
-if most > 0 then
-  local others = redis.call('ZCARD', key)
-  if replaced then others = others - 1 end
-  if named then others = others - 1 end
-  if others >= most then return {6, now} end
+local most = tonumber(ARGV[3])
+local uncounted = {ARGV[1], ARGV[4]}
+for i = 6, #ARGV do uncounted[#uncounted + 1] = ARGV[i] end
+if most > 0 and countWithout(key, fence, uncounted) >= most then return {FULL, now} end
+
+local score = scoreOf(key, ARGV[1])
+if not score or score % 1 == RESERVED or isBehind(fence, score) then
+  name(key, fence, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
+  expire(key, fence, now)
 end
-if not named or stateOf(named) == RESERVED then
-  add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
-  expire(key)
-end
-return {DONE, now}
+-- The clock may have been set back since.
+return {DONE, now, fence and math.max(now, fence.ended + 1) or now}
 `,
 
   revoke: `-- Ends a session for somebody other than its holder, and leaves word of it for whoever has its secret.
@@ -978,12 +1556,14 @@ return {DONE, now}
 -- ARGV[2]  reason
 -- ARGV[3]  for how many ms its holder can learn the reason
 -- ARGV[4]  epoch ms before which it must have been created, '' for any time
+-- ARGV[5]  epoch ms up to which it must have been indexed, by the clock of the index, '' for any time
+-- ARGV[6]  1 when it may not be there yet: then word is left that lets nobody create it
 --
 -- Returns {1, now} when it has ended now, {0, now} when there is no such session (any more).
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
+local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -1006,16 +1586,24 @@ local function since(start, time)
   return time and base36(math.max(0, time - start)) or ''
 end
 
+-- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
+local function offset(start, time)
+  if time == 0 then return '' end
+  return time < start and '-' .. base36(start - time) or base36(time - start)
+end
+
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
+  local away = indexed ~= '' and tonumber(indexed, 36) or -start
   local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    indexed = sign == '-' and start - away or start + away,
     hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
   for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
@@ -1067,7 +1655,7 @@ local function write(key, meta)
   for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
+    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -1089,6 +1677,11 @@ end
 
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+-- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
+local function forgetFrom(key)
+  redis.call('HDEL', key, FROM)
 end
 
 -- What follows decides as src/session/rotation.ts does.
@@ -1130,8 +1723,19 @@ local function endGrace(meta)
 end
 
 local key, now = KEYS[1], clock()
+local function leaveWord(hashes)
+  redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', hashes, ARGV[2]}, '|'))
+  redis.call('PEXPIRE', key, ARGV[3])
+end
+
+if ARGV[6] == '1' and redis.call('EXISTS', key) == 0 then
+  leaveWord('')
+  return {GONE, now}
+end
 local meta = read(key)
-if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '' and meta.created >= tonumber(ARGV[4])) then return {GONE, now} end
+if not meta or meta.user ~= ARGV[1] then return {GONE, now} end
+if ARGV[4] ~= '' and meta.created >= tonumber(ARGV[4]) then return {GONE, now} end
+if ARGV[5] ~= '' and meta.indexed > tonumber(ARGV[5]) then return {GONE, now} end
 
 -- First, since Redis that is out of memory lets a key go, and refuses nothing of a script that has written.
 redis.call('DEL', key)
@@ -1140,8 +1744,7 @@ if meta.ends and meta.ends <= now then return {GONE, now} end
 forgetPast(meta, now)
 local hashes = {meta.hash, unpack(meta.unpresented)}
 for _, secret in ipairs(meta.former) do table.insert(hashes, secret.hash) end
-redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', table.concat(hashes, ','), ARGV[2]}, '|'))
-redis.call('PEXPIRE', key, ARGV[3])
+leaveWord(table.concat(hashes, ','))
 return {DONE, now}
 `,
 
@@ -1162,8 +1765,8 @@ return {DONE, now}
 -- secret, has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
+local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -1186,16 +1789,24 @@ local function since(start, time)
   return time and base36(math.max(0, time - start)) or ''
 end
 
+-- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
+local function offset(start, time)
+  if time == 0 then return '' end
+  return time < start and '-' .. base36(start - time) or base36(time - start)
+end
+
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
+  local away = indexed ~= '' and tonumber(indexed, 36) or -start
   local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    indexed = sign == '-' and start - away or start + away,
     hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
   for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
@@ -1247,7 +1858,7 @@ local function write(key, meta)
   for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
+    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -1269,6 +1880,11 @@ end
 
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+-- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
+local function forgetFrom(key)
+  redis.call('HDEL', key, FROM)
 end
 
 -- What follows decides as src/session/rotation.ts does.
@@ -1349,14 +1965,15 @@ return {DONE, now, meta.rotated}
 -- ARGV[8]  the same as loaded
 -- ARGV[9]  device as JSON, '' to leave it
 -- ARGV[10]  '+' and the user id when the session becomes another user's, '+' for nobody's, '' to leave it
--- ARGV[11]  number of removed fields
--- ARGV[12]  the removed fields, then field and value of each changed entry
+-- ARGV[11]  when it was indexed as that user's, epoch ms by the clock of the index, 0 for not
+-- ARGV[12]  number of removed fields
+-- ARGV[13]  the removed fields, then field and value of each changed entry
 --
 -- Returns {1, now, hash of the newest secret, idle timeout in ms} when written, {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
+local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -1379,16 +1996,24 @@ local function since(start, time)
   return time and base36(math.max(0, time - start)) or ''
 end
 
+-- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
+local function offset(start, time)
+  if time == 0 then return '' end
+  return time < start and '-' .. base36(start - time) or base36(time - start)
+end
+
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
+  local away = indexed ~= '' and tonumber(indexed, 36) or -start
   local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    indexed = sign == '-' and start - away or start + away,
     hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
   for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
@@ -1440,7 +2065,7 @@ local function write(key, meta)
   for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
+    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -1462,6 +2087,11 @@ end
 
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+-- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
+local function forgetFrom(key)
+  redis.call('HDEL', key, FROM)
 end
 
 -- What follows decides as src/session/rotation.ts does.
@@ -1512,66 +2142,19 @@ if not keepsCookie then meta.idle = tonumber(ARGV[6]) end
 confirm(meta, ARGV[2], tonumber(ARGV[5]), now)
 tell(meta, ARGV[4], now)
 if ARGV[10] ~= '' then
-  meta.user, meta.auth = ARGV[10]:sub(2), base36(now)
+  meta.user, meta.auth, meta.indexed = ARGV[10]:sub(2), base36(now), tonumber(ARGV[11])
   endGrace(meta)
 end
 -- First what Redis refuses when it is out of memory, so that a refused save has written nothing.
 write(key, meta)
 writeDevice(key, ARGV[9])
-local removed = tonumber(ARGV[11])
-for i = 12 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
-for i = 12, 11 + removed do redis.call('HDEL', key, ARGV[i]) end
+local removed = tonumber(ARGV[12])
+for i = 13 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+for i = 13, 12 + removed do redis.call('HDEL', key, ARGV[i]) end
+forgetFrom(key)
 if not keepsCookie then writeCookie(key, ARGV[7]) end
 expire(key, meta)
 return {DONE, now, newest(meta), meta.idle}
-`,
-
-  settle: `-- Takes the reserved place for good, now that the session is the user's. A place that is gone has been taken away by whoever ended the
--- user's sessions meanwhile.
---
--- KEYS[1]  sessions of the user
--- ARGV[1]  handle
--- ARGV[2]  epoch ms of the latest moment at which it can be alive
--- ARGV[3]  handle of the user's session that it has replaced, '' for none
---
--- Returns {1, now, number of sessions} when taken (also by an earlier try), {0, now} when the place is gone.
-
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive. What is more is
--- in the fraction: .5 for a place that a sign-in under way has reserved, .75 for a session that is being ended (so a ms less a quarter).
-local GONE, DONE = 0, 1
-local RESERVED, ENDING = 0.5, 0.75
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function stateOf(score)
-  return score and tonumber(score) % 1
-end
-
-local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
-end
-
-local function add(key, handle, score)
-  redis.call('ZADD', key, string.format('%.2f', score), handle)
-end
-
--- The key lives as long as the one that can live longest.
-local function expire(key)
-  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if last[2] then redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(tonumber(last[2])))) end
-end
-
-local key, now = KEYS[1], clock()
-sweep(key, now)
-local score = redis.call('ZSCORE', key, ARGV[1])
-if not score or stateOf(score) == ENDING then return {GONE, now} end
-add(key, ARGV[1], tonumber(ARGV[2]))
-if ARGV[3] ~= '' then redis.call('ZREM', key, ARGV[3]) end
-expire(key)
-return {DONE, now, redis.call('ZCARD', key)}
 `,
 
   touch: `-- Starts the idle timeout of a session anew, unless it has ended.
@@ -1590,8 +2173,8 @@ return {DONE, now, redis.call('ZCARD', key)}
 -- Returns {1, now, hash of the newest secret, idle timeout in ms} when touched, {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
+local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -1614,16 +2197,24 @@ local function since(start, time)
   return time and base36(math.max(0, time - start)) or ''
 end
 
+-- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
+local function offset(start, time)
+  if time == 0 then return '' end
+  return time < start and '-' .. base36(start - time) or base36(time - start)
+end
+
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
+  local away = indexed ~= '' and tonumber(indexed, 36) or -start
   local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    indexed = sign == '-' and start - away or start + away,
     hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
   for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
@@ -1675,7 +2266,7 @@ local function write(key, meta)
   for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
+    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -1697,6 +2288,11 @@ end
 
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+-- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
+local function forgetFrom(key)
+  redis.call('HDEL', key, FROM)
 end
 
 -- What follows decides as src/session/rotation.ts does.
@@ -1751,6 +2347,7 @@ tell(meta, ARGV[4], now)
 redis.call('PEXPIRE', key, string.format('%.0f', meta.idle))
 write(key, meta)
 writeDevice(key, ARGV[9])
+forgetFrom(key)
 if not keepsCookie then writeCookie(key, ARGV[7]) end
 expire(key, meta)
 return {DONE, now, newest(meta), meta.idle}

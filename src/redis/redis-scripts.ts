@@ -22,6 +22,8 @@ export const STATUS = {
   changed: 5,
   /** There are as many as there may be. */
   full: 6,
+  /** What was reserved has run out. */
+  noEntry: 7,
 } as const;
 
 /** What a script returns; integers are texts where the client has the option stringNumbers. */

@@ -1,14 +1,16 @@
-import { RedisSessionConfigError, SessionConflictError, SessionStoreUnavailableError } from '../redis-session.errors.js';
+import { RedisSessionConfigError, SessionConflictError, SessionGoneError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from '../session/lifetime.js';
 import { isHolder, isSecretOld, matchSecret, secretAfter, toldSecret } from '../session/secret-check.js';
 import {
   decodeDevice,
+  decodeFrom,
   decodeHash,
   decodeMetadata,
   decodeTombstone,
   DEVICE_FIELD,
   encodeCookie,
   fieldOfEntry,
+  FROM_FIELD,
   META_FIELD,
   recordOf,
   type Metadata,
@@ -100,7 +102,8 @@ export class RedisSessionStore extends SessionStore {
     return recordOf(handle, decoded, { secret, presented });
   }
 
-  async create(sid: Sid, { entries, lease, userId, authenticatedAt, absolute, absoluteEndsAt = 0 }: NewSession): Promise<SessionRecord> {
+  async create(sid: Sid, session: NewSession): Promise<SessionRecord> {
+    const { entries, lease, userId, authenticatedAt, indexedAt, from, absolute, absoluteEndsAt = 0 } = session;
     applyWithin(this.settings, NO_ENTRIES, { set: entries, removed: [] });
     const handle = handleOf(sid);
     const presented = secretHashOf(sid);
@@ -112,6 +115,8 @@ export class RedisSessionStore extends SessionStore {
       absoluteEndsAt,
       userId ?? '',
       authenticatedAt ?? 0,
+      indexedAt ?? 0,
+      from ?? '',
       encodeCookie(lease.cookie),
       encodeDevice(lease),
     ];
@@ -121,6 +126,7 @@ export class RedisSessionStore extends SessionStore {
       const stored = await this.load(sid);
       if (stored !== undefined) return stored;
     }
+    if (status === STATUS.gone) throw new SessionGoneError();
     if (status !== STATUS.done) throw new SessionConflictError();
     this.events.emit('created', { handle, userId });
     return {
@@ -131,6 +137,7 @@ export class RedisSessionStore extends SessionStore {
       idle,
       userId,
       authenticatedAt: userId === undefined ? undefined : (authenticatedAt ?? now),
+      indexedAt,
       rotatedAt: undefined,
       device: lease.device,
       cookie: lease.cookie,
@@ -142,16 +149,16 @@ export class RedisSessionStore extends SessionStore {
 
   async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined> {
     const entries = applyWithin(this.settings, record.entries, delta);
-    const { set, removed, userId } = delta;
+    const { set, removed, userId, indexedAt } = delta;
     const args = this.#renewal(sid, record, lease);
-    args.push(userId === undefined ? '' : `+${userId ?? ''}`, removed.length);
+    args.push(userId === undefined ? '' : `+${userId ?? ''}`, indexedAt ?? 0, removed.length);
     for (const name of removed) args.push(fieldOfEntry(name));
     addFields(args, set);
     const reply = await this.#write('save', record.handle, args);
     if (reply.status === STATUS.gone) return this.#lose(record);
     if (userId === undefined) return this.#renewed(reply, sid, record, lease, entries);
     const authenticatedAt = userId === null ? undefined : reply.now;
-    return this.#renewed(reply, sid, { ...record, userId: userId ?? undefined, authenticatedAt }, lease, entries);
+    return this.#renewed(reply, sid, { ...record, userId: userId ?? undefined, authenticatedAt, indexedAt }, lease, entries);
   }
 
   async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined> {
@@ -206,17 +213,18 @@ export class RedisSessionStore extends SessionStore {
 
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
     const keys = handles.map((handle) => this.#keys.session(handle));
-    const found = await readFields(this.#client, this.#nodes, keys, [META_FIELD, DEVICE_FIELD]);
+    const found = await readFields(this.#client, this.#nodes, keys, [META_FIELD, DEVICE_FIELD, FROM_FIELD]);
     const sessions = handles.map((handle, index) => {
-      const [packed, device] = found[index] ?? [];
+      const [packed, device, from] = found[index] ?? [];
       const metadata = decodeMetadata(packed);
-      return metadata && factsOf(handle, metadata, device);
+      return metadata && factsOf(handle, metadata, decodeDevice(device), decodeFrom(from));
     });
     return this.#epochs === undefined ? sessions : this.#epochs.withoutEarlier(sessions);
   }
 
-  async revoke(handle: Handle, { userId, reason, createdBefore }: Revocation): Promise<boolean> {
-    const { status } = await this.#write('revoke', handle, [userId, reason, TOMBSTONE_MS, createdBefore ?? '']);
+  async revoke(handle: Handle, { userId, reason, createdBefore, indexedUpTo, mayComeLater = false }: Revocation): Promise<boolean> {
+    const args = [userId, reason, TOMBSTONE_MS, createdBefore ?? '', indexedUpTo ?? '', mayComeLater ? 1 : 0];
+    const { status } = await this.#write('revoke', handle, args);
     return status === STATUS.done;
   }
 
@@ -328,9 +336,9 @@ export class RedisSessionStore extends SessionStore {
   }
 }
 
-function factsOf(handle: Handle, metadata: Metadata, device: string | null | undefined): SessionFacts {
-  const { userId, createdAt, authenticatedAt, lastSeenAt, absoluteEndsAt, idle } = metadata;
-  return { handle, userId, createdAt, authenticatedAt, lastSeenAt, absoluteEndsAt, idle, device: decodeDevice(device) };
+function factsOf(handle: Handle, metadata: Metadata, device: SessionFacts['device'], from: SessionFacts['from']): SessionFacts {
+  const { userId, createdAt, authenticatedAt, indexedAt, lastSeenAt, absoluteEndsAt, idle } = metadata;
+  return { handle, userId, createdAt, authenticatedAt, indexedAt, from, lastSeenAt, absoluteEndsAt, idle, device };
 }
 
 function encodeDevice(lease: Lease): string {

@@ -5,12 +5,14 @@ import {
   SessionMisuseError,
   SessionStoreUnavailableError,
 } from '../redis-session.errors.js';
+import { callAgainLater } from './background-retry.js';
 import { CallQueue } from './call-queue.js';
-import type { Deadline } from './deadline.js';
+import { within, type Deadline } from './deadline.js';
 import { Entries } from './entries.js';
 import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
 import {
   applyDelta,
+  isEnded,
   isNameDue,
   type EncodedEntries,
   type EntryDelta,
@@ -67,8 +69,8 @@ export class ActiveSession {
   /** A first save failed and may have run all the same. */
   #mayBeStored = false;
   #isWritten = false;
-  /** A sign-in that failed has ended the session before it, so the next one need not find it. */
-  #isSuperseded = false;
+  /** No answer has come to an attempt to end the session, which may have run all the same. */
+  #mayBeEnded = false;
   #isRetained = false;
   /** By the clock of this process. No other rotation replaces that of a `reauthenticate`. */
   #rotatedAt = Infinity;
@@ -237,16 +239,16 @@ export class ActiveSession {
     return this.#inTurn(async (deadline) => {
       const mustExist = this.#hasUser;
       await this.#endBeside(deadline);
-      const existed = await this.#endStored(deadline);
-      const isClaimed = await this.#signIns.leave(this.#record, deadline);
-      if (mustExist && (!existed || isClaimed)) throw this.#gone();
+      if ((await this.#endReplaced(deadline, mustExist)) === 'unknown') throw new SessionStoreUnavailableError('timeout');
+      if ((await this.#signIns.leave(this.#record, deadline)) && mustExist) throw this.#gone();
       this.#state = 'destroyed';
     });
   }
 
   /**
    * Signs in: the same object becomes a new session, stored before this resolves, with the identity and the entries named in `keep`. The
-   * session before it is dead by then. Entries of another user are never kept.
+   * session before it is dead by then, unless the store has not answered twice: then it ends as soon as the store can be reached. When it rejects,
+   * the session before is as it was. Entries of another user are never kept.
    *
    * @param absolute absolute timeout in ms, `false` for none, `undefined` for the store's
    */
@@ -306,7 +308,7 @@ export class ActiveSession {
         lease: this.host.lease(),
         absolute: absoluteEndsAt === undefined ? false : undefined,
       };
-      return this.#moveTo(this.host.generateSid(), session, deadline, { mustExist: true });
+      return this.#moveTo(this.host.generateSid(), session, deadline, { mustExist: true, isSignIn: reauthenticated });
     }
     const next = newSid(this.handle);
     const begunAt = performance.now();
@@ -322,7 +324,7 @@ export class ActiveSession {
     const userId = this.#userId;
     const session = { entries: this.entries.encoded(this.entries.names()), lease: this.host.lease(), userId };
     try {
-      const store = () => deadline.wait(this.store.create(this.sid, session));
+      const store = (indexedAt?: number) => deadline.wait(this.store.create(this.sid, { ...session, indexedAt }));
       const record = await (userId === undefined ? store() : this.#signIn(userId, deadline, store));
       this.#keep(record);
       this.entries.rebase(record.entries);
@@ -353,13 +355,13 @@ export class ActiveSession {
     const isOther = mayBeOther && userId !== this.#userIdIn(record.entries);
     const change = isOther ? { ...delta, userId: userId ?? null } : delta;
     const isDue = this.#isDue(record);
-    const store = () => deadline.wait(this.store.save(this.sid, record, change, lease));
+    const store = (indexedAt?: number) => deadline.wait(this.store.save(this.sid, record, { ...change, indexedAt }, lease));
     try {
       const saved = await (isOther && userId !== undefined ? this.#signIn(userId, deadline, store) : store());
       this.#keep(saved);
       if (saved === undefined) return;
       if (isOther) await this.#signIns.leave(record, deadline);
-      else if (isDue || isNameDue(record, saved, this.store.settings)) this.#signIns.renew(saved);
+      else if (isDue || isNameDue(record, saved, this.store.settings)) this.#signIns.refresh(saved);
       this.#isWritten = true;
       this.entries.rebase(saved.entries);
     } catch (error) {
@@ -371,7 +373,7 @@ export class ActiveSession {
   async #touch(record: SessionRecord, deadline: Deadline): Promise<void> {
     const touched = await deadline.wait(this.store.touch(this.sid, record, this.host.lease()));
     this.#keep(touched);
-    if (touched !== undefined) this.#signIns.renew(touched);
+    if (touched !== undefined) this.#signIns.refresh(touched);
   }
 
   /** False when there was nothing to end. */
@@ -394,18 +396,35 @@ export class ActiveSession {
     }
   }
 
-  /** Stores a session, this one, that thereby becomes a user's. Where its place has been taken away meanwhile, so that it must not be theirs, it goes. */
+  /**
+   * Ends the session that another one takes the place of. `'unknown'` when the store did not answer twice. Rejects with `SessionGoneError` when a
+   * session that must exist was ended by somebody else.
+   */
+  async #endReplaced(deadline: Deadline, mustExist: boolean): Promise<'ended' | 'unknown'> {
+    const existed = await this.#endStored(deadline).catch((error: unknown) => {
+      if (isRefused(error)) throw error;
+      this.#mayBeEnded = true;
+      return this.#endStored(deadline).catch(() => undefined);
+    });
+    if (existed === undefined) return 'unknown';
+    if (existed || !mustExist) return 'ended';
+    // An attempt that got no answer has ended it, unless there is word of somebody else who has.
+    if (this.#mayBeEnded && !isEnded(await deadline.wait(this.store.find(this.sid)))) return 'ended';
+    throw this.#gone();
+  }
+
+  /** Stores a session, this one, that thereby becomes a user's. Where all of theirs are ended meanwhile, so that it must not be theirs, it goes. */
   async #signIn<Stored extends SessionRecord | undefined>(
     userId: string,
     deadline: Deadline,
-    store: () => Promise<Stored>,
+    store: (indexedAt: number | undefined) => Promise<Stored>,
   ): Promise<Stored> {
-    await this.#begin(userId, this.handle, undefined, deadline);
+    const indexedAt = await this.#begin(userId, this.handle, undefined, deadline);
     try {
-      return await this.#storeReserved(userId, deadline, store);
+      return await this.#storeReserved(userId, deadline, () => store(indexedAt));
     } catch (error) {
       // It may be theirs all the same by now, and its holder comes again, so whoever ends all of them must find it. A name too many is dropped.
-      if (this.#record !== undefined && mayHaveRun(error)) this.#signIns.renew({ ...this.#record, userId });
+      if (this.#record !== undefined && mayHaveRun(error)) this.#signIns.refresh({ ...this.#record, userId, indexedAt });
       throw error;
     }
   }
@@ -420,8 +439,8 @@ export class ActiveSession {
       this.#signIns.free(userId, this.handle);
       return record;
     }
-    const completion = this.#signIns.complete(userId, record, undefined);
-    const ended = completion.catch(async (error: unknown) => {
+    const confirmed = this.#signIns.confirm(userId, record, undefined).then((excess) => this.#signIns.evict(userId, excess, record));
+    const ended = confirmed.catch(async (error: unknown) => {
       // Also when that becomes known so late that nobody waits for it any more.
       if (error instanceof SessionGoneError) await this.store.destroy(this.sid);
       throw error;
@@ -432,9 +451,9 @@ export class ActiveSession {
     return record;
   }
 
-  async #begin(userId: string, handle: Handle, replaced: Handle | undefined, deadline: Deadline): Promise<void> {
+  async #begin(userId: string, handle: Handle, replaces: SessionRecord | undefined, deadline: Deadline): Promise<number | undefined> {
     try {
-      await deadline.wait(this.#signIns.begin(userId, handle, replaced));
+      return await deadline.wait(this.#signIns.begin(userId, handle, replaces));
     } catch (error) {
       throw error instanceof SessionGoneError ? this.#gone() : error;
     }
@@ -452,43 +471,76 @@ export class ActiveSession {
     else this.#record = record;
   }
 
-  /** The new session is durable before the old one goes; if the old one cannot be ended, or must have been there and was not, there is no new one either. */
-  async #moveTo(sid: Sid, session: NewSession, deadline: Deadline, { mustExist = this.#hasUser, endsBeside = false } = {}): Promise<void> {
+  /**
+   * Makes of this session a new one under that sid. In this order, so that a failure at any moment leaves one of the two: the new one is stored, and
+   * confirmed where it is a user's; only when nobody else can refuse it any more, the old one is ended.
+   *
+   * @param isSignIn whether somebody has just proved who they are: they keep the new session also where nobody knows whether the old one has ended
+   */
+  async #moveTo(
+    sid: Sid,
+    session: NewSession,
+    deadline: Deadline,
+    { mustExist = this.#hasUser, isSignIn = true, endsBeside = false } = {},
+  ): Promise<void> {
     if (this.store.handleOf(sid) === this.handle) throw new SessionConflictError();
     const { assignments } = this.entries;
     const { userId } = session;
-    const replaced = userId !== undefined && this.#record?.userId === userId ? this.handle : undefined;
+    const old = { sid: this.sid, record: this.#record };
+    const replaces = userId !== undefined && old.record?.userId === userId ? old.record : undefined;
     const handle = this.store.handleOf(sid);
-    if (userId !== undefined)
-      await this.#begin(userId, handle, replaced, deadline).catch((error: unknown) => {
-        if (mayHaveRun(error)) this.#signIns.free(userId, handle);
-        throw error;
-      });
-    const creation = this.store.create(sid, session);
+    const indexedAt =
+      userId === undefined
+        ? undefined
+        : await this.#begin(userId, handle, replaces, deadline).catch((error: unknown) => {
+            if (mayHaveRun(error)) this.#signIns.free(userId, handle);
+            throw error;
+          });
+    const creation = this.store.create(sid, { ...session, indexedAt, from: replaces?.handle });
+    let end: 'ended' | 'unknown';
+    let excess = 0;
     try {
       const record = await deadline.wait(creation);
-      if (endsBeside) await this.#endBeside(deadline);
-      const existed = await this.#endStored(deadline);
-      if (mustExist && !existed && !this.#isSuperseded) throw this.#gone();
-      this.#isSuperseded = true;
-      if (replaced === undefined) await this.#signIns.leave(this.#record, deadline);
-      if (userId !== undefined) await deadline.wait(this.#signIns.complete(userId, record, replaced));
-      this.#record = record;
-      this.#sid = sid;
-      this.#rotatedAt = Infinity;
-      this.#state = 'live';
-      this.#mayBeStored = false;
-      this.#isSuperseded = false;
-      this.entries.replace(record.entries, assignments);
+      if (userId !== undefined) excess = await deadline.wait(this.#signIns.confirm(userId, record, replaces));
+      end = await this.#endReplaced(deadline, mustExist);
+      if (end === 'unknown' && !isSignIn) throw new SessionStoreUnavailableError('timeout');
+      // Nothing has been ended for it, so it need not be too many.
+      if (userId !== undefined && old.record === undefined) await deadline.wait(this.#signIns.evict(userId, excess, record));
+      this.#become(sid, record, assignments);
     } catch (error) {
       void this.#undo(creation, sid, userId);
-      if (error instanceof SessionGoneError) {
-        this.#gone();
-        // Somebody has ended it, so a further try must not get a new one either.
-        this.#isSuperseded = false;
-      }
+      if (error instanceof SessionGoneError) this.#gone();
       throw error;
     }
+    if (end === 'unknown') this.#later(() => this.#endOld(old.sid, old.record));
+    if (endsBeside)
+      await this.#endBeside(deadline).catch(() => this.#later(() => within(this.store.settings.deadline, (next) => this.#endBeside(next))));
+    if (userId !== undefined && old.record !== undefined && excess > 0)
+      await deadline.wait(this.#signIns.evict(userId, excess, await creation)).catch(this.store.settings.logError);
+    if (end === 'ended' && old.record !== undefined) this.#signIns.forget(old.record);
+  }
+
+  #become(sid: Sid, record: SessionRecord, assignments: Entries['assignments']): void {
+    this.#record = record;
+    this.#sid = sid;
+    this.#rotatedAt = Infinity;
+    this.#state = 'live';
+    this.#mayBeStored = false;
+    this.#mayBeEnded = false;
+    this.entries.replace(record.entries, assignments);
+  }
+
+  /** The new session must not be lost for that, and the old one must not outlive the outage. */
+  #later(end: () => Promise<unknown>): void {
+    const { deadline, logError } = this.store.settings;
+    void callAgainLater(deadline, end, (error) =>
+      logError(error instanceof Error ? error : new Error('A session that was replaced is still there.')),
+    );
+  }
+
+  async #endOld(sid: Sid, record: SessionRecord | undefined): Promise<void> {
+    await this.store.destroy(sid);
+    if (record !== undefined) this.#signIns.forget(record);
   }
 
   /** Nobody has been told the new sid, and it would end by itself; this only spares the store an orphan. */
@@ -569,6 +621,15 @@ function notFoundAgain(): SessionMisuseError {
 function reloaded({ secret, presented }: SessionRecord, record: SessionRecord): SessionRecord {
   const isOwnRotation = secret === 'current' && record.secret === 'unconfirmed';
   return { ...record, secret: isOwnRotation ? 'current' : record.secret, presented };
+}
+
+/**
+ * Whether the store has said that it does not: Redis by the prefix of its error, such as `OOM` or `READONLY`; `ERR` can be a proxy's, after whatever.
+ * Without an answer nobody knows.
+ */
+function isRefused(error: unknown): boolean {
+  if (!(error instanceof SessionStoreUnavailableError)) return error instanceof RedisSessionError;
+  return /^[A-Z]+$/.test(error.reason) && error.reason !== 'ERR';
 }
 
 /** Whether a write that failed so may have happened all the same. */

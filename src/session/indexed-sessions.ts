@@ -1,48 +1,57 @@
 import { SessionUnsupportedError } from '../redis-session.errors.js';
 import { answerWithin } from './deadline.js';
-import type { IndexedSession, SessionIndex } from './session-index.js';
+import type { Fence, IndexedAt, IndexedSession, IndexPage, SessionIndex } from './session-index.js';
 import { expiresAt, type SessionFacts } from './session-record.js';
 import type { SessionStore } from './session-store.js';
+import type { Handle } from './sid.js';
 
 /** How many sessions one command names. */
 export const PAGE = 500;
+/** How many sessions are looked at, or ended, at once. More of them would keep everything else in the process waiting. */
+export const CHUNK = 100;
 
 /**
  * What the index names of a user, page by page and each once. Between two pages, one in use may move up to where nobody looks again: so several
  * pages are gone through until none has a new name.
  */
-export async function* allPlaces(store: SessionStore, userId: string): AsyncGenerator<readonly IndexedSession[]> {
-  const seen = new Set<IndexedSession['handle']>();
+export async function* allNamed(store: SessionStore, userId: string): AsyncGenerator<IndexPage> {
+  const seen = new Set<Handle>();
   for (;;) {
     const before = seen.size;
     let pages = 0;
-    for await (const places of pagesOf(store, userId)) {
-      const unseen = places.filter(({ handle }) => !seen.has(handle));
+    for await (const { sessions, fence } of pagesOf(store, userId)) {
+      const unseen = sessions.filter(({ handle }) => !seen.has(handle));
       for (const { handle } of unseen) seen.add(handle);
-      if (unseen.length > 0) yield unseen;
+      if (unseen.length > 0) yield { sessions: unseen, fence };
       pages++;
     }
     if (pages <= 1 || seen.size === before) return;
   }
 }
 
-async function* pagesOf(store: SessionStore, userId: string): AsyncGenerator<readonly IndexedSession[]> {
+async function* pagesOf(store: SessionStore, userId: string): AsyncGenerator<IndexPage> {
   const index = indexOf(store);
   let after: IndexedSession | undefined;
   do {
-    const places = await answerWithin(store.settings.deadline, index.page(userId, { limit: PAGE, after }));
-    yield places;
-    after = places.length === PAGE ? places.at(-1) : undefined;
+    const page = await answerWithin(store.settings.deadline, index.page(userId, { limit: PAGE, after }));
+    yield page;
+    after = page.sessions.length === PAGE ? page.sessions.at(-1) : undefined;
   } while (after !== undefined);
 }
 
-/** Those of the named sessions that are there, in the same order, and the handles of those that have gone, which the index then forgets. */
-export async function present(store: SessionStore, userId: string, places: readonly IndexedSession[]) {
+/**
+ * Those of the named sessions that are there, in the same order, and the handles of those that have gone, which the index then forgets. Those that a
+ * fence has ended are ended, as whoever put it up may have died.
+ */
+export async function present(store: SessionStore, userId: string, { sessions: named, fence }: IndexPage) {
   const { deadline } = store.settings;
-  const [found, now] = await answerWithin(deadline, Promise.all([store.describe(places.map(({ handle }) => handle)), store.now()]));
+  const over = fence === undefined ? [] : named.filter(({ score }) => score <= fence.lastScore);
+  if (fence !== undefined && over.length > 0) await answerWithin(deadline, endOver(store, userId, over, fence));
+  const others = named.slice(0, named.length - over.length);
+  const [found, now] = await answerWithin(deadline, Promise.all([store.describe(others.map(({ handle }) => handle)), store.now()]));
   const sessions: SessionFacts[] = [];
-  const gone: IndexedSession['handle'][] = [];
-  for (const [position, { handle, isReserved }] of places.entries()) {
+  const gone: Handle[] = [];
+  for (const [position, { handle, isReserved }] of others.entries()) {
     const facts = found[position];
     if (facts !== undefined && facts.userId === userId) {
       // Another node of a Cluster may have told the time. What has ended by that clock is not shown, and not forgotten yet.
@@ -53,6 +62,26 @@ export async function present(store: SessionStore, userId: string, places: reado
   }
   if (gone.length > 0) await answerWithin(deadline, indexOf(store).remove(userId, gone));
   return { sessions, gone };
+}
+
+async function endOver(
+  store: SessionStore,
+  userId: string,
+  over: readonly IndexedSession[],
+  { indexedUpTo, reason }: Fence,
+): Promise<void> {
+  for (let start = 0; start < over.length; start += CHUNK)
+    await Promise.all(
+      over.slice(start, start + CHUNK).map(({ handle }) => endOne(store, userId, { handle, indexedAt: indexedUpTo }, reason)),
+    );
+}
+
+/** Ends a session that is behind a fence, unless it was indexed anew since, and then drops its name. */
+export async function endOne(store: SessionStore, userId: string, { handle, indexedAt = 0 }: IndexedAt, reason: string): Promise<void> {
+  const isEnded = await store.revoke(handle, { userId, reason, indexedUpTo: indexedAt });
+  if (isEnded) store.events.emit('revoked', { handle, userId, reason });
+  // Not before it is known to have gone: whoever put up the fence, or does so next, finds it by its name.
+  await store.index?.remove(userId, [handle]);
 }
 
 export function indexOf({ index }: SessionStore): SessionIndex {

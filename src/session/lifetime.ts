@@ -29,6 +29,11 @@ export function absoluteOf(lease: Lease, settings: AbsoluteTimeout, own?: number
   return Math.max(absolute, Math.min(lease.stretch ?? Infinity, idleOf(lease, settings)));
 }
 
+/** As long as a session lives at most that is not used, or not named by the index of its user; in ms. */
+export function longestLife({ idle, absolute = 0 }: { readonly idle: number; readonly absolute: number | undefined }): number {
+  return Math.max(idle, absolute);
+}
+
 interface AbsoluteTimeout {
   readonly idle: number;
   readonly absolute: number | undefined;

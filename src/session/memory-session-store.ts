@@ -1,4 +1,4 @@
-import { SessionConflictError } from '../redis-session.errors.js';
+import { SessionConflictError, SessionGoneError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from './lifetime.js';
 import { MemorySessionIndex } from './memory-session-index.js';
 import {
@@ -35,6 +35,7 @@ interface StoredSession {
   readonly metadata: Metadata;
   readonly cookie: CookieAttributes | undefined;
   readonly device: Device | undefined;
+  readonly from?: Handle | undefined;
   readonly entries: EncodedEntries;
 }
 
@@ -65,17 +66,16 @@ export class MemorySessionStore extends SessionStore {
     return recordOf(handle, stored, { secret, presented });
   }
 
-  async create(
-    sid: Sid,
-    { entries, lease, userId, authenticatedAt, absolute: ownAbsolute, absoluteEndsAt }: NewSession,
-  ): Promise<SessionRecord> {
+  async create(sid: Sid, session: NewSession): Promise<SessionRecord> {
+    const { entries, lease, userId, authenticatedAt, indexedAt, from, absolute: ownAbsolute, absoluteEndsAt } = session;
     applyWithin(this.settings, new Map(), { set: entries, removed: [] });
     this.#sweep();
     const handle = handleOf(sid);
     const secretHash = secretHashOf(sid);
     const presentation = { secret: 'current', presented: secretHash } as const;
     const existing = this.#live(handle);
-    if (existing === undefined && this.#tombstone(handle) !== undefined) throw new SessionConflictError();
+    const tombstone = existing === undefined ? this.#tombstone(handle) : undefined;
+    if (tombstone !== undefined) throw tombstone.secretHashes.length === 0 ? new SessionGoneError() : new SessionConflictError();
     if (existing !== undefined) {
       if (existing.metadata.secrets.current !== secretHash || !isOurForm(sid)) throw new SessionConflictError();
       return recordOf(handle, existing, presentation);
@@ -93,11 +93,13 @@ export class MemorySessionStore extends SessionStore {
           absoluteEndsAt: absoluteEndsAt ?? (absolute === undefined ? undefined : now + absolute),
           idle,
           authenticatedAt: userId === undefined ? undefined : (authenticatedAt ?? now),
+          indexedAt,
           secrets: firstSecret(secretHash),
           userId,
         },
         cookie: lease.cookie,
         device: lease.device,
+        from,
         entries,
       },
       presentation,
@@ -175,15 +177,22 @@ export class MemorySessionStore extends SessionStore {
     return handles.map((handle) => {
       const stored = this.#live(handle);
       if (stored === undefined || this.#isBeforeEpoch(stored)) return undefined;
-      const { userId, createdAt, authenticatedAt, lastSeenAt, absoluteEndsAt, idle } = stored.metadata;
-      return { handle, userId, createdAt, authenticatedAt, lastSeenAt, absoluteEndsAt, idle, device: stored.device };
+      const { userId, createdAt, authenticatedAt, indexedAt, lastSeenAt, absoluteEndsAt, idle } = stored.metadata;
+      const { device, from } = stored;
+      return { handle, userId, createdAt, authenticatedAt, indexedAt, from, lastSeenAt, absoluteEndsAt, idle, device };
     });
   }
 
-  async revoke(handle: Handle, { userId, reason, createdBefore = Infinity }: Revocation): Promise<boolean> {
+  async revoke(
+    handle: Handle,
+    { userId, reason, createdBefore = Infinity, indexedUpTo = Infinity, mayComeLater = false }: Revocation,
+  ): Promise<boolean> {
     const stored = this.#live(handle);
-    if (stored?.metadata.userId !== userId || stored.metadata.createdAt >= createdBefore) return false;
     const now = Date.now();
+    if (stored === undefined && mayComeLater && this.#tombstone(handle) === undefined)
+      this.#tombstones.set(handle, { endedReason: reason, secretHashes: [], endsAt: now + TOMBSTONE_MS });
+    if (stored?.metadata.userId !== userId || stored.metadata.createdAt >= createdBefore) return false;
+    if ((stored.metadata.indexedAt ?? 0) > indexedUpTo) return false;
     // Whoever has a secret that was good no longer is told nothing.
     const secretHashes = goodSecrets(stored.metadata.secrets, now);
     this.#sessions.delete(handle);
@@ -240,7 +249,12 @@ export class MemorySessionStore extends SessionStore {
     const owned =
       userId === undefined
         ? presented
-        : { ...mapSecrets(presented, withoutGrace), userId: userId ?? undefined, authenticatedAt: userId === null ? undefined : now };
+        : {
+            ...mapSecrets(presented, withoutGrace),
+            userId: userId ?? undefined,
+            authenticatedAt: userId === null ? undefined : now,
+            indexedAt: delta.indexedAt,
+          };
     // What this request has not changed about the cookie, another may have. That stays, and the idle timeout that goes with it.
     const loadedCookie = encodeCookie(record.cookie);
     const keepsCookie = encodeCookie(lease.cookie) === loadedCookie && encodeCookie(stored.cookie) !== loadedCookie;

@@ -2,7 +2,7 @@ import { isCookieDomain } from './cookie-domain.js';
 import { LONGEST_TIME } from './lifetime.js';
 import type { FormerSecret, Secrets } from './rotation.js';
 import type { CookieAttributes, Device, EncodedEntries, EndedSession, SessionRecord } from './session-record.js';
-import type { Handle } from './sid.js';
+import { isHandle, type Handle } from './sid.js';
 
 /** Times, timeouts, secret hashes and the user, packed: many small fields cost far more memory than one. `redis/lua/_meta.lua` writes it. */
 export const META_FIELD = '@meta';
@@ -10,12 +10,14 @@ export const META_FIELD = '@meta';
 export const COOKIE_FIELD = '@cookie';
 /** JSON of a {@link Device}; absent unless `store.track` asks for it. */
 export const DEVICE_FIELD = '@device';
+/** The handle of the user's session that this one replaces, until it is first touched or saved. Apart from `@meta`, which stays short so. */
+export const FROM_FIELD = '@from';
 /** What is left of a session that somebody else has ended, and only that: why, and the hashes of the secrets whose holder may know. */
 export const GONE_FIELD = '@gone';
 
 const METADATA_MARK = '@';
 const VERSION = '1';
-const META_PARTS = 11;
+const META_PARTS = 12;
 /** Times are in base 36. Nine digits are 3,000 years in ms. */
 const BASE = 36;
 const TIME = /^[0-9a-z]{1,9}$/;
@@ -56,6 +58,8 @@ export interface Metadata {
   readonly absoluteEndsAt: number | undefined;
   readonly idle: number;
   readonly authenticatedAt: number | undefined;
+  /** See {@link SessionRecord.indexedAt}. */
+  readonly indexedAt: number | undefined;
   readonly secrets: Secrets;
   readonly userId: string | undefined;
 }
@@ -81,9 +85,10 @@ export function decodeHash(hash: Readonly<Record<string, string>>): DecodedHash 
 
 /** The record of a session, for a request that has presented that secret. */
 export function recordOf(handle: Handle, { metadata, cookie, device, entries }: DecodedHash, request: Presentation): SessionRecord {
-  const { createdAt, lastSeenAt, absoluteEndsAt, idle, userId, authenticatedAt, secrets } = metadata;
+  const { createdAt, lastSeenAt, absoluteEndsAt, idle, userId, authenticatedAt, indexedAt, secrets } = metadata;
   const { rotatedAt } = secrets;
-  return { handle, createdAt, lastSeenAt, absoluteEndsAt, idle, userId, authenticatedAt, rotatedAt, device, cookie, entries, ...request };
+  const times = { createdAt, lastSeenAt, absoluteEndsAt, idle, authenticatedAt, indexedAt, rotatedAt };
+  return { handle, ...times, userId, device, cookie, entries, ...request };
 }
 
 type Presentation = Pick<SessionRecord, 'secret' | 'presented'>;
@@ -104,7 +109,7 @@ export function decodeTombstone(hash: Readonly<Record<string, string>>): Tombsto
 export function decodeMetadata(packed: string | null | undefined): Metadata | undefined {
   if (typeof packed !== 'string') return undefined;
   const parts = packed.split('|');
-  const [version, created, seen, ends, idle, authenticated, current, unpresented = '', former = '', rotated] = parts;
+  const [version, created, seen, ends, idle, authenticated, indexed, current, unpresented = '', former = '', rotated] = parts;
   // A user id may hold the separator: it comes last.
   const userId = parts.slice(META_PARTS - 1).join('|');
   if (version !== VERSION || parts.length < META_PARTS || current === undefined) return undefined;
@@ -116,6 +121,7 @@ export function decodeMetadata(packed: string | null | undefined): Metadata | un
     absoluteEndsAt: since(ends),
     idle: timeOf(idle),
     authenticatedAt: userId === '' ? undefined : authenticated === '' ? createdAt : timeOf(authenticated),
+    indexedAt: indexed?.startsWith('-') === true ? createdAt - timeOf(indexed.slice(1)) : since(indexed),
     secrets: {
       current,
       unpresented: unpresented === '' ? NONE : unpresented.split(LIST),
@@ -134,7 +140,7 @@ export function decodeMetadata(packed: string | null | undefined): Metadata | un
 
 /** Of nearly every session, which thereby needs no list of its own. */
 const NONE: readonly never[] = [];
-const TIMES = ['createdAt', 'lastSeenAt', 'absoluteEndsAt', 'idle', 'authenticatedAt'] as const;
+const TIMES = ['createdAt', 'lastSeenAt', 'absoluteEndsAt', 'idle', 'authenticatedAt', 'indexedAt'] as const;
 
 function formerOf(part: string, createdAt: number): FormerSecret {
   const [, hash = '', ends] = FORMER.exec(part) ?? [];
@@ -172,6 +178,11 @@ export function sendableCookie(cookie: CookieAttributes): CookieAttributes {
   return Object.fromEntries(
     Object.entries(cookie).filter(([name, value]) => value === null || COOKIE_ATTRIBUTES.get(name)?.(value) === true),
   );
+}
+
+/** What is no handle was not written here. */
+export function decodeFrom(text: string | null | undefined): Handle | undefined {
+  return isHandle(text) ? text : undefined;
 }
 
 export function decodeDevice(text: string | null | undefined): Device | undefined {

@@ -1,11 +1,12 @@
 import { SessionGoneError, SessionMisuseError } from '../redis-session.errors.js';
 import { answerWithin } from './deadline.js';
 import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
-import { allPlaces, indexOf, PAGE, present } from './indexed-sessions.js';
+import { allNamed, CHUNK, indexOf, PAGE, present } from './indexed-sessions.js';
+import { longestLife } from './lifetime.js';
 import { applyWithin } from './session-limits.js';
-import type { SessionIndex } from './session-index.js';
+import type { IndexedAt, IndexedSession } from './session-index.js';
 import { expiresAt, type SessionFacts } from './session-record.js';
-import type { SessionStore } from './session-store.js';
+import type { Revocation, SessionStore } from './session-store.js';
 import { isHandle, type Handle } from './sid.js';
 
 /** One session of a user: what may be shown to its user. Nothing of it opens the session. */
@@ -46,8 +47,6 @@ export interface SessionPage {
 
 const DEFAULT_LIMIT = 50;
 const DEFAULT_REASON = 'revoked';
-/** Sessions ended at once. */
-const CHUNK = 100;
 /** In ms. What is later than that by the store's clock was not meant as now. */
 const MOST_AHEAD = 3_600_000;
 const CURSOR = /^(\d{1,16}(?:\.\d{1,2})?)\.([A-Za-z0-9_-]{22,43})$/;
@@ -73,9 +72,9 @@ export class SessionManager {
     const currentHandle = typeof current === 'object' ? handleIn(current, 'list') : current;
     let after = cursor === undefined ? undefined : placeOf(cursor);
     for (;;) {
-      const places = await this.#answer(indexOf(this.store).page(user, { limit, after }));
-      const { sessions } = await present(this.store, user, places);
-      after = places.length === limit ? places.at(-1) : undefined;
+      const page = await this.#answer(indexOf(this.store).page(user, { limit, after }));
+      const { sessions } = await present(this.store, user, page);
+      after = page.sessions.length === limit ? page.sessions.at(-1) : undefined;
       if (sessions.length > 0 || after === undefined)
         return {
           sessions: sessions.toSorted((a, b) => b.createdAt - a.createdAt).map((facts) => infoOf(facts, currentHandle)),
@@ -94,7 +93,7 @@ export class SessionManager {
   async count(userId: string | number): Promise<number> {
     const user = userOf(userId);
     let count = 0;
-    for await (const places of allPlaces(this.store, user)) count += (await present(this.store, user, places)).sessions.length;
+    for await (const page of allNamed(this.store, user)) count += (await present(this.store, user, page)).sessions.length;
     return count;
   }
 
@@ -107,7 +106,7 @@ export class SessionManager {
     const user = userOf(userId);
     checkReason(reason);
     indexOf(this.store);
-    return isHandle(handle) && (await this.#endEach(user, [handle], { reason })) === 1;
+    return isHandle(handle) && (await this.#endEach(user, [{ handle }], { reason })) === 1;
   }
 
   /**
@@ -121,12 +120,16 @@ export class SessionManager {
     if (facts === undefined) throw new SessionGoneError();
     if (facts.userId === undefined)
       throw new SessionMisuseError('SessionManager.revokeOthers() needs the session of somebody who is signed in.');
-    return this.#endAll(facts.userId, { reason, except: handle });
+    return this.#endAll(facts.userId, { reason, except: facts });
   }
 
   /**
-   * Ends all sessions of a user, and answers with how many. When it resolves, none of those answers any more, and no sign-in that was under
-   * way has made a new one out of them.
+   * Ends all sessions of a user, and answers with how many it has ended itself. When it resolves, none of those answers any more, and no sign-in that was
+   * under way has made a new one out of them. Sign-ins that begin meanwhile do not hold it up: they are not ended. A session that a request of its own
+   * touches at the same moment may be ended by that, for the same reason.
+   *
+   * When it rejects, or its process dies, the sessions that were there when it began are over all the same, once Redis has taken its first command:
+   * each ends with the next touch that is due, with a sign-in, when somebody lists it, or when you repeat the call.
    */
   async revokeAll(userId: string | number, reason: string = DEFAULT_REASON): Promise<number> {
     checkReason(reason);
@@ -149,12 +152,7 @@ export class SessionManager {
       throw new SessionMisuseError('SessionManager.revokeBefore() needs a time in the past: a Date, or epoch milliseconds.');
     const createdBefore = await this.#answer(this.store.endBefore(user, Number(time)));
     let ended = 0;
-    for await (const places of allPlaces(this.store, user))
-      ended += await this.#endEach(
-        user,
-        places.map(({ handle }) => handle),
-        { reason, createdBefore },
-      );
+    for await (const { sessions } of allNamed(this.store, user)) ended += await this.#endEach(user, sessions, { reason, createdBefore });
     return ended;
   }
 
@@ -170,8 +168,8 @@ export class SessionManager {
     if ('id' in patch)
       throw new SessionMisuseError('SessionManager.updateIdentity() cannot change "id": that is another user, who has to sign in.');
     let updated = 0;
-    for await (const places of allPlaces(this.store, user))
-      updated += await countOf(places, ({ handle }) => this.#updateOne(handle, user, patch));
+    for await (const { sessions } of allNamed(this.store, user))
+      updated += await countOf(sessions, ({ handle }) => this.#updateOne(handle, user, patch));
     return updated;
   }
 
@@ -190,54 +188,41 @@ export class SessionManager {
     return (await this.#answer(this.store.exchange(handle, userId, IDENTITY_ENTRY, change))) && isChanged;
   }
 
-  /** First claims them all, so that nothing can be made out of one while another is being ended. */
-  async #endAll(userId: string, { reason, except }: { reason: string; except?: Handle }): Promise<number> {
-    const handles = await this.#claimAll(indexOf(this.store), userId, except);
-    return this.#endEach(userId, [...handles], { reason });
-  }
-
-  async #claimAll(index: SessionIndex, userId: string, except: Handle | undefined): Promise<ReadonlySet<Handle>> {
-    const handles = new Set<Handle>();
-    // Between two parts, others may come and go, and all move by a place. So several parts are gone through until none is new.
-    for (;;) {
-      let isNew = false;
-      let skip = 0;
-      for (let hasMore = true; hasMore; skip += PAGE) {
-        const part = await this.#answer(index.claim(userId, { skip, size: PAGE, except }));
-        for (const handle of part.handles) handles.add(handle);
-        isNew ||= part.claimed > 0;
-        ({ hasMore } = part);
-      }
-      if (!isNew || skip === PAGE) return handles;
-    }
-  }
-
-  async #endEach(
-    userId: string,
-    handles: readonly Handle[],
-    revocation: { readonly reason: string; readonly createdBefore?: number },
-  ): Promise<number> {
+  /** First one command makes them all old, so that nothing can be made out of one while another is being ended; then they end part by part. */
+  async #endAll(userId: string, { reason, except }: { readonly reason: string; readonly except?: IndexedAt }): Promise<number> {
+    const index = indexOf(this.store);
+    const fence = await this.#answer(index.fence(userId, { ms: longestLife(this.store.settings), reason, except }));
+    if (fence === undefined) throw new SessionGoneError();
     let count = 0;
-    for (let start = 0; start < handles.length; start += CHUNK) {
-      const chunk = handles.slice(start, start + CHUNK);
+    let after: IndexedSession | undefined;
+    do {
+      const part = await this.#answer(index.nearest(userId, { limit: PAGE, after, fence }));
+      count += await this.#endEach(userId, part, { reason, indexedUpTo: fence.indexedUpTo });
+      after = part.length === PAGE ? part.at(-1) : undefined;
+    } while (after !== undefined);
+    return count;
+  }
+
+  async #endEach(userId: string, sessions: readonly Ending[], terms: Terms): Promise<number> {
+    let count = 0;
+    for (let start = 0; start < sessions.length; start += CHUNK) {
+      const chunk = sessions.slice(start, start + CHUNK);
       const ended = new Set<Handle>();
-      await Promise.all(chunk.map(async (handle) => (await this.#end(userId, handle, revocation)) && ended.add(handle)));
+      await Promise.all(chunk.map(async (session) => (await this.#end(userId, session, terms)) && ended.add(session.handle)));
       count += ended.size;
       // One that is left since it began later stays named.
-      await this.#forget(userId, revocation.createdBefore === undefined ? chunk : [...ended]);
+      await this.#forget(userId, terms.createdBefore === undefined ? chunk.map(({ handle }) => handle) : [...ended]);
     }
     return count;
   }
 
-  #end(
-    userId: string,
-    handle: Handle,
-    { reason, createdBefore }: { readonly reason: string; readonly createdBefore?: number },
-  ): Promise<boolean> {
+  #end(userId: string, { handle, isReserved = false }: Ending, terms: Terms): Promise<boolean> {
     const { store } = this;
+    // A sign-in under way may store its session later: it must not come to be, not even for the moment until the sign-in finds itself refused.
+    const mayComeLater = isReserved && terms.indexedUpTo !== undefined;
     // Also when the answer comes so late that nobody waits for it any more: a further call would find the session gone.
-    const told = store.revoke(handle, { userId, reason, createdBefore }).then((isEnded) => {
-      if (isEnded) store.events.emit('revoked', { handle, userId, reason });
+    const told = store.revoke(handle, { userId, ...terms, mayComeLater }).then((isEnded) => {
+      if (isEnded) store.events.emit('revoked', { handle, userId, reason: terms.reason });
       return isEnded;
     });
     return this.#answer(told);
@@ -267,6 +252,15 @@ function handleIn(session: { readonly handle: Handle }, method: string): Handle 
     `SessionManager.${method}() needs a session that has a "handle". Give it what @Session() of this package or sessionOf(req) gives, not req.session.`,
   );
 }
+
+/** A session to end; `isReserved` as in {@link IndexedSession}. */
+interface Ending {
+  readonly handle: Handle;
+  readonly isReserved?: boolean;
+}
+
+/** Why sessions are ended, and which of those named. */
+type Terms = Pick<Revocation, 'reason' | 'createdBefore' | 'indexedUpTo'>;
 
 function infoOf(facts: SessionFacts, current?: Handle): SessionInfo {
   const { handle, userId, createdAt, lastSeenAt, device } = facts;

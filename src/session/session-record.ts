@@ -14,6 +14,11 @@ export interface SessionRecord {
   readonly userId: string | undefined;
   /** When its user last proved who they are; `undefined` where there is no user. */
   readonly authenticatedAt: number | undefined;
+  /**
+   * When the index took it up as this user's, by the clock of the index: it is over when a fence was put up then or later. `undefined` where that
+   * is not known.
+   */
+  readonly indexedAt: number | undefined;
   /** When its secret was last replaced; `undefined` when never. */
   readonly rotatedAt: number | undefined;
   /** From where it was last written; `undefined` unless `store.track` asks for it. */
@@ -46,6 +51,10 @@ export interface SessionFacts {
   readonly createdAt: number;
   /** When its user last proved who they are; `undefined` where there is no user. */
   readonly authenticatedAt: number | undefined;
+  /** See {@link SessionRecord.indexedAt}. */
+  readonly indexedAt: number | undefined;
+  /** The session of the same user that a sign-in has replaced by it, until it is first touched or saved: that one may be there still. */
+  readonly from: Handle | undefined;
   readonly lastSeenAt: number;
   readonly absoluteEndsAt: number | undefined;
   readonly idle: number;
@@ -95,6 +104,8 @@ export interface EntryDelta {
   readonly removed: readonly string[];
   /** `null` for nobody; `undefined` leaves it as it is. */
   readonly userId?: string | null | undefined;
+  /** With `userId`: see {@link SessionRecord.indexedAt}. */
+  readonly indexedAt?: number | undefined;
 }
 
 /** What a session begins with. */
@@ -105,6 +116,10 @@ export interface NewSession {
   readonly userId?: string | undefined;
   /** Keeps that of the session that this one replaces. */
   readonly authenticatedAt?: number | undefined;
+  /** See {@link SessionRecord.indexedAt}. */
+  readonly indexedAt?: number | undefined;
+  /** The session of the same user that it is to replace. */
+  readonly from?: Handle | undefined;
   /** Absolute timeout in ms, `false` for none. @default the store's */
   readonly absolute?: number | false | undefined;
   /** Keeps the absolute end of the session that this one replaces; without it the absolute timeout starts now. */

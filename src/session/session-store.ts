@@ -72,7 +72,8 @@ export abstract class SessionStore {
   /**
    * Stores a new session, also one without entries. A sid whose handle exists is refused with `SessionConflictError`, unless that session
    * has the same secret: then an earlier try has succeeded, and its record is returned as it is. A sid of a custom `genid` has no secret
-   * that would tell an earlier try from a `genid` that repeats itself, so it is always refused.
+   * that would tell an earlier try from a `genid` that repeats itself, so it is always refused. Where `revoke` was told that the session may come
+   * later, it is refused with `SessionGoneError`.
    *
    * Rejects with `SessionLimitError` when it is too large, and with `SessionSerializationError` when an entry's name cannot be stored
    * (`__proto__`, or half a surrogate pair).
@@ -195,6 +196,10 @@ export interface Revocation {
   readonly reason: string;
   /** Only a session that was created before then, epoch ms by the store's clock. */
   readonly createdBefore?: number | undefined;
+  /** Only a session that was indexed then or earlier, or nobody knows when ({@link SessionRecord.indexedAt}). */
+  readonly indexedUpTo?: number | undefined;
+  /** Whether the session may not be stored yet: then nobody can store it for five minutes, and the answer is false. @default false */
+  readonly mayComeLater?: boolean | undefined;
 }
 
 /** For how many ms the holder of a session that somebody else has ended learns why. */

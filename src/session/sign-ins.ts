@@ -1,96 +1,195 @@
-import { SessionGoneError, SessionRefusedError } from '../redis-session.errors.js';
+import { SessionGoneError, SessionRefusedError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import type { Deadline } from './deadline.js';
-import { allPlaces, present } from './indexed-sessions.js';
+import { CHUNK, endOne, indexOf, present } from './indexed-sessions.js';
+import type { IndexedSession } from './session-index.js';
 import { latestEnd, type SessionFacts, type SessionRecord } from './session-record.js';
 import type { SessionStore } from './session-store.js';
 import type { Handle } from './sid.js';
 
 /** A sign-in that takes longer than this many deadlines has long been given up. */
 const DEADLINES = 3;
+/** Up to that many sessions of a user, the policy of `maxSessionsPerUser` is followed exactly. */
+const EXACT = 1_000;
+/** How often a sign-in looks again after another one has changed what it has seen. */
+const LOOKS = 3;
 
 /** What a sign-in does besides storing its session, so that the user's sessions can be found, and are not too many. */
 export class SignIns {
   constructor(private readonly store: SessionStore) {}
 
   /**
-   * Call before the session becomes the user's. Rejects with `SessionRefusedError` when the user has too many, and with `SessionGoneError` when
-   * the session, or the one that it replaces, is being ended.
+   * Call before the session becomes the user's; answers with when it is indexed. Rejects with `SessionRefusedError` when the user has too many, and
+   * with `SessionGoneError` when the session that it replaces is over.
    */
-  async begin(userId: string, handle: Handle, replaces: Handle | undefined): Promise<void> {
+  async begin(userId: string, handle: Handle, replaces: SessionRecord | undefined): Promise<number | undefined> {
     const { index, settings } = this.store;
-    if (index === undefined) return;
+    if (index === undefined) return undefined;
     const { limit = Infinity, policy } = settings.maxSessionsPerUser ?? {};
-    const reservation = { ms: DEADLINES * settings.deadline, replaces, limit: policy === 'reject' ? limit : undefined };
-    for (;;) {
+    let uncounted: readonly Handle[] = [];
+    for (let look = 1; ; look++) {
+      const reservation = { ms: DEADLINES * settings.deadline, replaces, limit: policy === 'reject' ? limit : undefined, uncounted };
       const answer = await index.reserve(userId, handle, reservation);
-      if (answer === 'reserved') return;
-      if (answer === 'ended') throw new SessionGoneError();
-      if (!(await this.#hasRoom(userId, limit, [handle, replaces]))) throw new SessionRefusedError();
+      if (typeof answer === 'number') return answer;
+      if (answer !== 'full') throw await this.#over(replaces);
+      const room = look > LOOKS ? undefined : await this.#roomBeside(userId, limit, [handle, replaces?.handle]);
+      if (room === undefined) throw new SessionRefusedError();
+      uncounted = room;
     }
   }
 
-  /** Call when the session is the user's. Rejects with `SessionGoneError` when all sessions of the user have been ended meanwhile. */
-  async complete(userId: string, record: SessionRecord, replaced: Handle | undefined): Promise<void> {
+  /**
+   * Call when the session is the user's, and before the one that it replaces ends: nobody refuses the sign-in after that. Answers with how many
+   * sessions have to be evicted for it, at most. Rejects with `SessionGoneError` when all sessions of the user have been ended meanwhile.
+   */
+  async confirm(userId: string, record: SessionRecord, replaces: SessionRecord | undefined): Promise<number> {
     const { index, settings } = this.store;
-    if (index === undefined) return;
-    const count = await index.settle(userId, record.handle, latestEnd(record), replaced);
-    if (count === undefined) throw new SessionGoneError();
+    if (index === undefined) return 0;
+    const { handle, indexedAt = 0 } = record;
+    const count = await index.confirm(userId, handle, { indexedAt, endsAt: latestEnd(record), replaces });
+    // The process was suspended for so long that the entry has run out.
+    if (count === 'lapsed') throw new SessionStoreUnavailableError('timeout');
+    if (typeof count !== 'number') throw await this.#over(replaces);
     const { limit = Infinity, policy } = settings.maxSessionsPerUser ?? {};
-    if (count > limit && policy !== 'reject')
-      await this.#evict(userId, limit, policy === 'evict-least-recent' ? bySight(record.lastSeenAt) : byAge);
+    return policy === 'reject' ? 0 : Math.max(0, count - limit);
+  }
+
+  /** Call when the sign-in is done, with what `confirm` has answered: ends what is too many. */
+  async evict(userId: string, excess: number, record: SessionRecord): Promise<void> {
+    const { limit = Infinity, policy } = this.store.settings.maxSessionsPerUser ?? {};
+    if (excess === 0) return;
+    if (limit + excess > EXACT) await this.#evictNearest(userId, excess, record.handle);
+    else await this.#evictByPolicy(userId, limit, policy === 'evict-least-recent' ? bySight(record.lastSeenAt) : byAge);
   }
 
   /**
-   * Call when the session has gone: the index names it no longer. True when somebody else was ending it. When it fails nothing is wrong: whoever
-   * reads the name finds the session gone.
+   * Call when the session has gone: the index names it no longer. True when all sessions of the user were ended meanwhile, this one too. When it
+   * fails nothing is wrong: whoever reads the name finds the session gone.
    */
   async leave(record: SessionRecord | undefined, deadline: Deadline): Promise<boolean> {
     const { index, settings } = this.store;
     if (record?.userId === undefined || index === undefined) return false;
     try {
-      return await deadline.wait(index.remove(record.userId, [record.handle]));
+      return !(await deadline.wait(index.leave(record.userId, record)));
     } catch (error) {
       settings.logError(error instanceof Error ? error : new Error('A session that has gone is still named.'));
       return false;
     }
   }
 
-  /** A place that was reserved and will not be taken must not count against the next sign-in. Nobody waits for it: its end comes by itself. */
+  /** An entry that was reserved and will not be confirmed must not count against the next sign-in. Nobody waits for it: its end comes by itself. */
   free(userId: string, handle: Handle): void {
     this.store.index?.remove(userId, [handle]).catch(this.store.settings.logError);
   }
 
-  /** A name that was lost, with a node of Redis or by a process that died, comes back. Nobody waits for it. */
-  renew(record: SessionRecord): void {
-    if (record.userId !== undefined)
-      this.store.index?.renew(record.userId, record.handle, latestEnd(record)).catch(this.store.settings.logError);
+  /** The session has gone, so its name goes too. Nobody waits for it. */
+  forget({ userId, handle }: SessionRecord): void {
+    if (userId !== undefined) this.free(userId, handle);
   }
 
-  /** Drops the names of sessions that have gone. Whether fewer are left: another sign-in may have dropped those that were too many. */
-  async #hasRoom(userId: string, limit: number, own: readonly (Handle | undefined)[]): Promise<boolean> {
-    let others = 0;
-    for await (const places of allPlaces(this.store, userId)) {
-      const { gone } = await present(this.store, userId, places);
-      const uncounted = new Set([...gone, ...own]);
-      others += places.filter(({ handle }) => !uncounted.has(handle)).length;
-    }
-    return others < limit;
+  /**
+   * A name that was lost, with a node of Redis or by a process that died, comes back; and a session that is over, though whoever was to end it died
+   * before, ends. Nobody waits for it.
+   */
+  refresh(record: SessionRecord): void {
+    this.#refreshOrEnd(record).catch(this.store.settings.logError);
+  }
+
+  async #refreshOrEnd(record: SessionRecord): Promise<void> {
+    const { userId } = record;
+    const { index } = this.store;
+    if (userId === undefined || index === undefined) return;
+    const ended = await index.refresh(userId, record, latestEnd(record));
+    if (ended !== undefined) await endOne(this.store, userId, record, ended.endedReason);
+  }
+
+  /** Which of the two sessions is over is not known here. The one before may have been spared, or be left by whoever was to end it. */
+  async #over(replaces: SessionRecord | undefined): Promise<SessionGoneError> {
+    if (replaces !== undefined) await this.#refreshOrEnd(replaces);
+    return new SessionGoneError();
+  }
+
+  /**
+   * Drops the names of sessions that have gone. Answers with those that do not count, since the session that replaces them is there too;
+   * `undefined` when there is no room all the same.
+   */
+  async #roomBeside(userId: string, limit: number, own: readonly (Handle | undefined)[]): Promise<readonly Handle[] | undefined> {
+    const { named, sessions } = await this.#look(userId);
+    const replaced = replacedAmong(sessions);
+    const others = named.filter(({ handle }) => !own.includes(handle) && !replaced.has(handle));
+    return others.length < limit ? [...replaced] : undefined;
   }
 
   /** Of two sign-ins at once, each ends only what the other would end too, and the later one sees both. */
-  async #evict(userId: string, limit: number, order: (a: SessionFacts, b: SessionFacts) => number): Promise<void> {
-    const sessions: SessionFacts[] = [];
-    for await (const places of allPlaces(this.store, userId)) sessions.push(...(await present(this.store, userId, places)).sessions);
-    const excess = sessions.toSorted(order).slice(0, Math.max(0, sessions.length - limit));
-    await Promise.all(excess.map(({ handle }) => this.#evictOne(userId, handle)));
+  async #evictByPolicy(userId: string, limit: number, order: (a: SessionFacts, b: SessionFacts) => number): Promise<void> {
+    for (let look = 1; look <= LOOKS; look++) {
+      const { sessions } = await this.#look(userId);
+      const replaced = replacedAmong(sessions);
+      const counted = sessions.filter(({ handle }) => !replaced.has(handle)).toSorted(order);
+      const excess = counted.slice(0, Math.max(0, counted.length - limit));
+      const victims = excess.flatMap((one) => withReplaced(one, sessions)).slice(0, CHUNK);
+      // One that had gone already was perhaps seen before it was replaced, and what replaces it was not.
+      if (await this.#evictAll(userId, victims)) return;
+    }
   }
 
-  async #evictOne(userId: string, handle: Handle): Promise<void> {
-    const { store } = this;
-    if (await store.revoke(handle, { userId, reason: 'evicted' })) store.events.emit('evicted', { handle, userId });
-    // Now that it is dead, a name that stays is pruned by whoever reads it.
-    await store.index?.remove(userId, [handle]).catch(store.settings.logError);
+  /** Too many to look at all of them: each sign-in ends some, those that would end first by themselves. */
+  async #evictNearest(userId: string, excess: number, own: Handle): Promise<void> {
+    const named = await this.#nearest(userId);
+    const first = named.filter(({ handle, isReserved }) => !isReserved && handle !== own).slice(0, CHUNK);
+    const { sessions, gone } = await present(this.store, userId, { sessions: first });
+    const victims = sessions.slice(0, Math.max(0, excess - gone.length));
+    await this.#evictAll(
+      userId,
+      victims.map(({ handle }) => handle),
+    );
   }
+
+  /** Sessions of a user, and the names that are left when those of dead sessions are dropped. */
+  async #look(userId: string) {
+    const all = await this.#nearest(userId);
+    const sessions: SessionFacts[] = [];
+    const gone = new Set<Handle>();
+    for (let start = 0; start < all.length; start += CHUNK) {
+      const part = await present(this.store, userId, { sessions: all.slice(start, start + CHUNK) });
+      sessions.push(...part.sessions);
+      for (const handle of part.gone) gone.add(handle);
+    }
+    return { named: all.filter(({ handle }) => !gone.has(handle)), sessions };
+  }
+
+  #nearest(userId: string): Promise<readonly IndexedSession[]> {
+    return indexOf(this.store).nearest(userId, { limit: EXACT });
+  }
+
+  /** False when one of them had gone already. */
+  async #evictAll(userId: string, handles: readonly Handle[]): Promise<boolean> {
+    if (handles.length === 0) return true;
+    const { store } = this;
+    const ended = await Promise.all(
+      handles.map(async (handle) => {
+        const isEnded = await store.revoke(handle, { userId, reason: 'evicted' });
+        if (isEnded) store.events.emit('evicted', { handle, userId });
+        return isEnded;
+      }),
+    );
+    // Now that they are dead, a name that stays is pruned by whoever reads it.
+    await indexOf(store).remove(userId, handles).catch(store.settings.logError);
+    return ended.every(Boolean);
+  }
+}
+
+/** Those that are there beside the session that replaces them: the two count as one. */
+function replacedAmong(sessions: readonly SessionFacts[]): ReadonlySet<Handle> {
+  const handles = new Set(sessions.map(({ handle }) => handle));
+  return new Set(sessions.flatMap(({ from }) => (from !== undefined && handles.has(from) ? [from] : [])));
+}
+
+/** A session and those that it replaces, which go first. */
+function withReplaced({ handle, from }: SessionFacts, sessions: readonly SessionFacts[]): Handle[] {
+  const replaced = from === undefined ? undefined : sessions.find((one) => one.handle === from);
+  if (replaced === undefined) return [handle];
+  const others = sessions.filter((one) => one.handle !== handle);
+  return [...withReplaced(replaced, others), handle];
 }
 
 /** By the sign-in: the session of a visitor may have begun long before. */

@@ -63,6 +63,10 @@ export interface StoreOptions {
    * How many sessions a user may have, and what a sign-in beyond that does: it ends the one that signed in first (`'evict-oldest'`) or was
    * seen least recently (`'evict-least-recent'`), or is refused with `SessionRefusedError` (`'reject'`). A number alone evicts the oldest.
    *
+   * A sign-in ends at most 100 sessions, so after you have set or lowered the limit it can take several of them until a user is within it. Up to 1,000
+   * sessions of one user the policy is followed exactly. Beyond that, a sign-in first ends the sessions whose latest possible end is nearest.
+   * If a session that is too many can't be ended, because Redis fails at that moment, a later sign-in ends it.
+   *
    * @default any number
    * @see OWASP ASVS 5.0, 7.1.2
    */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
-import type { SessionIndex } from '../../src/session/session-index.js';
+import type { IndexedAt, SessionIndex } from '../../src/session/session-index.js';
 import { generateSid, handleOf, type Handle } from '../../src/session/sid.js';
 import { ImmortalKeys } from '../support/immortal-keys.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
@@ -31,43 +31,72 @@ describe('RedisSessionIndex', () => {
   it('is one sorted set that ends with the session that can live longest', async () => {
     const { index, key, now, ends } = await start();
     const [first, second, third] = [newHandle(), newHandle(), newHandle()];
-    await index.reserve('ada', first, { ms: LONG });
+    const indexedAt = Number(await index.reserve('ada', first, { ms: LONG }));
     const [, reserved] = await redis.zrange(key, 0, '0', 'WITHSCORES');
     expect(Number(reserved) % 1).toBe(0.5);
     expect(await ends()).toBe(Math.ceil(Number(reserved)));
 
-    await index.settle('ada', first, now + 2 * LONG);
+    await index.confirm('ada', first, { indexedAt, endsAt: now + 2 * LONG });
     expect(await ends()).toBe(now + 2 * LONG);
-    await index.renew('ada', second, now + 3 * LONG);
+    await index.refresh('ada', known(second), now + 3 * LONG);
     expect(await ends()).toBe(now + 3 * LONG);
-    await index.renew('ada', third, now + LONG);
+    await index.refresh('ada', known(third), now + LONG);
     expect(await ends()).toBe(now + 3 * LONG);
-    await index.renew('ada', second, now + LONG);
+    await index.refresh('ada', known(second), now + LONG);
     expect(await ends()).toBe(now + 2 * LONG);
     await index.reserve('ada', newHandle(), { ms: 4 * LONG });
     expect(await ends()).toBeGreaterThanOrEqual(now + 4 * LONG);
+  });
 
-    await index.claim('ada', { skip: 0, size: 10 });
-    expect(await redis.zrange(key, 0, '-1', 'WITHSCORES')).toEqual(
-      [third, second]
-        .toSorted()
-        .flatMap((handle) => [handle, `${now + LONG - 0.25}`])
-        .concat(first, `${now + 2 * LONG - 0.25}`),
+  it('has a fence in it that lasts as long as asked, and as long as what it has ended', async () => {
+    const { index, key, now, ends } = await start();
+    await index.refresh('ada', known(newHandle()), now + 3 * LONG);
+    const fence = (await index.fence('ada', { ms: LONG, reason: 'revoked' }))!;
+    const [member, score] = await redis.zrange(key, 0, '0', 'WITHSCORES');
+    expect([member, Number(score)]).toEqual([`!${now + 3 * LONG}.00||revoked`, -fence.indexedUpTo]);
+    expect(await ends()).toBeGreaterThan(now + 3 * LONG);
+    await index.fence('ada', { ms: 5 * LONG, reason: 'revoked' });
+    // Neither a name with an earlier end nor the loss of all names makes it shorter.
+    await index.refresh('ada', known(newHandle(), now + 2 * LONG), now + LONG);
+    await index.remove(
+      'ada',
+      (await index.page('ada', { limit: 10 })).sessions.map(({ handle }) => handle),
     );
+    expect(await ends()).toBeGreaterThanOrEqual(now + 5 * LONG);
+    expect(await redis.zcard(key)).toBe(1);
+  });
+
+  it('takes a member with a negative score that is no fence for nothing', async () => {
+    const { index, key, now } = await start();
+    await redis.zadd(key, -4e12, 'x');
+    expect(await index.refresh('ada', known(newHandle()), now + LONG)).toBeUndefined();
+    expect(await index.fence('ada', { ms: LONG, reason: 'revoked' })).toBeDefined();
   });
 
   it('goes away with the last name, and never comes back without an end', async () => {
     const { index, key, now } = await start();
     const handle = newHandle();
-    await index.renew('ada', handle, now + LONG);
+    await index.refresh('ada', known(handle), now + LONG);
     await index.remove('ada', [handle]);
     expect(await redis.exists(key)).toBe(0);
     await index.page('ada', { limit: 1, after: { handle, score: now + LONG } });
     expect(await redis.exists(key)).toBe(0);
-    await index.renew('ada', handle, now + 20);
+    await index.refresh('ada', known(handle), now + 20);
     await until(async () => (await redis.exists(key)) === 0, 'the set has expired');
-    await index.renew('ada', handle, now - 1);
+    await index.refresh('ada', known(handle), now - 1);
     expect(await redis.exists(key)).toBe(0);
+  });
+
+  it('is read without a write', async () => {
+    const { index, now } = await start();
+    for (let n = 0; n < 5; n++) await index.refresh('ada', known(newHandle()), now + LONG);
+    const { sessions } = await index.page('ada', { limit: 2 });
+    const recorder = await server.monitor();
+    const after = sessions.at(-1)!;
+    await index.page('ada', { limit: 2, after });
+    await index.nearest('ada', { limit: 2, after });
+    const names = new Set((await recorder.stop()).filter(({ source }) => source === 'lua').map(({ name }) => name));
+    expect([...names].filter((name) => !['time', 'zrange', 'zrevrange', 'zcard', 'zcount'].includes(name))).toEqual([]);
   });
 
   it('has an end at every moment', async () => {
@@ -77,10 +106,11 @@ describe('RedisSessionIndex', () => {
     await Promise.all(
       Array.from({ length: 40 }, async (_, n) => {
         const [handle, old] = [newHandle(), newHandle()];
-        await index.renew('ada', old, now + 20 + n);
-        await index.reserve('ada', handle, { ms: 5, replaces: old });
-        await index.settle('ada', handle, now + 40 + n, old);
-        await index.claim('ada', { skip: 0, size: 10 });
+        await index.refresh('ada', known(old), now + 20 + n);
+        await index.reserve('ada', handle, { ms: 5, replaces: known(old) });
+        await index.confirm('ada', handle, { indexedAt: now, endsAt: now + 40 + n });
+        if (n % 8 === 0) await index.fence('ada', { ms: 5, reason: 'revoked' });
+        await index.nearest('ada', { limit: 5 });
         await index.page('ada', { limit: 5, after: { handle: old, score: now } });
         await index.remove('ada', [handle]);
       }),
@@ -92,10 +122,12 @@ describe('RedisSessionIndex', () => {
 
   it.each<[string, (index: SessionIndex) => Promise<unknown>]>([
     ['reserve', (index) => index.reserve('ada', newHandle(), { ms: 1_000 })],
-    ['settle', (index) => index.settle('ada', newHandle(), 4e12)],
-    ['renew', (index) => index.renew('ada', newHandle(), 4e12)],
+    ['confirm', (index) => index.confirm('ada', newHandle(), { indexedAt: 4e12, endsAt: 4e12 })],
+    ['refresh', (index) => index.refresh('ada', known(newHandle()), 4e12)],
     ['remove', (index) => index.remove('ada', [newHandle()])],
-    ['claim', (index) => index.claim('ada', { skip: 0, size: 1 })],
+    ['leave', (index) => index.leave('ada', known(newHandle()))],
+    ['fence', (index) => index.fence('ada', { ms: 1, reason: 'revoked' })],
+    ['nearest', (index) => index.nearest('ada', { limit: 1 })],
     ['page', (index) => index.page('ada', { limit: 1 })],
   ])('cannot answer when something else lies at its key: %s', async (_what, call) => {
     const { store, index, key } = await start();
@@ -108,8 +140,8 @@ describe('RedisSessionIndex', () => {
   it('has a key of its own for each user and prefix', async () => {
     const { store, index, now } = await start();
     const { index: other } = await start();
-    for (const user of ['*', '{a}', 'a:b', '', '\u{1F36A} x']) await index.renew(user, newHandle(), now + LONG);
-    await other.renew('*', newHandle(), now + LONG);
+    for (const user of ['*', '{a}', 'a:b', '', '\u{1F36A} x']) await index.refresh(user, known(newHandle()), now + LONG);
+    await other.refresh('*', known(newHandle()), now + LONG);
     const { prefix } = store.settings;
     const keys = await redis.keys(`${prefix}*`);
     expect(keys.toSorted()).toEqual(['*', '{a}', 'a:b', '', '\u{1F36A} x'].map((user) => `${prefix}user:${user}`).toSorted());
@@ -141,6 +173,10 @@ describe('the epoch of a user', () => {
     await expect(store.endBefore('a:{b}', 5)).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
   });
 });
+
+function known(handle: Handle, indexedAt?: number): IndexedAt {
+  return { handle, indexedAt };
+}
 
 function newHandle(): Handle {
   return handleOf(generateSid());

@@ -235,7 +235,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it('names a session for as long as it lives by saves alone, where there is no absolute timeout', async () => {
         const { store, manager } = await start({ ttl: 3, absoluteTtl: false, touchAfter: 60 });
         const visitor = await signedIn(store);
-        const [first] = await store.index!.page('ada', { limit: 1 });
+        const [first] = (await store.index!.page('ada', { limit: 1 })).sessions;
         let n = 0;
         await until(async () => {
           await visitor.request(({ entries }) => entries.set('n', n++));
@@ -243,7 +243,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
           return expiresAt(await found(store, visitor.sid!)) > first!.score + 400;
         }, 'the session lives on when its first names have ended');
         await store.settled();
-        const [name] = await store.index!.page('ada', { limit: 1 });
+        const [name] = (await store.index!.page('ada', { limit: 1 })).sessions;
         expect(name!.score).toBeGreaterThanOrEqual(expiresAt(await found(store, visitor.sid!)));
         expect(await manager.count('ada')).toBe(1);
         expect(await manager.revokeAll('ada')).toBe(1);
@@ -420,39 +420,41 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         expect(await manager.count('ada')).toBe(1);
       });
 
-      it('ends also the sessions that were claimed by a call that died', async () => {
+      it('ends also the sessions that a call has left that died', async () => {
         const { store, manager } = await start();
         const visitor = await signedIn(store);
-        await store.index!.claim('ada', { skip: 0, size: 10 });
-        expect(await manager.count('ada')).toBe(1);
+        await store.index!.fence('ada', { ms: LATER, reason: 'revoked' });
         expect(await manager.revokeAll('ada')).toBe(1);
         expect(await visitor.whoami()).toBeUndefined();
       });
 
-      it('claims sessions until they are gone, whatever requests of theirs say, and takes the places of sign-ins', async () => {
-        const { store } = await start();
-        const { handle } = await signedIn(store);
-        const [next, underWay] = [handleOf(generateSid()), handleOf(generateSid())];
-        await store.index!.reserve('ada', underWay, { ms: LATER });
-        expect(await store.index!.claim('ada', { skip: 0, size: 10 })).toMatchObject({ claimed: 2, hasMore: false });
-        expect(await namesOf(store, 'ada')).toEqual([handle]);
-        const endsAt = Math.floor(await store.now()) + LATER;
-        await store.index!.renew('ada', handle, endsAt);
-        expect(await store.index!.settle('ada', handle, endsAt)).toBeUndefined();
-        expect(await store.index!.settle('ada', underWay, endsAt)).toBeUndefined();
-        expect(await store.index!.reserve('ada', next, { ms: LATER, replaces: handle })).toBe('ended');
+      it('lets no session come to be whose sign-in has only begun', async () => {
+        const { store, manager } = await start();
+        const session = await new Visitor(store).arrive();
+        const create = store.create.bind(store);
+        const created = listen(store, 'created');
+        store.create = async (...call) => {
+          store.create = create;
+          await manager.revokeAll('ada');
+          return create(...call);
+        };
+        expect(await refusal(() => session.login({ id: 'ada' }, true))).toMatchObject({ code: 'SESSION_GONE' });
+        await until(async () => (await namesOf(store, 'ada')).length === 0, 'nothing is named');
+        expect(created).toEqual([]);
+        await session.login({ id: 'ada' }, true);
+        expect(await manager.count('ada')).toBe(1);
       });
 
       it('makes a sign-in that is under way fail, and leaves nothing of it', async () => {
         const { store, manager } = await start();
         const visitor = await signedIn(store);
         const session = await visitor.arrive();
-        const settle = store.index!.settle.bind(store.index);
+        const confirm = store.index!.confirm.bind(store.index);
         const created = listen(store, 'created');
-        store.index!.settle = async (...call) => {
-          store.index!.settle = settle;
+        store.index!.confirm = async (...call) => {
+          store.index!.confirm = confirm;
           await manager.revokeAll('ada');
-          return settle(...call);
+          return confirm(...call);
         };
         expect(await refusal(() => session.login({ id: 'ada' }, true))).toMatchObject({ code: 'SESSION_GONE' });
         await until(async () => (await manager.get(created[0]!.handle)) === undefined, 'the new session is gone');
@@ -482,24 +484,44 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         }
       });
 
-      it('refuses to sign in out of a session that is being ended', async () => {
+      it('refuses to sign in out of a session that is over though it has not ended yet, and ends it', async () => {
         const { store, manager } = await start();
         const visitor = await signedIn(store);
-        await store.index!.claim('ada', { skip: 0, size: 10 });
+        await store.index!.fence('ada', { ms: LATER, reason: 'revoked' });
         const session = await visitor.arrive();
         expect(await refusal(() => session.login({ id: 'ada' }, true))).toMatchObject({ code: 'SESSION_GONE' });
-        expect([session.isLost, await manager.count('ada')]).toEqual([true, 1]);
-        // Nor can its own place be taken anew, after which it could.
-        expect(await store.index!.reserve('ada', visitor.handle, { ms: LATER })).toBe('ended');
+        expect([session.isLost, await store.find(visitor.sid!), await namesOf(store, 'ada')]).toEqual([
+          true,
+          { endedReason: 'revoked' },
+          [],
+        ]);
+        await visitor.signIn();
+        expect(await manager.count('ada')).toBe(1);
       });
 
-      it('refuses to put another in the place of a session that is being ended, which is over', async () => {
+      it('refuses to put another in the place of a session that is over, which has ended then', async () => {
         const { store, manager } = await start();
         const visitor = await signedIn(store);
-        await store.index!.claim('ada', { skip: 0, size: 10 });
+        await store.index!.fence('ada', { ms: LATER, reason: 'revoked' });
         const session = await visitor.arrive();
         expect(await refusal(() => session.supersede())).toMatchObject({ code: 'SESSION_GONE' });
         expect([session.isLost, await manager.count('ada')]).toEqual([true, 0]);
+      });
+
+      it('of others leaves the session of the caller also while that signs in anew, and refuses that', async () => {
+        const { store, manager } = await start();
+        const [visitor, other] = [await signedIn(store), await signedIn(store)];
+        const session = await visitor.arrive();
+        const confirm = store.index!.confirm.bind(store.index);
+        store.index!.confirm = async (...call) => {
+          store.index!.confirm = confirm;
+          await manager.revokeOthers(session);
+          return confirm(...call);
+        };
+        expect(await refusal(() => session.login({ id: 'ada' }, true))).toMatchObject({ code: 'SESSION_GONE' });
+        expect([await visitor.whoami(), await other.whoami()]).toEqual([{ id: 'ada' }, undefined]);
+        await visitor.signIn();
+        expect(await manager.count('ada')).toBe(1);
       });
     });
 
@@ -712,7 +734,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         const visitor = new Visitor(store);
         await visitor.request(({ entries }) => entries.set('identity', { id: 'ada' }));
         expect(handlesOf((await manager.list('ada')).sessions)).toEqual([visitor.handle]);
-        const [place] = await store.index!.page('ada', { limit: 10 });
+        const [place] = (await store.index!.page('ada', { limit: 10 })).sessions;
         expect(place).toEqual({ handle: visitor.handle, isReserved: false, score: (await found(store, visitor.sid!)).absoluteEndsAt });
       });
 
@@ -738,11 +760,11 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
           if (isStored) await visitor.request(({ entries }) => entries.set('cart', ['tea']));
           const session = await visitor.arrive();
           session.entries.set('identity', { id: 'ada' });
-          const settle = store.index!.settle.bind(store.index);
-          store.index!.settle = async (...call) => {
-            store.index!.settle = settle;
+          const confirm = store.index!.confirm.bind(store.index);
+          store.index!.confirm = async (...call) => {
+            store.index!.confirm = confirm;
             await manager.revokeAll('ada');
-            return settle(...call);
+            return confirm(...call);
           };
           expect(await refusal(() => session.save())).toMatchObject({ code: 'SESSION_GONE' });
           expect([session.isLost, await store.load(session.sid), await namesOf(store, 'ada')]).toEqual([true, undefined, []]);
@@ -922,12 +944,12 @@ async function allPages(manager: SessionManager, userId: string, limit: number):
 
 /** As a sign-in leaves it. */
 async function named(store: SessionStore, userId: string, sid: Sid, endsAt?: number): Promise<void> {
-  await store.index!.reserve(userId, handleOf(sid), { ms: LATER });
-  await store.index!.settle(userId, handleOf(sid), endsAt ?? (await store.now()) + LATER);
+  const indexedAt = Number(await store.index!.reserve(userId, handleOf(sid), { ms: LATER }));
+  await store.index!.confirm(userId, handleOf(sid), { indexedAt, endsAt: endsAt ?? (await store.now()) + LATER });
 }
 
 async function namesOf(store: SessionStore, userId: string): Promise<string[]> {
-  return (await store.index!.page(userId, { limit: 500 })).map((place) => place.handle);
+  return (await store.index!.page(userId, { limit: 500 })).sessions.map(({ handle }) => handle);
 }
 
 function aliveOf(store: SessionStore, visitors: readonly Visitor[]): Promise<boolean[]> {

@@ -57,18 +57,25 @@ describe('SessionManager with Redis', () => {
     expect(await new SessionManager(after).revokeAll('ada')).toBe(1);
   });
 
-  it('costs a sign-in two commands more than the session itself, and a sign-out one', async () => {
+  it('costs a sign-in two commands more than the session itself, a third one that nobody waits for, and a sign-out one', async () => {
     const store = open();
     // So that no script has to be sent as a text.
     const known = await signedIn(store);
     await known.signIn('grace');
     await known.request((session) => session.destroy());
+    const scripts = (count: number) => Array.from({ length: count }, () => 'evalsha');
 
     const visitor = new Visitor(store);
-    expect(await commandsOf(() => visitor.signIn())).toEqual(['evalsha', 'evalsha', 'evalsha']); // reserve, create, settle
+    expect(await commandsOf(() => visitor.signIn())).toEqual(scripts(3)); // reserve, create, confirm
+    const guest = new Visitor(store);
+    await guest.request(({ entries }) => entries.set('cart', ['tea']));
+    const arrived = await guest.arrive();
+    expect(await commandsOf(() => arrived.login({ id: 'ada' }, true))).toEqual(scripts(4)); // and destroy
     const session = await visitor.arrive();
-    expect(await commandsOf(() => session.login({ id: 'ada' }, true))).toEqual(['evalsha', 'evalsha', 'evalsha', 'evalsha']); // and destroy
-    expect(await commandsOf(() => session.destroy())).toEqual(['evalsha', 'evalsha']);
+    expect(await commandsOf(() => session.login({ id: 'ada' }, true))).toEqual(scripts(5)); // and forget
+    expect(await commandsOf(() => session.login({ id: 'grace' }, true))).toEqual(scripts(5));
+    expect(await commandsOf(() => session.destroy())).toEqual(scripts(2));
+    expect(await commandsOf(() => store.load(arrived.sid))).toEqual(['hgetall']);
   });
 
   it('costs a sign-in no more with a limit that is not reached', async () => {
@@ -96,11 +103,16 @@ describe('SessionManager with Redis', () => {
     expect(await server.client().pexpiretime(key)).toBe((await store.load(other.sid!))?.absoluteEndsAt);
   });
 
-  it('leaves no index where the last session has gone', async () => {
-    const store = open();
+  it('leaves no index where the last session has gone, and after revokeAll what tells of it, as long as a session could live', async () => {
+    const store = open({ ttl: 60, absoluteTtl: 600 });
+    const key = `${store.settings.prefix}user:ada`;
+    await (await signedIn(store)).request((session) => session.destroy());
+    expect(await server.client().exists(key)).toBe(0);
     await signedIn(store);
     await new SessionManager(store).revokeAll('ada');
-    expect(await server.client().exists(`${store.settings.prefix}user:ada`)).toBe(0);
+    expect(await server.client().zrange(key, 0, '-1')).toEqual([expect.stringMatching(/^!\d+\.00\|\|revoked$/)]);
+    expect(await server.client().pttl(key)).toBeGreaterThan(590_000);
+    expect(await server.client().pttl(key)).toBeLessThanOrEqual(600_001);
   });
 
   it('rejects, and touches nothing, where something else lies in the place of the index', async () => {
@@ -167,14 +179,14 @@ describe('SessionManager with Redis', () => {
       });
       expect([seen.size, counts]).toEqual([150, { evalsha: 3, hmget: 150, hgetall: 0, zrem: 0 }]);
       expect(replies).toHaveLength(3);
-      expect(Math.max(...replies)).toBeLessThanOrEqual(2 + 2 * 50);
+      expect(Math.max(...replies)).toBeLessThanOrEqual(5 + 2 * 50);
     });
 
     it('counts them and ends all but one, a part at a time', async () => {
       const { store, visitor, manager, replies } = await withMany();
       expect(await manager.count('ada')).toBe(MANY);
       expect(replies.length).toBeGreaterThanOrEqual(MANY / 500);
-      expect(Math.max(...replies)).toBeLessThanOrEqual(2 + 2 * 500);
+      expect(Math.max(...replies)).toBeLessThanOrEqual(5 + 2 * 500);
       let mostAtOnce = 0;
       let now = 0;
       const revoke = store.revoke.bind(store);
@@ -187,11 +199,38 @@ describe('SessionManager with Redis', () => {
         ended = await manager.revokeOthers(visitor);
       });
       expect([ended, mostAtOnce]).toEqual([MANY - 1, 100]);
-      // Each by its script; claimed by the 500, in three rounds; names dropped by the 100, those of the 60 places twice.
-      expect(counts['evalsha']).toBeLessThanOrEqual(MANY + 260);
-      expect(counts['zrem']).toBeLessThanOrEqual(MANY + 120);
-      expect(Math.max(...replies)).toBeLessThanOrEqual(2 + 2 * 500);
+      // Each by its script; found by the 500; names dropped by the 100; and the fence.
+      expect(counts['evalsha']).toBeLessThanOrEqual(MANY + 60 + Math.ceil(MANY / 500) + 1 + Math.ceil(MANY / 100) + 1 + 1);
+      expect(counts['zrem']).toBeLessThanOrEqual(MANY / 100 + 1);
+      expect(Math.max(...replies)).toBeLessThanOrEqual(5 + 2 * 500);
       expect((await manager.list('ada')).sessions.map(({ handle }) => handle)).toEqual([visitor.handle]);
     }, 30_000);
+
+    it.each(['evict-oldest', 'evict-least-recent'] as const)(
+      'a sign-in does a bounded part of what a limit asks that was switched on, and makes progress each time, with %s',
+      async (policy) => {
+        const { store, visitor, replies } = await withMany();
+        Object.assign(store.settings, { maxSessionsPerUser: { limit: 5, policy } });
+        const names = () => server.client().zcard(`${store.settings.prefix}user:ada`);
+        for (let nth = 1; nth <= 3; nth++) {
+          const before = await names();
+          const counts = await countsOf(async () => void (await signedIn(store)));
+          expect(counts['hmget']).toBeLessThanOrEqual(100);
+          expect(counts['evalsha']).toBeLessThanOrEqual(3 + 1 + 100 + 1);
+          // The new one, and a hundred less.
+          expect(await names()).toBeLessThanOrEqual(before + 1 - 100);
+        }
+        expect(Math.max(...replies)).toBeLessThanOrEqual(2 + 2 * 1_000);
+        expect(await visitor.whoami()).toEqual({ id: 'ada' });
+      },
+    );
+
+    it('a sign-in is refused without looking at all of them', async () => {
+      const { store } = await withMany();
+      Object.assign(store.settings, { maxSessionsPerUser: { limit: 5, policy: 'reject' } });
+      const counts = await countsOf(async () => expect(await refusal(() => signedIn(store))).toMatchObject({ code: 'SESSION_REFUSED' }));
+      expect(counts['hmget']).toBeLessThanOrEqual(1_000);
+      expect(counts['evalsha']).toBeLessThanOrEqual(2 + 1 + 10);
+    });
   });
 });

@@ -88,7 +88,7 @@ async function aliveOf(store: RedisSessionStore): Promise<Handle[]> {
 /** After one listing the index names all that is alive, and nothing else. */
 async function expectNames(store: RedisSessionStore): Promise<void> {
   await new SessionManager(store).list('ada', { limit: 500 });
-  const names = (await store.index.page('ada', { limit: 500 })).map(({ handle }) => handle).toSorted();
+  const names = (await store.index.page('ada', { limit: 500 })).sessions.map(({ handle }) => handle).toSorted();
   expect(names).toEqual(await aliveOf(store));
 }
 

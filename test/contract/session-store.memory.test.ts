@@ -30,14 +30,14 @@ describe('MemorySessionStore', () => {
   it('drops names that have ended, and no other, when somebody comes', async () => {
     const store = new MemorySessionStore({ ttl: 1 });
     const [short, long] = [handleOf(generateSid()), handleOf(generateSid())];
-    await store.index.renew('ada', short, Date.now() + 5);
-    await store.index.renew('eve', long, Date.now() + 600_000);
+    await store.index.refresh('ada', { handle: short, indexedAt: undefined }, Date.now() + 5);
+    await store.index.refresh('eve', { handle: long, indexedAt: undefined }, Date.now() + 600_000);
     const now = Date.now();
     const clock = jest.spyOn(Date, 'now').mockImplementation(() => now + 2_000);
     try {
       await newSession(store);
-      expect(await store.index.page('ada', { limit: 5 })).toEqual([]);
-      expect(await store.index.page('eve', { limit: 5 })).toHaveLength(1);
+      expect(await store.index.page('ada', { limit: 5 })).toEqual({ sessions: [] });
+      expect((await store.index.page('eve', { limit: 5 })).sessions).toHaveLength(1);
     } finally {
       clock.mockRestore();
     }

@@ -292,12 +292,42 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const facts = await store.describe([handleOf(anonymous), handle, handleOf(gone), handleOf(generateSid())]);
         expect(facts).toEqual([
           expect.objectContaining({ handle: handleOf(anonymous), userId: undefined, device: undefined }),
-          { handle, userId: 'ada', createdAt, authenticatedAt, lastSeenAt: touched!.lastSeenAt, absoluteEndsAt, idle: 90_000, device },
+          {
+            handle,
+            userId: 'ada',
+            createdAt,
+            authenticatedAt,
+            indexedAt: undefined,
+            from: undefined,
+            lastSeenAt: touched!.lastSeenAt,
+            absoluteEndsAt,
+            idle: 90_000,
+            device,
+          },
           undefined,
           undefined,
         ]);
-        expect(Object.keys(facts[1]!)).toHaveLength(8);
+        expect(Object.keys(facts[1]!)).toHaveLength(10);
       });
+
+      it.each([0, -5_000, 5_000, 86_400_000])(
+        'tells when a session was indexed, %d ms from its beginning, and which one it replaces',
+        async (ms) => {
+          const store = await start();
+          const indexedAt = Math.floor(await store.now()) + ms;
+          const from = handleOf(generateSid());
+          const { sid, created } = await signedIn(store, { indexedAt, from });
+          expect(created).toMatchObject({ indexedAt });
+          expect(await found(store, sid)).toEqual(created);
+          expect(await store.describe([created.handle])).toMatchObject([{ indexedAt, from }]);
+          // The next request has brought its sid, so the session that it replaced has gone.
+          const isSaved = ms > 0;
+          if (isSaved) await store.save(sid, created, deltaOf({ n: 1 }), LEASE);
+          else await store.touch(sid, created, LEASE);
+          expect(await store.describe([created.handle])).toMatchObject([{ indexedAt, from: undefined }]);
+          expect(await found(store, sid)).toMatchObject({ indexedAt });
+        },
+      );
 
       it('has nothing to tell when nothing is asked', async () => {
         const store = await start();
@@ -356,6 +386,54 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         expect(await store.find(sid)).toEqual(created);
         expect(await revokeBefore(created.createdAt! + 1)).toBe(true);
         expect(await store.load(sid)).toBeUndefined();
+      });
+
+      it('ends only a session that was indexed up to the given time, or nobody knows when', async () => {
+        const store = await start();
+        const indexedAt = Math.floor(await store.now());
+        const revokeUpTo = ({ handle }: SessionRecord, indexedUpTo: number) =>
+          store.revoke(handle, { userId: 'ada', reason: REASON, indexedUpTo });
+        const { created } = await signedIn(store, { indexedAt });
+        expect(await revokeUpTo(created, indexedAt - 1)).toBe(false);
+        expect(await revokeUpTo(created, indexedAt)).toBe(true);
+        expect(await revokeUpTo((await signedIn(store)).created, 0)).toBe(true);
+      });
+
+      it('knows when a session was indexed that became a user’s later, or another one’s', async () => {
+        const store = await start();
+        const sid = await newSession(store);
+        for (const [userId, indexedAt] of [
+          ['ada', 1_000_000],
+          ['grace', 2_000_000],
+        ] as const) {
+          expect(await store.save(sid, await found(store, sid), { ...deltaOf({}), userId, indexedAt }, LEASE)).toMatchObject({ indexedAt });
+          expect(await found(store, sid)).toMatchObject({ userId, indexedAt });
+        }
+        await store.save(sid, await found(store, sid), deltaOf({ n: 1 }), LEASE);
+        expect(await found(store, sid)).toMatchObject({ indexedAt: 2_000_000 });
+        await store.save(sid, await found(store, sid), { ...deltaOf({}), userId: null }, LEASE);
+        expect(await found(store, sid)).toMatchObject({ userId: undefined, indexedAt: undefined });
+      });
+
+      it('lets nobody create a session that may come later', async () => {
+        const store = await start();
+        const sid = generateSid();
+        const revocation = { userId: 'ada', reason: REASON, mayComeLater: true };
+        for (let attempt = 1; attempt <= 2; attempt++) expect(await store.revoke(handleOf(sid), revocation)).toBe(false);
+        for (const userId of ['ada', undefined])
+          await expect(store.create(sid, { entries: new Map(), lease: LEASE, userId })).rejects.toMatchObject({ code: 'SESSION_GONE' });
+        expect(await store.find(sid)).toBeUndefined();
+        expect(await store.destroy(sid)).toBe(false);
+        await expect(store.create(sid, { entries: new Map(), lease: LEASE })).rejects.toMatchObject({ code: 'SESSION_GONE' });
+      });
+
+      it('leaves no word for one that may come later where there is a session', async () => {
+        const store = await start();
+        const [anonymous, { sid }] = [await newSession(store), await signedIn(store)];
+        expect(await store.revoke(handleOf(anonymous), { userId: 'ada', reason: REASON, mayComeLater: true })).toBe(false);
+        expect(await store.find(anonymous)).toBeDefined();
+        expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: REASON, mayComeLater: true })).toBe(true);
+        expect(await store.find(sid)).toEqual({ endedReason: REASON });
       });
 
       it('ends a session also while its secret is being replaced', async () => {

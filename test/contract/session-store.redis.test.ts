@@ -81,7 +81,7 @@ describe('RedisSessionStore', () => {
         lease: leaseOf(undefined, { path: '/x' }),
       });
       expect(await outside.hgetall(keyOf(store, sid))).toEqual({
-        '@meta': `1|${createdAt!.toString(36)}|0|${(absoluteEndsAt! - createdAt!).toString(36)}|1aao||${secretHashOf(sid)}||||`,
+        '@meta': `1|${createdAt!.toString(36)}|0|${(absoluteEndsAt! - createdAt!).toString(36)}|1aao|||${secretHashOf(sid)}||||`,
         '@cookie': '{"path":"/x"}',
         cart: '[{"sku":"tea"}]',
         '@@meta': '"posing"',
@@ -225,15 +225,17 @@ describe('RedisSessionStore', () => {
       ['exchange', { hmget: 1, evalsha: 1 }, (store, sid) => store.exchange(handleOf(sid), 'ada', 'n', () => '2')],
       ['exchange that changes nothing', { hmget: 1 }, (store, sid) => store.exchange(handleOf(sid), 'ada', 'n', () => undefined)],
       [
-        'reserve and settle',
+        'reserve and confirm',
         { evalsha: 2 },
         async ({ index }, sid) => (
           await index.reserve('ada', handleOf(sid), { ms: 1_000, limit: 3 }),
-          index.settle('ada', handleOf(sid), 4e12)
+          index.confirm('ada', handleOf(sid), { indexedAt: 4e12, endsAt: 4e12 })
         ),
       ],
-      ['renew', { evalsha: 1 }, ({ index }, sid) => index.renew('ada', handleOf(sid), 4e12)],
-      ['claim', { evalsha: 1 }, ({ index }) => index.claim('ada', { skip: 0, size: 500 })],
+      ['refresh', { evalsha: 1 }, async ({ index }, sid) => index.refresh('ada', { handle: handleOf(sid), indexedAt: 1 }, 4e12)],
+      ['leave', { evalsha: 1 }, async ({ index }, sid) => index.leave('ada', { handle: handleOf(sid), indexedAt: 1 })],
+      ['fence', { evalsha: 1 }, ({ index }) => index.fence('ada', { ms: 1_000, reason: 'revoked' })],
+      ['nearest', { evalsha: 1 }, ({ index }) => index.nearest('ada', { limit: 500 })],
       ['page', { evalsha: 1 }, ({ index }) => index.page('ada', { limit: 500 })],
       ['remove', { evalsha: 1 }, ({ index }, sid) => index.remove('ada', [handleOf(sid), handleOf(generateSid())])],
       ['remove of none', {}, ({ index }) => index.remove('ada', [])],
@@ -406,11 +408,12 @@ describe('RedisSessionStore', () => {
         await store.endBefore('ada', record.createdAt!);
         expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x', createdBefore: record.createdAt! })).toBe(false);
         const { index } = store;
-        await index.reserve('ada', handleOf(sid), { ms: 10_000 });
-        expect(await index.page('ada', { limit: 5 })).toMatchObject([{ isReserved: true }]);
-        expect(await index.settle('ada', handleOf(sid), (await store.now()) + 60_000)).toBe(1);
+        const indexedAt = Number(await index.reserve('ada', handleOf(sid), { ms: 10_000 }));
+        expect((await index.page('ada', { limit: 5 })).sessions).toMatchObject([{ isReserved: true }]);
+        expect(await index.confirm('ada', handleOf(sid), { indexedAt, endsAt: (await store.now()) + 60_000 })).toBe(1);
         expect(await outside.pttl(`${store.settings.prefix}user:ada`)).toBeGreaterThan(50_000);
-        expect(await index.claim('ada', { skip: 0, size: 5 })).toMatchObject({ claimed: 1 });
+        const fence = await index.fence('ada', { ms: 10_000, reason: 'revoked' });
+        expect(await index.nearest('ada', { limit: 5, fence })).toMatchObject([{ handle: handleOf(sid) }]);
         expect(await store.load(next)).toBeDefined();
       } finally {
         clock.mockRestore();
@@ -584,16 +587,18 @@ describe('RedisSessionStore', () => {
       });
     });
 
-    it('names a session in use again, and lets all others be claimed, listed and removed', async () => {
+    it('names a session in use again, and lets all be listed, ended and removed', async () => {
       const { index } = start();
       const [old, lost] = [handleOf(generateSid()), handleOf(generateSid())];
-      await index.renew('ada', old, 4e12);
+      await index.refresh('ada', { handle: old, indexedAt: 1 }, 4e12);
       await withoutMemory(async () => {
-        await index.renew('ada', lost, 4e12 + 1);
-        expect(await index.page('ada', { limit: 5, after: { handle: handleOf(generateSid()), score: 5e12 } })).toHaveLength(2);
-        expect(await index.claim('ada', { skip: 0, size: 5 })).toMatchObject({ handles: [old, lost], claimed: 2 });
+        await index.refresh('ada', { handle: lost, indexedAt: 1 }, 4e12 + 1);
+        const after = { handle: handleOf(generateSid()), score: 5e12 };
+        expect((await index.page('ada', { limit: 5, after })).sessions).toHaveLength(2);
+        const fence = await index.fence('ada', { ms: 1_000, reason: 'revoked' });
+        expect(await index.nearest('ada', { limit: 5, fence })).toMatchObject([{ handle: old }, { handle: lost }]);
         await index.remove('ada', [old]);
-        expect((await index.page('ada', { limit: 5 })).map(({ handle }) => handle)).toEqual([lost]);
+        expect((await index.page('ada', { limit: 5 })).sessions.map(({ handle }) => handle)).toEqual([lost]);
       });
     });
 
@@ -628,10 +633,12 @@ describe('RedisSessionStore', () => {
         () => store.exchange(handleOf(sid), 'the user', 'card', () => 'the data'),
         () => store.endBefore('the user', 1),
         () => store.index.reserve('the user', handleOf(sid), { ms: 1 }),
-        () => store.index.settle('the user', handleOf(sid), 1),
-        () => store.index.renew('the user', handleOf(sid), 1),
+        () => store.index.confirm('the user', handleOf(sid), { indexedAt: 1, endsAt: 1 }),
+        () => store.index.refresh('the user', record, 1),
         () => store.index.remove('the user', [handleOf(sid)]),
-        () => store.index.claim('the user', { skip: 0, size: 1 }),
+        () => store.index.leave('the user', record),
+        () => store.index.fence('the user', { ms: 1, reason: 'revoked' }),
+        () => store.index.nearest('the user', { limit: 1 }),
         () => store.index.page('the user', { limit: 1 }),
       ];
       for (const outcome of await Promise.allSettled(calls.map((call) => call()))) {
@@ -685,6 +692,7 @@ const RECORD = Promise.resolve({
   idle: 60_000,
   userId: undefined,
   authenticatedAt: undefined,
+  indexedAt: undefined,
   rotatedAt: undefined,
   device: undefined,
   cookie: undefined,
@@ -725,9 +733,11 @@ async function everyScriptRan(store: RedisSessionStore): Promise<void> {
   await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x' });
   const { index } = store;
   await index.reserve('eve', handleOf(sid), { ms: 1_000 });
-  await index.settle('eve', handleOf(sid), 4e12);
-  await index.renew('eve', handleOf(sid), 4e12);
-  await index.claim('eve', { skip: 0, size: 1 });
+  await index.confirm('eve', handleOf(sid), { indexedAt: 4e12, endsAt: 4e12 });
+  await index.refresh('eve', record, 4e12);
+  await index.fence('eve', { ms: 1_000, reason: 'revoked' });
+  await index.nearest('eve', { limit: 1 });
   await index.page('eve', { limit: 1 });
   await index.remove('eve', [handleOf(sid)]);
+  await outside.del(`${store.settings.prefix}user:eve`);
 }

@@ -30,18 +30,25 @@ describe('docs/storage-format.md', () => {
     const sid = generateSid();
     const key = `sess:${handleOf(sid)}`;
 
+    const indexedAt = Number(await store.index.reserve('ada', handleOf(sid), { ms: 1_000 }));
+    await passes(store, 2);
     const { absoluteEndsAt } = await store.create(sid, {
       entries: entriesOf({ identity: IDENTITY, gone: 1 }),
       lease: LEASE,
       userId: 'ada',
+      indexedAt,
+      from: handleOf(generateSid()),
     });
-    await store.index.reserve('ada', handleOf(sid), { ms: 1_000 });
-    await store.index.settle('ada', handleOf(sid), absoluteEndsAt!);
+    await store.index.confirm('ada', handleOf(sid), { indexedAt, endsAt: absoluteEndsAt! });
+    expect(patternOf(await terminal(['HGET', key, '@from']))).toBe(patternOf(exampleOf('a session before its next request')));
     await passes(store, 2);
     await store.save(sid, await found(store, sid), deltaOf({ gone: undefined, cart: CART, '@draft': 'a name that begins with @' }), LEASE);
     expect(patternOf(await terminal(['HGETALL', key], ['PEXPIRETIME', key]))).toBe(patternOf(exampleOf('a session')));
 
     expect(patternOf(await terminal(['ZRANGE', 'sess:user:ada', '0', '-1', 'WITHSCORES']))).toBe(patternOf(exampleOf('a user')));
+
+    await store.index.fence('ada', { ms: 1_000, reason: 'password-changed', except: { handle: handleOf(sid), indexedAt } });
+    expect(patternOf(await terminal(['ZRANGE', 'sess:user:ada', '0', '-1', 'WITHSCORES']))).toBe(patternOf(exampleOf('a fence')));
 
     const next = await rotated(store, sid);
     expect(patternOf(await terminal(['HGET', key, '@meta']))).toBe(patternOf(exampleOf('rotated')));
@@ -140,7 +147,7 @@ function patternOf(text: string): string {
 
 /** Times in `@meta` are told apart from other parts by their place only. */
 function withoutTimes(meta: string): string {
-  const times = [1, 2, 9];
+  const times = [1, 2, 6, 10];
   const parts = meta.replaceAll(/:\w+(?=[,|])/g, ':<time>').split('|');
-  return parts.length < 11 ? meta : parts.map((part, index) => (times.includes(index) && part !== '' ? '<time>' : part)).join('|');
+  return parts.length < 12 ? meta : parts.map((part, index) => (times.includes(index) && part !== '' ? '<time>' : part)).join('|');
 }

@@ -253,7 +253,7 @@ describe('ActiveSession', () => {
       ['reload', (session) => session.reload(), ['load']],
       ['destroy', (session) => session.destroy(), ['destroy']],
       ['supersede', (session) => session.supersede(), ['destroy']],
-      ['login', (session) => session.login(ADA, []), ['create', 'destroy']],
+      ['login', (session) => session.login(ADA, []), ['create']],
       ['rotate', (session) => session.rotate(), ['rotate']],
     ])('reject at the deadline when the store does not answer: %s', async (_name, call, methods) => {
       for (const method of methods) {
@@ -508,19 +508,69 @@ describe('ActiveSession', () => {
       expect(await stored(store, session.sid)).toEqual({ cart: 1, identity: ADA });
     });
 
-    it.each([
-      ['fails', REFUSED, 'OOM'],
-      ['does not answer', hangs, 'timeout'],
-    ])('rejects and undoes the new session when the end of the old one %s', async (_what, course, reason) => {
+    it('rejects and undoes the new session when the store refuses to end the old one', async () => {
       const { store, session } = await startStored({ identity: GRACE, cart: 1 }, { deadline: 30 });
       const before = session.sid;
       const created = sidsCreated(store);
-      store.next('destroy', course);
-      await expect(session.login(ADA, [])).rejects.toMatchObject({ reason });
+      store.next('destroy', REFUSED);
+      await expect(session.login(ADA, [])).rejects.toMatchObject({ reason: 'OOM' });
       await undone(store, created);
       expect(session.sid).toBe(before);
       expect(content(session)).toEqual({ identity: GRACE, cart: 1 });
       expect(await stored(store, before)).toEqual({ identity: GRACE, cart: 1 });
+      await session.login(ADA, []);
+      expect(await stored(store, session.sid)).toEqual({ identity: ADA });
+    });
+
+    it.each([
+      ['does not answer', hangs, 'it'],
+      ['does not answer, though it runs', runsWithoutAnswer, 'it'],
+      ['loses the connection, twice', failsWith(new SessionStoreUnavailableError('connection')), 'both'],
+      ['fails in a way that a proxy may have made up, twice', failsWith(new SessionStoreUnavailableError('ERR')), 'both'],
+      ['throws what this package does not know, twice', failsWith(new Error('odd')), 'both'],
+    ])('keeps the new session when the end of the old one %s, and ends the old one as soon as it can', async (_what, course, fails) => {
+      const { store, session } = await startStored({ identity: GRACE, cart: 1 }, { deadline: 30 });
+      const before = session.sid;
+      store.next('destroy', course, ...(fails === 'both' ? [course] : []));
+      await session.login(ADA, []);
+      expect(session.sid).not.toBe(before);
+      expect(await stored(store, session.sid)).toEqual({ identity: ADA });
+      await until(async () => (await store.load(before)) === undefined, 'the old session has ended');
+    });
+
+    it('goes on when the second attempt to end the old one finds it gone, since the first one did it', async () => {
+      const { store, session } = await startStored({ identity: GRACE, cart: 1 });
+      const before = session.sid;
+      store.next('destroy', async (run) => {
+        await run();
+        throw new SessionStoreUnavailableError('timeout');
+      });
+      await session.login(ADA, []);
+      expect([await store.load(before), await stored(store, session.sid)]).toEqual([undefined, { identity: ADA }]);
+    });
+
+    it('rejects when the second attempt finds that somebody else has ended the old one', async () => {
+      const { store, host } = start();
+      const sid = generateSid();
+      const record = await store.create(sid, { entries: new Map([['identity', '{"id":"ada"}']]), lease: LEASE, userId: 'ada' });
+      const session = new ActiveSession(store, host, sid, record);
+      store.next('destroy', async () => {
+        await store.revoke(record.handle, { userId: 'ada', reason: 'stolen' });
+        throw new SessionStoreUnavailableError('timeout');
+      });
+      const created = sidsCreated(store);
+      await expect(session.login(ADA, [])).rejects.toMatchObject({ code: 'SESSION_GONE' });
+      await undone(store, created);
+    });
+
+    it('is tried again after an attempt to regenerate that got no answer', async () => {
+      const { store, session } = await startStored({ identity: ADA }, { deadline: 30 });
+      const lost = async <T>(run: () => Promise<T>): Promise<T> => {
+        await run();
+        throw new SessionStoreUnavailableError('timeout');
+      };
+      store.next('destroy', lost, lost);
+      await expect(session.supersede()).rejects.toMatchObject({ reason: 'timeout' });
       await session.login(ADA, []);
       expect(await stored(store, session.sid)).toEqual({ identity: ADA });
     });

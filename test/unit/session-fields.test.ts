@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { decodeHash, fieldOfEntry, recordOf } from '../../src/session/session-fields.js';
 import type { Handle } from '../../src/session/sid.js';
 
-const META = '1|rs|rs|1jk|1aao|15o|current|newer,newest|old:2bc,older:1jk|1xg|ada|x';
+const META = '1|rs|rs|1jk|1aao|15o|-5k|current|newer,newest|old:2bc,older:1jk|1xg|ada|x';
 
 describe('fieldOfEntry', () => {
   it.each([
@@ -54,20 +54,24 @@ describe('decodeHash', () => {
         rotatedAt: 3_500,
       },
       authenticatedAt: 1_500,
+      indexedAt: 800,
       userId: 'ada|x',
     });
   });
 
   it.each([
-    ['the sign-in, unless it is another time', '1|rs|rs|1jk|1aao||current|newer||1xg|ada', { authenticatedAt: 1_000 }],
-    ['no sign-in without a user', '1|rs|rs|1jk|1aao||current|newer||1xg|', { authenticatedAt: undefined, userId: undefined }],
-    ['no absolute end', '1|rs|rs||1aao||current|newer||1xg|', { absoluteEndsAt: undefined }],
+    ['the sign-in, unless it is another time', '1|rs|rs|1jk|1aao|||current|newer||1xg|ada', { authenticatedAt: 1_000 }],
+    ['no sign-in without a user', '1|rs|rs|1jk|1aao|||current|newer||1xg|', { authenticatedAt: undefined, userId: undefined }],
+    ['no absolute end', '1|rs|rs||1aao|||current|newer||1xg|', { absoluteEndsAt: undefined }],
+    ['a session that was indexed after it began', '1|rs|rs|1jk|1aao||5k|current|newer||1xg|ada', { indexedAt: 1_200 }],
+    ['a session that was indexed as it began', '1|rs|rs|1jk|1aao||0|current|newer||1xg|ada', { indexedAt: 1_000 }],
+    ['a session of which nobody knows when it was indexed', '1|rs|rs|1jk|1aao|||current|newer||1xg|ada', { indexedAt: undefined }],
     [
       'no rotation',
-      '1|rs|rs|1jk|1aao||current||||ada',
+      '1|rs|rs|1jk|1aao|||current||||ada',
       { secrets: { current: 'current', unpresented: [], former: [], rotatedAt: undefined } },
     ],
-    ['a session that has just begun', '1|rs|0|1jk|1aao||current||||', { createdAt: 1_000, lastSeenAt: 1_000 }],
+    ['a session that has just begun', '1|rs|0|1jk|1aao|||current||||', { createdAt: 1_000, lastSeenAt: 1_000 }],
   ])('reads %s', (_what, packed, expected) => {
     expect(decodeHash({ '@meta': packed })?.metadata).toMatchObject(expected);
   });
@@ -77,7 +81,7 @@ describe('decodeHash', () => {
     '1',
     META.replace('1|', '2|'),
     `x${META}`,
-    META.replace('|ada|x', ''),
+    META.replace('|1xg|ada|x', ''),
     META.replace('|rs|rs', '||rs'),
     META.replace('|rs|rs', '|rs|'),
     META.replace('|rs|rs', '|rs|R'),
@@ -87,6 +91,8 @@ describe('decodeHash', () => {
     META.replace('old:2bc', 'old'),
     META.replace('old:2bc', 'old:-1'),
     META.replace('|1xg|', '|R|'),
+    META.replace('-5k', '--5k'),
+    META.replace('-5k', '-'),
   ])('finds no session with the metadata %j', (packed) => {
     expect(decodeHash({ '@meta': packed, cart: '[]' })).toBeUndefined();
   });
@@ -143,6 +149,7 @@ describe('recordOf', () => {
       idle: 60_000,
       userId: 'ada|x',
       authenticatedAt: 1_500,
+      indexedAt: 800,
       rotatedAt: 3_500,
       cookie: undefined,
       entries: new Map([['n', '1']]),

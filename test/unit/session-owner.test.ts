@@ -92,7 +92,7 @@ describe('a sign-in by a save', () => {
     second.entries.set('passport', ADA);
     store.save = () => Promise.reject(new SessionStoreUnavailableError('connection'));
     await expect(second.save()).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
-    expect(await store.index.page('ada', { limit: 10 })).toMatchObject([{ handle: handleOf(sid), isReserved: false }]);
+    expect((await store.index.page('ada', { limit: 10 })).sessions).toMatchObject([{ handle: handleOf(sid), isReserved: false }]);
     expect(await new SessionManager(store).revokeAll('ada')).toBe(1);
     expect(await store.load(sid)).toBeUndefined();
   });
@@ -102,9 +102,9 @@ describe('a sign-in by a save', () => {
     const sid = await visitor(store);
     let overtake: () => void = () => undefined;
     const overtaken = new Promise<void>((resolve) => (overtake = resolve));
-    store.index.settle = async () => {
+    store.index.confirm = async () => {
       await overtaken;
-      return undefined;
+      return { endedReason: 'revoked' };
     };
     await expect(signInBySave(store, sid)).rejects.toMatchObject({ reason: 'timeout' });
     overtake();
@@ -112,11 +112,11 @@ describe('a sign-in by a save', () => {
   });
 });
 
-describe('a session that is being ended', () => {
+describe('a session that is over', () => {
   it('cannot be regenerated', async () => {
     const store = new MemorySessionStore();
     const session = await open(store, await signedIn(store));
-    await store.index.claim('ada', { skip: 0, size: 10 });
+    await store.index.fence('ada', { ms: 60_000, reason: 'revoked' });
     await expect(session.supersede()).rejects.toBeInstanceOf(SessionGoneError);
   });
 
@@ -130,14 +130,14 @@ describe('a session that is being ended', () => {
   });
 });
 
-describe('a sign-in whose place cannot be taken', () => {
+describe('a sign-in whose entry cannot be confirmed', () => {
   it('can be made again', async () => {
     const store = new MemorySessionStore();
     const session = await open(store, await signedIn(store));
-    const { settle } = store.index;
-    store.index.settle = () => Promise.reject(new SessionStoreUnavailableError('connection'));
+    const { confirm } = store.index;
+    store.index.confirm = () => Promise.reject(new SessionStoreUnavailableError('connection'));
     await expect(session.login(ADA, [])).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
-    store.index.settle = settle.bind(store.index);
+    store.index.confirm = confirm.bind(store.index);
     await session.login(ADA, []);
     expect(await store.load(session.sid)).toMatchObject({ userId: 'ada' });
     expect(await new SessionManager(store).count('ada')).toBe(1);

@@ -16,7 +16,7 @@ const TIMEOUT = 60_000;
 const PATIENT = { deadline: 600_000, touchAfter: 0 };
 
 const STORE_CALLS = ['find', 'create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'revoke', 'exchange', 'now'] as const;
-const INDEX_CALLS = ['reserve', 'settle', 'renew', 'remove', 'claim', 'page'] as const;
+const INDEX_CALLS = ['reserve', 'confirm', 'refresh', 'remove', 'leave', 'fence', 'page', 'nearest'] as const;
 
 interface Outcome {
   /** With what session the request came. */
@@ -40,7 +40,7 @@ class Stage {
     this.store = new MemorySessionStore({ ...PATIENT, ...options });
     this.#describe = this.store.describe.bind(this.store);
     const page = this.store.index.page.bind(this.store.index);
-    this.#index = { names: async () => (await page('ada', { limit: 500 })).map(({ handle }) => handle) };
+    this.#index = { names: async () => (await page('ada', { limit: 500 })).sessions.map(({ handle }) => handle) };
     this.store.events.on('created', ({ handle }) => this.#created.add(handle));
   }
 

@@ -108,14 +108,16 @@ describe('RedisClock', () => {
     expect(new RedisClock().now()).toBeUndefined();
   });
 
-  it('goes on from what it learnt last by the monotonic clock, whatever Date says', () => {
+  it('goes on from what it learnt last by the monotonic clock, until Date has gone elsewhere by more than a second', () => {
     const monotonic = jest.spyOn(performance, 'now').mockReturnValue(5_000);
     const date = jest.spyOn(Date, 'now').mockReturnValue(0);
     const clock = new RedisClock();
     clock.learn(1_000_000);
     monotonic.mockReturnValue(5_250);
-    date.mockReturnValue(1e12);
+    date.mockReturnValue(1_000);
     expect(clock.now()).toBe(1_000_250);
+    date.mockReturnValue(1e12);
+    expect(clock.now()).toBeUndefined();
     clock.learn(900_000);
     expect(clock.now()).toBe(900_000);
     monotonic.mockRestore();

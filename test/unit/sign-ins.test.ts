@@ -16,7 +16,7 @@ const UNAVAILABLE = failsWith(new SessionStoreUnavailableError('OOM'));
 const UNANSWERED = { code: 'SESSION_STORE_UNAVAILABLE' };
 const ONE = { maxSessionsPerUser: { limit: 1, policy: 'reject' as const } };
 
-type IndexCall = 'reserve' | 'settle' | 'renew' | 'remove' | 'claim' | 'page';
+type IndexCall = 'reserve' | 'confirm' | 'refresh' | 'remove' | 'leave' | 'fence' | 'page' | 'nearest';
 
 /** A store with a short deadline, whose index can be told how its next calls go. */
 function start(options: StoreOptions = {}) {
@@ -32,7 +32,7 @@ function start(options: StoreOptions = {}) {
       },
     });
   };
-  const names = async () => (await index.page('ada', { limit: 500 })).map(({ handle }) => handle);
+  const names = async () => (await index.page('ada', { limit: 500 })).sessions.map(({ handle }) => handle);
   return { store, logged, next, names, manager: new SessionManager(store) };
 }
 
@@ -76,7 +76,7 @@ describe('a sign-in', () => {
       await manager.revokeAll('ada');
       return run();
     };
-    next('settle', UNAVAILABLE, afterRevokeAll);
+    next('confirm', UNAVAILABLE, afterRevokeAll);
     const login = () => session.login({ id: 'ada' }, true);
     expect([await refusal(login), await refusal(login), await refusal(login)]).toMatchObject([
       UNANSWERED,
@@ -89,7 +89,7 @@ describe('a sign-in', () => {
   describe.each(COURSES)('when its place cannot be taken in time: the call %s', (_, course) => {
     it('rejects, and leaves neither session nor name', async () => {
       const { store, next, names, manager } = start();
-      next('settle', course);
+      next('confirm', course);
       const visitor = new Visitor(store);
       expect(await refusal(() => visitor.signIn())).toMatchObject(UNANSWERED);
       await until(async () => (await names()).length === 0, 'nothing is named');
@@ -98,18 +98,18 @@ describe('a sign-in', () => {
 
     it('by a first save can be tried again', async () => {
       const { store, next, manager } = start(ONE);
-      next('settle', course);
+      next('confirm', course);
       const session = await new Visitor(store).arrive();
       session.entries.set('identity', { id: 'ada' });
       expect(await refusal(() => session.save())).toMatchObject(UNANSWERED);
       await session.save();
       expect((await manager.list('ada')).sessions.map(({ handle }) => handle)).toEqual([session.handle]);
-      expect(await store.index.page('ada', { limit: 10 })).toMatchObject([{ isReserved: false }]);
+      expect((await store.index.page('ada', { limit: 10 })).sessions).toMatchObject([{ isReserved: false }]);
     });
 
     it('by a first save rejects once somebody else has ended it', async () => {
       const { store, next, names, manager } = start();
-      next('settle', course);
+      next('confirm', course);
       const session = await new Visitor(store).arrive();
       session.entries.set('identity', { id: 'ada' });
       expect(await refusal(() => session.save())).toMatchObject(UNANSWERED);
@@ -122,20 +122,20 @@ describe('a sign-in', () => {
       const { store, next, manager } = start(ONE);
       const visitor = new Visitor(store);
       await visitor.request(({ entries }) => entries.set('cart', ['tea']));
-      next('settle', course);
+      next('confirm', course);
       const session = await visitor.arrive();
       session.entries.set('identity', { id: 'ada' });
       expect(await refusal(() => session.save())).toMatchObject(UNANSWERED);
       await session.save();
       expect((await manager.list('ada')).sessions.map(({ handle }) => handle)).toEqual([visitor.handle]);
-      expect(await store.index.page('ada', { limit: 10 })).toMatchObject([{ isReserved: false }]);
+      expect((await store.index.page('ada', { limit: 10 })).sessions).toMatchObject([{ isReserved: false }]);
     });
   });
 
   it.each([
     ['save', runsWithoutAnswer],
-    ['settle', hangs],
-    ['settle', UNAVAILABLE],
+    ['confirm', hangs],
+    ['confirm', UNAVAILABLE],
   ] as const)('by a later save whose %s is not answered is found by whoever ends all sessions', async (call, course) => {
     const { store, next, manager } = start({ deadline: 20 });
     const visitor = new Visitor(store);
@@ -163,20 +163,35 @@ describe('a sign-in', () => {
     expect((await manager.list('ada')).sessions.map(({ handle }) => handle)).toEqual([other.handle]);
   });
 
-  it.each([
-    ['create', hangs],
-    ['create', runsWithoutAnswer],
-    ['destroy', hangs],
-    ['destroy', runsWithoutAnswer],
-  ] as const)('whose %s is not answered leaves no new session and no name of one', async (call, course) => {
+  it.each([hangs, runsWithoutAnswer])('whose create is not answered leaves no new session and no name of one', async (course) => {
     const { store, names } = start();
     const visitor = await signedIn(store);
     const before = visitor.handle;
     const session = await visitor.arrive();
-    store.next(call, course);
+    store.next('create', course);
     expect(await refusal(() => session.login({ id: 'ada' }, true))).toMatchObject(UNANSWERED);
     await until(async () => (await names()).every((name) => name === before), 'no new session is named');
-    expect(await new SessionManager(store).count('ada')).toBe(call === 'create' || course === hangs ? 1 : 0);
+    expect(await new SessionManager(store).count('ada')).toBe(1);
+  });
+
+  it.each([hangs, runsWithoutAnswer])('whose destroy is not answered leaves the new session and its name', async (course) => {
+    const { store, names } = start();
+    const visitor = await signedIn(store);
+    const session = await visitor.arrive();
+    store.next('destroy', course);
+    await session.login({ id: 'ada' }, true);
+    await until(async () => (await names()).join() === session.handle, 'nothing but the new session is named');
+    expect(await new SessionManager(store).count('ada')).toBe(1);
+  });
+
+  it('waits for nobody to drop the name of the session before', async () => {
+    const { store, next } = start();
+    for (const id of ['ada', 'grace']) {
+      const visitor = await signedIn(store);
+      next('remove', hangs);
+      await visitor.signIn(id);
+      expect(await visitor.whoami()).toEqual({ id });
+    }
   });
 
   it('whose create runs when nobody waits any more is undone', async () => {
@@ -223,7 +238,7 @@ describe('a sign-in', () => {
   it('waits no longer than the deadline when the names of others cannot be read', async () => {
     const { store, next } = start(ONE);
     await signedIn(store);
-    next('page', hangs);
+    next('nearest', hangs);
     expect(await refusal(() => signedIn(store))).toMatchObject(UNANSWERED);
   });
 
@@ -232,7 +247,7 @@ describe('a sign-in', () => {
     const dead = await signedIn(store);
     await signedIn(store);
     await store.destroy(dead.sid!);
-    next('page', async (run) => {
+    next('nearest', async (run) => {
       await store.index.remove('ada', [dead.handle]);
       return run();
     });
@@ -243,8 +258,7 @@ describe('a sign-in', () => {
     const { store } = start(ONE);
     const visitor = await signedIn(store);
     const dead = store.handleOf(generateSid());
-    await store.index.reserve('ada', dead, { ms: 60_000 });
-    await store.index.settle('ada', dead, Date.now() + 60_000);
+    await store.index.refresh('ada', { handle: dead, indexedAt: Date.now() }, Date.now() + 60_000);
     await visitor.signIn();
     expect(await visitor.whoami()).toEqual({ id: 'ada' });
   });
@@ -265,7 +279,7 @@ describe('a sign-in', () => {
     const { store, next } = start({ maxSessionsPerUser: { limit: 1, policy: 'evict-least-recent' } });
     const other = await signedIn(store);
     await passes(store, 1);
-    next('settle', async (run) => {
+    next('confirm', async (run) => {
       await passes(store, 1);
       await other.request((session) => session.touch());
       return run();
@@ -301,7 +315,7 @@ describe('the end of a session', () => {
     for (const [, course] of COURSES) {
       const { store, next, logged, manager } = start();
       const visitor = await signedIn(store);
-      next('remove', course);
+      next('leave', course);
       const session = await visitor.arrive();
       await end(session);
       expect([session.isDestroyed, await store.load(visitor.sid!), logged.length]).toEqual([true, undefined, 1]);
@@ -313,7 +327,7 @@ describe('the end of a session', () => {
     for (const [, course] of COURSES) {
       const { store, next, manager } = start();
       const visitor = await signedIn(store);
-      next('remove', course);
+      next('leave', course);
       await visitor.request(({ entries }) => entries.remove('identity'));
       expect([await visitor.whoami(), await manager.count('ada')]).toEqual([undefined, 0]);
     }
@@ -325,7 +339,7 @@ describe('a touch', () => {
     for (const course of [hangs, UNAVAILABLE]) {
       const { store, next, logged } = start({ touchAfter: 0 });
       const visitor = await signedIn(store);
-      next('renew', course, course);
+      next('refresh', course, course);
       await visitor.request((session) => session.touch());
       await visitor.request(({ entries }) => entries.set('n', 1));
       expect(logged.length).toBe(course === hangs ? 0 : 2);
@@ -358,7 +372,7 @@ describe('a save', () => {
   it('needs no more than one command in each period for that', async () => {
     const { store } = start({ ttl: 100, touchAfter: 5 });
     const visitor = await signedIn(store);
-    const renew = jest.spyOn(store.index, 'renew');
+    const renew = jest.spyOn(store.index, 'refresh');
     const began = Date.now();
     const clock = jest.spyOn(Date, 'now');
     try {
@@ -377,8 +391,8 @@ describe('SessionManager', () => {
   it.each<[string, IndexCall, (manager: SessionManager, visitor: Visitor) => Promise<unknown>]>([
     ['list', 'page', (manager) => manager.list('ada')],
     ['count', 'page', (manager) => manager.count('ada')],
-    ['revokeAll', 'claim', (manager) => manager.revokeAll('ada')],
-    ['revokeOthers', 'claim', (manager, { handle }) => manager.revokeOthers({ handle })],
+    ['revokeAll', 'fence', (manager) => manager.revokeAll('ada')],
+    ['revokeOthers', 'fence', (manager, { handle }) => manager.revokeOthers({ handle })],
     ['revokeBefore', 'page', (manager) => manager.revokeBefore('ada', 1)],
     ['updateIdentity', 'page', (manager) => manager.updateIdentity('ada', { roles: [] })],
   ])('%s waits no longer than the deadline when %s is not answered', async (_, name, call) => {
@@ -469,7 +483,7 @@ describe('SessionManager', () => {
     index.page = async (...call) => {
       const places = await page(...call);
       // It was on the second page.
-      if (++pages === 1) await index.renew('ada', used.handle, Date.now() + 86_400_000);
+      if (++pages === 1) await index.refresh('ada', (await store.load(used.sid!))!, Date.now() + 86_400_000);
       return places;
     };
     expect(await manager.updateIdentity('ada', { roles: [] })).toBe(521);

@@ -1,6 +1,6 @@
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, GONE_FIELD = '@meta', '@cookie', '@device', '@gone'
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
+local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
 local GONE, DONE = 0, 1
 
 local function clock()
@@ -23,16 +23,24 @@ local function since(start, time)
   return time and base36(math.max(0, time - start)) or ''
 end
 
+-- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
+local function offset(start, time)
+  if time == 0 then return '' end
+  return time < start and '-' .. base36(start - time) or base36(time - start)
+end
+
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
+  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
   local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
+  local away = indexed ~= '' and tonumber(indexed, 36) or -start
   local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    indexed = sign == '-' and start - away or start + away,
     hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
   }
   for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
@@ -84,7 +92,7 @@ local function write(key, meta)
   for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
+    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -106,6 +114,11 @@ end
 
 local function writeDevice(key, device)
   if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+-- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
+local function forgetFrom(key)
+  redis.call('HDEL', key, FROM)
 end
 
 -- What follows decides as src/session/rotation.ts does.

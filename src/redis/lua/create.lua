@@ -7,12 +7,14 @@
 -- ARGV[4]  absolute end in epoch ms to keep, 0 to take ARGV[3] from now
 -- ARGV[5]  user id, '' for none
 -- ARGV[6]  when the user signed in, in epoch ms, to keep, 0 for now
--- ARGV[7]  cookie attributes as JSON, '' for none
--- ARGV[8]  device as JSON, '' for none
--- ARGV[9]  field and value of the first entry, and so on in pairs
+-- ARGV[7]  when it was indexed, epoch ms by the clock of the index, 0 for not
+-- ARGV[8]  handle of the user's session that it replaces, '' for none
+-- ARGV[9]  cookie attributes as JSON, '' for none
+-- ARGV[10]  device as JSON, '' for none
+-- ARGV[11]  field and value of the first entry, and so on in pairs
 --
 -- Returns {1, now, absolute end or 0} when stored, {2, now, 0} when this secret's session was stored by an earlier try,
--- {3, now, 0} when the handle belongs to another session.
+-- {3, now, 0} when the handle belongs to another session, {0, now, 0} when somebody has ended the session before it came to be.
 
 -- include _meta
 
@@ -20,16 +22,21 @@ local key, now = KEYS[1], clock()
 if redis.call('EXISTS', key) == 1 then
   local meta = read(key)
   if meta and meta.hash == ARGV[1] then return {2, now, 0} end
+  if (redis.call('HGET', key, GONE_FIELD) or ''):find('1||', 1, true) == 1 then return {GONE, now, 0} end
   return {3, now, 0}
 end
 
 local ends
 if ARGV[4] ~= '0' then ends = tonumber(ARGV[4]) elseif ARGV[3] ~= '0' then ends = now + tonumber(ARGV[3]) end
 local auth = ARGV[6] == '0' and '' or base36(tonumber(ARGV[6]))
-local meta = { created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, hash = ARGV[1], unpresented = {}, former = {}, user = ARGV[5] }
+local meta = {
+  created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, indexed = tonumber(ARGV[7]), hash = ARGV[1], unpresented = {},
+  former = {}, user = ARGV[5],
+}
 write(key, meta)
-if ARGV[7] ~= '' then writeCookie(key, ARGV[7]) end
-writeDevice(key, ARGV[8])
-for i = 9, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+if ARGV[8] ~= '' then redis.call('HSET', key, FROM, ARGV[8]) end
+if ARGV[9] ~= '' then writeCookie(key, ARGV[9]) end
+writeDevice(key, ARGV[10])
+for i = 11, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
 expire(key, meta)
 return {DONE, now, ends or 0}

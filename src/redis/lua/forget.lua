@@ -1,17 +1,14 @@
 -- Drops names of sessions that have gone.
 --
 -- KEYS[1]  sessions of the user
--- ARGV[1]  handle, and so on
+-- ARGV[1]  when the session was indexed, epoch ms, 0 when not known; '' where nobody asks whether it is over
+-- ARGV[2]  handle, and so on
 --
--- Returns {1, now, how many of them were being ended}.
+-- Returns {1, now}, or {0, now} when a fence has ended the session that was asked for.
 
 -- include _index
 
 local key, now = KEYS[1], clock()
-local ending = 0
-for _, handle in ipairs(ARGV) do
-  local score = redis.call('ZSCORE', key, handle)
-  if score and stateOf(score) == ENDING then ending = ending + 1 end
-  redis.call('ZREM', key, handle)
-end
-return {DONE, now, ending}
+redis.call('ZREM', key, unpack(ARGV, 2))
+if ARGV[1] ~= '' and isEnded(fenceOf(key), ARGV[2], ARGV[1]) then return {GONE, now} end
+return {DONE, now}

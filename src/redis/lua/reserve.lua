@@ -1,31 +1,32 @@
--- Reserves the place of a session that is about to become a user's. One that is the user's already keeps the place that it has.
+-- Reserves the entry of a session that is about to become a user's. One that is the user's already keeps the entry that it has.
 --
 -- KEYS[1]  sessions of the user
 -- ARGV[1]  handle
 -- ARGV[2]  for how many ms
--- ARGV[3]  handle of the user's session that it replaces, '' for none
--- ARGV[4]  how many sessions the user may have, 0 for any number
+-- ARGV[3]  how many sessions the user may have, 0 for any number
+-- ARGV[4]  handle of the user's session that it replaces, '' for none
+-- ARGV[5]  when that one was indexed, epoch ms, 0 when not known
+-- ARGV[6]  handle of a session that does not count, and so on
 --
--- Returns {1, now} when reserved, {6, now} when there are too many already, {0, now} when the session, or the one that
--- it replaces, is being ended.
+-- Returns {1, now, when it is indexed} when reserved, {6, now} when there are too many already, {0, now, reason} when the session that it
+-- replaces is over.
 
 -- include _index
 
 local key, now = KEYS[1], clock()
 sweep(key, now)
-local replaced = ARGV[3] ~= '' and redis.call('ZSCORE', key, ARGV[3])
-local named = redis.call('ZSCORE', key, ARGV[1])
-if stateOf(replaced) == ENDING or stateOf(named) == ENDING then return {GONE, now} end
+local fence = fenceOf(key)
+if ARGV[4] ~= '' and isEnded(fence, ARGV[4], ARGV[5]) then return {GONE, now, fence.reason} end
 
-local most = tonumber(ARGV[4])
-if most > 0 then
-  local others = redis.call('ZCARD', key)
-  if replaced then others = others - 1 end
-  if named then others = others - 1 end
-  if others >= most then return {6, now} end
+local most = tonumber(ARGV[3])
+local uncounted = {ARGV[1], ARGV[4]}
+for i = 6, #ARGV do uncounted[#uncounted + 1] = ARGV[i] end
+if most > 0 and countWithout(key, fence, uncounted) >= most then return {FULL, now} end
+
+local score = scoreOf(key, ARGV[1])
+if not score or score % 1 == RESERVED or isBehind(fence, score) then
+  name(key, fence, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
+  expire(key, fence, now)
 end
-if not named or stateOf(named) == RESERVED then
-  add(key, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
-  expire(key)
-end
-return {DONE, now}
+-- The clock may have been set back since.
+return {DONE, now, fence and math.max(now, fence.ended + 1) or now}

@@ -5,14 +5,27 @@
 -- ARGV[2]  reason
 -- ARGV[3]  for how many ms its holder can learn the reason
 -- ARGV[4]  epoch ms before which it must have been created, '' for any time
+-- ARGV[5]  epoch ms up to which it must have been indexed, by the clock of the index, '' for any time
+-- ARGV[6]  1 when it may not be there yet: then word is left that lets nobody create it
 --
 -- Returns {1, now} when it has ended now, {0, now} when there is no such session (any more).
 
 -- include _meta
 
 local key, now = KEYS[1], clock()
+local function leaveWord(hashes)
+  redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', hashes, ARGV[2]}, '|'))
+  redis.call('PEXPIRE', key, ARGV[3])
+end
+
+if ARGV[6] == '1' and redis.call('EXISTS', key) == 0 then
+  leaveWord('')
+  return {GONE, now}
+end
 local meta = read(key)
-if not meta or meta.user ~= ARGV[1] or (ARGV[4] ~= '' and meta.created >= tonumber(ARGV[4])) then return {GONE, now} end
+if not meta or meta.user ~= ARGV[1] then return {GONE, now} end
+if ARGV[4] ~= '' and meta.created >= tonumber(ARGV[4]) then return {GONE, now} end
+if ARGV[5] ~= '' and meta.indexed > tonumber(ARGV[5]) then return {GONE, now} end
 
 -- First, since Redis that is out of memory lets a key go, and refuses nothing of a script that has written.
 redis.call('DEL', key)
@@ -21,6 +34,5 @@ if meta.ends and meta.ends <= now then return {GONE, now} end
 forgetPast(meta, now)
 local hashes = {meta.hash, unpack(meta.unpresented)}
 for _, secret in ipairs(meta.former) do table.insert(hashes, secret.hash) end
-redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', table.concat(hashes, ','), ARGV[2]}, '|'))
-redis.call('PEXPIRE', key, ARGV[3])
+leaveWord(table.concat(hashes, ','))
 return {DONE, now}

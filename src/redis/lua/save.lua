@@ -11,8 +11,9 @@
 -- ARGV[8]  the same as loaded
 -- ARGV[9]  device as JSON, '' to leave it
 -- ARGV[10]  '+' and the user id when the session becomes another user's, '+' for nobody's, '' to leave it
--- ARGV[11]  number of removed fields
--- ARGV[12]  the removed fields, then field and value of each changed entry
+-- ARGV[11]  when it was indexed as that user's, epoch ms by the clock of the index, 0 for not
+-- ARGV[12]  number of removed fields
+-- ARGV[13]  the removed fields, then field and value of each changed entry
 --
 -- Returns {1, now, hash of the newest secret, idle timeout in ms} when written, {0, now} when the session has ended.
 
@@ -28,15 +29,16 @@ if not keepsCookie then meta.idle = tonumber(ARGV[6]) end
 confirm(meta, ARGV[2], tonumber(ARGV[5]), now)
 tell(meta, ARGV[4], now)
 if ARGV[10] ~= '' then
-  meta.user, meta.auth = ARGV[10]:sub(2), base36(now)
+  meta.user, meta.auth, meta.indexed = ARGV[10]:sub(2), base36(now), tonumber(ARGV[11])
   endGrace(meta)
 end
 -- First what Redis refuses when it is out of memory, so that a refused save has written nothing.
 write(key, meta)
 writeDevice(key, ARGV[9])
-local removed = tonumber(ARGV[11])
-for i = 12 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
-for i = 12, 11 + removed do redis.call('HDEL', key, ARGV[i]) end
+local removed = tonumber(ARGV[12])
+for i = 13 + removed, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+for i = 13, 12 + removed do redis.call('HDEL', key, ARGV[i]) end
+forgetFrom(key)
 if not keepsCookie then writeCookie(key, ARGV[7]) end
 expire(key, meta)
 return {DONE, now, newest(meta), meta.idle}

@@ -29,6 +29,7 @@ tell(meta, ARGV[4], now)
 redis.call('PEXPIRE', key, string.format('%.0f', meta.idle))
 write(key, meta)
 writeDevice(key, ARGV[9])
+forgetFrom(key)
 if not keepsCookie then writeCookie(key, ARGV[7]) end
 expire(key, meta)
 return {DONE, now, newest(meta), meta.idle}

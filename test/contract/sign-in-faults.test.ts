@@ -1,0 +1,26 @@
+import { afterAll, beforeAll } from '@jest/globals';
+import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
+import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { MemorySessionStore } from '../../src/session/memory-session-store.js';
+import { PATIENT } from '../support/connections.js';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { describeSignInFaults } from './sign-in-faults.contract.js';
+
+let server: RedisServer;
+let redis: OpenRedis;
+let prefixes = 0;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = openRedis({ ...server.options, ...PATIENT }, () => undefined);
+});
+
+afterAll(async () => {
+  await redis.close(1_000);
+  await server.stop();
+});
+
+describeSignInFaults('in memory', async (options) => ({ store: new MemorySessionStore(options) }));
+describeSignInFaults('in Redis', async (options) => ({
+  store: new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, ...options }),
+}));
