@@ -118,9 +118,16 @@ export class ActiveSession {
     return this.#calls.isBusy;
   }
 
-  /** Resolves when the calls under way have ended. Rejects as soon as one of them does. */
-  idle(): Promise<void> {
-    return this.#calls.idle();
+  /**
+   * Resolves when the calls under way have ended. Rejects as soon as one of them does, unless this request has ended the session by then: whoever asks
+   * something of it after that is told by the call itself, and nothing is left to be stored.
+   */
+  async idle(): Promise<void> {
+    try {
+      await this.#calls.idle();
+    } catch (error) {
+      if (this.#state !== 'destroyed') throw error;
+    }
   }
 
   /** Whether it was rotated here so long ago that another rotation may replace that one, whose secret nobody has presented. */

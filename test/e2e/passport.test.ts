@@ -5,6 +5,7 @@ import { Identity, SessionGuard, SessionManager, type SessionEntries } from '../
 import { passportModule, type PassportUser } from '../support/passport-module.js';
 import { refusal } from '../support/refusal.js';
 import { signedCookie } from '../support/signed-cookie.js';
+import { until } from '../support/until.js';
 import { useVariant, variants } from '../support/variants.js';
 
 @Controller('account')
@@ -116,6 +117,24 @@ describe.each(variants)('passport 0.7 with passport-local, $name', (variant) => 
     expect(await stage.stored(app, sid)).toBeUndefined();
     expect((await browser.get('/account')).status).toBe(401);
     expect((await app.browser().get('/account', { cookie: signedCookie(sid) })).status).toBe(401);
+  });
+
+  test.each<[string, (request: Request, done: () => void) => void]>([
+    ['destroy() and then logout()', (request, done) => (request.session.destroy(done), request.logout(done))],
+    ['logout() and then destroy()', (request, done) => (request.logout(done), request.session.destroy(done))],
+  ])('signs out by %s, for neither of which anybody waits', async (_, signOut) => {
+    if (variant.kind !== 'hash') return; // Without a way to Redis the session has gone before Passport goes on, which then finds none.
+    const { app, browser, signIn } = await open();
+    await signIn('ada', 'lovelace');
+    const sid = (await browser.sid()) ?? '';
+    app.on('/out', ({ request, response }) => {
+      signOut(request as unknown as Request, () => undefined);
+      response.type('text').end('signed out');
+    });
+    const answer = await browser.get('/out');
+    expect([answer.status, answer.text]).toEqual([200, 'signed out']);
+    await until(async () => (await stage.stored(app, sid)) === undefined, 'the session has ended');
+    expect((await browser.get('/account')).status).toBe(401);
   });
 
   test('changes users', async () => {
