@@ -3,12 +3,13 @@ import { ClassicSessionStore, type ExpressSessionStoreLike } from './http/classi
 import { csrfOptionProblems, resolveCsrfOption, type CsrfOptions } from './http/csrf-options.js';
 import { refuseCrossOrigin } from './http/csrf.middleware.js';
 import type { SessionHandler } from './http/session-handler.js';
-import { sessionOptionProblems, shortSecretWarning } from './http/session-option-problems.js';
+import { SESSION_NAMES, sessionOptionProblems, shortSecretWarning, suspectTimes } from './http/session-option-problems.js';
 import { resolveSessionOptions, type SessionOptions } from './http/session-options.js';
 import { SessionRuntime, type IdentityFinder } from './http/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { kindOf } from './session/option-checks.js';
 import { SessionStore } from './session/session-store.js';
+import { warnOnce } from './session/warn-once.js';
 import type { StoreOptions } from './session/store-options.js';
 import { storeOptionProblems } from './session/store-option-problems.js';
 
@@ -88,7 +89,7 @@ export interface SessionMiddlewareOptions extends Omit<SessionOptions, 'middlewa
 export function sessionMiddleware(
   { store, identity, deadline, logErrors, ...options }: SessionMiddlewareOptions = {} as SessionMiddlewareOptions,
 ): SessionHandler {
-  const problems = sessionOptionProblems(options, process.env['NODE_ENV'] === 'production').map(asNamedHere);
+  const problems = sessionOptionProblems(options, process.env['NODE_ENV'] === 'production', NAMES).map(asNamedHere);
   if (typeof store?.destroy !== 'function')
     problems.push(
       `"store" must be a SessionStore or a store made for express-session, received ${kindOf(store)}. Make one: new RedisSessionStore(redis).`,
@@ -103,6 +104,7 @@ export function sessionMiddleware(
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const warning = shortSecretWarning(options);
   if (warning !== undefined) warn(warning);
+  for (const one of suspectTimes(options)) warnOnce(warn, one);
   const settings = resolveSessionOptions(options);
   const runtime = new SessionRuntime({
     store: isOurs ? store : new ClassicSessionStore(store, wrapping, { rewrites: settings.resave }),
@@ -139,6 +141,8 @@ export function csrfMiddleware({ proxy, ...options }: CsrfOptions & Pick<Session
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   return refuseCrossOrigin({ csrf: resolveCsrfOption(options), proxy });
 }
+
+const NAMES = ['store', ...SESSION_NAMES.filter((name) => name !== 'middleware'), 'identity', 'deadline', 'logErrors'];
 
 function misplaced(options: StoreOptions): string[] {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);

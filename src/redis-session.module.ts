@@ -18,7 +18,7 @@ import { refusalMiddleware } from './http/refusal-middleware.js';
 import { SessionAnswerFilter } from './http/session-answer.filter.js';
 import { SessionGuard } from './http/session.guard.js';
 import { SessionMiddleware } from './http/session.middleware.js';
-import { shortSecretWarning } from './http/session-option-problems.js';
+import { shortSecretWarning, suspectTimes } from './http/session-option-problems.js';
 import { SessionRuntime } from './http/session-runtime.js';
 import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
 import {
@@ -37,11 +37,27 @@ import { openRedis, type OpenRedis } from './redis/redis-client.js';
 import type { RedisEventChannel } from './redis/redis-event-channel.js';
 import { SessionLog } from './session-log.js';
 import { answerWithin } from './session/deadline.js';
+import { kindOf } from './session/option-checks.js';
 import { SessionEvents } from './session/session-events.js';
 import { SessionManager } from './session/session-manager.js';
 import { SessionStore } from './session/session-store.js';
+import { warnOnce } from './session/warn-once.js';
+
+/** What takes the place of options where the module is imported as it is. */
+const WITHOUT_OPTIONS: Provider[] = [
+  {
+    provide: MODULE_OPTIONS_TOKEN,
+    useFactory: () => {
+      throw new RedisSessionConfigError([
+        'RedisSessionModule must be imported with options, and was imported as it is. Write RedisSessionModule.forRoot({ … }) or RedisSessionModule.forRootAsync({ … }) in "imports". Other modules see it without importing it, unless "isGlobal" is false.',
+      ]);
+    },
+  },
+  { provide: SESSION_ROUTES, useValue: { isGlobal: false, exclude: [], forRoutes: [] } satisfies SessionRoutes },
+];
 
 const providers: Provider[] = [
+  ...WITHOUT_OPTIONS,
   SessionLog,
   SessionGuard,
   CsrfGuard,
@@ -55,6 +71,9 @@ const providers: Provider[] = [
       const resolved = resolveOptions(options, production);
       const warning = shortSecretWarning(options.session);
       if (warning !== undefined) log.warn(warning);
+      const { store } = options;
+      for (const one of suspectTimes(options.session, store instanceof SessionStore || store === undefined ? undefined : ttlOf(store)))
+        warnOnce(log.warn, one);
       if (production) for (const risk of productionWarnings(resolved)) log.warn(risk);
       return resolved;
     },
@@ -114,6 +133,19 @@ const providers: Provider[] = [
     useFactory: ({ session }: ResolvedRedisSessionOptions, guard: CsrfGuard) => (session.csrf.everywhere ? guard : null),
   },
 ];
+
+/** Before Nest takes them apart, which fails in words of its own. */
+function checkGiven(method: string, options: unknown, example: string): void {
+  if (typeof options !== 'object' || options === null)
+    throw new RedisSessionConfigError([
+      `RedisSessionModule.${method}() must be given an object of options, received ${kindOf(options)}. Write something like RedisSessionModule.${method}(${example}).`,
+    ]);
+}
+
+function ttlOf(store: object): number | undefined {
+  const { ttl } = store as { readonly ttl?: unknown };
+  return typeof ttl === 'number' ? ttl : undefined;
+}
 
 /** By application, the cookie of the module that serves all its routes. */
 const servedEverywhere = new WeakMap<object, string>();
@@ -186,6 +218,7 @@ export class RedisSessionModule
 
   /** With options at hand. See {@link RedisSessionModule}. Starting fails with `RedisSessionConfigError` when they are wrong. */
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
+    checkGiven('forRoot', options, '{ redis: "redis://localhost:6379", session: { secret } }');
     return super.forRoot(options);
   }
 
@@ -199,6 +232,7 @@ export class RedisSessionModule
    * Starting fails with `RedisSessionConfigError` when they are wrong.
    */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    checkGiven('forRootAsync', options, '{ inject: [ConfigService], useFactory: (config) => ({ redis: …, session: { secret: … } }) }');
     return super.forRootAsync(options);
   }
 

@@ -46,6 +46,11 @@ export function runtimeOf(context: ExecutionContext): object | undefined {
   return find(context)?.runtime;
 }
 
+/** See {@link RequestContext.peeked}. */
+export function peekedOf(context: ExecutionContext): object | undefined {
+  return find(context)?.peeked;
+}
+
 /** See {@link RequestContext.confirm}. Where no session middleware ran there is nothing to confirm: somebody else says who it is. */
 export function confirmIdentity(context: ExecutionContext): boolean | Promise<boolean> {
   return find(context)?.confirm() ?? true;

@@ -2,6 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Device } from '../session/session-record.js';
 
 const MOST_BYTES = 256;
+/** How a socket for IPv4 and IPv6 writes an IPv4 address (RFC 4291, section 2.5.5.2). */
+const IPV4_MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
 
 /** What is kept of the device that a request comes from; `undefined` when nothing is to be. */
 export function deviceOf(request: IncomingMessage, track: { readonly ip: boolean; readonly userAgent: boolean }): Device | undefined {
@@ -14,7 +16,8 @@ export function deviceOf(request: IncomingMessage, track: { readonly ip: boolean
 /** As Express has it, by its "trust proxy" setting; on another server, that of the connection. */
 function addressOf(request: IncomingMessage): string | undefined {
   const { ip } = request as { readonly ip?: unknown };
-  return typeof ip === 'string' ? ip : request.socket.remoteAddress;
+  const address = typeof ip === 'string' ? ip : request.socket.remoteAddress;
+  return address?.replace(IPV4_MAPPED, '');
 }
 
 /** To a whole number of characters. */

@@ -6,6 +6,7 @@ import { Recent } from '../session/recent.js';
 import type { CookieAttributes } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import { cookieValues } from './cookie-header.js';
+import { warnOnce } from '../session/warn-once.js';
 import { createCookie, restartMaxAge, type Cookie } from './cookie.js';
 import { isSecureRequest } from './request-security.js';
 import { takesHeaders } from './response-headers.js';
@@ -15,6 +16,8 @@ import { SuspiciousCookies } from './suspicious-cookies.js';
 import { VerifiedCookies } from './verified-cookies.js';
 
 const SIGNED = 's:';
+const WITHHELD =
+  'A session was stored, and its cookie was not sent: "session.cookie.secure" is true, and the request came over http, so the visitor stays signed out. Use https, trust the proxy that ends it ("trust proxy" of Express, or "session.proxy"), or set "session.cookie.secure" to "auto".';
 const MOST_CHARACTERS = 4_096;
 /**
  * Each may cost a command. Those with a bad signature do not count, or a few planted ones would hide the session: what they cost is bounded by the 16 kB
@@ -40,6 +43,7 @@ export class SessionCookie {
   readonly #known = new VerifiedCookies();
   readonly #signed = new Recent<string>(SIGNED_VALUES);
   readonly #suspicious: SuspiciousCookies;
+  readonly #warn: (message: string) => void;
   /** By whether the request came over https, where the configuration asks nothing else of it. */
   readonly #fixed = new Map<boolean, ConfiguredCookie>();
   #needsCheck: boolean | undefined;
@@ -50,6 +54,7 @@ export class SessionCookie {
     this.#settings = settings;
     this.name = settings.name;
     this.#suspicious = new SuspiciousCookies(warn);
+    this.#warn = warn;
   }
 
   /** The sids of the request's cookies of this name, those whose signature is ours: a browser sends one for each path and domain. */
@@ -101,7 +106,11 @@ export class SessionCookie {
   set(request: IncomingMessage, response: ServerResponse, sid: Sid, cookie: Cookie): boolean {
     const { proxy, secrets } = this.#settings;
     const [secret] = secrets;
-    if (secret === undefined || (cookie.secure === true && !isSecureRequest(request, proxy))) return false;
+    if (secret === undefined) return false;
+    if (cookie.secure === true && !isSecureRequest(request, proxy)) {
+      warnOnce(this.#warn, WITHHELD);
+      return false;
+    }
     restartMaxAge(cookie);
     response.setHeader('Set-Cookie', [...this.#otherCookies(response), cookie.serialize(this.name, this.#sign(sid, secret))]);
     return true;

@@ -38,9 +38,13 @@ const LONGEST_COOKIE_MS = 400 * 86_400_000;
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const PATH = /^\/[\x20-\x3A\x3D-\x7E]*$/;
 
-/** What is wrong with session options, one sentence each: name, rule, cure. */
-export function sessionOptionProblems(options: SessionOptions, production: boolean): string[] {
-  const problems = unknownNames('session', options, SESSION_NAMES, ELSEWHERE);
+/**
+ * What is wrong with session options, one sentence each: name, rule, cure.
+ *
+ * @param names all that can stand beside these options, for who has mistyped one
+ */
+export function sessionOptionProblems(options: SessionOptions, production: boolean, names: readonly string[] = SESSION_NAMES): string[] {
+  const problems = unknownNames('session', options, names, ELSEWHERE);
   problems.push(...secretProblems(options.secret, production));
   const oneOf = (name: keyof SessionOptions, ...values: readonly unknown[]) => {
     if (options[name] !== undefined) problems.push(...choiceProblem(`session.${name}`, options[name], values));
@@ -83,6 +87,31 @@ export function shortSecretWarning(options: SessionOptions): string | undefined 
   return secretsOf(options.secret).some(isShort)
     ? `"session.secret" has fewer than ${LEAST_SECRET_BYTES} bytes; this is an error in production. Make one with: openssl rand -base64 32`
     : undefined;
+}
+
+const MINUTE = 60_000;
+
+/**
+ * What is allowed, and is hardly meant: one unit taken for the other, or two answers to one question.
+ *
+ * @param ttl `store.ttl` in seconds, where it is given
+ */
+export function suspectTimes({ cookie }: SessionOptions, ttl?: number): string[] {
+  const maxAge = typeof cookie === 'object' && isPositive(cookie.maxAge) ? cookie.maxAge : undefined;
+  const warnings: string[] = [];
+  if (maxAge !== undefined && maxAge < MINUTE)
+    warnings.push(
+      `"session.cookie.maxAge" is ${maxAge} ms, so sessions end after less than a minute. It is in milliseconds: multiply seconds by 1,000.`,
+    );
+  if (ttl !== undefined && ttl >= 900_000 && ttl % 100_000 === 0)
+    warnings.push(
+      `"store.ttl" is ${ttl} s, so sessions end after ${Math.floor(ttl / 86_400)} days without a request. It is in seconds: divide milliseconds by 1,000.`,
+    );
+  if (maxAge !== undefined && ttl !== undefined && maxAge !== ttl * 1_000)
+    warnings.push(
+      `"session.cookie.maxAge" (${maxAge / 1_000} s) and "store.ttl" (${ttl} s) both say after how long a session ends, and that of the cookie counts. Leave one of them out.`,
+    );
+  return warnings;
 }
 
 function cookieProblems(cookie: SessionCookieOptions, name: string): string[] {

@@ -4,10 +4,12 @@ import { warnOnce } from '../session/warn-once.js';
 import { demandsOf, type Demands } from './demands.js';
 import { GUARD_ANSWERS, SessionHttpException } from './http-exceptions.js';
 import type { Identity } from './identity.decorator.js';
-import { confirmIdentity, endedReasonOf, requestContextOf, runtimeOf } from './request-context.js';
+import { confirmIdentity, endedReasonOf, peekedOf, requestContextOf, runtimeOf } from './request-context.js';
 import { SessionRuntime } from './session-runtime.js';
 
 const SECOND = 1_000;
+/** Where applications that come from other packages keep who is signed in. */
+const ENTRIES_ELSEWHERE = ['user', 'userId', 'uid', 'passport'];
 
 /**
  * Lets signed-in requesters pass, by the identity in their session, if they have the role (`@Roles()`) and their sign-in is as fresh
@@ -34,7 +36,10 @@ export class SessionGuard implements CanActivate {
     if (this.isPublic(context)) return true;
     this.#checkOwn(context);
     const identity = this.identityOf(context);
-    if (identity === undefined) throw this.unauthorized(context);
+    if (identity === undefined) {
+      warnOfIdentityElsewhere(context);
+      throw this.unauthorized(context);
+    }
     if (!(await confirmIdentity(context))) throw this.unauthorized(context);
     if (!this.hasRole(identity, context)) throw this.forbidden(context);
     if (!(await this.isFresh(context))) throw this.notFresh(context);
@@ -44,7 +49,7 @@ export class SessionGuard implements CanActivate {
   /** Whether the handler is open to everybody: `@Public()`, with nothing on the same target or nearer that asks for somebody. */
   protected isPublic(context: ExecutionContext): boolean {
     const { isOpen, warning } = this.#demands(context);
-    if (warning !== undefined) warnOnce((message) => new Logger('RedisSession').warn(message), warning);
+    if (warning !== undefined) warnOnce(warn, warning);
     return isOpen;
   }
 
@@ -97,4 +102,20 @@ export class SessionGuard implements CanActivate {
     const found = runtimeOf(context) as SessionRuntime | undefined;
     if (found !== undefined) this.sessionRuntime?.assertSameAs(found);
   }
+}
+
+function warn(message: string): void {
+  new Logger('RedisSession').warn(message);
+}
+
+/** Somebody has signed in, as their code has it, and is answered 401: that takes an afternoon to find out. */
+function warnOfIdentityElsewhere(context: ExecutionContext): void {
+  if (process.env['NODE_ENV'] === 'production') return;
+  const session = peekedOf(context);
+  const name = session && ENTRIES_ELSEWHERE.find((entry) => Object.hasOwn(session, entry));
+  if (name !== undefined)
+    warnOnce(
+      warn,
+      `SessionGuard has answered 401 for a session that has an entry ${JSON.stringify(name)} and no identity. Call session.login() to sign somebody in, or say where the identity is with the option "identity".`,
+    );
 }

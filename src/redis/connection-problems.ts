@@ -44,6 +44,8 @@ export function clientProblems(client: unknown): string[] {
     return [
       'The client must stand by itself, received it as connect-redis takes it. Give the client itself: new RedisSessionStore(client, { prefix }).',
     ];
+  if (typeof client === 'object' && client !== null && 'isOpen' in client)
+    return ['The client must be one of ioredis, received one of the package "redis" (node-redis). Make one of ioredis: new Redis(url).'];
   return [`The client must be one of ioredis, received ${kindOf(client)}. Make one: new Redis("redis://localhost:6379").`];
 }
 

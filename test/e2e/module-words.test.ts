@@ -1,0 +1,104 @@
+import { describe, expect, test } from '@jest/globals';
+import { Controller, Get, Module, UseGuards } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { MemorySessionStore, RedisSessionModule, SessionGuard } from '../../src/index.js';
+import { RedisSessionStore, sessionMiddleware } from '../../src/express.js';
+import { CapturedLog } from '../support/captured-log.js';
+import { TEST_SECRET, type TestAppOptions } from '../support/create-app.js';
+import { createScriptedApp } from '../support/scripted-app.js';
+
+describe('what cannot be, with its cure', () => {
+  test.each([undefined, null, 'redis://localhost'])('forRoot(%p) and forRootAsync() of it', (options) => {
+    expect(() => RedisSessionModule.forRoot(options as never)).toThrow(
+      /RedisSessionModule\.forRoot\(\) must be given an object of options, received .* Write something like/,
+    );
+    expect(() => RedisSessionModule.forRootAsync(options as never)).toThrow(/RedisSessionModule\.forRootAsync\(\) must be given an object/);
+  });
+
+  test('the module without forRoot()', async () => {
+    @Module({ imports: [RedisSessionModule] })
+    class AppModule {}
+    await expect(Test.createTestingModule({ imports: [AppModule] }).compile()).rejects.toThrow(
+      /RedisSessionModule must be imported with options.* Write RedisSessionModule\.forRoot/,
+    );
+  });
+
+  test('a store over a client of node-redis', () => {
+    const nodeRedis = { isOpen: false, isReady: false, connect: async () => undefined, sendCommand: async () => undefined };
+    expect(() => new RedisSessionStore(nodeRedis as never)).toThrow(/must be one of ioredis, received one of the package "redis"/);
+  });
+
+  test('an option of express that there is not, with those that there are', () => {
+    const make = (more: object) => () => sessionMiddleware({ secret: TEST_SECRET, store: new MemorySessionStore(), ...more });
+    expect(make({ somethingElse: 1 })).toThrow(
+      '"somethingElse" is not an option. Known names: store, secret, name, cookie, rolling, resave, saveUninitialized, unset, proxy, genid, noStore, csrf, identity, deadline, logErrors.',
+    );
+    expect(make({ identitiy: () => undefined })).toThrow('"identitiy" is not an option. Did you mean "identity"?');
+  });
+});
+
+describe('what is hardly meant is said once', () => {
+  const MAX_AGE = /"session.cookie.maxAge" is .* ms, so sessions end after less than a minute/;
+  const TTL = /"store.ttl" is .* s, so sessions end after .* days/;
+  const BOTH = /"session.cookie.maxAge" \(.* s\) and "store.ttl" \(.* s\) both say/;
+
+  test.each<[string, warnings: RegExp[], Pick<TestAppOptions, 'session' | 'store'>]>([
+    ['maxAge in seconds', [MAX_AGE], { session: { cookie: { maxAge: 1_800 } } }],
+    ['maxAge of a minute', [], { session: { cookie: { maxAge: 60_000 } } }],
+    ['ttl in milliseconds', [TTL], { store: { kind: 'memory', ttl: 1_800_000 } }],
+    ['the least ttl that looks like milliseconds', [TTL], { store: { kind: 'memory', ttl: 900_000 } }],
+    ['a ttl of ten days', [], { store: { kind: 'memory', ttl: 864_000 } }],
+    ['a ttl of thirty days', [], { store: { kind: 'memory', ttl: 2_592_000 } }],
+    ['maxAge and ttl that differ', [BOTH], { session: { cookie: { maxAge: 3_600_000 } }, store: { kind: 'memory', ttl: 600 } }],
+    ['maxAge and ttl that are the same', [], { session: { cookie: { maxAge: 600_000 } }, store: { kind: 'memory', ttl: 600 } }],
+  ])('%s: %j', async (_, warnings, options) => {
+    const logger = new CapturedLog();
+    for (let applications = 0; applications < 2; applications++)
+      await (await createScriptedApp({ store: { kind: 'memory' }, ...options, logger })).close();
+    const found = logger.lines.filter((line) => [MAX_AGE, TTL, BOTH].some((one) => one.test(line)));
+    expect(found).toHaveLength(warnings.length);
+    for (const [index, warning] of warnings.entries()) expect(found[index]).toMatch(warning);
+  });
+
+  @Controller('guarded')
+  @UseGuards(SessionGuard)
+  class GuardedController {
+    @Get() me(): string {
+      return 'me';
+    }
+  }
+
+  test.each(['user', 'userId', 'uid', 'passport'])('a 401 for a session with an entry "%s"', async (name) => {
+    const logger = new CapturedLog();
+    const app = await createScriptedApp({ store: { kind: 'memory' }, controllers: [GuardedController], logger });
+    app.on('/in', ({ request }) => {
+      Object.assign((request as { session?: object }).session ?? {}, { [name]: { id: 1 } });
+    });
+    const browser = app.browser();
+    await browser.get('/in');
+    for (let times = 0; times < 2; times++) expect((await browser.get('/guarded')).status).toBe(401);
+    await app.browser().get('/guarded');
+    expect(logger.matching(`an entry "${name}" and no identity. Call session.login()`)).toHaveLength(1);
+    await app.close();
+  });
+});
+
+test('a secure cookie that is withheld over http is told once', async () => {
+  const logger = new CapturedLog();
+  const app = await createScriptedApp({ store: { kind: 'memory' }, session: { name: 'sid', cookie: { secure: true } }, logger });
+  for (let times = 0; times < 2; times++) expect((await app.browser().post('/login/ada')).setCookies).toEqual([]);
+  expect(logger.matching('its cookie was not sent: "session.cookie.secure" is true')).toHaveLength(1);
+  await app.close();
+});
+
+test('the address of a device is that of IPv4, where the socket is of both', async () => {
+  const app = await createScriptedApp({ store: { kind: 'memory', track: { ip: true } } });
+  app.on('/in', ({ session, request }) => {
+    Object.defineProperty(request, 'ip', { value: '::ffff:127.0.0.1' });
+    return session.login({ id: 'ada' });
+  });
+  await app.browser().get('/in');
+  const { SessionManager } = await import('../../src/index.js');
+  expect((await app.app.get(SessionManager).list('ada')).sessions[0]?.ip).toBe('127.0.0.1');
+  await app.close();
+});
