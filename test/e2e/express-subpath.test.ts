@@ -172,7 +172,9 @@ describe('sessionMiddleware', () => {
     store.set = (_sid, _data, callback) => callback?.(new Error('SET sess:secret-sid'));
     const answer = await (await open({ store })).browser().get('/visit');
     expect([answer.status, answer.json.code, answer.text.includes('secret')]).toEqual([503, 'SESSION_STORE_UNAVAILABLE', false]);
-    expect(printed.mock.calls).toEqual([['The session store is unavailable (store). Try again.']]);
+    expect(printed.mock.calls).toEqual([
+      ['The session store is unavailable (store). This is logged once; further failures of this kind are counted.'],
+    ]);
   });
 
   test.each(STORES.slice(2))('refuses to add to an entry in %s, which saves sessions as a whole', async (_, store) => {
@@ -193,7 +195,9 @@ describe('sessionMiddleware', () => {
     store.get = (_sid, callback) => callback(null);
     store.set = () => undefined;
     expect((await browser.get('/visit')).status).toBe(503);
-    expect(logged.map(({ message }) => message)).toEqual(['The session store is unavailable (timeout). Try again.']);
+    const failure = 'The session store is unavailable (timeout). Try again.';
+    // The failed load, and the failed save.
+    expect(logged.map(({ message }) => message)).toEqual([failure, failure]);
     expect(printed.mock.calls).toEqual([]);
   });
 
