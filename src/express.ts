@@ -112,8 +112,9 @@ export function sessionMiddleware(
     translate: (error) => error,
     findIdentity: identity,
     warn,
+    sessionStore: isOurs ? undefined : store,
   });
-  const serve = isOurs ? builtinSessionMiddleware(runtime) : builtinSessionMiddleware(runtime, store);
+  const serve = builtinSessionMiddleware(runtime);
   if (!settings.csrf.everywhere) return serve;
   const refuse = refuseCrossOrigin(settings);
   return (request, response, next) =>

@@ -11,6 +11,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { APP_GUARD, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { isExpressSessionStore } from './http/classic-session-store.js';
 import { CsrfGuard } from './http/csrf.guard.js';
 import { toHttpException } from './http/http-exceptions.js';
 import { ownSessionMiddleware } from './http/own-session.middleware.js';
@@ -124,6 +125,7 @@ const providers: Provider[] = [
         findIdentity: options.identity,
         warn: log.warn,
         place: placeOf(options),
+        sessionStore: isExpressSessionStore(options.store) ? options.store : undefined,
       }),
   },
   {

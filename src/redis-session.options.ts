@@ -1,3 +1,4 @@
+import { isExpressSessionStore, type ExpressSessionStoreLike } from './http/classic-session-store.js';
 import { SESSION_NAMES, sessionOptionProblems } from './http/session-option-problems.js';
 import { idleOfCookie, resolveSessionOptions, type SessionOptions, type SessionSettings } from './http/session-options.js';
 import type { IdentityFinder } from './http/session-runtime.js';
@@ -55,11 +56,11 @@ export interface RedisSessionOptions {
   /** The session in a request: express-session's options. */
   session: SessionOptions;
   /**
-   * How sessions are kept, or a store of yours.
+   * How sessions are kept, or a store of yours: a `SessionStore`, or any store made for express-session, which then saves sessions as a whole.
    *
    * @default { kind: 'hash' }
    */
-  store?: RedisSessionStoreOptions | SessionStore | undefined;
+  store?: RedisSessionStoreOptions | SessionStore | ExpressSessionStoreLike | undefined;
   /**
    * Where the identity is found, for applications that keep it elsewhere, like Passport: `(session) => session.passport?.user`.
    *
@@ -87,7 +88,8 @@ export interface ResolvedRedisSessionOptions {
   readonly session: SessionSettings;
   readonly store:
     | { readonly kind: StoreKind; readonly events: EventScope; readonly options: StoreOptions; readonly settings: StoreSettings }
-    | SessionStore;
+    | SessionStore
+    | ExpressSessionStoreLike;
   readonly identity: IdentityFinder | undefined;
 }
 
@@ -104,7 +106,7 @@ export function resolveOptions(options: RedisSessionOptions, production: boolean
   const problems = optionProblems(options, production);
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const { redis, session, store = {}, identity } = options;
-  if (store instanceof SessionStore) return unshown({ session: resolveSessionOptions(session), store, identity }, { redis });
+  if (isStore(store)) return unshown({ session: resolveSessionOptions(session), store, identity }, { redis });
   const { kind = 'hash', events = 'local', ...given } = store;
   const storeOptions = withinAbsolute(given);
   const resolved = {
@@ -117,11 +119,16 @@ export function resolveOptions(options: RedisSessionOptions, production: boolean
 
 /** What works and is risky in production, one sentence each. */
 export function productionWarnings({ redis, store }: ResolvedRedisSessionOptions): string[] {
-  if (!(store instanceof SessionStore) && store.kind === 'memory')
+  if (!isStore(store) && store.kind === 'memory')
     return [
       '"store.kind" is "memory": sessions end with this process, no other process knows them, and nothing bounds what they take. Leave it out to keep them in Redis.',
     ];
   return redis === undefined ? [] : connectionWarnings(redis);
+}
+
+/** Whether that is a store, and not options of one. */
+function isStore(store: RedisSessionOptions['store']): store is SessionStore | ExpressSessionStoreLike {
+  return store instanceof SessionStore || isExpressSessionStore(store);
 }
 
 /** Where the cookie has an idle timeout, `ttl` may be longer than the absolute one; to a store, which knows no cookie, it may not. */
@@ -141,17 +148,12 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
     problems.push(`"session" must be an object with at least "secret", received ${kindOf(session)}.`);
   else problems.push(...sessionOptionProblems(session, production));
 
-  const needsRedis = !(store instanceof SessionStore) && store?.kind !== 'memory';
+  const needsRedis = !isStore(store) && store?.kind !== 'memory';
   if (needsRedis || redis !== undefined) problems.push(...connectionProblems(redis));
 
-  if (store !== undefined && !(store instanceof SessionStore)) {
+  if (store !== undefined && !isStore(store)) {
     if (typeof store !== 'object' || store === null)
-      return [...problems, `"store" must be an object or a SessionStore, received ${kindOf(store)}.`];
-    if ('get' in store && 'set' in store)
-      return [
-        ...problems,
-        '"store" must be options or a SessionStore, received a store made for express-session. Set "store.kind" to "connect-redis" to share sessions with it.',
-      ];
+      return [...problems, `"store" must be an object, a SessionStore or a store made for express-session, received ${kindOf(store)}.`];
     const { kind, events, ...storeOptions } = store;
     if (kind !== undefined && !KINDS.includes(kind))
       problems.push(`"store.kind" must be "hash", "connect-redis" or "memory", received ${kindOf(kind)}. Leave it out for "hash".`);

@@ -1,4 +1,4 @@
-import { ClassicSessionStore } from './http/classic-session-store.js';
+import { ClassicSessionStore, isExpressSessionStore } from './http/classic-session-store.js';
 import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
 import type { ResolvedRedisSessionOptions, StoreKind } from './redis-session.options.js';
 import type { OpenRedis, RedisClient } from './redis/redis-client.js';
@@ -13,20 +13,24 @@ import type { StoreSettings } from './session/store-settings.js';
 
 /** Makes the store that the options ask for. */
 export async function openStore(
-  { store }: ResolvedRedisSessionOptions,
+  { store, session }: ResolvedRedisSessionOptions,
   connection: OpenRedis | null,
   log: LinePrinter,
 ): Promise<SessionStore> {
   if (store instanceof SessionStore) return store;
+  if (isExpressSessionStore(store)) return printing(new ClassicSessionStore(store, {}, { rewrites: session.resave }), log);
   const { options } = store;
   const open: Record<StoreKind, () => SessionStore | Promise<SessionStore>> = {
     memory: () => new MemorySessionStore(options),
     hash: () => new RedisSessionStore(required(connection), options),
     'connect-redis': () => openClassicStore(required(connection), options, store.settings),
   };
-  const opened = await open[store.kind]();
-  opened.settings.failures.printTo(log);
-  return opened;
+  return printing(await open[store.kind](), log);
+}
+
+function printing(store: SessionStore, log: LinePrinter): SessionStore {
+  store.settings.failures.printTo(log);
+  return store;
 }
 
 /** What shares the events of the store with other processes; `undefined` where the options do not ask for it. */
@@ -36,12 +40,13 @@ export function eventChannelOf(
   connection: OpenRedis | null,
   log: (message: string) => void,
 ): RedisEventChannel | undefined {
-  if (options instanceof SessionStore || options.events === 'local') return undefined;
+  if (options instanceof SessionStore || isExpressSessionStore(options) || options.events === 'local') return undefined;
   return new RedisEventChannel(required(connection), store, log);
 }
 
 /** What two modules that keep the same sessions have in common. `undefined` where each has sessions of its own, or the store itself tells. */
 export function placeOf({ redis, store }: ResolvedRedisSessionOptions): unknown {
+  if (isExpressSessionStore(store)) return store;
   if (store instanceof SessionStore || store.kind === 'memory') return undefined;
   return { redis, kind: store.kind, prefix: store.settings.prefix };
 }

@@ -13,10 +13,9 @@ import type { SessionRuntime } from './session-runtime.js';
 /**
  * Our own session middleware. The session is stored before the first byte of the response leaves; when it cannot be, something else is
  * answered. A session that did not change costs its response nothing but a check.
- *
- * @param sessionStore what `req.sessionStore` is
  */
-export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore: object = new ExpressSessionStore(runtime)): SessionHandler {
+export function builtinSessionMiddleware(runtime: SessionRuntime): SessionHandler {
+  const { sessionStore = new ExpressSessionStore(runtime) } = runtime;
   const late = (error: unknown) => runtime.logError(error);
   return (request: SessionRequest, response, next) => {
     const { attempt, go } = new Passage(next, late);

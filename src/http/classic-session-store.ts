@@ -17,6 +17,11 @@ import type { StoreOptions } from '../session/store-options.js';
 /** A store made for express-session. */
 export type ExpressSessionStoreLike = Pick<Store, 'get' | 'set' | 'destroy' | 'touch'>;
 
+export function isExpressSessionStore(store: unknown): store is ExpressSessionStoreLike {
+  const { get, set, destroy } = Object(store) as Partial<Record<keyof ExpressSessionStoreLike, unknown>>;
+  return [get, set, destroy].every((method) => typeof method === 'function');
+}
+
 /** What such a store does not keep. */
 const UNKNOWN = {
   userId: undefined,

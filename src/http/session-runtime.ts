@@ -27,6 +27,8 @@ export interface SessionRuntimeParts {
   readonly translate: ErrorTranslator;
   readonly findIdentity?: IdentityFinder | undefined;
   readonly warn: (message: string) => void;
+  /** What `req.sessionStore` is, where the application has given a store made for express-session. */
+  readonly sessionStore?: object | undefined;
   /** What tells that two stores hold the same sessions; `undefined` where only the store itself does. */
   readonly place?: unknown;
 }
@@ -38,6 +40,7 @@ export class SessionRuntime {
   readonly cookie: SessionCookie;
   /** People log requests and what hangs on them, however deep: what signs cookies is only in private fields. */
   readonly #settings: SessionSettings;
+  readonly #sessionStore: object | undefined;
   readonly #findIdentity: IdentityFinder | undefined;
   readonly #warn: (message: string) => void;
   readonly #place: unknown;
@@ -47,7 +50,8 @@ export class SessionRuntime {
   #warnedOfCookieObject = false;
   readonly #hidden = new Set<string>();
 
-  constructor({ store, settings, translate, findIdentity, warn, place }: SessionRuntimeParts) {
+  constructor({ store, settings, translate, findIdentity, warn, place, sessionStore }: SessionRuntimeParts) {
+    this.#sessionStore = sessionStore;
     this.store = store;
     this.#settings = settings;
     this.translate = translate;
@@ -59,6 +63,10 @@ export class SessionRuntime {
 
   get settings(): SessionSettings {
     return this.#settings;
+  }
+
+  get sessionStore(): object | undefined {
+    return this.#sessionStore;
   }
 
   /** Whether these are the same sessions of the same users, as those of a module that is imported twice are. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Controller, Get, UseGuards } from '@nestjs/common';
+import expressSession from 'express-session';
 import { Identity, Session, SessionGuard, type RedisSessionStoreOptions, type SessionCallback, type Sid } from '../../src/index.js';
 import { type Browser } from '../support/browser.js';
 import { createClassicApp, type ClassicApp } from '../support/classic-app.js';
@@ -280,5 +281,33 @@ describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
     expect((await here.get('/guarded')).status).toBe(503);
     expect((await here.get('/plain')).text).toBe('plain');
     await redis.restart();
+  });
+});
+
+describe.each(middlewares)('a store made for express-session given to the module, %s', (middleware) => {
+  let app: ScriptedApp;
+  const store = new expressSession.MemoryStore();
+  const { sessions } = store as unknown as { sessions: Record<string, string> };
+  beforeAll(async () => {
+    app = await createScriptedApp({ session: { middleware }, store, controllers: [GuardedController] });
+  });
+  afterAll(() => app.close());
+
+  test('keeps the sessions, without Redis, and serves guard and decorators', async () => {
+    const browser = app.browser();
+    app.on('/fill', ({ session }) => void (session['cart'] = ['tea']));
+    await browser.get('/fill');
+    await browser.post('/login/ada');
+    expect((await browser.get('/guarded')).json).toEqual({ identity: { id: 'ada' }, id: 'ada', cart: ['tea'] });
+    const [text] = Object.values(sessions);
+    expect(JSON.parse(text ?? '')).toMatchObject({ identity: { id: 'ada' }, cart: ['tea'], cookie: { path: '/' } });
+    await browser.post('/logout');
+    expect([Object.keys(sessions), (await browser.get('/guarded')).status]).toEqual([[], 401]);
+  });
+
+  test('is what req.sessionStore is', async () => {
+    app.on('/store', ({ request }) => ({ isGiven: (request.sessionStore as unknown) === store }));
+    // express-session calls its own, over the one that was given.
+    expect((await app.browser().get('/store')).json).toEqual({ isGiven: middleware === 'builtin' });
   });
 });

@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type INestApplication, type LoggerService, 
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { RedisSessionModule, SessionStore, type RedisSessionModuleExtras, type RedisSessionOptions } from '../../src/index.js';
+import { isExpressSessionStore } from '../../src/http/classic-session-store.js';
 import type { ClusterConnection } from '../../src/redis/redis-connection.js';
 import { Browser } from './browser.js';
 
@@ -54,7 +55,7 @@ export async function createApp({
   const options: RedisSessionOptions = {
     redis: patient(redis),
     session: { secret: TEST_SECRET, ...session },
-    store: store instanceof SessionStore ? store : { deadline: PATIENCE, ...store },
+    store: store instanceof SessionStore || isExpressSessionStore(store) ? store : { deadline: PATIENCE, ...store },
     identity,
   };
 

@@ -53,7 +53,7 @@ export async function createScriptedApp({ controllers = [], ...options }: TestAp
         get session() {
           return sessionOf(request) as AnySession;
         },
-        request: request as Exchange['request'],
+        request: request as unknown as Exchange['request'],
         response,
       });
     }
