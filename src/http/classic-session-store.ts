@@ -10,6 +10,7 @@ import {
   type SessionRecord,
 } from '../session/session-record.js';
 import { sendableCookie } from '../session/session-fields.js';
+import { answerWithin } from '../session/deadline.js';
 import { SessionStore } from '../session/session-store.js';
 import { classicHandleOf, type Handle, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store-options.js';
@@ -214,7 +215,7 @@ export class ClassicSessionStore extends SessionStore {
   }
 
   #call<T>(call: (done: (error?: unknown, value?: T) => void) => void): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<T | undefined>((resolve, reject) => {
       const fail = (error: unknown) =>
         reject(error instanceof SyntaxError || error instanceof RedisSessionError ? error : this.#classify(error));
       try {
@@ -223,6 +224,8 @@ export class ClassicSessionStore extends SessionStore {
         fail(error);
       }
     });
+    // Such a store may never call back.
+    return answerWithin(this.settings.deadline, answer);
   }
 }
 

@@ -1,5 +1,107 @@
 // Written by scripts/embed-lua.mjs from src/redis/lua/*.lua. Do not edit.
 export const LUA = {
+  clear: `-- Deletes what lies where the index of a user belongs and is none.
+--
+-- KEYS[1]  sessions of the user
+--
+-- Returns {1, now} when it was deleted, {0, now} when there is an index, or nothing.
+
+-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
+-- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
+-- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
+-- whatever is named since has a greater one.
+local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
+local RESERVED = 0.5
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function sweep(key, now)
+  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
+end
+
+local function fenceOf(key)
+  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if not first[2] or tonumber(first[2]) >= 0 then return nil end
+  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
+  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
+end
+
+-- Whether a session that was indexed then is over. '0' for one whose time is not known.
+local function isEnded(fence, handle, indexed)
+  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
+end
+
+local function isBehind(fence, score)
+  return fence and score <= fence.most
+end
+
+local function scoreOf(key, handle)
+  local score = redis.call('ZSCORE', key, handle)
+  return score and tonumber(score)
+end
+
+local function text(score)
+  return string.format('%.2f', score)
+end
+
+-- Names a session, beyond the fence.
+local function name(key, fence, handle, score)
+  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
+  redis.call('ZADD', key, text(score), handle)
+end
+
+-- How many sessions are named beyond the fence, without those.
+local function countWithout(key, fence, handles)
+  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
+  local seen = {}
+  for _, handle in ipairs(handles) do
+    local score = not seen[handle] and scoreOf(key, handle)
+    if score and not isBehind(fence, score) then count = count - 1 end
+    seen[handle] = true
+  end
+  return count
+end
+
+-- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
+local function expire(key, fence, now)
+  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
+  if not last[2] then return end
+  local at = math.ceil(tonumber(last[2]))
+  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
+  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+end
+
+-- As Redis orders them, whatever the locale of the server.
+local function isLess(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+-- How many members stand before that place, which need not be taken (any more).
+local function rankOf(key, handle, score)
+  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
+  local high = low + redis.call('ZCOUNT', key, score, score)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+local key, now = KEYS[1], clock()
+local size = redis.pcall('ZCARD', key)
+if type(size) == 'number' then return {GONE, now} end
+if not string.find(size.err, 'WRONGTYPE', 1, true) then return size end
+redis.call('DEL', key)
+return {DONE, now}
+`,
+
   confirm: `-- Makes a reserved entry a lasting one, now that the session is the user's. The session that it replaces keeps its name, since it is there still.
 --
 -- KEYS[1]  sessions of the user
@@ -178,11 +280,17 @@ local function read(key)
   return meta
 end
 
--- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
+local function endOf(meta)
+  local at = meta.seen + meta.idle
+  return meta.ends and math.min(at, meta.ends) or at
+end
+
+-- The session that a request loaded: there, not past its end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
   if not meta or meta.created ~= tonumber(created) then return nil end
-  if meta.ends and meta.ends <= now then
+  -- Redis has deleted it by then, unless somebody has taken the end off the key.
+  if endOf(meta) <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -228,9 +336,7 @@ end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local at = meta.seen + meta.idle
-  if meta.ends then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
 end
 
 local function writeCookie(key, cookie)
@@ -304,12 +410,19 @@ local meta = {
   created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, indexed = tonumber(ARGV[7]), hash = ARGV[1], unpresented = {},
   former = {}, user = ARGV[5],
 }
-write(key, meta)
-if ARGV[8] ~= '' then redis.call('HSET', key, FROM, ARGV[8]) end
-if ARGV[9] ~= '' then writeCookie(key, ARGV[9]) end
-writeDevice(key, ARGV[10])
-for i = 11, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
-expire(key, meta)
+-- Without the last command, which gives it an end, it would stay for ever.
+local isStored, failure = pcall(function()
+  write(key, meta)
+  if ARGV[8] ~= '' then redis.call('HSET', key, FROM, ARGV[8]) end
+  if ARGV[9] ~= '' then writeCookie(key, ARGV[9]) end
+  writeDevice(key, ARGV[10])
+  for i = 11, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+  expire(key, meta)
+end)
+if not isStored then
+  redis.call('DEL', key)
+  return type(failure) == 'table' and failure or redis.error_reply(failure)
+end
 return {DONE, now, ends or 0}
 `,
 
@@ -369,11 +482,17 @@ local function read(key)
   return meta
 end
 
--- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
+local function endOf(meta)
+  local at = meta.seen + meta.idle
+  return meta.ends and math.min(at, meta.ends) or at
+end
+
+-- The session that a request loaded: there, not past its end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
   if not meta or meta.created ~= tonumber(created) then return nil end
-  if meta.ends and meta.ends <= now then
+  -- Redis has deleted it by then, unless somebody has taken the end off the key.
+  if endOf(meta) <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -419,9 +538,7 @@ end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local at = meta.seen + meta.idle
-  if meta.ends then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
 end
 
 local function writeCookie(key, cookie)
@@ -567,11 +684,17 @@ local function read(key)
   return meta
 end
 
--- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
+local function endOf(meta)
+  local at = meta.seen + meta.idle
+  return meta.ends and math.min(at, meta.ends) or at
+end
+
+-- The session that a request loaded: there, not past its end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
   if not meta or meta.created ~= tonumber(created) then return nil end
-  if meta.ends and meta.ends <= now then
+  -- Redis has deleted it by then, unless somebody has taken the end off the key.
+  if endOf(meta) <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -617,9 +740,7 @@ end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local at = meta.seen + meta.idle
-  if meta.ends then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
 end
 
 local function writeCookie(key, cookie)
@@ -969,11 +1090,17 @@ local function read(key)
   return meta
 end
 
--- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
+local function endOf(meta)
+  local at = meta.seen + meta.idle
+  return meta.ends and math.min(at, meta.ends) or at
+end
+
+-- The session that a request loaded: there, not past its end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
   if not meta or meta.created ~= tonumber(created) then return nil end
-  if meta.ends and meta.ends <= now then
+  -- Redis has deleted it by then, unless somebody has taken the end off the key.
+  if endOf(meta) <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -1019,9 +1146,7 @@ end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local at = meta.seen + meta.idle
-  if meta.ends then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
 end
 
 local function writeCookie(key, cookie)
@@ -1611,11 +1736,17 @@ local function read(key)
   return meta
 end
 
--- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
+local function endOf(meta)
+  local at = meta.seen + meta.idle
+  return meta.ends and math.min(at, meta.ends) or at
+end
+
+-- The session that a request loaded: there, not past its end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
   if not meta or meta.created ~= tonumber(created) then return nil end
-  if meta.ends and meta.ends <= now then
+  -- Redis has deleted it by then, unless somebody has taken the end off the key.
+  if endOf(meta) <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -1661,9 +1792,7 @@ end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local at = meta.seen + meta.idle
-  if meta.ends then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
 end
 
 local function writeCookie(key, cookie)
@@ -1814,11 +1943,17 @@ local function read(key)
   return meta
 end
 
--- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
+local function endOf(meta)
+  local at = meta.seen + meta.idle
+  return meta.ends and math.min(at, meta.ends) or at
+end
+
+-- The session that a request loaded: there, not past its end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
   if not meta or meta.created ~= tonumber(created) then return nil end
-  if meta.ends and meta.ends <= now then
+  -- Redis has deleted it by then, unless somebody has taken the end off the key.
+  if endOf(meta) <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -1864,9 +1999,7 @@ end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local at = meta.seen + meta.idle
-  if meta.ends then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
 end
 
 local function writeCookie(key, cookie)
@@ -2021,11 +2154,17 @@ local function read(key)
   return meta
 end
 
--- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
+local function endOf(meta)
+  local at = meta.seen + meta.idle
+  return meta.ends and math.min(at, meta.ends) or at
+end
+
+-- The session that a request loaded: there, not past its end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
   if not meta or meta.created ~= tonumber(created) then return nil end
-  if meta.ends and meta.ends <= now then
+  -- Redis has deleted it by then, unless somebody has taken the end off the key.
+  if endOf(meta) <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -2071,9 +2210,7 @@ end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local at = meta.seen + meta.idle
-  if meta.ends then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
 end
 
 local function writeCookie(key, cookie)
@@ -2222,11 +2359,17 @@ local function read(key)
   return meta
 end
 
--- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
+local function endOf(meta)
+  local at = meta.seen + meta.idle
+  return meta.ends and math.min(at, meta.ends) or at
+end
+
+-- The session that a request loaded: there, not past its end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
   if not meta or meta.created ~= tonumber(created) then return nil end
-  if meta.ends and meta.ends <= now then
+  -- Redis has deleted it by then, unless somebody has taken the end off the key.
+  if endOf(meta) <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -2272,9 +2415,7 @@ end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local at = meta.seen + meta.idle
-  if meta.ends then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
 end
 
 local function writeCookie(key, cookie)

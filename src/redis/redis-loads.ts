@@ -38,9 +38,14 @@ export class RedisLoads {
           this.#next.delete(key);
           return client.hgetall(key);
         },
-        onReply: (reply) => (typeof reply === 'object' && reply !== null ? resolve(reply as RedisHash) : reject(noReply())),
+        onReply: (reply) => (isHash(reply) ? resolve(reply) : reject(noReply())),
         onError: reject,
       });
     });
   }
+}
+
+/** An application may have told ioredis to give hashes another shape, for all of its clients (`Command.setReplyTransformer`). */
+function isHash(reply: unknown): reply is RedisHash {
+  return typeof reply === 'object' && reply !== null && !Array.isArray(reply) && !(reply instanceof Map);
 }

@@ -11,6 +11,7 @@ import {
 } from '../session/session-index.js';
 import type { EndedSession } from '../session/session-record.js';
 import type { Handle } from '../session/sid.js';
+import { isWrongType } from './redis-errors.js';
 import type { RedisKeys } from './redis-keys.js';
 import { STATUS, type ScriptName } from './redis-scripts.js';
 import type { RedisWriter, ScriptReply } from './redis-writer.js';
@@ -22,11 +23,13 @@ const RESERVED = 0.5;
 export class RedisSessionIndex extends SessionIndex {
   readonly #keys: RedisKeys;
   readonly #writer: RedisWriter;
+  readonly #logError: (error: Error) => void;
 
-  constructor(keys: RedisKeys, writer: RedisWriter) {
+  constructor(keys: RedisKeys, writer: RedisWriter, logError: (error: Error) => void) {
     super();
     this.#keys = keys;
     this.#writer = writer;
+    this.#logError = logError;
   }
 
   async reserve(
@@ -79,9 +82,17 @@ export class RedisSessionIndex extends SessionIndex {
     return sessionsOf(values);
   }
 
-  /** What lies at the key and is no index of ours cannot be mended from here: it is as if the store could not answer. */
-  #run(script: ScriptName, userId: string, args: readonly (string | number)[]): Promise<ScriptReply> {
-    return this.#writer.run(script, this.#keys.user(userId), args);
+  /** What lies at the key and is of another type is no index, and would keep its user from signing in for ever. */
+  async #run(script: ScriptName, userId: string, args: readonly (string | number)[]): Promise<ScriptReply> {
+    const key = this.#keys.user(userId);
+    try {
+      return await this.#writer.run(script, key, args);
+    } catch (error) {
+      if (!isWrongType(error)) throw error;
+      const { status } = await this.#writer.run('clear', key, []);
+      if (status === STATUS.done) this.#logError(replaced());
+      return this.#writer.run(script, key, args);
+    }
   }
 }
 
@@ -101,4 +112,10 @@ function sessionsOf(pairs: readonly string[]): IndexedSession[] {
     sessions.push({ handle: pairs[index] as Handle, score, isReserved: score % 1 === RESERVED });
   }
   return sessions;
+}
+
+function replaced(): Error {
+  return new Error(
+    "Redis held data of another type where the index of a user's sessions belongs. It was replaced; sessions are named again when they are next touched.",
+  );
 }

@@ -17,6 +17,7 @@ import {
 } from '../session/session-fields.js';
 import { applyWithin, checkIncrement } from '../session/session-limits.js';
 import {
+  expiresAt,
   type EncodedEntries,
   type EndedSession,
   type EntryDelta,
@@ -27,7 +28,9 @@ import {
 } from '../session/session-record.js';
 import { noEpochs, notInteger, SessionStore, TOMBSTONE_MS, type Revocation, type RotateOptions } from '../session/session-store.js';
 import { handleOf, isOurForm, partsOf, secretHashOf, type Handle, type Sid } from '../session/sid.js';
+import { Recent } from '../session/recent.js';
 import type { StoreOptions } from '../session/store-options.js';
+import type { StoreSettings } from '../session/store-settings.js';
 import { clientProblems } from './connection-problems.js';
 import { RedisBatch } from './redis-batch.js';
 import type { RedisClient } from './redis-client.js';
@@ -43,6 +46,13 @@ import { RedisWriter, type ScriptReply } from './redis-writer.js';
 
 /** Each attempt fails only when somebody else has written to the entry meanwhile. */
 const MOST_EXCHANGES = 20;
+/** In ms. */
+const CLOCKS_APART = 1_000;
+/** As many times the limits, and it is no session. Reading and decoding it would hold up everybody. */
+const FAR = 10;
+/** In ms. For so long a hash that is no session for its size is not read again. */
+const OVERSIZED_MS = 60_000;
+const MOST_OVERSIZED = 1_000;
 const NO_ENTRIES: EncodedEntries = new Map();
 
 /**
@@ -55,6 +65,8 @@ export class RedisSessionStore extends SessionStore {
   readonly index: RedisSessionIndex;
   readonly #keys = new RedisKeys(this.settings.prefix);
   readonly #nodes: RedisNodes;
+  /** Until when each of them is not read again. */
+  readonly #oversized = new Recent<number>(MOST_OVERSIZED);
   readonly #writer: RedisWriter;
   readonly #loads: RedisLoads;
   readonly #epochs: RedisEpochs | undefined;
@@ -77,21 +89,25 @@ export class RedisSessionStore extends SessionStore {
     this.#writer = new RedisWriter(client, batch, nodes);
     this.#loads = new RedisLoads(batch, nodes);
     this.#epochs = this.settings.epochs ? new RedisEpochs(client, nodes, this.#keys, this.#writer, this.settings) : undefined;
-    this.index = new RedisSessionIndex(this.#keys, this.#writer);
+    this.index = new RedisSessionIndex(this.#keys, this.#writer, this.settings.logError);
   }
 
   async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
     const { handle, secretHash: presented } = partsOf(sid);
+    if (this.#isOversized(handle)) return undefined;
     let hash: RedisHash;
     try {
       hash = await this.#loads.load(this.#keys.session(handle));
     } catch (error) {
       return this.#unreadable(handle, error);
     }
-    if (Object.keys(hash).length === 0) return undefined;
+    const fields = Object.keys(hash);
+    if (fields.length === 0) return undefined;
+    if (isFarTooLarge(hash, fields, this.settings)) return this.#rejectOversized(handle);
     const decoded = decodeHash(hash);
     if (decoded === undefined) return this.#endedOrRejected(presented, handle, hash);
     const { userId } = decoded.metadata;
+    if (this.#hasEnded(decoded.metadata)) return undefined;
     const now = this.#timeFor(decoded.metadata);
     const secret = matchSecret(presented, decoded.metadata.secrets, typeof now === 'number' ? now : await now);
     if (secret === undefined) {
@@ -278,6 +294,22 @@ export class RedisSessionStore extends SessionStore {
     throw toStoreError(error);
   }
 
+  /** Redis would have deleted it, if somebody had not taken the end off the key. Other nodes of a Cluster have clocks of their own. */
+  #hasEnded(metadata: Metadata): boolean {
+    const now = this.#writer.clock.now();
+    return now !== undefined && now - expiresAt(metadata) > CLOCKS_APART;
+  }
+
+  #isOversized(handle: Handle): boolean {
+    const until = this.#oversized.get(handle);
+    return until !== undefined && performance.now() < until;
+  }
+
+  #rejectOversized(handle: Handle): undefined {
+    this.#oversized.add(handle, performance.now() + OVERSIZED_MS);
+    return this.#reject(handle);
+  }
+
   #endedOrRejected(secretHash: string, handle: Handle, hash: RedisHash): EndedSession | undefined {
     const tombstone = decodeTombstone(hash);
     if (tombstone === undefined) return this.#reject(handle);
@@ -334,6 +366,14 @@ export class RedisSessionStore extends SessionStore {
   #reject(handle: Handle): undefined {
     this.events.emit('rejected', { handle, what: 'session' });
   }
+}
+
+/** What is just too large may be a session whose limits were lowered, and may shrink. */
+function isFarTooLarge(hash: RedisHash, fields: readonly string[], { maxFields, maxBytes }: StoreSettings): boolean {
+  if (fields.length > FAR * maxFields) return true;
+  let size = 0;
+  for (const field of fields) size += field.length + (hash[field]?.length ?? 0);
+  return size > FAR * maxBytes;
 }
 
 function factsOf(handle: Handle, metadata: Metadata, device: SessionFacts['device'], from: SessionFacts['from']): SessionFacts {

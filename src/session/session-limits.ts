@@ -15,10 +15,10 @@ export function applyWithin(limits: Limits, before: EncodedEntries, delta: Entry
   for (const [name, text] of delta.set) {
     if (name === '__proto__' || /\p{Surrogate}/u.test(name))
       throw new SessionSerializationError(`A session entry cannot be called ${JSON.stringify(name)}. Choose another name.`);
-    const bytes = Buffer.byteLength(text);
-    if (bytes > limits.maxFieldBytes && bytes > Buffer.byteLength(before.get(name) ?? ''))
+    const bytes = sizeOf([[name, text]]);
+    if (bytes > limits.maxFieldBytes && bytes > sizeOf([[name, before.get(name) ?? '']]))
       throw new SessionLimitError(
-        `The session entry ${JSON.stringify(name)} has ${bytes} bytes, "store.maxFieldBytes" allows ${limits.maxFieldBytes}. Keep large data elsewhere and its id here.`,
+        `The session entry ${JSON.stringify(name)} has ${bytes} bytes with its name, "store.maxFieldBytes" allows ${limits.maxFieldBytes}. Keep large data elsewhere and its id here.`,
       );
   }
   const after = applyDelta(before, delta);
@@ -49,7 +49,7 @@ export function checkIncrement(
   applyWithin(settings, before, { set: new Map([[name, text]]), removed: [] });
 }
 
-function sizeOf(entries: EncodedEntries): number {
+function sizeOf(entries: Iterable<readonly [name: string, text: string]>): number {
   let bytes = 0;
   for (const [name, text] of entries) bytes += Buffer.byteLength(name) + Buffer.byteLength(text);
   return bytes;

@@ -96,14 +96,15 @@ export interface StoreOptions {
   serializer?: EntrySerializer | undefined;
 
   /**
-   * Largest session, in bytes of all entry names and encoded values.
+   * Largest session, in bytes of all entry names and encoded values. What is found in Redis and is ten times as large, or has ten times as many
+   * entries as `maxFields`, is no session.
    *
    * @default 65536
    */
   maxBytes?: number | undefined;
 
   /**
-   * Largest entry, in bytes of its encoded value.
+   * Largest entry, in bytes of its name and its encoded value.
    *
    * @default 16384
    */

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { RedisSessionStore, type Lease, type SessionRecord, type Sid } from '../../src/index.js';
 import { storedSid } from '../support/stored-sid.js';
@@ -120,4 +120,23 @@ describe('sessions that are loaded at the same time', () => {
     const [loaded, rejected] = await Promise.all([store.load(sid), store.load(other)]);
     expect([visits(loaded), rejected]).toEqual(['1', GONE]);
   });
+
+  test.each([
+    ['pairs', (reply: unknown) => Object.entries(reply as object)],
+    ['a Map', (reply: unknown) => new Map(Object.entries(reply as object))],
+  ])('are not taken for ended where the application has ioredis give hashes as %s', async (_, transform) => {
+    const sid = await storedSid(store, { visits: 1 });
+    // A copy of its own, since this holds for all clients of one.
+    jest.resetModules();
+    const { Redis: Other, Command } = await import('ioredis');
+    Command.setReplyTransformer('hgetall', (reply: unknown) => transform(Array.isArray(reply) ? pairsOf(reply) : reply));
+    const other = new Other(server.options);
+    const outcome = new RedisSessionStore(other, { logErrors: false }).load(sid);
+    await expect(outcome).rejects.toMatchObject({ reason: 'reply' });
+    other.disconnect();
+  });
 });
+
+function pairsOf(reply: readonly unknown[]): object {
+  return Object.fromEntries(reply.flatMap((field, index) => (index % 2 === 0 ? [[field, reply[index + 1]]] : [])));
+}

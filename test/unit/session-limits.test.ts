@@ -9,14 +9,15 @@ function check(before: Record<string, string>, set: Record<string, string>, remo
 
 describe('applyWithin', () => {
   it('lets pass what is exactly as large as allowed', () => {
-    expect(() => check({}, { a: 'x'.repeat(10), b: 'x'.repeat(8) })).not.toThrow();
+    expect(() => check({}, { a: 'x'.repeat(9), b: 'x'.repeat(9) })).not.toThrow();
     expect(() => check({}, { a: '1', b: '1', c: '1' })).not.toThrow();
   });
 
-  it('counts bytes, not characters', () => {
-    expect(() => check({}, { a: 'é'.repeat(5) })).not.toThrow();
-    expect(() => check({}, { a: 'é'.repeat(6) })).toThrow(/"a" has 12 bytes, "store.maxFieldBytes" allows 10/);
-    expect(() => check({}, { [`é${'x'.repeat(18)}`]: '1' })).toThrow(/21 bytes, "store.maxBytes" allows 20/);
+  it('counts bytes, not characters, and the name of an entry with it', () => {
+    expect(() => check({}, { a: 'é'.repeat(4) })).not.toThrow();
+    expect(() => check({}, { a: 'é'.repeat(5) })).toThrow(/"a" has 11 bytes with its name, "store.maxFieldBytes" allows 10/);
+    expect(() => check({}, { ['x'.repeat(10)]: '1' })).toThrow(/11 bytes with its name/);
+    expect(() => check({}, { éé: '12345', èè: '12345', c: '12' })).toThrow(/21 bytes, "store.maxBytes" allows 20/);
   });
 
   it('counts what is there already, without what is removed or replaced', () => {
@@ -52,6 +53,6 @@ describe('applyWithin', () => {
   });
 
   it.each(['constructor', 'prototype', '🍪', '', '__proto', '@meta'])('has nothing against the name %j', (name) => {
-    expect(() => check({}, { [name]: '1' })).not.toThrow();
+    expect(() => applyWithin({ ...LIMITS, maxFieldBytes: 20 }, new Map(), { set: new Map([[name, '1']]), removed: [] })).not.toThrow();
   });
 });

@@ -48,11 +48,17 @@ local function read(key)
   return meta
 end
 
--- The session that a request loaded: there, not past its absolute end, and not a later one under the same handle.
+local function endOf(meta)
+  local at = meta.seen + meta.idle
+  return meta.ends and math.min(at, meta.ends) or at
+end
+
+-- The session that a request loaded: there, not past its end, and not a later one under the same handle.
 local function readLive(key, created, now)
   local meta = read(key)
   if not meta or meta.created ~= tonumber(created) then return nil end
-  if meta.ends and meta.ends <= now then
+  -- Redis has deleted it by then, unless somebody has taken the end off the key.
+  if endOf(meta) <= now then
     redis.call('DEL', key)
     return nil
   end
@@ -98,9 +104,7 @@ end
 
 -- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
 local function expire(key, meta)
-  local at = meta.seen + meta.idle
-  if meta.ends then at = math.min(at, meta.ends) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
+  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
 end
 
 local function writeCookie(key, cookie)

@@ -33,10 +33,17 @@ local meta = {
   created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, indexed = tonumber(ARGV[7]), hash = ARGV[1], unpresented = {},
   former = {}, user = ARGV[5],
 }
-write(key, meta)
-if ARGV[8] ~= '' then redis.call('HSET', key, FROM, ARGV[8]) end
-if ARGV[9] ~= '' then writeCookie(key, ARGV[9]) end
-writeDevice(key, ARGV[10])
-for i = 11, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
-expire(key, meta)
+-- Without the last command, which gives it an end, it would stay for ever.
+local isStored, failure = pcall(function()
+  write(key, meta)
+  if ARGV[8] ~= '' then redis.call('HSET', key, FROM, ARGV[8]) end
+  if ARGV[9] ~= '' then writeCookie(key, ARGV[9]) end
+  writeDevice(key, ARGV[10])
+  for i = 11, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+  expire(key, meta)
+end)
+if not isStored then
+  redis.call('DEL', key)
+  return type(failure) == 'table' and failure or redis.error_reply(failure)
+end
 return {DONE, now, ends or 0}
