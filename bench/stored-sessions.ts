@@ -50,7 +50,8 @@ export async function createSessions(store: RedisSessionStore, count: number, sa
     const entries = new Map(Object.entries(sample(user)).map(([name, value]) => [name, JSON.stringify(value)]));
     const sid = generateSid();
     sids[user] = sid;
-    await store.create(sid, { entries, lease: LEASE, userId: userId(user) });
+    // As a sign-in does, which has its entry in the index a moment before.
+    await store.create(sid, { entries, lease: LEASE, userId: userId(user), indexedAt: Date.now() - 2 });
   });
   return sids;
 }
