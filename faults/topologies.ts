@@ -1,4 +1,4 @@
-import { Cluster, Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { freeClusterPort } from '../test/support/free-port.js';
 import { RedisProcess } from '../test/support/redis-process.js';
 import { startProxy, type ChaosProxy } from '../test/support/start-proxy.js';
@@ -183,9 +183,4 @@ export async function startReplicatedCluster(): Promise<Topology> {
       await Promise.all(nodes.map((node) => node.stop()));
     },
   };
-}
-
-/** A client of the whole Cluster, for looking in from outside. */
-export function clusterClient({ nodes }: Topology): Cluster {
-  return new Cluster(nodes.map(({ port }) => ({ host: '127.0.0.1', port }))).on('error', () => undefined);
 }

@@ -53,6 +53,8 @@ export interface SessionPlace {
 
 /** One session as one request uses it: the active session, its cookie, the two objects that handlers have of it, and what their methods do. */
 export class RequestSession implements SessionHost, SessionOwner {
+  /** How many callbacks are about to be called. */
+  #callbacks = 0;
   readonly active: ActiveSession;
   #target: object | undefined;
   #expressSession: ExpressSession | undefined;
@@ -194,6 +196,8 @@ export class RequestSession implements SessionHost, SessionOwner {
   /** @param limit of a call that the application has not made */
   async destroy(limit?: TimeLimit): Promise<void> {
     await this.active.destroy(limit);
+    // Whoever was called back before goes on with `req.session`, and must find it.
+    if (this.#callbacks > 0) await new Promise((resolve) => void setImmediate(resolve));
     this.place.drop(this);
   }
 
@@ -262,6 +266,14 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   told(error: unknown): unknown {
     return this.place.told(error);
+  }
+
+  tellLater(callback: () => void): void {
+    this.#callbacks++;
+    setImmediate(() => {
+      this.#callbacks--;
+      callback();
+    });
   }
 
   logError(error: unknown): void {

@@ -34,6 +34,8 @@ export interface SessionOwner {
   /** The error as the caller of a member should see it. */
   told(error: unknown): unknown;
   logError(error: unknown): void;
+  /** Calls back outside of any promise. */
+  tellLater(callback: () => void): void;
   /** Says once in which way an entry is read whose name is that of a member. */
   tellHidden(name: string): void;
 }
@@ -106,8 +108,8 @@ export function answerCall<T>(owner: SessionOwner, call: Promise<T>, callback?: 
   });
   if (typeof callback === 'function') {
     result.then(
-      () => setImmediate(callback),
-      (error: unknown) => setImmediate(callback, error),
+      () => owner.tellLater(callback),
+      (error: unknown) => owner.tellLater(() => callback(error)),
     );
     return session;
   }

@@ -35,7 +35,7 @@ async function evictionPolicy(client: RedisClient): Promise<string | undefined> 
   const nodes = 'nodes' in client ? client.nodes('master') : [client];
   const infos = await Promise.all(nodes.map((node) => node.info('memory').catch(() => '')));
   return infos
-    .map((info) => /^maxmemory_policy:([\w-]+)/m.exec(String(info))?.[1])
+    .map((info) => /^maxmemory_policy:([\w-]+)/m.exec(info)?.[1])
     .find((policy) => policy !== undefined && policy !== 'noeviction');
 }
 

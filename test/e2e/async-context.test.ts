@@ -13,6 +13,9 @@ import { storedSid } from '../support/stored-sid.js';
 import { until } from '../support/until.js';
 import { redisVariants, useVariant } from '../support/variants.js';
 
+/** Strings, and lists of them. */
+const byText = (a: unknown, b: unknown) => String(a).localeCompare(String(b));
+
 /** Who asks, as an application hangs a tenant, a transaction or a trace on a request. */
 const asker = new AsyncLocalStorage<string>();
 const prepare = (nest: NestExpressApplication) =>
@@ -73,7 +76,7 @@ describe.each(redisVariants)('a request goes on in the context of who asked, $na
       response.on('finish', () => ended.push([session['n'], asker.getStore()]));
     });
     await until(() => ended.length === NAMES.length, 'all are answered');
-    expect(ended.toSorted()).toEqual(own.toSorted());
+    expect(ended.toSorted(byText)).toEqual(own.toSorted(byText));
   });
 
   test('in what listens to its events', async () => {
@@ -88,7 +91,7 @@ describe.each(redisVariants)('a request goes on in the context of who asked, $na
     });
     await askAll(app, '/in-and-out', () => '');
     const expected = NAMES.flatMap((name) => ['created', 'loggedIn', 'destroyed'].map((event) => [event, name, name]));
-    expect(heard.toSorted()).toEqual(expected.toSorted());
+    expect(heard.toSorted(byText)).toEqual(expected.toSorted(byText));
   });
 });
 
@@ -143,7 +146,7 @@ describe('what a request has changed is stored in the context of who asked', () 
     await changed.full;
     for (const client of clients) client.leave();
     await until(() => store.writers.length === NAMES.length, 'all changes are stored');
-    expect(store.writers.toSorted()).toEqual(NAMES.toSorted());
+    expect(store.writers.toSorted(byText)).toEqual(NAMES.toSorted(byText));
     changed.open();
   });
 });

@@ -113,6 +113,7 @@ describe.each(['builtin', 'express-session'] as const)('what fails on the way to
 
   test.each<[string, (answer: unknown) => unknown, status: number]>([
     ['with no promise', () => undefined, 200],
+    // oxlint-disable-next-line unicorn/no-thenable -- what an application may return
     ['with a thenable', (answer) => ({ then: (done: (value: unknown) => void) => void (answer as Promise<unknown>).then(done) }), 200],
     [
       'by throwing',

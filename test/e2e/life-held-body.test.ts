@@ -21,10 +21,11 @@ const BODY = '{"text":"late"}';
 
 afterEach(() => void jest.restoreAllMocks());
 
-/** Lets the process believe that so much time has passed since, by the clock that nobody can set. */
+/** Lets the process believe that so much time has passed since, by both clocks: were it one, the machine would have been suspended. */
 function pass(ms: number): void {
-  const now = performance.now.bind(performance);
-  jest.spyOn(performance, 'now').mockImplementation(() => now() + ms);
+  const [monotonic, wall] = [performance.now.bind(performance), Date.now.bind(Date)];
+  jest.spyOn(performance, 'now').mockImplementation(() => monotonic() + ms);
+  jest.spyOn(Date, 'now').mockImplementation(() => wall() + ms);
 }
 
 /** The middleware stands before the body parsers, as the README shows for Passport. Somebody is signed in, and their body is on its way. */

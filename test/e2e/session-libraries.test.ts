@@ -31,6 +31,7 @@ const sync = csrfSync();
 const CSRF: Record<string, Router> = {
   'csrf-sync': protectedBy(sync.csrfSynchronisedProtection, (request) => sync.generateToken(request)),
   csurf: protectedBy(csurf(), (request) => request.csrfToken?.()),
+  // oxlint-disable-next-line no-underscore-dangle -- lusca's name
   lusca: protectedBy(lusca.csrf(), (_request, response) => (response.locals as { _csrf?: unknown })._csrf),
 };
 

@@ -61,7 +61,7 @@ describe.each(variants)('the two views of a session, $name', (variant) => {
     const browser = app.browser();
     await browser.post('/login/ada');
     app.on('/look', ({ session, request }) => ({
-      same: [request.session?.['req'] === request, (session as AnySession)['req'] === request],
+      same: [request.session?.['req'] === request, session['req'] === request],
       own: Object.getOwnPropertyNames(request.session),
       keys: Object.keys(request.session ?? {}),
       inspected: inspect([session, request.session], { showProxy: true, depth: 10 }),
@@ -104,7 +104,7 @@ describe.each(variants)('the two views of a session, $name', (variant) => {
     const app = await stage.open({ identity: (session) => (session as { user?: { id: string } }).user });
     const browser = app.browser();
     app.on('/fill', ({ request }) => void Object.assign(request.session ?? {}, { identity: { roles: ['user'] } }));
-    app.on('/change', ({ session }) => void (session as AnySession)['identity'].roles.push('admin'));
+    app.on('/change', ({ session }) => void session['identity'].roles.push('admin'));
     await browser.get('/fill');
     await browser.get('/change');
     expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({ identity: { roles: ['user', 'admin'] } });

@@ -345,6 +345,7 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ],
     [
       'a serializer whose parse gives a thenable',
+      // oxlint-disable-next-line unicorn/no-thenable -- what an application may return
       options({ store: { serializer: { parse: () => ({ then: () => undefined }), stringify: JSON.stringify } } }),
       'store.serializer',
       'its "parse" returns a promise',

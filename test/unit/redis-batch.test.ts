@@ -53,7 +53,10 @@ describe.each([
   });
 
   test('that cannot be sent at all fails each of its commands', async () => {
-    const client = { ...clientOf(isCluster), pipeline: fault('no pipeline'), echo: fault('no pipeline') } as unknown as RedisClient;
+    const client = Object.assign(clientOf(isCluster), {
+      pipeline: fault('no pipeline'),
+      echo: fault('no pipeline'),
+    }) as unknown as RedisClient;
     const batch = new RedisBatch(client);
     expect(await Promise.all([outcomeOf(batch, 'first'), outcomeOf(batch, 'last')])).toEqual(['no pipeline', 'no pipeline']);
   });
