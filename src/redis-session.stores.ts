@@ -1,9 +1,10 @@
-import { ClassicSessionStore, isExpressSessionStore } from './http/classic-session-store.js';
+import { ClassicSessionStore, isExpressSessionStore, type ExpressSessionStoreLike } from './http/classic-session-store.js';
 import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
 import type { ResolvedRedisSessionOptions, StoreKind } from './redis-session.options.js';
 import type { OpenRedis, RedisClient } from './redis/redis-client.js';
 import { toStoreError } from './redis/redis-errors.js';
 import { RedisEventChannel } from './redis/redis-event-channel.js';
+import { RedisNodes } from './redis/redis-nodes.js';
 import { RedisSessionStore } from './redis/redis-session-store.js';
 import type { LinePrinter } from './session/failure-log.js';
 import { MemorySessionStore } from './session/memory-session-store.js';
@@ -58,9 +59,29 @@ async function openClassicStore(client: RedisClient, options: StoreOptions, sett
     parse: (text: string) => parseWhole(serializer, text) as never,
     stringify: (data: object) => serializer.stringify(data) ?? '',
   };
-  return new ClassicSessionStore(new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000), serializer: classic }), options, {
+  const store = new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000), serializer: classic });
+  return new ClassicSessionStore(askingNodes(store, new RedisNodes(client, settings), prefix), options, {
     classify: toStoreError,
   });
+}
+
+/** The same store, whose calls fail at once while Redis is known not to answer. */
+function askingNodes(store: Required<ExpressSessionStoreLike>, nodes: RedisNodes, prefix: string): ExpressSessionStoreLike {
+  type Done<T> = (error?: unknown, value?: T) => void;
+  const ask = <T = void>(sid: string, call: (told: Done<T>) => void, done: Done<T> = () => undefined) => {
+    const answer = () =>
+      new Promise<() => void>((resolve, reject) => {
+        // What cannot be parsed is an answer of Redis.
+        call((error, value) => (error && !(error instanceof SyntaxError) ? reject(error) : resolve(() => done(error, value))));
+      });
+    nodes.ask(prefix + sid, undefined, answer).then((tell) => tell(), done);
+  };
+  return {
+    get: (sid, done) => ask(sid, (told) => void store.get(sid, told), done),
+    set: (sid, session, done) => ask(sid, (told) => void store.set(sid, session, told), done),
+    destroy: (sid, done) => ask(sid, (told) => void store.destroy(sid, told), done),
+    touch: (sid, session, done) => ask(sid, (told) => void store.touch(sid, session, told), done),
+  };
 }
 
 /** Whatever a serializer throws at what it cannot read, the value is no session. */

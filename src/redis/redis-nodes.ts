@@ -42,7 +42,7 @@ export class RedisNodes {
    *
    * @param command what is told of it should it be refused
    */
-  ask<T>(key: string, command: string, send: () => Promise<T>): Promise<T> {
+  ask<T>(key: string, command: string | undefined, send: () => Promise<T>): Promise<T> {
     if (this.#silent.size > 0 && this.#silent.get(this.#nodeOf(key))?.outage !== undefined)
       return Promise.reject(new SessionStoreUnavailableError('outage'));
     const { deadline, failures } = this.settings;

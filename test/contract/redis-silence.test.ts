@@ -4,8 +4,11 @@ import { Redis as Redis5 } from 'ioredis5';
 import { RedisSessionStore, type Sid } from '../../src/index.js';
 import { answerWithin } from '../../src/session/deadline.js';
 import { slotOf } from '../../src/redis/key-slot.js';
-import type { RedisClient } from '../../src/redis/redis-client.js';
+import type { OpenRedis, RedisClient } from '../../src/redis/redis-client.js';
+import { resolveOptions } from '../../src/redis-session.options.js';
+import { openStore } from '../../src/redis-session.stores.js';
 import { Connections } from '../support/connections.js';
+import { TEST_SECRET } from '../support/create-app.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
@@ -88,6 +91,20 @@ describe.each(clients)('when Redis stops answering, with %s,', (_, connect) => {
 
   /** Of calls whose client may wait for ever: they are waited for as long as `store.deadline`, as a request does. */
   const outcomesOf = (calls: number) => outcomes(calls, () => answerWithin(COMMAND_TIMEOUT + 100, load()));
+
+  test('with the layout of connect-redis too', async () => {
+    const options = resolveOptions(
+      { redis: client, session: { secret: TEST_SECRET }, store: { kind: 'connect-redis', deadline: COMMAND_TIMEOUT, logErrors: false } },
+      false,
+    );
+    const classic = await openStore(options, { client } as OpenRedis, console);
+    const loadThere = () => answerWithin(COMMAND_TIMEOUT + 100, classic.load(NOBODY));
+    expect(await outcomes(1, loadThere)).toEqual(['answered']);
+    server.pause();
+    expect(await outcomes(4, loadThere)).toEqual(['timeout', 'timeout', 'outage', 'outage']);
+    server.resume();
+    await until(async () => (await outcomes(1, loadThere))[0] === 'answered', 'Redis answers again');
+  });
 
   test('what was sent before in vain is answered late, or not at all; what fails at once is never sent', async () => {
     const sid = await storedSid(store, { visits: 1 });
