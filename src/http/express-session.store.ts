@@ -97,7 +97,12 @@ export class ExpressSessionStore extends Store {
     const isOurs = (name: string) => name === 'cookie' || (name === IDENTITY_ENTRY && this.runtime.isIdentityEntry);
     for (const name of session.entries.names()) if (!Object.hasOwn(data, name) && !isOurs(name)) session.entries.remove(name);
     for (const [name, value] of Object.entries(data)) if (!isOurs(name)) session.entries.set(name, value);
-    await session.save();
+    await session.save({
+      takesNewSid: () => {
+        this.runtime.warnOfKeptSid();
+        return false;
+      },
+    });
   }
 
   async #end(sid: Sid): Promise<void> {

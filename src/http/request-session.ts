@@ -27,6 +27,12 @@ export interface SessionPlace {
   readonly configuredCookie: ConfiguredCookie;
   /** The cookie by configuration, with what this session has otherwise. `age`: how much of its `maxAge` has passed, in ms. */
   createCookie(changed?: CookieAttributes, age?: number): Cookie;
+  /**
+   * Whether the client can be told a new sid. Where it never can, says so in the log. Throws `SessionMisuseError` where it cannot any more.
+   *
+   * @param isSettled whether what is told is settled, as of a save after the answer has begun
+   */
+  takesNewSid(isSettled: boolean): boolean;
   /** The sids of the request's other cookies. */
   readonly sidsBeside: readonly Sid[];
   /** The device that the request comes from, where it is to be kept. */
@@ -177,9 +183,14 @@ export class RequestSession implements SessionHost, SessionOwner {
 
   /** With `resave`, each save starts the idle timeout anew, and express-session calls this at the end of each request. */
   save(): Promise<void> {
-    const { isAtItsEnd, timeLeft, runtime, canBegin } = this.place;
+    const { isAtItsEnd, timeLeft, runtime, canBegin, hasBegun } = this.place;
     const refuseNew = canBegin ? undefined : () => tooLate('save');
-    return this.active.save({ touch: runtime.settings.resave, ms: isAtItsEnd ? timeLeft : undefined, refuseNew });
+    return this.active.save({
+      touch: runtime.settings.resave,
+      ms: isAtItsEnd ? timeLeft : undefined,
+      refuseNew,
+      takesNewSid: () => this.place.takesNewSid(hasBegun),
+    });
   }
 
   async reload(): Promise<void> {

@@ -19,10 +19,14 @@ export function takesHeaders(response: ServerResponse): boolean {
 
 /** Whether the client can still be answered something else: its answer has not begun, and it has not gone. */
 export function canBeAnswered(request: IncomingMessage, response: ServerResponse): boolean {
+  return !response.headersSent && !isClientGone(request, response);
+}
+
+/** Whether nobody waits for the answer any more. */
+export function isClientGone(request: IncomingMessage, response: ServerResponse): boolean {
   // Over HTTP/2 a request may end, and its connection go on.
   const { stream } = response as { readonly stream?: { readonly destroyed: boolean } };
-  const isGone = response.destroyed || stream?.destroyed === true || request.socket?.destroyed;
-  return !response.headersSent && !isGone;
+  return response.destroyed || stream?.destroyed === true || request.socket?.destroyed === true;
 }
 
 /** What an explicit `writeHead` does to a response before anything is sent. Returns what is left to say when it is. Throws as Node would. */

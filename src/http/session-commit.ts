@@ -38,7 +38,7 @@ export function commitLate(exchange: SessionExchange, isHeadOut: boolean): Promi
     if (isChanged) throw bornTooLate();
     return undefined;
   }
-  return isChanged || used.isLeaseChanged ? store(exchange) : undefined;
+  return isChanged || used.isLeaseChanged ? store(exchange, { isLate: true }) : undefined;
 }
 
 function bornTooLate(): SessionMisuseError {
@@ -58,10 +58,10 @@ function commitUnset(exchange: SessionExchange): CookieNews | Promise<CookieNews
   return exchange.endUnset()?.then(() => 'none') ?? 'none';
 }
 
-async function store(exchange: SessionExchange): Promise<CookieNews> {
+async function store(exchange: SessionExchange, { isLate = false } = {}): Promise<CookieNews> {
   const { current } = exchange;
   if (current === undefined) return 'none';
-  await current.active.save({ ms: exchange.timeLeft });
+  await current.active.save({ ms: exchange.timeLeft, takesNewSid: () => exchange.takesNewSid(isLate) });
   if (!isNewest(current)) return 'none';
   return current.active.sid !== exchange.loaded?.sid || renewsCookie(exchange, false) ? 'set' : 'none';
 }

@@ -16,7 +16,7 @@ import { deviceOf } from './request-device.js';
 import { defineProperties, type SessionRequest } from './request-properties.js';
 import { requestedPath } from './request-target.js';
 import { RequestSession, type SessionPlace } from './request-session.js';
-import { canBeAnswered, takesHeaders } from './response-headers.js';
+import { canBeAnswered, isClientGone, takesHeaders } from './response-headers.js';
 import type { ConfiguredCookie } from './session-cookie.js';
 import { ownerOf } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
@@ -359,6 +359,16 @@ export class SessionExchange implements SessionPlace, RequestContext {
     });
   }
 
+  takesNewSid(isSettled: boolean): boolean {
+    if (this.runtime.settings.middleware === 'express-session') {
+      this.runtime.warnOfKeptSid();
+      return false;
+    }
+    // For the handshake of a WebSocket there is no response that could tell it.
+    if (isSettled || this.watch === undefined || isClientGone(this.request, this.response)) throw signedInTooLate();
+    return true;
+  }
+
   get sidsBeside(): readonly Sid[] {
     const { loaded } = this;
     return loaded === undefined ? NO_SIDS : this.#sids.filter((sid) => sid !== loaded.sid);
@@ -415,6 +425,12 @@ export class SessionExchange implements SessionPlace, RequestContext {
     this.#configuredCookie ??= this.runtime.cookie.configured(this.request);
     return this.#configuredCookie;
   }
+}
+
+function signedInTooLate(): SessionMisuseError {
+  return new SessionMisuseError(
+    'An identity was put into a session after the response had begun, or its client had gone. The new sid that such a session gets cannot be told any more, so none of the changes was stored. Assign the identity before the response, and call session.login() where you can.',
+  );
 }
 
 /** What the request's cookie has opened. */

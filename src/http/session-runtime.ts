@@ -5,6 +5,7 @@ import type { Entries } from '../session/entries.js';
 import { IDENTITY_ENTRY, isIdentity } from '../session/identity.js';
 import type { SessionStore } from '../session/session-store.js';
 import { generateSid, type Sid } from '../session/sid.js';
+import { warnOnce } from '../session/warn-once.js';
 import type { SessionEntries } from './http-session.js';
 import type { Identity } from './identity.decorator.js';
 import { forwardedProtocol, isSecureRequest } from './request-security.js';
@@ -126,6 +127,14 @@ export class SessionRuntime {
     this.#warnedOfCookieObject = true;
     this.#warn(
       'Of a plain object that is assigned to req.session.cookie only "maxAge" and "expires" are taken: it may come from a request. Set the others one by one, as in req.session.cookie.sameSite = \'none\'.',
+    );
+  }
+
+  /** Warns once in a process of sessions that became somebody's and kept the sid that whoever has planted the cookie knows too. */
+  warnOfKeptSid(): void {
+    warnOnce(
+      this.#warn,
+      'The application has put an identity into a session, which keeps its sid: express-session tells the cookie before it saves. Whoever has planted that cookie in the browser is signed in too (session fixation). Call req.session.regenerate() before you assign the identity, as Passport\'s req.login() does, or set "session.middleware" to "builtin".',
     );
   }
 

@@ -429,8 +429,10 @@ return {DONE, now, ends or 0}
   destroy: `-- Ends a session for its holder. What is left of one that somebody else has ended stays, and is no session.
 --
 -- KEYS[1]  session
+-- ARGV[1]  '+' and the user id that it must have, absent to end it however it is
+-- ARGV[2]  field and text of each entry that it must have, and no other
 --
--- Returns {1, now, when it was created, user id or ''} when it has ended now, {0, now} when there was none (any more).
+-- Returns {1, now, when it was created, user id or ''} when it has ended now, {0, now} when there was none (any more), {5, now} when it is not so.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
@@ -597,11 +599,32 @@ local function endGrace(meta)
   meta.former = {}
 end
 
+local CHANGED = 5
+
+local function isEntry(field)
+  return field ~= '__proto__' and (field:sub(1, 1) ~= '@' or field:sub(2, 2) == '@')
+end
+
+local function isAsCopied(key, meta)
+  if meta.user ~= ARGV[1]:sub(2) then return false end
+  local count = 0
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if isEntry(field) then count = count + 1 end
+  end
+  if count ~= (#ARGV - 1) / 2 then return false end
+  for i = 2, #ARGV, 2 do
+    if redis.call('HGET', key, ARGV[i]) ~= ARGV[i + 1] then return false end
+  end
+  return true
+end
+
 local key, now = KEYS[1], clock()
 local meta = read(key)
 if not meta then return {GONE, now} end
+local isOver = meta.ends and meta.ends <= now
+if not isOver and ARGV[1] and not isAsCopied(key, meta) then return {CHANGED, now} end
 redis.call('DEL', key)
-if meta.ends and meta.ends <= now then return {GONE, now} end
+if isOver then return {GONE, now} end
 return {DONE, now, meta.created, meta.user}
 `,
 
@@ -2102,7 +2125,7 @@ return {DONE, now, meta.rotated}
 -- ARGV[12]  number of removed fields
 -- ARGV[13]  the removed fields, then field and value of each changed entry
 --
--- Returns {1, now, hash of the newest secret, idle timeout in ms} when written, {0, now} when the session has ended.
+-- Returns {1, now, hash of the newest secret, idle timeout in ms, when the user has proved who they are or 0} when written, {0, now} when the session has ended.
 
 -- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
@@ -2279,7 +2302,9 @@ if not keepsCookie then meta.idle = tonumber(ARGV[6]) end
 confirm(meta, ARGV[2], tonumber(ARGV[5]), now)
 tell(meta, ARGV[4], now)
 if ARGV[10] ~= '' then
-  meta.user, meta.auth, meta.indexed = ARGV[10]:sub(2), base36(now), tonumber(ARGV[11])
+  -- Another id says nothing of when somebody has proved who they are.
+  if meta.user == '' then meta.auth = base36(now) end
+  meta.user, meta.indexed = ARGV[10]:sub(2), tonumber(ARGV[11])
   endGrace(meta)
 end
 -- First what Redis refuses when it is out of memory, so that a refused save has written nothing.
@@ -2291,7 +2316,7 @@ for i = 13, 12 + removed do redis.call('HDEL', key, ARGV[i]) end
 forgetFrom(key)
 if not keepsCookie then writeCookie(key, ARGV[7]) end
 expire(key, meta)
-return {DONE, now, newest(meta), meta.idle}
+return {DONE, now, newest(meta), meta.idle, authenticated(meta)}
 `,
 
   touch: `-- Starts the idle timeout of a session anew, unless it has ended.

@@ -37,7 +37,7 @@ import type { RedisClient } from './redis-client.js';
 import { RedisEpochs } from './redis-epochs.js';
 import { isWrongType, toStoreError } from './redis-errors.js';
 import { readFields } from './redis-fields.js';
-import { prefixProblems, RedisKeys } from './redis-keys.js';
+import { RedisKeys } from './redis-keys.js';
 import { RedisLoads, type RedisHash } from './redis-loads.js';
 import { RedisNodes } from './redis-nodes.js';
 import { STATUS, type ScriptName } from './redis-scripts.js';
@@ -81,7 +81,7 @@ export class RedisSessionStore extends SessionStore {
   constructor(client: RedisClient, options: StoreOptions = {}) {
     super(options);
     this.#client = client;
-    const problems = [...clientProblems(client), ...prefixProblems(this.settings.prefix, 'prefix')];
+    const problems = clientProblems(client);
     if (problems.length > 0) throw new RedisSessionConfigError(problems);
     const batch = new RedisBatch(client);
     const nodes = new RedisNodes(client, this.settings);
@@ -173,7 +173,7 @@ export class RedisSessionStore extends SessionStore {
     const reply = await this.#write('save', record.handle, args);
     if (reply.status === STATUS.gone) return this.#lose(record);
     if (userId === undefined) return this.#renewed(reply, sid, record, lease, entries);
-    const authenticatedAt = userId === null ? undefined : reply.now;
+    const authenticatedAt = Number(reply.values[2]) || undefined;
     return this.#renewed(reply, sid, { ...record, userId: userId ?? undefined, authenticatedAt, indexedAt }, lease, entries);
   }
 
@@ -218,13 +218,23 @@ export class RedisSessionStore extends SessionStore {
   }
 
   async destroy(sid: Sid): Promise<boolean> {
-    const handle = handleOf(sid);
-    const { status, values } = await this.#write('destroy', handle, []);
+    return (await this.#destroy(handleOf(sid), [])) === 'ended';
+  }
+
+  async destroyCopied(sid: Sid, { userId, entries }: Pick<SessionRecord, 'userId' | 'entries'>): Promise<'ended' | 'gone' | 'changed'> {
+    const args = [`+${userId ?? ''}`];
+    addFields(args, entries);
+    return this.#destroy(handleOf(sid), args);
+  }
+
+  async #destroy(handle: Handle, args: readonly string[]): Promise<'ended' | 'gone' | 'changed'> {
+    const { status, values } = await this.#write('destroy', handle, args);
+    if (status === STATUS.changed) return 'changed';
     const createdAt = Number(values[0]);
     const userId = values[1] === '' ? undefined : values[1];
     const existed = status === STATUS.done && !(await this.#isBeforeEpoch({ createdAt, userId }));
     if (existed) this.events.emit('destroyed', { handle, userId });
-    return existed;
+    return existed ? 'ended' : 'gone';
   }
 
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {

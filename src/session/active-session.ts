@@ -53,8 +53,24 @@ interface TurnOptions extends TimeLimit {
 /** Makes the error for a call that would have to begin a session, of which the host can tell nobody any more. */
 type RefuseNew = () => Error;
 
+/**
+ * Whether the client can be told a new sid, for a session that becomes somebody's by assignment. Where it never can, the session keeps its sid. Throws
+ * where it cannot any more: then the change must not be stored.
+ */
+type TakesNewSid = () => boolean;
+
+interface SaveOptions extends TimeLimit {
+  readonly touch?: boolean;
+  readonly refuseNew?: RefuseNew | undefined;
+  /** @default it can */
+  readonly takesNewSid?: TakesNewSid | undefined;
+}
+
+/** Each attempt fails only when somebody else has written to the session meanwhile. */
+const MOST_MOVES = 20;
 const NO_ENTRIES: EncodedEntries = new Map();
 const DONE = Promise.resolve();
+const ALWAYS = () => true;
 
 /**
  * A session while a request uses it: the loaded record, the changes so far, and the steps from one to the other. Knows nothing of HTTP.
@@ -69,6 +85,8 @@ export class ActiveSession {
   /** A first save failed and may have run all the same. */
   #mayBeStored = false;
   #isWritten = false;
+  /** Nobody had the sid before this request. */
+  #isSidNew: boolean;
   /** No answer has come to an attempt to end the session, which may have run all the same. */
   #mayBeEnded = false;
   #isRetained = false;
@@ -90,6 +108,7 @@ export class ActiveSession {
   ) {
     this.#sid = sid;
     this.#record = record;
+    this.#isSidNew = record === undefined;
     const onUndecodable = () => store.events.emit('rejected', { handle: this.handle, userId: this.#record?.userId, what: 'entry' });
     this.entries = new Entries(record?.entries ?? NO_ENTRIES, store.settings.serializer, onUndecodable, host.isIdentityEntry);
   }
@@ -173,11 +192,7 @@ export class ActiveSession {
   }
 
   /** Stores what changed, and the session itself when it is new. An unchanged session is touched when that is due, or always with `touch`. */
-  save({
-    touch = false,
-    ms,
-    refuseNew,
-  }: { readonly touch?: boolean; readonly refuseNew?: RefuseNew | undefined } & TimeLimit = {}): Promise<void> {
+  save({ touch = false, ms, refuseNew, takesNewSid }: SaveOptions = {}): Promise<void> {
     return this.#inTurn(
       (deadline) => {
         const record = this.#record;
@@ -185,7 +200,7 @@ export class ActiveSession {
         if (record === undefined && refuseNew !== undefined) throw refuseNew();
         if (record === undefined) return this.#createAll(deadline);
         const delta = this.entries.delta();
-        if (delta !== undefined) return this.#write(record, delta, deadline);
+        if (delta !== undefined) return this.#write(record, delta, deadline, takesNewSid);
         return touch || this.#isDue(record) ? this.#touch(record, deadline) : DONE;
       },
       { ms },
@@ -300,22 +315,15 @@ export class ActiveSession {
 
   async #rotate(record: SessionRecord, deadline: Deadline, { reauthenticated }: { reauthenticated: boolean }): Promise<void> {
     if (!this.store.canRotate(this.sid)) {
-      // As it is now: what others have changed since it was loaded goes along.
-      const present = await deadline.wait(this.store.load(this.sid));
-      if (present === undefined) throw this.#gone();
-      const delta = this.entries.delta();
-      const entries = delta === undefined ? present.entries : applyDelta(present.entries, delta);
-      const { absoluteEndsAt, userId } = present;
-      const authenticatedAt = reauthenticated ? undefined : present.authenticatedAt;
-      const session: NewSession = {
-        entries,
-        userId,
-        absoluteEndsAt,
-        authenticatedAt,
+      const session = (present: SessionRecord): NewSession => ({
+        entries: this.#withChanges(present.entries),
+        userId: present.userId,
+        authenticatedAt: reauthenticated ? undefined : present.authenticatedAt,
+        ...sameEnd(present),
         lease: this.host.lease(),
-        absolute: absoluteEndsAt === undefined ? false : undefined,
-      };
-      return this.#moveTo(this.host.generateSid(), session, deadline, { mustExist: true, isSignIn: reauthenticated });
+      });
+      if (!(await this.#move(session, deadline, { isSignIn: reauthenticated }))) throw this.#gone();
+      return;
     }
     const next = newSid(this.handle);
     const begunAt = performance.now();
@@ -335,6 +343,7 @@ export class ActiveSession {
       const record = await (userId === undefined ? store() : this.#signIn(userId, deadline, store));
       this.#keep(record);
       this.entries.rebase(record.entries);
+      if (userId !== undefined) this.store.events.emit('loggedIn', { handle: this.handle, userId });
       return record;
     } catch (error) {
       // An earlier try has stored it, and what has its handle now is what whoever has ended it since left.
@@ -354,12 +363,14 @@ export class ActiveSession {
     if (delta !== undefined) await this.#write(record, delta, deadline);
   }
 
-  async #write(record: SessionRecord, delta: EntryDelta, deadline: Deadline): Promise<void> {
+  async #write(record: SessionRecord, delta: EntryDelta, deadline: Deadline, takesNewSid: TakesNewSid = ALWAYS): Promise<void> {
     const lease = this.host.lease();
     const mayBeOther = !this.host.isIdentityEntry || delta.set.has(IDENTITY_ENTRY) || delta.removed.includes(IDENTITY_ENTRY);
     const userId = mayBeOther ? this.#userId : undefined;
     // Only a change that this request has made: what else it finds, or does not, is not for it to say.
-    const isOther = mayBeOther && userId !== this.#userIdIn(record.entries);
+    const before = mayBeOther ? this.#userIdIn(record.entries) : undefined;
+    const isOther = userId !== before;
+    if (isOther && userId !== undefined && !this.#isSidNew && takesNewSid()) return this.#moveToUser(deadline);
     const change = isOther ? { ...delta, userId: userId ?? null } : delta;
     const isDue = this.#isDue(record);
     const store = (indexedAt?: number) => deadline.wait(this.store.save(this.sid, record, { ...change, indexedAt }, lease));
@@ -368,6 +379,7 @@ export class ActiveSession {
       this.#keep(saved);
       if (saved === undefined) return;
       if (isOther) await this.#signIns.leave(record, deadline);
+      if (isOther) this.#tellUser(before, userId);
       else if (isDue || isNameDue(record, saved, this.store.settings)) this.#signIns.refresh(saved);
       this.#isWritten = true;
       this.entries.rebase(saved.entries);
@@ -375,6 +387,33 @@ export class ActiveSession {
       if (mayHaveRun(error)) this.entries.uncertain(delta);
       throw error;
     }
+  }
+
+  /** An application has put an identity into the session: it goes on under a new sid, or whoever has planted the one before would be signed in too. */
+  async #moveToUser(deadline: Deadline): Promise<void> {
+    const replaced = this.handle;
+    const session = (present: SessionRecord): NewSession => {
+      const entries = this.#withChanges(present.entries);
+      const isFirst = present.userId === undefined && this.#userIdIn(present.entries) === undefined;
+      // Another id is no proof of who somebody is, nor a reason to stay for longer.
+      const sameLife = isFirst ? {} : { ...sameEnd(present), authenticatedAt: present.authenticatedAt ?? present.createdAt };
+      return { entries, userId: this.#userIdIn(entries), lease: this.host.lease(), ...sameLife };
+    };
+    if (!(await this.#move(session, deadline, { endsBeside: true }))) return this.#lose();
+    this.#isWritten = true;
+    const userId = this.#record?.userId ?? this.#userId;
+    if (userId !== undefined) this.store.events.emit('loggedIn', { handle: this.handle, userId, replaced });
+  }
+
+  #tellUser(before: string | undefined, userId: string | undefined): void {
+    const { events } = this.store;
+    if (before !== undefined) events.emit('loggedOut', { handle: this.handle, userId: before });
+    if (userId !== undefined) events.emit('loggedIn', { handle: this.handle, userId });
+  }
+
+  #withChanges(entries: EncodedEntries): EncodedEntries {
+    const delta = this.entries.delta();
+    return delta === undefined ? entries : applyDelta(entries, delta);
   }
 
   async #touch(record: SessionRecord, deadline: Deadline): Promise<void> {
@@ -387,6 +426,11 @@ export class ActiveSession {
   async #endStored(deadline: Deadline): Promise<boolean> {
     if (this.#record === undefined && !this.#mayBeStored) return false;
     return deadline.wait(this.store.destroy(this.sid));
+  }
+
+  async #endCopied(copied: SessionRecord, deadline: Deadline): Promise<boolean | 'changed'> {
+    const outcome = await deadline.wait(this.store.destroyCopied(this.sid, copied));
+    return outcome === 'changed' ? outcome : outcome === 'ended';
   }
 
   /**
@@ -404,16 +448,18 @@ export class ActiveSession {
   }
 
   /**
-   * Ends the session that another one takes the place of. `'unknown'` when the store did not answer twice. Rejects with `SessionGoneError` when a
-   * session that must exist was ended by somebody else.
+   * Ends the session that another one takes the place of. `'unknown'` when the store did not answer twice, `'changed'` when it is not as it was
+   * copied any more. Rejects with `SessionGoneError` when a session that must exist was ended by somebody else.
    */
-  async #endReplaced(deadline: Deadline, mustExist: boolean): Promise<'ended' | 'unknown'> {
-    const existed = await this.#endStored(deadline).catch((error: unknown) => {
+  async #endReplaced(deadline: Deadline, mustExist: boolean, copied?: SessionRecord): Promise<'ended' | 'unknown' | 'changed'> {
+    const end = () => (copied === undefined ? this.#endStored(deadline) : this.#endCopied(copied, deadline));
+    const existed = await end().catch((error: unknown) => {
       if (isRefused(error)) throw error;
       this.#mayBeEnded = true;
-      return this.#endStored(deadline).catch(() => undefined);
+      return end().catch(() => undefined);
     });
     if (existed === undefined) return 'unknown';
+    if (existed === 'changed') return existed;
     if (existed || !mustExist) return 'ended';
     // An attempt that got no answer has ended it, unless there is word of somebody else who has.
     if (this.#mayBeEnded && !isEnded(await deadline.wait(this.store.find(this.sid)))) return 'ended';
@@ -479,17 +525,30 @@ export class ActiveSession {
   }
 
   /**
+   * Moves the session with all it has to a new sid, also with what others write to it meanwhile: the old one ends only as it was copied, else the copy
+   * is made again. False when it is not there any more.
+   */
+  async #move(session: (present: SessionRecord) => NewSession, deadline: Deadline, options: MoveOptions): Promise<boolean> {
+    for (let attempt = 1; attempt <= MOST_MOVES; attempt++) {
+      const copied = await deadline.wait(this.store.load(this.sid));
+      if (copied === undefined) return false;
+      if (await this.#moveTo(this.host.generateSid(), session(copied), deadline, { mustExist: true, copied, ...options })) return true;
+    }
+    throw new SessionStoreUnavailableError('too many writers');
+  }
+
+  /**
    * Makes of this session a new one under that sid. In this order, so that a failure at any moment leaves one of the two: the new one is stored, and
    * confirmed where it is a user's; only when nobody else can refuse it any more, the old one is ended.
    *
-   * @param isSignIn whether somebody has just proved who they are: they keep the new session also where nobody knows whether the old one has ended
+   * Where the old one has changed since it was copied, nothing has happened, and the answer is false.
    */
   async #moveTo(
     sid: Sid,
     session: NewSession,
     deadline: Deadline,
-    { mustExist = this.#hasUser, isSignIn = true, endsBeside = false } = {},
-  ): Promise<void> {
+    { mustExist = this.#hasUser, isSignIn = true, endsBeside = false, copied }: MoveOptions = {},
+  ): Promise<boolean> {
     if (this.store.handleOf(sid) === this.handle) throw new SessionConflictError();
     const { assignments } = this.entries;
     const { userId } = session;
@@ -504,13 +563,18 @@ export class ActiveSession {
             throw error;
           });
     const creation = this.store.create(sid, { ...session, indexedAt, from: replaces?.handle });
-    let end: 'ended' | 'unknown';
+    let end: 'ended' | 'unknown' | 'changed';
     let excess = 0;
     try {
       const record = await deadline.wait(creation);
       if (userId !== undefined) excess = await deadline.wait(this.#signIns.confirm(userId, record, replaces));
-      end = await this.#endReplaced(deadline, mustExist);
+      end = await this.#endReplaced(deadline, mustExist, copied);
       if (end === 'unknown' && !isSignIn) throw new SessionStoreUnavailableError('timeout');
+      if (end === 'changed') {
+        // Waited for, or it would count against the next try.
+        await deadline.wait(this.#undo(creation, sid, userId));
+        return false;
+      }
       // Nothing has been ended for it, so it need not be too many.
       if (userId !== undefined && old.record === undefined) await deadline.wait(this.#signIns.evict(userId, excess, record));
       this.#become(sid, record, assignments);
@@ -525,11 +589,13 @@ export class ActiveSession {
     if (userId !== undefined && old.record !== undefined && excess > 0)
       await deadline.wait(this.#signIns.evict(userId, excess, await creation)).catch(this.store.settings.logError);
     if (end === 'ended' && old.record !== undefined) this.#signIns.forget(old.record);
+    return true;
   }
 
   #become(sid: Sid, record: SessionRecord, assignments: Entries['assignments']): void {
     this.#record = record;
     this.#sid = sid;
+    this.#isSidNew = true;
     this.#rotatedAt = Infinity;
     this.#state = 'live';
     this.#mayBeStored = false;
@@ -596,6 +662,12 @@ export class ActiveSession {
     return this.host.isLeaseChanged || this.store.isTouchDue(record);
   }
 
+  /** The change comes too late, as that of a save that finds its session ended. */
+  #lose(): void {
+    this.#state = 'lost';
+    this.store.events.emit('lost', { handle: this.handle, userId: this.#record?.userId });
+  }
+
   #gone(): SessionGoneError {
     this.#state = 'lost';
     return new SessionGoneError();
@@ -608,6 +680,23 @@ export class ActiveSession {
     };
     return this.#calls.run(ms, checked, options);
   }
+}
+
+/** How a session moves to another sid. */
+interface MoveOptions {
+  /** Whether there is nothing to move when the session has ended. @default whether it is somebody's */
+  readonly mustExist?: boolean | undefined;
+  /** Whether somebody has just proved who they are: they keep the new session also where nobody knows whether the old one has ended. @default true */
+  readonly isSignIn?: boolean | undefined;
+  /** Whether the client's other sessions end too. @default false */
+  readonly endsBeside?: boolean | undefined;
+  /** As what the old one must still be there to be ended. @default whatever is there */
+  readonly copied?: SessionRecord | undefined;
+}
+
+/** For a new session that ends when that one would have. */
+function sameEnd({ absoluteEndsAt }: SessionRecord): Pick<NewSession, 'absolute' | 'absoluteEndsAt'> {
+  return { absoluteEndsAt, absolute: absoluteEndsAt === undefined ? false : undefined };
 }
 
 /** What somebody gets who goes on with the object of a session that was destroyed. `so`: what is not possible therefore. */

@@ -173,6 +173,12 @@ export class MemorySessionStore extends SessionStore {
     return existed;
   }
 
+  async destroyCopied(sid: Sid, copied: Pick<SessionRecord, 'userId' | 'entries'>): Promise<'ended' | 'gone' | 'changed'> {
+    const stored = this.#live(handleOf(sid));
+    if (stored !== undefined && !(stored.metadata.userId === copied.userId && hasEntries(stored.entries, copied.entries))) return 'changed';
+    return (await this.destroy(sid)) ? 'ended' : 'gone';
+  }
+
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
     return handles.map((handle) => {
       const stored = this.#live(handle);
@@ -252,7 +258,7 @@ export class MemorySessionStore extends SessionStore {
         : {
             ...mapSecrets(presented, withoutGrace),
             userId: userId ?? undefined,
-            authenticatedAt: userId === null ? undefined : now,
+            authenticatedAt: userId === null ? undefined : (stored.metadata.authenticatedAt ?? now),
             indexedAt: delta.indexedAt,
           };
     // What this request has not changed about the cookie, another may have. That stays, and the idle timeout that goes with it.
@@ -322,6 +328,10 @@ export class MemorySessionStore extends SessionStore {
 
 function mapSecrets(metadata: Metadata, change: (secrets: Secrets) => Secrets): Metadata {
   return { ...metadata, secrets: change(metadata.secrets) };
+}
+
+function hasEntries(entries: EncodedEntries, others: EncodedEntries): boolean {
+  return entries.size === others.size && [...others].every(([name, text]) => entries.get(name) === text);
 }
 
 function isLive({ metadata }: StoredSession): boolean {

@@ -14,8 +14,16 @@ export interface SessionEvent {
 export interface SessionEventMap {
   /** A session was stored for the first time. */
   created: SessionEvent;
-  /** Somebody signed in; `handle` is that of the new session, `replaced` that of the one before. */
+  /**
+   * Somebody signed in, by `login()` or since the application has put their identity into the session (option `identity`); `handle` is that of the
+   * session that is theirs now, `replaced` that of the one before, where this call has ended it.
+   */
   loggedIn: SessionEvent & { readonly userId: string; readonly replaced?: Handle | undefined };
+  /**
+   * The application has taken the identity of `userId` out of a session (option `identity`), or put another one in its place, and the session goes on
+   * under its handle. Where the session ends with the sign-out, it is `destroyed`.
+   */
+  loggedOut: SessionEvent & { readonly userId: string };
   /** A session got a new secret. */
   rotated: SessionEvent;
   /** A session was ended by its own holder: destroyed, signed out, or replaced by a sign-in or `regenerate`. */

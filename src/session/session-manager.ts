@@ -140,8 +140,9 @@ export class SessionManager {
    * Ends all sessions of a user that began before `time`, also those that Redis has forgotten to be that user's (after a failover), and answers
    * with how many of those that it knew. Needs `store.epochs`.
    *
-   * What counts is when the session began, not when somebody signed in: whoever signs in later by a mere assignment (with the option `identity`) to a
-   * visitor's session from before `time` is signed out at once. `session.login()` and `session.regenerate()` begin a new one.
+   * What counts is when the session began, not when somebody signed in: whoever signs in later by a mere assignment (with the option `identity`, over
+   * express-session) to a visitor's session from before `time` is signed out at once. `session.login()` and `session.regenerate()` begin a new one, and so
+   * does an assignment over the built-in middleware.
    *
    * @param time `new Date()` for now: a clock of this machine that is ahead of Redis' by less than an hour is forgiven
    */

@@ -135,6 +135,12 @@ export abstract class SessionStore {
   /** Ends the session under that sid's handle, also when its secret was replaced meanwhile. False when it was not there (any more). */
   abstract destroy(sid: Sid): Promise<boolean>;
 
+  /**
+   * As `destroy`, but only while the session is the same user's and its entries are those of `copied`: `'changed'` when somebody has written others
+   * since, and then it stays.
+   */
+  abstract destroyCopied(sid: Sid, copied: Pick<SessionRecord, 'userId' | 'entries'>): Promise<'ended' | 'gone' | 'changed'>;
+
   /** What is to be told of each of these sessions; `undefined` for one that is not there (any more). Costs a command each, in one go. */
   abstract describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]>;
 

@@ -766,7 +766,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
             await manager.revokeAll('ada');
             return confirm(...call);
           };
-          expect(await refusal(() => session.save())).toMatchObject({ code: 'SESSION_GONE' });
+          expect(await refusal(() => session.save({ takesNewSid: () => false }))).toMatchObject({ code: 'SESSION_GONE' });
           expect([session.isLost, await store.load(session.sid), await namesOf(store, 'ada')]).toEqual([true, undefined, []]);
         }
       });

@@ -873,6 +873,30 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         expect(await store.destroy(sid)).toBe(false);
       });
 
+      it('of a copied session ends it only as it was copied', async () => {
+        const store = await start();
+        const odd = entriesOf({ cart: ['tea'], '@meta': 1, '@': 2, '': 3, ключ: '🍪', '@@': null });
+        for (const [what, entries, write] of [
+          ['changed', odd, deltaOf({ cart: [] })],
+          ['added', odd, deltaOf({ note: 1 })],
+          ['added beside metadata', new Map<string, string>(), deltaOf({ '@meta': 1 })],
+          ['removed', odd, { set: new Map<string, string>(), removed: ['@'] }],
+          ['replaced', odd, { set: entriesOf({ other: 1 }), removed: ['cart'] }],
+          ['given to another user', odd, { ...deltaOf({}), userId: 'grace' }],
+        ] as const) {
+          const sid = generateSid();
+          await store.create(sid, { entries, lease: LEASE, userId: 'ada' });
+          const copied = await found(store, sid);
+          await store.save(sid, copied, write, LEASE);
+          expect([what, await store.destroyCopied(sid, copied)]).toEqual([what, 'changed']);
+          const now = await found(store, sid);
+          await store.touch(sid, now, { ...LEASE, cookie: { secure: true }, device: { ip: '::1' } });
+          expect([what, await store.destroyCopied(sid, now)]).toEqual([what, 'ended']);
+          expect([what, await store.destroyCopied(sid, now)]).toEqual([what, 'gone']);
+          expect(await store.load(sid)).toBeUndefined();
+        }
+      });
+
       it('leaves nothing behind when 20 saves, touches and rotations are under way', async () => {
         const store = await start();
         const sid = await newSession(store);

@@ -7,6 +7,7 @@ import { redisVariants, useVariant, variants, type Stage, type StageOptions } fr
 const NAMES = Object.keys({
   created: 0,
   loggedIn: 0,
+  loggedOut: 0,
   rotated: 0,
   destroyed: 0,
   revoked: 0,

@@ -21,6 +21,9 @@ const HOST: SessionHost = {
   identityOf: (entries) => [entries.get('identity'), entries.get('passport')].find((found) => isIdentity(found)),
 };
 
+/** As with express-session, which has told the sid before it saves. */
+const IN_PLACE = { takesNewSid: () => false };
+
 const open = async (store: MemorySessionStore, sid: Sid) => new ActiveSession(store, HOST, sid, await store.load(sid));
 
 async function visitor(store: MemorySessionStore): Promise<Sid> {
@@ -38,7 +41,7 @@ async function signedIn(store: MemorySessionStore): Promise<Sid> {
 async function signInBySave(store: MemorySessionStore, sid: Sid): Promise<void> {
   const session = await open(store, sid);
   session.entries.set('passport', ADA);
-  await session.save();
+  await session.save(IN_PLACE);
 }
 
 describe('the user of a session', () => {
@@ -91,7 +94,7 @@ describe('a sign-in by a save', () => {
 
     second.entries.set('passport', ADA);
     store.save = () => Promise.reject(new SessionStoreUnavailableError('connection'));
-    await expect(second.save()).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
+    await expect(second.save(IN_PLACE)).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
     expect((await store.index.page('ada', { limit: 10 })).sessions).toMatchObject([{ handle: handleOf(sid), isReserved: false }]);
     expect(await new SessionManager(store).revokeAll('ada')).toBe(1);
     expect(await store.load(sid)).toBeUndefined();

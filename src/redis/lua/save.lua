@@ -15,7 +15,7 @@
 -- ARGV[12]  number of removed fields
 -- ARGV[13]  the removed fields, then field and value of each changed entry
 --
--- Returns {1, now, hash of the newest secret, idle timeout in ms} when written, {0, now} when the session has ended.
+-- Returns {1, now, hash of the newest secret, idle timeout in ms, when the user has proved who they are or 0} when written, {0, now} when the session has ended.
 
 -- include _meta
 
@@ -29,7 +29,9 @@ if not keepsCookie then meta.idle = tonumber(ARGV[6]) end
 confirm(meta, ARGV[2], tonumber(ARGV[5]), now)
 tell(meta, ARGV[4], now)
 if ARGV[10] ~= '' then
-  meta.user, meta.auth, meta.indexed = ARGV[10]:sub(2), base36(now), tonumber(ARGV[11])
+  -- Another id says nothing of when somebody has proved who they are.
+  if meta.user == '' then meta.auth = base36(now) end
+  meta.user, meta.indexed = ARGV[10]:sub(2), tonumber(ARGV[11])
   endGrace(meta)
 end
 -- First what Redis refuses when it is out of memory, so that a refused save has written nothing.
@@ -41,4 +43,4 @@ for i = 13, 12 + removed do redis.call('HDEL', key, ARGV[i]) end
 forgetFrom(key)
 if not keepsCookie then writeCookie(key, ARGV[7]) end
 expire(key, meta)
-return {DONE, now, newest(meta), meta.idle}
+return {DONE, now, newest(meta), meta.idle, authenticated(meta)}
