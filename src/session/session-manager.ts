@@ -168,13 +168,30 @@ export class SessionManager {
     const user = userOf(userId);
     if ('id' in patch)
       throw new SessionMisuseError('SessionManager.updateIdentity() cannot change "id": that is another user, who has to sign in.');
-    let updated = 0;
-    for await (const { sessions } of allNamed(this.store, user))
-      updated += await countOf(sessions, ({ handle }) => this.#updateOne(handle, user, patch));
-    return updated;
+    const seen = new Map<Handle, Update>();
+    // One that has gone since it was listed may have moved to a new handle with what it had before, so the list is read again.
+    while (await this.#updateNamed(user, patch, seen));
+    return [...seen.values()].filter((update) => update === 'changed').length;
   }
 
-  async #updateOne(handle: Handle, userId: string, patch: Readonly<Record<string, unknown>>): Promise<boolean> {
+  /** Whether one has gone that was a session when it was listed. */
+  async #updateNamed(userId: string, patch: Readonly<Record<string, unknown>>, seen: Map<Handle, Update>): Promise<boolean> {
+    let isOneGone = false;
+    for await (const { sessions } of allNamed(this.store, userId)) {
+      const unseen = sessions.filter(({ handle }) => !seen.has(handle));
+      const updates = await Promise.all(unseen.map(({ handle }) => this.#updateOne(handle, userId, patch)));
+      for (const [position, { handle, isReserved }] of unseen.entries()) {
+        const update = updates[position] ?? 'gone';
+        // A sign-in under way may store it yet.
+        if (update === 'gone' && isReserved) continue;
+        seen.set(handle, update);
+        isOneGone ||= update === 'gone';
+      }
+    }
+    return isOneGone;
+  }
+
+  async #updateOne(handle: Handle, userId: string, patch: Readonly<Record<string, unknown>>): Promise<Update> {
     const { settings } = this.store;
     let isChanged = false;
     const change = (text: string | undefined) => {
@@ -186,7 +203,8 @@ export class SessionManager {
       applyWithin(settings, new Map([[IDENTITY_ENTRY, text]]), { set: new Map([[IDENTITY_ENTRY, patched]]), removed: [] });
       return patched;
     };
-    return (await this.#answer(this.store.exchange(handle, userId, IDENTITY_ENTRY, change))) && isChanged;
+    if (!(await this.#answer(this.store.exchange(handle, userId, IDENTITY_ENTRY, change)))) return 'gone';
+    return isChanged ? 'changed' : 'unchanged';
   }
 
   /** First one command makes them all old, so that nothing can be made out of one while another is being ended; then they end part by part. */
@@ -254,6 +272,9 @@ function handleIn(session: { readonly handle: Handle }, method: string): Handle 
   );
 }
 
+/** What a change of the identity has found. */
+type Update = 'changed' | 'unchanged' | 'gone';
+
 /** A session to end; `isReserved` as in {@link IndexedSession}. */
 interface Ending {
   readonly handle: Handle;
@@ -299,9 +320,4 @@ function decodeIdentity(text: string, serializer: { parse(text: string): unknown
   } catch {
     return undefined; // What cannot be decoded is no identity, as in a request.
   }
-}
-
-async function countOf<T>(all: readonly T[], call: (one: T) => Promise<boolean>): Promise<number> {
-  const answers = await Promise.all(all.map(call));
-  return answers.filter(Boolean).length;
 }

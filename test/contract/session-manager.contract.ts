@@ -1,9 +1,13 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { ActiveSession } from '../../src/session/active-session.js';
 import { SessionManager, type ListOptions, type SessionInfo } from '../../src/session/session-manager.js';
 import { expiresAt } from '../../src/session/session-record.js';
 import type { SessionStore } from '../../src/session/session-store.js';
 import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store-options.js';
+import { Gate } from '../support/gate.js';
+import { interposed } from '../support/interposed-store.js';
 import { refusal } from '../support/refusal.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
@@ -35,6 +39,18 @@ export const ODD_USERS = [
 const LATER = 60_000;
 /** Names that are no handles, and what else is under the store's prefix. */
 const BAD_HANDLES = ['', 'user:ada', 'epoch:ada', '*', 'user:aaaaaaaaaaaaaaaaa', 'user:ada\0', '../x', 'a'.repeat(21), 'a'.repeat(1_000)];
+
+/** How a session that moves meets a change of its identity. */
+interface Meeting {
+  readonly store: SessionStore;
+  readonly genid: () => Sid;
+  readonly move: (session: ActiveSession) => unknown;
+  readonly isMoveFirst: boolean;
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** What the comments of `SessionManager` promise. `open` gives a store that holds no sessions of other tests. */
 export function describeSessionManager(name: string, open: (options?: StoreOptions) => Promise<OpenStore>): void {
@@ -625,6 +641,69 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         await manager.updateIdentity(7, { old: undefined, roles: [], added: { deep: [[]] } });
         expect(await visitor.whoami()).toEqual({ id: 7, ...exact, roles: [], added: { deep: [[]] } });
         expect(Object.keys((await visitor.whoami()) as object)).not.toContain('old');
+      });
+
+      describe('beside a session that moves to another sid', () => {
+        const custom = () => `custom ${generateSid()}` as Sid;
+        const MOVES: readonly [string, () => Sid, (session: ActiveSession) => unknown][] = [
+          ['a custom sid that is rotated', custom, (session) => session.rotate()],
+          ['a custom sid whose user proves who they are', custom, (session) => session.reauthenticate()],
+        ];
+
+        /** Meets the two at the call of that number, of whichever is interrupted: the other one runs from its start to its end there. */
+        async function meet(at: number, { store, genid, move, isMoveFirst }: Meeting): Promise<{ calls: number; visitor: Visitor }> {
+          const visitor = await new Visitor(store, undefined, genid).signIn('ada', { roles: ['admin'] });
+          let calls = 0;
+          let met: Promise<void> | undefined;
+          const before = async () => {
+            if (met === undefined && ++calls === at) await (met = other(store));
+          };
+          const moving = async (one: SessionStore) => {
+            const tab = new Visitor(one, visitor.sid, genid);
+            await tab.request(move);
+            visitor.sid = tab.sid;
+          };
+          const updating = async (one: SessionStore) => void (await new SessionManager(one).updateIdentity('ada', { roles: [] }));
+          const [first, other] = isMoveFirst ? [moving, updating] : [updating, moving];
+          await first(interposed(store, before));
+          // Some calls are not waited for.
+          await (met ?? other(store));
+          return { calls, visitor };
+        }
+
+        it.each(MOVES)('changes it too, whichever call the one meets the other at: %s', async (_, genid, move) => {
+          for (const isMoveFirst of [true, false]) {
+            for (let at = 1, last = at; at <= last; at++) {
+              const { store } = await start();
+              const { calls, visitor } = await meet(at, { store, genid, move, isMoveFirst });
+              last = Math.max(last, calls + 1);
+              expect([isMoveFirst, at, await visitor.whoami()]).toEqual([isMoveFirst, at, { id: 'ada', roles: [] }]);
+            }
+          }
+        });
+
+        it.each(MOVES)('changes it too, as the two happen to run: %s', async (_, genid, move) => {
+          await fc.assert(
+            fc.asyncProperty(fc.array(fc.nat(4), { minLength: 24, maxLength: 24 }), async (pauses) => {
+              const { store } = await start();
+              const visitor = await new Visitor(store, undefined, genid).signIn('ada', { roles: ['admin'] });
+              const gate = new Gate(2);
+              let next = 0;
+              const slow = interposed(store, async () => turns(pauses[next++ % pauses.length] ?? 0));
+              const tab = new Visitor(slow, visitor.sid, genid);
+              const moving = tab.request(async (session) => {
+                await gate.pass();
+                await move(session);
+              });
+              const updating = gate.pass().then(() => new SessionManager(slow).updateIdentity('ada', { roles: [] }));
+              await gate.full;
+              gate.open();
+              await Promise.all([moving, updating]);
+              expect(await new Visitor(store, tab.sid, genid).whoami()).toEqual({ id: 'ada', roles: [] });
+            }),
+            { numRuns: 60, seed: 20_265 },
+          );
+        });
       });
 
       it('loses none of 20 that come at once, nor a save of theirs', async () => {
