@@ -187,7 +187,7 @@ describe.each(redisVariants)('@FreshLogin(), $name', (variant) => {
   });
 
   test('of a handler takes the place of that of its class, and @Public() needs no sign-in at all', async () => {
-    const { app, browser, older } = await signedIn(stage);
+    const { app, browser, older } = await signedIn(stage, { id: 'ada' }, { store: { ttl: 120 * 60 } });
     await older(60 * MINUTE);
     expect([(await browser.get('/fresh')).status, (await browser.get('/fresh/long')).text]).toEqual([401, 'fresh']);
     expect([(await browser.get('/fresh/open')).text, (await app.browser().get('/fresh/open')).text]).toEqual(['open', 'open']);
