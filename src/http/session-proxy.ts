@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { SessionMisuseError } from '../redis-session.errors.js';
+import { ACTIVE_SESSION } from '../session/active-session.js';
 import type { ExpressSession, HttpSession } from './http-session.js';
 import { answerCall, checkEntryName, EXPRESS_NAMES, isMember, memberOf, type SessionOwner } from './session-members.js';
 
@@ -172,6 +173,7 @@ class ExpressSessionTraps implements ProxyHandler<object> {
 
 class HttpSessionTraps extends ExpressSessionTraps {
   override get(target: object, name: string | symbol, receiver: unknown): unknown {
+    if (name === ACTIVE_SESSION) return this.owner.active;
     if (typeof name === 'symbol' || !isMember(name)) return super.get(target, name, receiver);
     if (this.owner.active.entries.has(name)) this.owner.tellHidden(name);
     return memberOf(this.owner, name);

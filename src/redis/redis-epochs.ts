@@ -1,13 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SessionStoreUnavailableError } from '../redis-session.errors.js';
+import { NEXT_MS } from '../session/session-store.js';
 import type { SessionFacts } from '../session/session-record.js';
 import type { StoreSettings } from '../session/store-settings.js';
 import type { RedisClient } from './redis-client.js';
-import { isWrongType, noReply, toStoreError } from './redis-errors.js';
+import { noReply, toStoreError } from './redis-errors.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisNodes } from './redis-nodes.js';
+import { STATUS } from './redis-scripts.js';
 import type { RedisWriter } from './redis-writer.js';
 
 /** In ms. RFC 6265bis, section 5.5: a browser keeps no cookie for longer, so by then nobody has the sid of an older session that was not used since. */
 const LONGEST_COOKIE = 400 * 86_400_000;
+
+const EPOCH = /^\d{1,16}$/;
 
 /** Before when the sessions of a user are dead, whatever their index says. Kept for as long as such a session could be alive. */
 export class RedisEpochs {
@@ -26,10 +32,19 @@ export class RedisEpochs {
     this.#ttl = Math.max(LONGEST_COOKIE, idle, absolute);
   }
 
-  /** An earlier time than the one that is set changes nothing. Answers with the time that counts: now, for one that has not come yet. */
-  async set(userId: string, time: number): Promise<number> {
-    const { values } = await this.writer.run('epoch', this.keys.epoch(userId), [Math.ceil(time), this.#ttl]);
-    return Number(values[0]);
+  /**
+   * Without a time, now. An earlier time than the one that is set changes nothing. Answers with the time that counts: for one that has not come yet,
+   * the next millisecond, and then no sooner. What is damaged is replaced by now, and by no earlier time.
+   */
+  async set(userId: string, time?: number): Promise<number> {
+    const { status, now, values } = await this.writer.run('epoch', this.keys.epoch(userId), [
+      time === undefined ? '' : Math.ceil(time),
+      this.#ttl,
+    ]);
+    if (status !== STATUS.done) throw damaged();
+    const counts = Number(values[0]);
+    if (counts > now) await sleep(NEXT_MS);
+    return counts;
   }
 
   /** Whether a session of the user that was created then is dead. */
@@ -50,11 +65,16 @@ export class RedisEpochs {
       const epoch = await this.nodes.ask(key, 'GET', () => this.#client.get(key));
       // The answer of a MULTI. No session that is dead must pass for that.
       if (epoch === 'QUEUED') throw noReply();
-      return Number(epoch ?? 0);
+      if (epoch === null) return 0;
+      if (!EPOCH.test(epoch)) throw damaged();
+      return Number(epoch);
     } catch (error) {
-      // What lies there is no epoch of ours.
-      if (isWrongType(error)) return 0;
+      // A key of another type is an epoch that was overwritten: it may have ended the session that is asked for.
       throw toStoreError(error);
     }
   }
+}
+
+function damaged(): SessionStoreUnavailableError {
+  return new SessionStoreUnavailableError('damaged epoch');
 }

@@ -268,7 +268,7 @@ export class RedisSessionStore extends SessionStore {
     throw new SessionStoreUnavailableError('too many writers');
   }
 
-  async endBefore(userId: string, time: number): Promise<number> {
+  async endBefore(userId: string, time?: number): Promise<number> {
     if (this.#epochs === undefined) throw noEpochs();
     return this.#epochs.set(userId, time);
   }

@@ -68,6 +68,8 @@ interface SaveOptions extends TimeLimit {
 
 /** Each attempt fails only when somebody else has written to the session meanwhile. */
 const MOST_MOVES = 20;
+/** Under which name a session object tells what it is a view of. No data from outside has the symbol. */
+export const ACTIVE_SESSION = Symbol('active session');
 const NO_ENTRIES: EncodedEntries = new Map();
 const DONE = Promise.resolve();
 const ALWAYS = () => true;
@@ -111,6 +113,10 @@ export class ActiveSession {
     this.#isSidNew = record === undefined;
     const onUndecodable = () => store.events.emit('rejected', { handle: this.handle, userId: this.#record?.userId, what: 'entry' });
     this.entries = new Entries(record?.entries ?? NO_ENTRIES, store.settings.serializer, onUndecodable, host.isIdentityEntry);
+  }
+
+  get [ACTIVE_SESSION](): this {
+    return this;
   }
 
   get sid(): Sid {

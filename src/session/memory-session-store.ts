@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionConflictError, SessionGoneError } from '../redis-session.errors.js';
 import { absoluteOf, idleOf } from './lifetime.js';
 import { MemorySessionIndex } from './memory-session-index.js';
@@ -28,7 +29,7 @@ import {
   type SessionFacts,
   type SessionRecord,
 } from './session-record.js';
-import { noEpochs, notInteger, SessionStore, TOMBSTONE_MS, type Revocation, type RotateOptions } from './session-store.js';
+import { NEXT_MS, noEpochs, notInteger, SessionStore, TOMBSTONE_MS, type Revocation, type RotateOptions } from './session-store.js';
 import { handleOf, isOurForm, secretHashOf, type Handle, type Sid } from './sid.js';
 
 interface StoredSession {
@@ -219,10 +220,13 @@ export class MemorySessionStore extends SessionStore {
     return true;
   }
 
-  async endBefore(userId: string, time: number): Promise<number> {
+  async endBefore(userId: string, time = Infinity): Promise<number> {
     if (!this.settings.epochs) throw noEpochs();
-    const counts = Math.min(Math.ceil(time), Date.now());
+    const now = Date.now();
+    // Also those that were created in this very millisecond.
+    const counts = Math.min(Math.ceil(time), now + 1);
     this.#epochs.set(userId, Math.max(this.#epochs.get(userId) ?? 0, counts));
+    if (counts > now) await sleep(NEXT_MS);
     return counts;
   }
 

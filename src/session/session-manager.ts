@@ -1,4 +1,6 @@
+import { types } from 'node:util';
 import { SessionGoneError, SessionMisuseError } from '../redis-session.errors.js';
+import { ACTIVE_SESSION, type ActiveSession } from './active-session.js';
 import { answerWithin } from './deadline.js';
 import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
 import { allNamed, CHUNK, indexOf, PAGE, present } from './indexed-sessions.js';
@@ -13,8 +15,8 @@ import { isHandle, type Handle } from './sid.js';
 export interface SessionInfo {
   /** Its public name, for {@link SessionManager.revoke}. */
   readonly handle: Handle;
-  /** Whose it is; `undefined` while nobody has signed in. */
-  readonly userId: string | undefined;
+  /** Whose it is. */
+  readonly userId: string;
   readonly createdAt: Date;
   /** When its idle timeout last started anew. */
   readonly lastSeenAt: Date;
@@ -77,16 +79,17 @@ export class SessionManager {
       after = page.sessions.length === limit ? page.sessions.at(-1) : undefined;
       if (sessions.length > 0 || after === undefined)
         return {
-          sessions: sessions.toSorted((a, b) => b.createdAt - a.createdAt).map((facts) => infoOf(facts, currentHandle)),
+          sessions: sessions.toSorted((a, b) => b.createdAt - a.createdAt).map((facts) => infoOf(facts, user, currentHandle)),
           ...(after === undefined ? {} : { cursor: `${after.score}.${after.handle}` }),
         };
     }
   }
 
-  /** One session by its handle; `undefined` when there is none. */
-  async get(handle: string): Promise<SessionInfo | undefined> {
+  /** One session of a user; `undefined` when that user has no such session (any more): whether another user has it is not to be told. */
+  async get(userId: string | number, handle: string): Promise<SessionInfo | undefined> {
+    const user = userOf(userId);
     const facts = await this.#factsOf(handle);
-    return facts && infoOf(facts);
+    return facts?.userId === user ? infoOf(facts, user) : undefined;
   }
 
   /** How many sessions of a user are alive. */
@@ -112,12 +115,21 @@ export class SessionManager {
   /**
    * Ends all sessions of the user of this one, but for this one, and answers with how many. When it resolves, none of those answers any more. Rejects
    * with `SessionGoneError` when the session itself has ended, and with `SessionMisuseError` when nobody has signed in.
+   *
+   * After a change of the password, call `session.reauthenticate()` first: whoever else has the cookie of this session would stay signed in with it.
+   *
+   * @param session the session of a request: what `@Session()` or `sessionOf(req)` gives
    */
-  async revokeOthers(session: { readonly handle: Handle }, reason: string = DEFAULT_REASON): Promise<number> {
+  revokeOthers(session: { readonly handle: Handle }, reason?: string): Promise<number>;
+  /** The same for a session that is called by its user and its handle. Rejects with `SessionGoneError` when that user has no such session (any more). */
+  revokeOthers(userId: string | number, handle: string, reason?: string): Promise<number>;
+  async revokeOthers(one: object | string | number, second?: string, third?: string): Promise<number> {
+    const isByUser = typeof one !== 'object';
+    const reason = (isByUser ? third : second) ?? DEFAULT_REASON;
     checkReason(reason);
-    const handle = handleIn(session, 'revokeOthers');
-    const facts = await this.#factsOf(handle);
-    if (facts === undefined) throw new SessionGoneError();
+    const user = isByUser ? userOf(one) : undefined;
+    const facts = await this.#factsOf(isByUser ? String(second) : handleOfRequest(one));
+    if (facts === undefined || (isByUser && facts.userId !== user)) throw new SessionGoneError();
     if (facts.userId === undefined)
       throw new SessionMisuseError('SessionManager.revokeOthers() needs the session of somebody who is signed in.');
     return this.#endAll(facts.userId, { reason, except: facts });
@@ -137,21 +149,25 @@ export class SessionManager {
   }
 
   /**
-   * Ends all sessions of a user that began before `time`, also those that Redis has forgotten to be that user's (after a failover), and answers
-   * with how many of those that it knew. Needs `store.epochs`.
+   * Ends all sessions of a user that began before `time`, or before now, also those that Redis has forgotten to be that user's (after a failover), and
+   * answers with how many of those that it knew. Needs `store.epochs`.
    *
    * What counts is when the session began, not when somebody signed in: whoever signs in later by a mere assignment (with the option `identity`, over
    * express-session) to a visitor's session from before `time` is signed out at once. `session.login()` and `session.regenerate()` begin a new one, and so
    * does an assignment over the built-in middleware.
    *
-   * @param time `new Date()` for now: a clock of this machine that is ahead of Redis' by less than an hour is forgiven
+   * @param time leave it out for now, by the clock of Redis: by `new Date()`, a clock of this machine that is behind would spare the newest session. One that
+   *   is ahead by less than an hour counts as now
    */
-  async revokeBefore(userId: string | number, time: Date | number, reason: string = DEFAULT_REASON): Promise<number> {
+  async revokeBefore(userId: string | number, time?: Date | number, reason: string = DEFAULT_REASON): Promise<number> {
     const user = userOf(userId);
     checkReason(reason);
-    if (!(Number(time) >= 0 && Number(time) <= (await this.#answer(this.store.now())) + MOST_AHEAD))
-      throw new SessionMisuseError('SessionManager.revokeBefore() needs a time in the past: a Date, or epoch milliseconds.');
-    const createdBefore = await this.#answer(this.store.endBefore(user, Number(time)));
+    const isTime = types.isDate(time) || typeof time === 'number';
+    if (time !== undefined && !(isTime && Number(time) >= 0 && Number(time) <= (await this.#answer(this.store.now())) + MOST_AHEAD))
+      throw new SessionMisuseError(
+        'SessionManager.revokeBefore() needs a time in the past: a Date, or epoch milliseconds. Leave it out for now.',
+      );
+    const createdBefore = await this.#answer(this.store.endBefore(user, time === undefined ? undefined : Number(time)));
     let ended = 0;
     for await (const { sessions } of allNamed(this.store, user)) ended += await this.#endEach(user, sessions, { reason, createdBefore });
     return ended;
@@ -263,6 +279,15 @@ export class SessionManager {
   }
 }
 
+/** Of the session object of a request. What merely has a handle, as a request's body may, is none: knowing the handle opens nothing. */
+function handleOfRequest(session: object): Handle {
+  const active = (session as { [ACTIVE_SESSION]?: ActiveSession } | null)?.[ACTIVE_SESSION];
+  if (active !== undefined) return active.handle;
+  throw new SessionMisuseError(
+    'SessionManager.revokeOthers() needs the session of a request, or a user id and a handle. Give it what @Session() of this package or sessionOf(req) gives, not req.session or an object with a handle.',
+  );
+}
+
 /** `req.session`, which is express-session's, has none: without this check, it would be no session of anybody's. */
 function handleIn(session: { readonly handle: Handle }, method: string): Handle {
   const handle: unknown = session?.handle;
@@ -284,8 +309,8 @@ interface Ending {
 /** Why sessions are ended, and which of those named. */
 type Terms = Pick<Revocation, 'reason' | 'createdBefore' | 'indexedUpTo'>;
 
-function infoOf(facts: SessionFacts, current?: Handle): SessionInfo {
-  const { handle, userId, createdAt, lastSeenAt, device } = facts;
+function infoOf(facts: SessionFacts, userId: string, current?: Handle): SessionInfo {
+  const { handle, createdAt, lastSeenAt, device } = facts;
   return {
     handle,
     userId,

@@ -164,9 +164,10 @@ export abstract class SessionStore {
 
   /**
    * From now on, sessions of that user that were created before `time` are not found, and a `destroy` of one answers that it was not there.
-   * A time that has not come yet by the store's clock counts as now. Answers with the time that counts. Needs `epochs`.
+   * Without a time, and for one that has not come yet by the store's clock, those are meant that are there now. Answers with the time that counts; a
+   * session that is created after the answer began later. Needs `epochs`.
    */
-  abstract endBefore(userId: string, time: number): Promise<number>;
+  abstract endBefore(userId: string, time?: number): Promise<number>;
 
   /** The time by the store's clock. */
   abstract now(): Promise<number>;
@@ -207,6 +208,9 @@ export interface Revocation {
   /** Whether the session may not be stored yet: then nobody can store it for five minutes, and the answer is false. @default false */
   readonly mayComeLater?: boolean | undefined;
 }
+
+/** In ms. After that, clocks that count whole ones say another: a timer of 1 ms may be over a little before. */
+export const NEXT_MS = 2;
 
 /** For how many ms the holder of a session that somebody else has ended learns why. */
 export const TOMBSTONE_MS = 300_000;

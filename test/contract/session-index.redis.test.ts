@@ -155,22 +155,38 @@ describe('the epoch of a user', () => {
     expect(await redis.pttl(`${store.settings.prefix}epoch:ada`)).toBeGreaterThan(499 * 86_400_000);
   });
 
-  it('is kept for as long as a browser keeps a cookie, and no lie there ends a session', async () => {
+  it('is kept for as long as a browser keeps a cookie', async () => {
     const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, epochs: true });
     const sid = await newSession(store, {}, undefined, 'a:{b}');
     const key = `${store.settings.prefix}epoch:a:{b}`;
     await store.endBefore('a:{b}', 5.2);
     expect(await redis.get(key)).toBe('6');
     expect(await redis.pttl(key)).toBeGreaterThan(399 * 86_400_000);
-    await redis.set(key, 'soon', 'PX', LONG);
     expect(await store.load(sid)).toBeDefined();
     await store.endBefore('a:{b}', 7);
     expect(await redis.get(key)).toBe('7');
-    await redis.del(key);
-    await redis.rpush(key, '1');
-    await redis.pexpire(key, LONG);
-    expect(await store.load(sid)).toBeDefined();
-    await expect(store.endBefore('a:{b}', 5)).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
+  });
+
+  it.each<[string, (key: string) => Promise<unknown>]>([
+    ['no number', (key) => redis.set(key, 'soon', 'PX', LONG)],
+    ['empty', (key) => redis.set(key, '', 'PX', LONG)],
+    ['negative', (key) => redis.set(key, '-1', 'PX', LONG)],
+    ['of another type', (key) => redis.rpush(key, '1').then(() => redis.pexpire(key, LONG))],
+  ])('that is damaged (%s) is no answer, and nobody passes: only now takes its place', async (_, damage) => {
+    const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, epochs: true });
+    const sid = await newSession(store, {}, undefined, 'ada');
+    const key = `${store.settings.prefix}epoch:ada`;
+    const refusal = { code: 'SESSION_STORE_UNAVAILABLE' };
+    await damage(key);
+    await expect(store.load(sid)).rejects.toMatchObject(refusal);
+    await expect(store.describe([store.handleOf(sid)])).rejects.toMatchObject(refusal);
+    await expect(store.endBefore('ada', 5)).rejects.toMatchObject(refusal);
+    const counts = await store.endBefore('ada');
+    expect(await redis.get(key)).toBe(String(counts));
+    expect(await redis.pttl(key)).toBeGreaterThan(399 * 86_400_000);
+    expect(await store.load(sid)).toBeUndefined();
+    const next = await newSession(store, {}, undefined, 'ada');
+    expect(await store.load(next)).toBeDefined();
   });
 });
 

@@ -91,7 +91,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
           expiresAt: expect.any(Date),
           current: true,
         });
-        const text = JSON.stringify([info, await manager.get(visitor.handle), await manager.list('ada', { limit: 1 })]);
+        const text = JSON.stringify([info, await manager.get('ada', visitor.handle), await manager.list('ada', { limit: 1 })]);
         expect(text).not.toContain(visitor.sid!.slice(22));
         expect(text).not.toMatch(/admin|secret|hash/i);
       });
@@ -118,7 +118,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         await store.create(sid, { entries: new Map(), lease: { ...LEASE, device }, userId: 'ada' });
         await named(store, 'ada', sid);
         expect((await manager.list('ada')).sessions).toMatchObject([device]);
-        expect(await manager.get(handleOf(sid))).toMatchObject(device);
+        expect(await manager.get('ada', handleOf(sid))).toMatchObject(device);
       });
 
       it('marks the session of the request, given by itself or by its handle, and no other', async () => {
@@ -275,13 +275,19 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
     });
 
     describe('get', () => {
-      it('shows one session, whoever has it', async () => {
+      it('shows one session of that user, and nobody else’s', async () => {
         const { store, manager } = await start();
         const visitor = await signedIn(store, 7);
         const guest = new Visitor(store);
         await guest.request(({ entries }) => entries.set('cart', ['tea']));
-        expect(await manager.get(visitor.handle)).toMatchObject({ handle: visitor.handle, userId: '7' });
-        expect(await manager.get(guest.handle)).toMatchObject({ handle: guest.handle, userId: undefined });
+        for (const id of [7, '7']) expect(await manager.get(id, visitor.handle)).toMatchObject({ handle: visitor.handle, userId: '7' });
+        for (const [id, handle] of [
+          ['8', visitor.handle],
+          ['undefined', guest.handle],
+          ['7', guest.handle],
+        ] as const)
+          expect(await manager.get(id, handle)).toBeUndefined();
+        expect(await refusal(() => manager.get('', visitor.handle))).toMatchObject({ code: 'SESSION_MISUSE' });
       });
 
       it('finds nothing where there is no session (any more)', async () => {
@@ -290,8 +296,8 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         await out.request((session) => session.destroy());
         await manager.revoke('ada', revoked.handle);
         await ended(store, expired.sid!);
-        for (const one of [handleOf(generateSid()), expired.handle, ...BAD_HANDLES]) expect(await manager.get(one)).toBeUndefined();
-        expect(await manager.get(revoked.handle)).toBeUndefined();
+        for (const one of [handleOf(generateSid()), expired.handle, ...BAD_HANDLES]) expect(await manager.get('ada', one)).toBeUndefined();
+        expect(await manager.get('ada', revoked.handle)).toBeUndefined();
       });
     });
 
@@ -352,7 +358,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
           const visitor = await signedIn(store);
           const calls = [
             () => manager.revoke('ada', visitor.handle, reason),
-            () => manager.revokeOthers({ handle: visitor.handle }, reason),
+            () => manager.revokeOthers('ada', visitor.handle, reason),
             () => manager.revokeAll('ada', reason),
             () => manager.revokeBefore('ada', Date.now() - LATER, reason),
           ];
@@ -379,14 +385,14 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         expect(await grace.whoami()).toEqual({ id: 'grace' });
         for (const other of others) expect(await store.find(other.sid!)).toEqual({ endedReason: 'password-changed' });
         expect(await namesOf(store, 'ada')).toEqual([mine!.handle]);
-        expect(await manager.revokeOthers({ handle: mine!.handle })).toBe(0);
+        expect(await manager.revokeOthers('ada', mine!.handle)).toBe(0);
       });
 
       it('leaves that one as it was: it can sign in anew, and be ended', async () => {
         const { store, manager } = await start();
         const visitor = await signedIn(store);
         await signedIn(store);
-        await manager.revokeOthers({ handle: visitor.handle });
+        await manager.revokeOthers('ada', visitor.handle);
         await visitor.signIn();
         expect(await visitor.whoami()).toEqual({ id: 'ada' });
         expect(await manager.revokeAll('ada')).toBe(1);
@@ -400,9 +406,30 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         expect(await refusal(() => manager.revokeOthers(session))).toMatchObject({ code: 'SESSION_GONE' });
         const guest = new Visitor(store);
         await guest.request(({ entries }) => entries.set('cart', ['tea']));
-        expect(await refusal(() => manager.revokeOthers({ handle: guest.handle }))).toMatchObject({ code: 'SESSION_MISUSE' });
-        expect(await refusal(() => manager.revokeOthers({ handle: 'user:ada' as never }))).toMatchObject({ code: 'SESSION_GONE' });
+        const arrived = await guest.arrive();
+        expect(await refusal(() => manager.revokeOthers(arrived))).toMatchObject({ code: 'SESSION_MISUSE' });
+        expect(await refusal(() => manager.revokeOthers('ada', 'user:ada'))).toMatchObject({ code: 'SESSION_GONE' });
         expect(await other.whoami()).toEqual({ id: 'ada' });
+      });
+
+      it('takes nobody’s handle alone: it is that user’s, or the session is a request’s', async () => {
+        const { store, manager } = await start();
+        const [mine, other, eve] = [await signedIn(store), await signedIn(store), await signedIn(store, 'eve')];
+        const guest = new Visitor(store);
+        await guest.request(({ entries }) => entries.set('cart', ['tea']));
+        for (const { handle } of [mine, guest, eve]) {
+          expect(await refusal(() => manager.revokeOthers({ handle }))).toMatchObject({ code: 'SESSION_MISUSE', message: /@Session\(\)/ });
+          expect(await refusal(() => manager.revokeOthers(JSON.parse(JSON.stringify({ handle })) as never))).toMatchObject({
+            code: 'SESSION_MISUSE',
+          });
+          if (handle !== eve.handle)
+            expect(await refusal(() => manager.revokeOthers('eve', handle))).toMatchObject({ code: 'SESSION_GONE' });
+        }
+        expect(await refusal(() => manager.revokeOthers(null as never))).toMatchObject({ code: 'SESSION_MISUSE' });
+        expect(await refusal(() => manager.revokeOthers('', mine.handle))).toMatchObject({ code: 'SESSION_MISUSE' });
+        for (const visitor of [mine, other, eve]) expect(await store.load(visitor.sid!)).toBeDefined();
+        expect(await manager.revokeOthers('ada', mine.handle)).toBe(1);
+        expect(await store.find(other.sid!)).toEqual({ endedReason: 'revoked' });
       });
     });
 
@@ -473,7 +500,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
           return confirm(...call);
         };
         expect(await refusal(() => session.login({ id: 'ada' }, true))).toMatchObject({ code: 'SESSION_GONE' });
-        await until(async () => (await manager.get(created[0]!.handle)) === undefined, 'the new session is gone');
+        await until(async () => (await manager.get('ada', created[0]!.handle)) === undefined, 'the new session is gone');
         expect([session.isLost, await namesOf(store, 'ada')]).toEqual([true, []]);
         // Nor by trying once more.
         expect(await refusal(() => session.login({ id: 'ada' }, true))).toMatchObject({ code: 'SESSION_GONE' });
@@ -556,6 +583,27 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         expect(await namesOf(store, 'ada')).toEqual([after.handle]);
       });
 
+      it('without a time ends all that began before now, the newest too, and none that begins after it', async () => {
+        const { store, manager } = await start({ epochs: true });
+        for (let round = 1; round <= 10; round++) {
+          const visitor = await signedIn(store);
+          expect([round, await manager.revokeBefore('ada')]).toEqual([round, 1]);
+          expect(await store.find(visitor.sid!)).toEqual({ endedReason: 'revoked' });
+          const after = await signedIn(store);
+          expect(await after.whoami()).toEqual({ id: 'ada' });
+          expect(await manager.revokeBefore('ada', undefined, 'leaked')).toBe(1);
+          expect(await store.find(after.sid!)).toEqual({ endedReason: 'leaked' });
+        }
+      });
+
+      it('without a time also ends a session of this moment whose name was lost', async () => {
+        const { store, manager } = await start({ epochs: true });
+        const visitor = await signedIn(store);
+        await store.index!.remove('ada', [visitor.handle]);
+        expect(await manager.revokeBefore('ada')).toBe(0);
+        expect(await store.find(visitor.sid!)).toBeUndefined();
+      });
+
       it('ends also a session whose name was lost', async () => {
         const { store, manager } = await start({ epochs: true });
         const visitor = await signedIn(store);
@@ -564,7 +612,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         await passes(store, 2);
         expect(await manager.revokeBefore('ada', await flooredNow(store))).toBe(0);
         expect(await store.find(visitor.sid!)).toBeUndefined();
-        expect(await manager.get(visitor.handle)).toBeUndefined();
+        expect(await manager.get('ada', visitor.handle)).toBeUndefined();
         expect(await refusal(() => arrived.login({ id: 'ada' }, true))).toMatchObject({ code: 'SESSION_GONE' });
         await until(async () => (await manager.count('ada')) === 0, 'nobody is signed in');
       });
@@ -601,7 +649,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         },
       );
 
-      it.each([NaN, -1, Infinity, Date.now() + 86_400_000, new Date(NaN), 'yesterday' as never, undefined as never])(
+      it.each([NaN, -1, Infinity, Date.now() + 86_400_000, new Date(NaN), 'yesterday' as never, null as never])(
         'refuses %s, which is no time in the past',
         async (time) => {
           const { store, manager } = await start({ epochs: true });
@@ -771,7 +819,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         expect(sessions).toMatchObject([{ userId }]);
         expect(await manager.count(userId)).toBe(2);
         expect(await manager.updateIdentity(userId, { roles: [] })).toBe(2);
-        expect(await manager.revokeOthers({ handle: a.handle })).toBe(1);
+        expect(await manager.revokeOthers(userId, a.handle)).toBe(1);
         expect(await a.whoami()).toEqual({ id: userId, roles: [] });
         expect(await b.whoami()).toBeUndefined();
         await a.signIn(userId);
@@ -826,10 +874,10 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         expect(await names()).toEqual([[visitor.handle], []]);
         await visitor.request(({ entries }) => entries.set('identity', { id: 'grace' }));
         expect(await names()).toEqual([[], [visitor.handle]]);
-        expect(await manager.get(visitor.handle)).toMatchObject({ userId: 'grace' });
+        expect(await manager.get('grace', visitor.handle)).toMatchObject({ userId: 'grace' });
         await visitor.request(({ entries }) => entries.remove('identity'));
         expect(await names()).toEqual([[], []]);
-        expect(await manager.get(visitor.handle)).toMatchObject({ userId: undefined });
+        expect(await manager.get('grace', visitor.handle)).toBeUndefined();
       });
 
       it('by a save fails when all sessions of the user are ended meanwhile, and the session is gone', async () => {

@@ -181,7 +181,7 @@ describe('SessionManager with Redis', () => {
       };
       let ended = 0;
       const counts = await countsOf(async () => {
-        ended = await manager.revokeOthers(visitor);
+        ended = await manager.revokeOthers('ada', visitor.handle);
       });
       expect([ended, mostAtOnce]).toEqual([MANY - 1, 100]);
       // Each by its script; found by the 500; names dropped by the 100; and the fence.

@@ -19,7 +19,7 @@ class DevicesController {
 
   @Get('end-others')
   endOthers(): Promise<number> {
-    return this.manager.revokeOthers({ handle: 'AAAAAAAAAAAAAAAAAAAAAA' as never });
+    return this.manager.revokeOthers('ada', 'AAAAAAAAAAAAAAAAAAAAAA');
   }
 }
 

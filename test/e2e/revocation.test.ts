@@ -73,6 +73,33 @@ describe.each(variants)('a session that somebody else has ended, $name', (varian
     },
   );
 
+  test('revokeOthers() spares whoever has the same cookie, and reauthenticate() before it does not', async () => {
+    const { app, browser } = await open();
+    const [thief, other] = [await browser.clone(), app.browser()];
+    await other.post('/login/ada');
+    app.on('/others', async ({ session }) => ({ ended: await managerOf(app).revokeOthers(session) }));
+    app.on('/password', async ({ session }) => {
+      await session.reauthenticate();
+      return { ended: await managerOf(app).revokeOthers(session) };
+    });
+    expect((await browser.post('/others')).json).toEqual({ ended: 1 });
+    expect((await thief.get('/devices')).status).toBe(200);
+    expect((await browser.post('/password')).json).toEqual({ ended: 0 });
+    for (const one of [thief, other]) expect((await one.get('/devices')).status).toBe(401);
+    expect((await browser.get('/devices')).status).toBe(200);
+  });
+
+  test('an object that merely has a handle is no session to revokeOthers(), nor is req.session', async () => {
+    const { app, browser, sid } = await open();
+    app.on('/forged', ({ request }) => refusal(() => managerOf(app).revokeOthers(request.body as HttpSession)));
+    app.on('/express', ({ request }) => refusal(() => managerOf(app).revokeOthers(request.session as unknown as HttpSession)));
+    const eve = app.browser();
+    await eve.post('/login/eve');
+    expect((await eve.post('/forged', { handle: app.store.handleOf(sid as Sid) })).json).toMatchObject({ code: 'SESSION_MISUSE' });
+    expect((await eve.get('/express')).json).toMatchObject({ code: 'SESSION_MISUSE', message: expect.stringContaining('sessionOf(req)') });
+    expect((await browser.get('/devices')).status).toBe(200);
+  });
+
   test('a route without the guard answers as for anybody, and the cookie is cleared', async () => {
     const { app, browser } = await open();
     await managerOf(app).revokeAll('ada');
@@ -324,10 +351,10 @@ describe.each(['builtin', 'express-session'] as const)('the manager with a store
       const calls = [
         () => manager.list('ada'),
         () => manager.count('ada'),
-        () => manager.get(handle),
+        () => manager.get('ada', handle),
         () => manager.revoke('ada', handle),
         () => manager.revoke('ada', 'user:ada'),
-        () => manager.revokeOthers({ handle }),
+        () => manager.revokeOthers('ada', handle),
         () => manager.revokeAll('ada'),
         () => manager.revokeBefore('ada', 1),
         () => manager.updateIdentity('ada', { roles: [] }),

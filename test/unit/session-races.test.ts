@@ -119,7 +119,9 @@ describe('a race', () => {
             await scheduler.schedule(Promise.resolve(), 'the call begins');
             before = (await stage.alive()).filter((handle) => call === 'revokeAll' || handle !== spared!.handle);
             // Whose session has gone meanwhile is refused, and ends nothing.
-            const answer = await (call === 'revokeAll' ? manager.revokeAll('ada') : manager.revokeOthers(spared!)).catch(() => undefined);
+            const answer = await (call === 'revokeAll' ? manager.revokeAll('ada') : manager.revokeOthers('ada', spared!.handle)).catch(
+              () => undefined,
+            );
             if (answer === undefined) before = [];
             after = await stage.alive();
           };

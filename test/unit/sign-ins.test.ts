@@ -394,7 +394,7 @@ describe('SessionManager', () => {
     ['list', 'page', (manager) => manager.list('ada')],
     ['count', 'page', (manager) => manager.count('ada')],
     ['revokeAll', 'fence', (manager) => manager.revokeAll('ada')],
-    ['revokeOthers', 'fence', (manager, { handle }) => manager.revokeOthers({ handle })],
+    ['revokeOthers', 'fence', (manager, { handle }) => manager.revokeOthers('ada', handle)],
     ['revokeBefore', 'page', (manager) => manager.revokeBefore('ada', 1)],
     ['updateIdentity', 'page', (manager) => manager.updateIdentity('ada', { roles: [] })],
   ])('%s waits no longer than the deadline when %s is not answered', async (_, name, call) => {
@@ -413,7 +413,7 @@ describe('SessionManager', () => {
       const { handle } = await signedIn(store);
       store[name] = () => new Promise<never>(() => undefined);
       const calls = {
-        describe: [() => manager.list('ada'), () => manager.get(handle), () => manager.revokeOthers({ handle })],
+        describe: [() => manager.list('ada'), () => manager.get('ada', handle), () => manager.revokeOthers('ada', handle)],
         now: [() => manager.list('ada'), () => manager.revokeBefore('ada', 1)],
         revoke: [() => manager.revoke('ada', handle), () => manager.revokeAll('ada')],
         exchange: [() => manager.updateIdentity('ada', { roles: [] })],
@@ -428,7 +428,11 @@ describe('SessionManager', () => {
     const { handle } = await signedIn(store);
     // As another node of a Cluster may tell.
     store.now = async () => Date.now() + 60_001;
-    expect([await manager.list('ada'), await manager.get(handle), await manager.count('ada')]).toEqual([{ sessions: [] }, undefined, 0]);
+    expect([await manager.list('ada'), await manager.get('ada', handle), await manager.count('ada')]).toEqual([
+      { sessions: [] },
+      undefined,
+      0,
+    ]);
     expect(await names()).toEqual([handle]);
   });
 
