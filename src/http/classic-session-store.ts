@@ -145,7 +145,7 @@ export class ClassicSessionStore extends SessionStore {
   }
 
   /** Without looking: between a look and the end others may write all the same. */
-  async destroyCopied(sid: Sid): Promise<'ended'> {
+  async destroyCopied(_copied: SessionRecord, sid: Sid): Promise<'ended'> {
     await this.destroy(sid);
     return 'ended';
   }

@@ -221,13 +221,13 @@ export class RedisSessionStore extends SessionStore {
     return (await this.#destroy(handleOf(sid), [])) === 'ended';
   }
 
-  async destroyCopied(sid: Sid, { userId, entries }: Pick<SessionRecord, 'userId' | 'entries'>): Promise<'ended' | 'gone' | 'changed'> {
-    const args = [`+${userId ?? ''}`];
-    addFields(args, entries);
-    return this.#destroy(handleOf(sid), args);
+  async destroyCopied(copied: SessionRecord): Promise<'ended' | 'gone' | 'changed'> {
+    const args = [...loadedBy(copied), `+${copied.userId ?? ''}`];
+    addFields(args, copied.entries);
+    return this.#destroy(copied.handle, args);
   }
 
-  async #destroy(handle: Handle, args: readonly string[]): Promise<'ended' | 'gone' | 'changed'> {
+  async #destroy(handle: Handle, args: readonly (string | number)[]): Promise<'ended' | 'gone' | 'changed'> {
     const { status, values } = await this.#write('destroy', handle, args);
     if (status === STATUS.changed) return 'changed';
     const createdAt = Number(values[0]);

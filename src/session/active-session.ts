@@ -435,7 +435,7 @@ export class ActiveSession {
   }
 
   async #endCopied(copied: SessionRecord, deadline: Deadline): Promise<boolean | 'changed'> {
-    const outcome = await deadline.wait(this.store.destroyCopied(this.sid, copied));
+    const outcome = await deadline.wait(this.store.destroyCopied(copied, this.sid));
     return outcome === 'changed' ? outcome : outcome === 'ended';
   }
 
@@ -455,9 +455,9 @@ export class ActiveSession {
 
   /**
    * Ends the session that another one takes the place of. `'unknown'` when the store did not answer twice, `'changed'` when it is not as it was
-   * copied any more. Rejects with `SessionGoneError` when a session that must exist was ended by somebody else.
+   * copied any more, `'gone'` when there is nothing left to copy. Else rejects with `SessionGoneError` when a session that must exist was ended by somebody else.
    */
-  async #endReplaced(deadline: Deadline, mustExist: boolean, copied?: SessionRecord): Promise<'ended' | 'unknown' | 'changed'> {
+  async #endReplaced(deadline: Deadline, mustExist: boolean, copied?: SessionRecord): Promise<'ended' | 'unknown' | 'changed' | 'gone'> {
     const end = () => (copied === undefined ? this.#endStored(deadline) : this.#endCopied(copied, deadline));
     const existed = await end().catch((error: unknown) => {
       if (isRefused(error)) throw error;
@@ -469,6 +469,7 @@ export class ActiveSession {
     if (existed || !mustExist) return 'ended';
     // An attempt that got no answer has ended it, unless there is word of somebody else who has.
     if (this.#mayBeEnded && !isEnded(await deadline.wait(this.store.find(this.sid)))) return 'ended';
+    if (copied !== undefined) return 'gone';
     throw this.#gone();
   }
 
@@ -535,11 +536,13 @@ export class ActiveSession {
    * is made again. False when it is not there any more.
    */
   async #move(session: (present: SessionRecord) => NewSession, deadline: Deadline, options: MoveOptions): Promise<boolean> {
-    for (let attempt = 1; attempt <= MOST_MOVES; attempt++) {
-      const copied = await deadline.wait(this.store.load(this.sid));
-      if (copied === undefined) return false;
-      if (await this.#moveTo(this.host.generateSid(), session(copied), deadline, { mustExist: true, copied, ...options })) return true;
+    let copied = this.#record;
+    for (let attempt = 1; attempt <= MOST_MOVES && copied !== undefined; attempt++) {
+      const outcome = await this.#moveTo(this.host.generateSid(), session(copied), deadline, { mustExist: true, copied, ...options });
+      if (outcome !== 'changed') return outcome === 'moved';
+      copied = await deadline.wait(this.store.load(this.sid));
     }
+    if (copied === undefined) return false;
     throw new SessionStoreUnavailableError('too many writers');
   }
 
@@ -547,14 +550,14 @@ export class ActiveSession {
    * Makes of this session a new one under that sid. In this order, so that a failure at any moment leaves one of the two: the new one is stored, and
    * confirmed where it is a user's; only when nobody else can refuse it any more, the old one is ended.
    *
-   * Where the old one has changed since it was copied, nothing has happened, and the answer is false.
+   * Where the old one has changed since it was copied, or gone, nothing has happened.
    */
   async #moveTo(
     sid: Sid,
     session: NewSession,
     deadline: Deadline,
     { mustExist = this.#hasUser, isSignIn = true, endsBeside = false, copied }: MoveOptions = {},
-  ): Promise<boolean> {
+  ): Promise<'moved' | 'changed' | 'gone'> {
     if (this.store.handleOf(sid) === this.handle) throw new SessionConflictError();
     const { assignments } = this.entries;
     const { userId } = session;
@@ -569,17 +572,17 @@ export class ActiveSession {
             throw error;
           });
     const creation = this.store.create(sid, { ...session, indexedAt, from: replaces?.handle });
-    let end: 'ended' | 'unknown' | 'changed';
+    let end: 'ended' | 'unknown' | 'changed' | 'gone';
     let excess = 0;
     try {
       const record = await deadline.wait(creation);
       if (userId !== undefined) excess = await deadline.wait(this.#signIns.confirm(userId, record, replaces));
       end = await this.#endReplaced(deadline, mustExist, copied);
       if (end === 'unknown' && !isSignIn) throw new SessionStoreUnavailableError('timeout');
-      if (end === 'changed') {
+      if (end === 'changed' || end === 'gone') {
         // Waited for, or it would count against the next try.
         await deadline.wait(this.#undo(creation, sid, userId));
-        return false;
+        return end;
       }
       // Nothing has been ended for it, so it need not be too many.
       if (userId !== undefined && old.record === undefined) await deadline.wait(this.#signIns.evict(userId, excess, record));
@@ -595,7 +598,7 @@ export class ActiveSession {
     if (userId !== undefined && old.record !== undefined && excess > 0)
       await deadline.wait(this.#signIns.evict(userId, excess, await creation)).catch(this.store.settings.logError);
     if (end === 'ended' && old.record !== undefined) this.#signIns.forget(old.record);
-    return true;
+    return 'moved';
   }
 
   #become(sid: Sid, record: SessionRecord, assignments: Entries['assignments']): void {

@@ -166,7 +166,10 @@ export class MemorySessionStore extends SessionStore {
   }
 
   async destroy(sid: Sid): Promise<boolean> {
-    const handle = handleOf(sid);
+    return this.#destroy(handleOf(sid));
+  }
+
+  #destroy(handle: Handle): boolean {
     const stored = this.#live(handle);
     const existed = stored !== undefined && !this.#isBeforeEpoch(stored);
     this.#sessions.delete(handle);
@@ -174,10 +177,11 @@ export class MemorySessionStore extends SessionStore {
     return existed;
   }
 
-  async destroyCopied(sid: Sid, copied: Pick<SessionRecord, 'userId' | 'entries'>): Promise<'ended' | 'gone' | 'changed'> {
-    const stored = this.#live(handleOf(sid));
-    if (stored !== undefined && !(stored.metadata.userId === copied.userId && hasEntries(stored.entries, copied.entries))) return 'changed';
-    return (await this.destroy(sid)) ? 'ended' : 'gone';
+  async destroyCopied(copied: SessionRecord): Promise<'ended' | 'gone' | 'changed'> {
+    const stored = this.#same(copied);
+    if (stored === undefined) return 'gone';
+    if (stored.metadata.userId !== copied.userId || !hasEntries(stored.entries, copied.entries)) return 'changed';
+    return this.#destroy(copied.handle) ? 'ended' : 'gone';
   }
 
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {

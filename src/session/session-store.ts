@@ -137,9 +137,9 @@ export abstract class SessionStore {
 
   /**
    * As `destroy`, but only while the session is the same user's and its entries are those of `copied`: `'changed'` when somebody has written others
-   * since, and then it stays.
+   * since, and then it stays. `'gone'` also for a request that could not `save` any more.
    */
-  abstract destroyCopied(sid: Sid, copied: Pick<SessionRecord, 'userId' | 'entries'>): Promise<'ended' | 'gone' | 'changed'>;
+  abstract destroyCopied(copied: SessionRecord, sid: Sid): Promise<'ended' | 'gone' | 'changed'>;
 
   /** What is to be told of each of these sessions; `undefined` for one that is not there (any more). Costs a command each, in one go. */
   abstract describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]>;

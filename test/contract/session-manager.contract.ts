@@ -898,6 +898,28 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         }
       });
 
+      it('by a save that is made twice at once is one sign-in: the second one comes too late, and says nothing', async () => {
+        const { store } = await start();
+        const visitor = new Visitor(store);
+        await visitor.request(({ entries }) => entries.set('cart', ['tea']));
+        const other = visitor.clone();
+        const signIn = (one: Visitor) => one.request(({ entries }) => entries.set('identity', { id: 'ada' }));
+        const events = listen(store, 'loggedIn');
+        let isMet = false;
+        const late = new Visitor(
+          interposed(store, async (call) => {
+            if (call !== 'destroyCopied' || isMet) return;
+            isMet = true;
+            await signIn(other);
+          }),
+          visitor.sid,
+        );
+        await signIn(late);
+        expect(late.sid).toBe(visitor.sid);
+        expect(await other.whoami()).toEqual({ id: 'ada' });
+        expect([await namesOf(store, 'ada'), events.length]).toEqual([[other.handle], 1]);
+      });
+
       it('in the same browser drops the name of the session before', async () => {
         const { store } = await start();
         const visitor = await signedIn(store);

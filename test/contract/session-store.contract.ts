@@ -888,13 +888,31 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
           await store.create(sid, { entries, lease: LEASE, userId: 'ada' });
           const copied = await found(store, sid);
           await store.save(sid, copied, write, LEASE);
-          expect([what, await store.destroyCopied(sid, copied)]).toEqual([what, 'changed']);
+          expect([what, await store.destroyCopied(copied, sid)]).toEqual([what, 'changed']);
           const now = await found(store, sid);
           await store.touch(sid, now, { ...LEASE, cookie: { secure: true }, device: { ip: '::1' } });
-          expect([what, await store.destroyCopied(sid, now)]).toEqual([what, 'ended']);
-          expect([what, await store.destroyCopied(sid, now)]).toEqual([what, 'gone']);
+          expect([what, await store.destroyCopied(now, sid)]).toEqual([what, 'ended']);
+          expect([what, await store.destroyCopied(now, sid)]).toEqual([what, 'gone']);
           expect(await store.load(sid)).toBeUndefined();
         }
+      });
+
+      it('of a copied session is not for a request whose secret a reauthentication has ended, nor of a later session', async () => {
+        const store = await start();
+        const sid = generateSid();
+        const copied = await store.create(sid, { entries: entriesOf({ cart: [] }), lease: LEASE, userId: 'ada' });
+        await passes(store, 2);
+        const next = newSid(handleOf(sid));
+        await store.rotate(sid, copied, next, { reauthenticated: true });
+        expect(await store.destroyCopied(copied, sid)).toBe('gone');
+        expect(await store.load(next)).toBeDefined();
+
+        const first = await store.create(CUSTOM_SID, { entries: entriesOf({}), lease: LEASE });
+        await store.destroy(CUSTOM_SID);
+        await passes(store, 2);
+        await store.create(CUSTOM_SID, { entries: entriesOf({}), lease: LEASE });
+        expect(await store.destroyCopied(first, CUSTOM_SID)).toBe('gone');
+        expect(await store.load(CUSTOM_SID)).toBeDefined();
       });
 
       it('leaves nothing behind when 20 saves, touches and rotations are under way', async () => {
