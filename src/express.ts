@@ -3,13 +3,13 @@ import { ClassicSessionStore, type ExpressSessionStoreLike } from './http/classi
 import { csrfOptionProblems, resolveCsrfOption, type CsrfOptions } from './http/csrf-options.js';
 import { refuseCrossOrigin } from './http/csrf.middleware.js';
 import type { SessionHandler } from './http/session-handler.js';
-import { SESSION_NAMES, sessionOptionProblems, shortSecretWarning, suspectTimes } from './http/session-option-problems.js';
+import { SESSION_NAMES, sessionOptionProblems, shortSecretWarning, suspectTimes, ttlGivenTo } from './http/session-option-problems.js';
 import { resolveSessionOptions, type SessionOptions } from './http/session-options.js';
 import { SessionRuntime, type IdentityFinder } from './http/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { kindOf } from './session/option-checks.js';
 import { SessionStore } from './session/session-store.js';
-import { warnOnce } from './session/warn-once.js';
+import { emitWarning, warnOnce } from './session/warn-once.js';
 import type { StoreOptions } from './session/store-options.js';
 import { storeOptionProblems } from './session/store-option-problems.js';
 
@@ -103,8 +103,8 @@ export function sessionMiddleware(
   problems.push(...(isOurs ? misplaced(wrapping) : storeOptionProblems(wrapping).map(ungrouped('store'))));
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const warning = shortSecretWarning(options);
-  if (warning !== undefined) warn(warning);
-  for (const one of suspectTimes(options)) warnOnce(warn, one);
+  if (warning !== undefined) warnOnce(warn, warning);
+  for (const one of suspectTimes(options, isOurs ? ttlGivenTo(store) : undefined)) warnOnce(warn, one);
   const settings = resolveSessionOptions(options);
   const runtime = new SessionRuntime({
     store: isOurs ? store : new ClassicSessionStore(store, wrapping, { rewrites: settings.resave }),
@@ -165,5 +165,5 @@ function asNamedHere(text: string): string {
 }
 
 function warn(message: string): void {
-  process.emitWarning(asNamedHere(message), { type: 'SessionWarning' });
+  emitWarning(asNamedHere(message));
 }

@@ -19,7 +19,7 @@ import { refusalMiddleware } from './http/refusal-middleware.js';
 import { SessionAnswerFilter } from './http/session-answer.filter.js';
 import { SessionGuard } from './http/session.guard.js';
 import { SessionMiddleware } from './http/session.middleware.js';
-import { shortSecretWarning, suspectTimes } from './http/session-option-problems.js';
+import { shortSecretWarning, suspectTimes, ttlGivenTo } from './http/session-option-problems.js';
 import { SessionRuntime } from './http/session-runtime.js';
 import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
 import {
@@ -34,6 +34,7 @@ import {
 import { productionWarnings, resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from './redis-session.options.js';
 import { eventChannelOf, openStore, placeOf } from './redis-session.stores.js';
 import { SESSION_CONNECTION, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
+import { servedByBoth } from './redis-session.routes.js';
 import { openRedis, type OpenRedis } from './redis/redis-client.js';
 import type { RedisEventChannel } from './redis/redis-event-channel.js';
 import { SessionLog } from './session-log.js';
@@ -42,6 +43,7 @@ import { kindOf } from './session/option-checks.js';
 import { SessionEvents } from './session/session-events.js';
 import { SessionManager } from './session/session-manager.js';
 import { SessionStore } from './session/session-store.js';
+import { suspectTtl } from './session/store-option-problems.js';
 import { warnOnce } from './session/warn-once.js';
 
 /** What takes the place of options where the module is imported as it is. */
@@ -71,10 +73,7 @@ const providers: Provider[] = [
       const production = process.env['NODE_ENV'] === 'production';
       const resolved = resolveOptions(options, production);
       const warning = shortSecretWarning(options.session);
-      if (warning !== undefined) log.warn(warning);
-      const { store } = options;
-      for (const one of suspectTimes(options.session, store instanceof SessionStore || store === undefined ? undefined : ttlOf(store)))
-        warnOnce(log.warn, one);
+      for (const one of [warning, ...hardlyMeant(options)]) if (one !== undefined) warnOnce(log.warn, one);
       if (production) for (const risk of productionWarnings(resolved)) log.warn(risk);
       return resolved;
     },
@@ -144,13 +143,20 @@ function checkGiven(method: string, options: unknown, example: string): void {
     ]);
 }
 
-function ttlOf(store: object): number | undefined {
-  const { ttl } = store as { readonly ttl?: unknown };
-  return typeof ttl === 'number' ? ttl : undefined;
+/** Before a store is made, which would tell of its own time to whoever listens to the process. */
+function hardlyMeant({ session, store = {} }: RedisSessionOptions): (string | undefined)[] {
+  if (store instanceof SessionStore) return suspectTimes(session, ttlGivenTo(store));
+  if (isExpressSessionStore(store)) return suspectTimes(session);
+  return [suspectTtl(store), ...suspectTimes(session, store.ttl)];
 }
 
-/** By application, the cookie of the module that serves all its routes. */
-const servedEverywhere = new WeakMap<object, string>();
+interface ServedModule {
+  readonly runtime: SessionRuntime;
+  readonly routes: SessionRoutes;
+}
+
+/** By application, the modules that serve its routes. */
+const serving = new WeakMap<object, ServedModule[]>();
 
 /**
  * HTTP sessions in Redis. Import it in the root module:
@@ -247,7 +253,7 @@ export class RedisSessionModule
         'The application must not run on Fastify. Create it with @nestjs/platform-express; for SessionManager alone, set "forRoutes" to [].',
       ]);
     const servesAll = exclude.length === 0 && forRoutes === ALL_ROUTES && httpAdapter !== undefined;
-    if (servesAll) this.#warnOfAnother(httpAdapter);
+    if (httpAdapter !== undefined) this.#warnOfOthers(httpAdapter);
     if (servesAll && isGlobal) {
       // Where every route has a session there is no route to match, which costs more than reading the session's cookie.
       httpAdapter.use(this.#middleware.use);
@@ -259,15 +265,20 @@ export class RedisSessionModule
       .forRoutes(...forRoutes);
   }
 
-  /** Whoever is signed in to the sessions of the first one passes the guards in the modules that import the second. */
-  #warnOfAnother(httpAdapter: object): void {
-    const { name } = this.#runtime.settings;
-    const other = servedEverywhere.get(httpAdapter);
-    if (other === undefined) servedEverywhere.set(httpAdapter, name);
-    else if (other !== name)
-      this.#log.warn(
-        `Two RedisSessionModules serve all routes, with the cookies ${JSON.stringify(other)} and ${JSON.stringify(name)}. A request has the session of only one of them, whichever module its handler is in. Give one "forRoutes", and put the same routes into "exclude" of the other.`,
+  /** A request has the session of one of them, whichever module its handler is in. */
+  #warnOfOthers(httpAdapter: object): void {
+    const runtime = this.#runtime;
+    const others = serving.get(httpAdapter) ?? [];
+    serving.set(httpAdapter, [...others, { runtime, routes: this.#routes }]);
+    for (const other of others) {
+      const both = runtime.isSameAs(other.runtime) ? undefined : servedByBoth(this.#routes, other.routes);
+      if (both === undefined) continue;
+      const cookies = [other.runtime, runtime].map(({ settings: { name } }) => JSON.stringify(name)).join(' and ');
+      warnOnce(
+        this.#log.warn,
+        `Two RedisSessionModules serve ${both}, with the cookies ${cookies}. A request has the session of only one of them, whichever module its handler is in. Give one "forRoutes", and put the same routes into "exclude" of the other.`,
       );
+    }
   }
 
   /** Not earlier: an application that cannot be put together is never closed, and would be kept alive by a connection. */

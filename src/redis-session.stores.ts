@@ -72,15 +72,19 @@ function askingNodes(store: Required<ExpressSessionStoreLike>, nodes: RedisNodes
     const answer = () =>
       new Promise<() => void>((resolve, reject) => {
         // What cannot be parsed is an answer of Redis.
-        call((error, value) => (error && !(error instanceof SyntaxError) ? reject(error) : resolve(() => done(error, value))));
+        call((error, value) =>
+          error && !(error instanceof SyntaxError)
+            ? reject(error instanceof Error ? error : new Error(String(error)))
+            : resolve(() => done(error, value)),
+        );
       });
     nodes.ask(prefix + sid, undefined, answer).then((tell) => tell(), done);
   };
   return {
-    get: (sid, done) => ask(sid, (told) => void store.get(sid, told), done),
-    set: (sid, session, done) => ask(sid, (told) => void store.set(sid, session, told), done),
-    destroy: (sid, done) => ask(sid, (told) => void store.destroy(sid, told), done),
-    touch: (sid, session, done) => ask(sid, (told) => void store.touch(sid, session, told), done),
+    get: (sid, done) => ask(sid, (told) => store.get(sid, told), done),
+    set: (sid, session, done) => ask(sid, (told) => store.set(sid, session, told), done),
+    destroy: (sid, done) => ask(sid, (told) => store.destroy(sid, told), done),
+    touch: (sid, session, done) => ask(sid, (told) => store.touch(sid, session, told), done),
   };
 }
 

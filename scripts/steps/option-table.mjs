@@ -57,14 +57,18 @@ function propertiesOf({ name, file }) {
   return checker.getPropertiesOfType(checker.getDeclaredTypeOfSymbol(found.symbol));
 }
 
-/** The properties of an option that is an object. Where it may be an instance of a class as well, those of the class are no options. */
+/** The properties of an option that is an object. Where it may be an instance of a class as well, or an object of methods, those of that are no options. */
 function membersOf(symbol) {
   const type = checker.getNonNullableType(checker.getTypeOfSymbol(symbol));
   return (type.isUnion() ? type.types : [type])
-    .filter(
-      (part) => part.flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection) && !part.isClass() && part.getCallSignatures().length === 0,
-    )
-    .flatMap((part) => checker.getPropertiesOfType(part));
+    .filter((part) => part.flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection) && !part.isClass() && !isFunction(part))
+    .map((part) => checker.getPropertiesOfType(part))
+    .filter((properties) => properties.some((property) => !isFunction(checker.getNonNullableType(checker.getTypeOfSymbol(property)))))
+    .flat();
+}
+
+function isFunction(type) {
+  return type.getCallSignatures().length > 0;
 }
 
 /** `session.cookie.maxAge`: a member of a member, which may have a row but need not. */

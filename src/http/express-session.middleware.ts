@@ -5,7 +5,9 @@ import { addVary } from './response-headers.js';
 import { isTouchDue, rollsCookie } from './rolling-cookie.js';
 import { Passage } from './passage.js';
 import { hasSession, type SessionRequest } from './request-properties.js';
+import type { RequestSession } from './request-session.js';
 import { SessionExchange } from './session-exchange.js';
+import { isChangedFor } from './express-session.stand-in.js';
 import type { SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -109,14 +111,21 @@ function canStart(exchange: SessionExchange): boolean {
 
 /** Before a head leaves that express-session has written. It does not know all that there is to be told. */
 function finishHead(exchange: SessionExchange): void {
-  const { runtime, response, loaded } = exchange;
+  const { runtime, request, response, loaded } = exchange;
   around(response, 'writeHead', (writeHead) => {
     if (loaded !== undefined) keepNewestCookie(exchange);
     // The cookie of a session that somebody else has ended is dropped, unless this request begins another one: one header, not both.
     else if (exchange.endedReason !== undefined) runtime.cookie.keepLast(response);
+    if (isNew(exchange)) runtime.cookie.withholds(request, exchange.used.cookie);
     if (exchange.isAsked) addVary(response, 'Cookie');
     return writeHead();
   });
+}
+
+/** Whether express-session tells a sid that the browser does not have yet. Without a word, it does not where the cookie is for https only. */
+function isNew(exchange: SessionExchange): exchange is SessionExchange & { readonly used: RequestSession } {
+  const { runtime, loaded, used } = exchange;
+  return used !== undefined && used.active.sid !== loaded?.sid && (runtime.settings.saveUninitialized || isChangedFor(used));
 }
 
 /**

@@ -1,6 +1,10 @@
 import type { RequestSession } from './request-session.js';
 
-const standIns = new WeakMap<RequestSession, object>();
+interface StandIn {
+  readonly isChanged: boolean;
+}
+
+const standIns = new WeakMap<RequestSession, StandIn>();
 const sessions = new WeakMap<object, RequestSession>();
 
 /**
@@ -17,10 +21,16 @@ export function standInFor(session: RequestSession): object {
   const standIn = Object.create(expressSession, {
     toJSON: { value: undefined },
     isChanged: { enumerable: true, get: () => isStoredNow() || session.isCookieChanged || hasChanges(session) },
-  }) as object;
+  }) as StandIn;
   standIns.set(session, standIn);
   sessions.set(standIn, session);
   return standIn;
+}
+
+/** What express-session takes the session for. */
+export function isChangedFor(session: RequestSession): boolean {
+  const { isChanged } = standInFor(session) as StandIn;
+  return isChanged;
 }
 
 /** The session that an object stands in for. */

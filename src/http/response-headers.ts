@@ -26,7 +26,9 @@ export function canBeAnswered(request: IncomingMessage, response: ServerResponse
 export function isClientGone(request: IncomingMessage, response: ServerResponse): boolean {
   // Over HTTP/2 a request may end, and its connection go on.
   const { stream } = response as { readonly stream?: { readonly destroyed: boolean } };
-  return response.destroyed || stream?.destroyed === true || request.socket?.destroyed === true;
+  // The requests of serverless wrappers have none.
+  const socket = request.socket as IncomingMessage['socket'] | undefined;
+  return response.destroyed || stream?.destroyed === true || socket?.destroyed === true;
 }
 
 /** What an explicit `writeHead` does to a response before anything is sent. Returns what is left to say when it is. Throws as Node would. */

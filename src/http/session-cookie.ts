@@ -17,7 +17,7 @@ import { VerifiedCookies } from './verified-cookies.js';
 
 const SIGNED = 's:';
 const WITHHELD =
-  'A session was stored, and its cookie was not sent: "session.cookie.secure" is true, and the request came over http, so the visitor stays signed out. Use https, trust the proxy that ends it ("trust proxy" of Express, or "session.proxy"), or set "session.cookie.secure" to "auto".';
+  'A session has begun, and its cookie was not sent: "session.cookie.secure" is true, and the request came over http, so the visitor stays signed out. Use https, trust the proxy that ends it ("trust proxy" of Express, or "session.proxy"), or set "session.cookie.secure" to "auto".';
 const MOST_CHARACTERS = 4_096;
 /**
  * Each may cost a command. Those with a bad signature do not count, or a few planted ones would hide the session: what they cost is bounded by the 16 kB
@@ -104,16 +104,19 @@ export class SessionCookie {
 
   /** Tells the browser the sid of the session. False when the cookie may go over https only and the request came otherwise: then it is told nothing. */
   set(request: IncomingMessage, response: ServerResponse, sid: Sid, cookie: Cookie): boolean {
-    const { proxy, secrets } = this.#settings;
-    const [secret] = secrets;
+    const [secret] = this.#settings.secrets;
     if (secret === undefined) return false;
-    if (cookie.secure === true && !isSecureRequest(request, proxy)) {
-      warnOnce(this.#warn, WITHHELD);
-      return false;
-    }
+    if (this.withholds(request, cookie)) return false;
     restartMaxAge(cookie);
     response.setHeader('Set-Cookie', [...this.#otherCookies(response), cookie.serialize(this.name, this.#sign(sid, secret))]);
     return true;
+  }
+
+  /** Whether the cookie may go over https only and the request came otherwise, which is warned of. */
+  withholds(request: IncomingMessage, cookie: Cookie): boolean {
+    const isWithheld = cookie.secure === true && !isSecureRequest(request, this.#settings.proxy);
+    if (isWithheld) warnOnce(this.#warn, WITHHELD);
+    return isWithheld;
   }
 
   /** Tells the browser to drop the cookie: same attributes, an expiry in the past. Replaces what this response said of it so far. */

@@ -4,6 +4,7 @@ import { isCookieDomain } from '../session/cookie-domain.js';
 import { hasEnd } from '../session/lifetime.js';
 import { isThenable } from '../session/thenable.js';
 import { isPositive, kindOf, namesOf, unknownNames } from '../session/option-checks.js';
+import type { SessionStore } from '../session/session-store.js';
 import { COOKIE_DEFAULTS, defaultName, secretsOf, type Secret, type SessionCookieOptions, type SessionOptions } from './session-options.js';
 
 export const SESSION_NAMES = [
@@ -95,6 +96,7 @@ const MINUTE = 60_000;
  * What is allowed, and is hardly meant: one unit taken for the other, or two answers to one question.
  *
  * @param ttl `store.ttl` in seconds, where it is given
+ * @see suspectTtl
  */
 export function suspectTimes({ cookie }: SessionOptions, ttl?: number): string[] {
   const maxAge = typeof cookie === 'object' && isPositive(cookie.maxAge) ? cookie.maxAge : undefined;
@@ -103,15 +105,16 @@ export function suspectTimes({ cookie }: SessionOptions, ttl?: number): string[]
     warnings.push(
       `"session.cookie.maxAge" is ${maxAge} ms, so sessions end after less than a minute. It is in milliseconds: multiply seconds by 1,000.`,
     );
-  if (ttl !== undefined && ttl >= 900_000 && ttl % 100_000 === 0)
-    warnings.push(
-      `"store.ttl" is ${ttl} s, so sessions end after ${Math.floor(ttl / 86_400)} days without a request. It is in seconds: divide milliseconds by 1,000.`,
-    );
   if (maxAge !== undefined && ttl !== undefined && maxAge !== ttl * 1_000)
     warnings.push(
       `"session.cookie.maxAge" (${maxAge / 1_000} s) and "store.ttl" (${ttl} s) both say after how long a session ends, and that of the cookie counts. Leave one of them out.`,
     );
   return warnings;
+}
+
+/** The idle timeout in seconds that a store was given; `undefined` where it has its own. */
+export function ttlGivenTo({ settings }: SessionStore): number | undefined {
+  return settings.idleIsDefault ? undefined : settings.idle / 1_000;
 }
 
 function cookieProblems(cookie: SessionCookieOptions, name: string): string[] {

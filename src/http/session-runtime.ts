@@ -47,8 +47,6 @@ export class SessionRuntime {
   readonly #place: unknown;
   /** Others, by whether they are the same. */
   readonly #compared = new WeakMap<SessionRuntime, boolean>();
-  #warnedOfProxy = false;
-  #warnedOfCookieObject = false;
   readonly #hidden = new Set<string>();
 
   constructor({ store, settings, translate, findIdentity, warn, place, sessionStore }: SessionRuntimeParts) {
@@ -112,20 +110,19 @@ export class SessionRuntime {
     return isIdentity<Identity>(found) ? found : undefined;
   }
 
-  /** Warns once when a proxy says https and nobody believes it: the cookie would then be sent without "Secure", or not at all. */
+  /** Warns when a proxy says https and nobody believes it: the cookie would then be sent without "Secure", or not at all. */
   checkProxy(request: IncomingMessage): void {
-    if (this.#warnedOfProxy || forwardedProtocol(request) !== 'https' || isSecureRequest(request, this.settings.proxy)) return;
-    this.#warnedOfProxy = true;
-    this.#warn(
+    if (forwardedProtocol(request) !== 'https' || isSecureRequest(request, this.settings.proxy)) return;
+    warnOnce(
+      this.#warn,
       'A request has "X-Forwarded-Proto: https", but no proxy is trusted, so it is treated as http. Behind a proxy, set Express\' "trust proxy" or the option "session.proxy".',
     );
   }
 
-  /** Warns once of attributes that were left out. */
+  /** Warns of attributes that were left out. */
   warnOfCookieObject(): void {
-    if (this.#warnedOfCookieObject) return;
-    this.#warnedOfCookieObject = true;
-    this.#warn(
+    warnOnce(
+      this.#warn,
       'Of a plain object that is assigned to req.session.cookie only "maxAge" and "expires" are taken: it may come from a request. Set the others one by one, as in req.session.cookie.sameSite = \'none\'.',
     );
   }

@@ -1,3 +1,4 @@
+import { emitWarning } from '../session/warn-once.js';
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { Redis } from 'ioredis';
@@ -53,7 +54,7 @@ export class RedisEventChannel {
   constructor(
     client: RedisClient,
     private readonly store: SessionStore,
-    private readonly log: (message: string) => void = (message) => process.emitWarning(message, { type: 'SessionWarning' }),
+    private readonly log: (message: string) => void = emitWarning,
   ) {
     this.#client = client;
     this.#channel = new RedisKeys(store.settings.prefix).events();

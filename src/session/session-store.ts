@@ -12,6 +12,8 @@ import {
 } from './session-record.js';
 import type { StoreOptions } from './store-options.js';
 import { resolveStoreOptions, type StoreSettings } from './store-settings.js';
+import { suspectTtl } from './store-option-problems.js';
+import { emitWarning, warnOnce } from './warn-once.js';
 import { handleOf, isOurForm, type Handle, type Sid } from './sid.js';
 
 /**
@@ -44,6 +46,8 @@ export abstract class SessionStore {
 
   constructor(options: StoreOptions = {}) {
     this.settings = resolveStoreOptions(options);
+    const warning = suspectTtl(options);
+    if (warning !== undefined) warnOnce(emitWarning, warning);
   }
 
   /** The public name of the session that a sid opens. */

@@ -82,6 +82,13 @@ export function storeOptionProblems(options: StoreOptions, cookieIdle?: number, 
   return problems;
 }
 
+/** A sentence where `ttl` is allowed, and is hardly meant: milliseconds taken for seconds. */
+export function suspectTtl({ ttl }: StoreOptions): string | undefined {
+  return ttl !== undefined && ttl >= 900_000 && ttl % 100_000 === 0
+    ? `"store.ttl" is ${ttl} s, so sessions end after ${Math.floor(ttl / 86_400)} days without a request. It is in seconds: divide milliseconds by 1,000.`
+    : undefined;
+}
+
 function sessionsPerUserProblems(given: unknown): string[] {
   if (given === undefined) return [];
   const { limit, policy, ...others } = (typeof given === 'object' && given !== null ? given : { limit: given }) as Record<string, unknown>;

@@ -8,6 +8,8 @@ import { STORE_DEFAULTS, withoutUndefined, type EntrySerializer, type SessionsPe
 export interface StoreSettings {
   readonly prefix: string;
   readonly idle: number;
+  /** Whether nobody asked for that idle timeout. */
+  readonly idleIsDefault: boolean;
   /** `undefined`: no absolute timeout. A session whose own idle timeout is longer than a defaulted one gets that much. */
   readonly absolute: number | undefined;
   readonly absoluteIsDefault: boolean;
@@ -49,6 +51,7 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
   return {
     prefix,
     idle: msOf(ttl),
+    idleIsDefault: given.ttl === undefined,
     absolute: absoluteTtl === false ? undefined : msOf(absoluteTtl),
     absoluteIsDefault: given.absoluteTtl === undefined,
     touchAfter: msOf(touchAfter),

@@ -349,22 +349,61 @@ describe.each(['builtin', 'express-session'] as const)('two modules with session
   });
 });
 
-describe('two modules on all routes', () => {
-  async function warningsWith(cookie: string, extras: RedisSessionModuleExtras) {
+describe('two modules on the same routes', () => {
+  async function warningsWith(cookie: string, extras: RedisSessionModuleExtras, first: RedisSessionModuleExtras = {}) {
     const logger = new CapturedLog();
     const second = RedisSessionModule.forRoot({ session: { secret: TEST_SECRET, name: cookie }, store: { kind: 'memory' }, ...extras });
-    await start({ imports: [second], logger });
-    return logger.matching(/Two RedisSessionModules serve all routes, with the cookies "(sid|admin)" and "(sid|admin)"/).length;
+    await start({ imports: [second], logger, ...first });
+    return logger
+      .matching('Two RedisSessionModules serve')
+      .map((line) => /serve (.*), with the cookies "(?:sid|admin)" and "(?:sid|admin)"/.exec(line)?.[1]);
   }
 
-  test.each<[warnings: number, cookie: string, RedisSessionModuleExtras]>([
-    [1, 'admin', {}],
-    [1, 'admin', { isGlobal: false }],
-    [0, 'sid', {}],
-    [0, 'admin', { forRoutes: [] }],
-    [0, 'admin', { isGlobal: false, forRoutes: ['admin'] }],
-  ])('start with %i warnings, where the second has the cookie %s and %p', async (warnings, cookie, extras) => {
-    expect(await warningsWith(cookie, extras)).toBe(warnings);
+  @Controller('admin')
+  class AdminPagesController {}
+  const ONE = ['the same route ("admin")'];
+  const all = { exclude: [], forRoutes: undefined };
+
+  test.each<[warnings: string[], cookie: string, second: RedisSessionModuleExtras, first?: RedisSessionModuleExtras]>([
+    [['all routes'], 'admin', {}],
+    [['all routes'], 'admin', { isGlobal: false }],
+    // Sessions of their own, which the cookie does not tell apart.
+    [['all routes'], 'sid', {}],
+    [['all routes'], 'admin', { exclude: ['shop'] }],
+    [['all routes'], 'admin', all, { exclude: ['admin'] }],
+    [[], 'admin', { exclude: ['shop'] }, { exclude: ['admin'] }],
+    [[], 'admin', { forRoutes: [] }],
+    [ONE, 'admin', { isGlobal: false, forRoutes: ['admin'] }],
+    [ONE, 'admin', { forRoutes: ['/admin/'] }, { exclude: ['health'] }],
+    [ONE, 'admin', { forRoutes: ['admin'] }, { forRoutes: ['shop', { path: 'admin', method: RequestMethod.GET }] }],
+    [ONE, 'admin', {}, { forRoutes: ['admin'] }],
+    [['the same route (AdminPagesController)'], 'admin', { forRoutes: [AdminPagesController] }],
+    [['the same route ("a{*rest}")'], 'admin', { forRoutes: ['a{*rest}'] }],
+    [[], 'admin', { forRoutes: ['admin'] }, { exclude: ['admin'] }],
+    [[], 'admin', { forRoutes: ['admin'] }, { exclude: ['admin/{*rest}'] }],
+    [[], 'admin', { forRoutes: ['admin/users'] }, { exclude: ['admin/{*rest}'] }],
+    [[], 'admin', { forRoutes: ['admin/users'] }, { exclude: [':where/users'] }],
+    [[], 'admin', { forRoutes: [AdminPagesController] }, { exclude: ['admin'] }],
+    [[], 'admin', { forRoutes: ['admin'] }, { forRoutes: ['shop'] }],
+    [
+      [],
+      'admin',
+      { forRoutes: [{ path: 'admin', method: RequestMethod.GET }] },
+      { forRoutes: [{ path: 'admin', method: RequestMethod.POST }] },
+    ],
+  ])(
+    'warn at the start of %j, where the second has the cookie %s and %p, and what the first is',
+    async (...[warnings, cookie, second, first = {}]) => {
+      expect(await warningsWith(cookie, second, first)).toEqual(warnings);
+    },
+  );
+
+  test('do not warn where they have the same sessions', async () => {
+    const store = new MemorySessionStore();
+    const logger = new CapturedLog();
+    const second = RedisSessionModule.forRoot({ session: { secret: TEST_SECRET }, store });
+    await start({ imports: [second], store, logger });
+    expect(logger.matching('Two RedisSessionModules')).toEqual([]);
   });
 });
 

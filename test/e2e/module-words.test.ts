@@ -1,11 +1,15 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { Controller, Get, Module, UseGuards } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { Redis } from 'ioredis';
 import { MemorySessionStore, RedisSessionModule, SessionGuard } from '../../src/index.js';
 import { RedisSessionStore, sessionMiddleware } from '../../src/express.js';
+import { forgetWarnings } from '../../src/session/warn-once.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { TEST_SECRET, type TestAppOptions } from '../support/create-app.js';
 import { createScriptedApp } from '../support/scripted-app.js';
+
+const OPTIONS = { secret: TEST_SECRET, store: new MemorySessionStore() };
 
 describe('what cannot be, with its cure', () => {
   test.each([undefined, null, 'redis://localhost'])('forRoot(%p) and forRootAsync() of it', (options) => {
@@ -83,12 +87,78 @@ describe('what is hardly meant is said once', () => {
   });
 });
 
-test('a secure cookie that is withheld over http is told once', async () => {
+describe.each(['builtin', 'express-session'] as const)('a secure cookie that is withheld over http, with %s', (middleware) => {
+  async function open(logger: CapturedLog) {
+    const app = await createScriptedApp({
+      store: { kind: 'memory' },
+      session: { middleware, name: 'sid', cookie: { secure: true } },
+      logger,
+    });
+    app.on('/write', ({ request }) => void Object.assign((request as { session?: object }).session ?? {}, { note: 'x' }));
+    return app;
+  }
+  const WITHHELD = 'its cookie was not sent: "session.cookie.secure" is true';
+
+  test.each(['/login/ada', '/write'])('is told once, by %s', async (path) => {
+    const logger = new CapturedLog();
+    const app = await open(logger);
+    for (const unneeded of ['/plain', '/read', '/whoami']) await app.browser().get(unneeded);
+    expect(logger.matching(WITHHELD)).toEqual([]);
+    for (let times = 0; times < 2; times++) expect((await app.browser().post(path)).setCookies).toEqual([]);
+    expect(logger.matching(WITHHELD)).toHaveLength(1);
+    await app.close();
+  });
+});
+
+describe('without Nest, what is hardly meant is said once', () => {
+  const TTL = /^"store.ttl" is 1800000 s, so sessions end after/;
+  const MAX_AGE = /^"cookie.maxAge" is 1800 ms/;
+  const BOTH = /^"cookie.maxAge" \(3600 s\) and "store.ttl" \(600 s\) both say/;
+  const SHORT = /^"secret" has fewer than 32 bytes/;
+
+  test.each<[string, RegExp[], () => unknown]>([
+    [
+      'a ttl of RedisSessionStore in milliseconds',
+      [TTL],
+      () => new RedisSessionStore(new Redis({ lazyConnect: true }), { ttl: 1_800_000 }),
+    ],
+    ['a ttl of MemorySessionStore in milliseconds', [TTL], () => new MemorySessionStore({ ttl: 1_800_000 })],
+    ['a ttl of a day', [], () => new MemorySessionStore({ ttl: 86_400 })],
+    ['maxAge in seconds', [MAX_AGE], () => sessionMiddleware({ ...OPTIONS, cookie: { maxAge: 1_800 } })],
+    ['maxAge, and the ttl that the store has unasked', [], () => sessionMiddleware({ ...OPTIONS, cookie: { maxAge: 3_600_000 } })],
+    [
+      'maxAge and another ttl',
+      [BOTH],
+      () => sessionMiddleware({ ...OPTIONS, store: new MemorySessionStore({ ttl: 600 }), cookie: { maxAge: 3_600_000 } }),
+    ],
+    ['a short secret', [SHORT], () => sessionMiddleware({ ...OPTIONS, secret: 'keyboard cat' })],
+  ])('%s', (_, expected, make) => {
+    forgetWarnings();
+    const warned = jest.spyOn(process, 'emitWarning').mockReturnValue();
+    for (let times = 0; times < 2; times++) make();
+    const messages = warned.mock.calls.map(([message]) => message);
+    warned.mockRestore();
+    expect(messages).toEqual(expected.map((one) => expect.stringMatching(one)));
+  });
+});
+
+test('a store with a ttl that the cookie contradicts is told of to the module too', async () => {
   const logger = new CapturedLog();
-  const app = await createScriptedApp({ store: { kind: 'memory' }, session: { name: 'sid', cookie: { secure: true } }, logger });
-  for (let times = 0; times < 2; times++) expect((await app.browser().post('/login/ada')).setCookies).toEqual([]);
-  expect(logger.matching('its cookie was not sent: "session.cookie.secure" is true')).toHaveLength(1);
-  await app.close();
+  const store = new MemorySessionStore({ ttl: 600 });
+  await (await createScriptedApp({ store, session: { cookie: { maxAge: 3_600_000 } }, logger })).close();
+  expect(logger.matching('both say')).toHaveLength(1);
+});
+
+test('the once of a process is that of all its applications: a proxy, a plain object for a cookie, a short secret', async () => {
+  const logger = new CapturedLog();
+  for (let applications = 0; applications < 2; applications++) {
+    const app = await createScriptedApp({ store: { kind: 'memory' }, session: { secret: 'keyboard cat' }, logger });
+    app.on('/cookie', ({ request }) => void Object.assign(request.session ?? {}, { cookie: { maxAge: 600_000, domain: 'example.com' } }));
+    await app.browser().get('/cookie', { 'x-forwarded-proto': 'https' });
+    await app.close();
+  }
+  const told = logger.lines.map((line) => /X-Forwarded-Proto: https|a plain object|fewer than 32 bytes/.exec(line)?.[0]);
+  expect(told.filter(Boolean)).toEqual(['fewer than 32 bytes', 'X-Forwarded-Proto: https', 'a plain object']);
 });
 
 test('the address of a device is that of IPv4, where the socket is of both', async () => {

@@ -26,7 +26,10 @@ const TOLD: readonly SessionEventName[] = ['loggedIn', 'loggedOut', 'destroyed',
 async function open(stage: Stage, options: StageOptions = {}) {
   const app = await stage.open({ identity, controllers: [SecretsController], ...options });
   app.on('/cart', ({ session }) => void (session['cart'] = ['tea']));
-  app.on('/sign-in', ({ session, request }) => void (session['passport'] = { user: { id: String(request.query['as'] ?? 'ada') } }));
+  app.on(
+    '/sign-in',
+    ({ session, request }) => void (session['passport'] = { user: { id: (request.query['as'] as string | undefined) ?? 'ada' } }),
+  );
   app.on('/sign-in-save', async ({ session }) => {
     session['passport'] = { user: { id: 'ada' } };
     await session.save();

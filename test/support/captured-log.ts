@@ -1,9 +1,14 @@
 import { formatWithOptions, inspect } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
+import { forgetWarnings } from '../../src/session/warn-once.js';
 
-/** What an application logged through Nest, as text with every detail that a logger could print. */
+/** What an application logged through Nest, as text with every detail that a logger could print. What is said once in a process is said to each anew. */
 export class CapturedLog implements LoggerService {
   readonly lines: string[] = [];
+
+  constructor() {
+    forgetWarnings();
+  }
 
   log = this.#write('log');
   error = this.#write('error');
