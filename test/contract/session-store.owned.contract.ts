@@ -597,7 +597,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const anonymous = await newSession(store);
         await passes(store, 2);
         const young = await signedIn(store);
-        await store.endBefore('ada', young.created.createdAt!);
+        await store.endBefore('ada', young.created.createdAt);
         expect(await store.load(old.sid)).toBeUndefined();
         expect(await store.find(old.sid)).toBeUndefined();
         expect(await store.load(young.sid)).toEqual(young.created);
@@ -611,7 +611,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const { sid, created } = await signedIn(store);
         await passes(store, 2);
         const young = await signedIn(store);
-        await store.endBefore('ada', young.created.createdAt!);
+        await store.endBefore('ada', young.created.createdAt);
         expect(await store.describe([created.handle, young.created.handle])).toMatchObject([undefined, { handle: young.created.handle }]);
         expect(await store.destroy(sid)).toBe(false);
         expect(await store.destroy(young.sid)).toBe(true);
@@ -636,7 +636,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const { sid, created } = await signedIn(store);
         await passes(store, 2);
         await store.endBefore('ada', created.createdAt! + 1);
-        await store.endBefore('ada', created.createdAt!);
+        await store.endBefore('ada', created.createdAt);
         await store.endBefore('ada', created.createdAt! + 1);
         expect(await store.load(sid)).toBeUndefined();
       });
