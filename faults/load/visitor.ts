@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Contents } from '../app/server-order.js';
 import { Ledger } from './ledger.js';
 import type { Random } from './random.js';
@@ -5,6 +6,10 @@ import type { Timeline } from './timeline.js';
 
 /** In ms. A request that takes longer has no answer: far beyond what the package promises. */
 const PATIENCE = 20_000;
+/** In ms. A visitor who is told 503 tries again after that: requests without a pause would take the processor from what they wait for. */
+const PAUSE = 50;
+/** In ms. A sign-in that cannot learn whether the session before it has ended ends it again later, after longer and longer pauses. */
+const ENDED_WITHIN = 20_000;
 const ENTRIES = 5;
 const UNAVAILABLE = 503;
 const OK = 200;
@@ -56,6 +61,8 @@ export class Visitor {
   #serial = 0;
   /** Cookies of sessions that were acknowledged as ended. */
   readonly #ended: string[] = [];
+  /** Those of them that a sign-in has ended. */
+  readonly #replaced = new Set<string>();
 
   constructor(
     private readonly user: string,
@@ -83,10 +90,16 @@ export class Visitor {
   /** Looks at the session once more when all is well again, and tries every cookie whose session was ended. */
   async settle(): Promise<void> {
     if (this.#cookie !== undefined) await this.#look();
+    const endsBy = performance.now() + ENDED_WITHIN;
     for (const cookie of this.#ended) {
-      const answer = await this.#send('GET', '/me', undefined, cookie);
-      if (answer?.status === OK && (answer.body as Contents).user !== null) this.account.undoneEnds++;
+      while (this.#replaced.has(cookie) && performance.now() < endsBy && (await this.#isAlive(cookie))) await pause(PAUSE);
+      if (await this.#isAlive(cookie)) this.account.undoneEnds++;
     }
+  }
+
+  async #isAlive(cookie: string): Promise<boolean> {
+    const answer = await this.#send('GET', '/me', undefined, cookie);
+    return answer?.status === OK && (answer.body as Contents).user !== null;
   }
 
   async #signIn(): Promise<void> {
@@ -94,7 +107,10 @@ export class Visitor {
     const answer = await this.#send('POST', `/login/${this.user}`);
     if (answer?.status !== OK) return this.#expect(answer, before !== undefined);
     this.account.acknowledgedSignIns++;
-    if (before !== undefined) this.#end(before);
+    if (before !== undefined) {
+      this.#replaced.add(before);
+      this.#end(before);
+    }
     const { handle } = answer.body as Contents;
     this.#begin(answer.cookie, handle);
   }
@@ -185,8 +201,10 @@ export class Visitor {
   /** An answer that acknowledges nothing. */
   async #expect(answer: Answer | undefined, isSignedIn: boolean): Promise<void> {
     if (answer === undefined) this.account.unanswered++;
-    else if (answer.status === UNAVAILABLE) this.account.unavailable++;
-    else if (answer.status === 401 && isSignedIn) this.#lose();
+    else if (answer.status === UNAVAILABLE) {
+      this.account.unavailable++;
+      await pause(PAUSE);
+    } else if (answer.status === 401 && isSignedIn) this.#lose();
     else {
       const { code } = (answer.body ?? {}) as { code?: string };
       const name = `${answer.status}${code === undefined ? '' : ` ${code}`}`;

@@ -4,6 +4,7 @@ import { formOf, type ConnectionForm, type RedisClient, type RedisConnection } f
 import { withClusterDefaults, withRedisDefaults } from './redis-defaults.js';
 import { warnOfEviction } from './connection-warnings.js';
 import { closeClient } from './redis-closing.js';
+import { hastenReconnecting } from './redis-reconnect.js';
 import { limitOfflineQueue } from './redis-offline-queue.js';
 import { logOutages } from './redis-outage.js';
 
@@ -32,7 +33,7 @@ export function openRedis(connection: RedisConnection, log: (message: string) =>
   if ('problem' in form) throw new RedisSessionConfigError([form.problem]);
   const owned = form.kind !== 'client';
   const client = clientOf(form, when === 'later');
-  const stops = [logOutages(client, log), warnOfEviction(client, log)];
+  const stops = [logOutages(client, log), warnOfEviction(client, log), hastenReconnecting(client)];
   if (form.kind !== 'client' && form.options.enableOfflineQueue === undefined) limitOfflineQueue(client);
 
   let isTaken = false;

@@ -6,6 +6,7 @@ import { slotOf } from './key-slot.js';
 import type { RedisClient } from './redis-connection.js';
 import { isReply, isTimeout, toStoreError } from './redis-errors.js';
 import { RedisProbe } from './redis-probe.js';
+import { hastenReconnecting } from './redis-reconnect.js';
 
 /** So many in a row, and a node is taken to be silent. One may be a command that took its time. */
 const MOST_TIMEOUTS = 2;
@@ -35,6 +36,7 @@ export class RedisNodes {
     private readonly settings: Pick<StoreSettings, 'deadline' | 'failures'>,
   ) {
     this.#client = client;
+    hastenReconnecting(client);
   }
 
   /**
