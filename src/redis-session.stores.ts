@@ -67,16 +67,12 @@ async function openClassicStore(client: RedisClient, options: StoreOptions, sett
 
 /** The same store, whose calls fail at once while Redis is known not to answer. */
 function askingNodes(store: Required<ExpressSessionStoreLike>, nodes: RedisNodes, prefix: string): ExpressSessionStoreLike {
-  type Done<T> = (error?: unknown, value?: T) => void;
+  type Done<T> = (error?: Error | null, value?: T) => void;
   const ask = <T = void>(sid: string, call: (told: Done<T>) => void, done: Done<T> = () => undefined) => {
     const answer = () =>
       new Promise<() => void>((resolve, reject) => {
         // What cannot be parsed is an answer of Redis.
-        call((error, value) =>
-          error && !(error instanceof SyntaxError)
-            ? reject(error instanceof Error ? error : new Error(String(error)))
-            : resolve(() => done(error, value)),
-        );
+        call((error, value) => (error && !(error instanceof SyntaxError) ? reject(error) : resolve(() => done(error, value))));
       });
     nodes.ask(prefix + sid, undefined, answer).then((tell) => tell(), done);
   };

@@ -3,8 +3,9 @@ import type { HttpSession } from './http-session.js';
 import { contextOf, type RequestContext } from './request-context.js';
 
 /**
- * The session of a request, for code that only looks: logs, traces, exception filters, error pages. It never throws: `undefined` when the session
- * could not be loaded, when no session middleware ran, and when the request has no session any more.
+ * The session of a request, for code that only looks: logs, traces, exception filters, error pages. It is what `sessionOf()` gives, which stays readable
+ * when this request has ended it, so that a log can say who has signed out. It never throws: where `sessionOf()` does, because the session could
+ * not be loaded or no session middleware ran, it is `undefined`.
  *
  * Do not decide by it who may do what: in an outage everybody looks like a visitor. `SessionGuard`, `@Session()` and `sessionOf()` answer 503 then.
  *

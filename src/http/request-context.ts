@@ -19,7 +19,7 @@ export interface RequestContext<Who extends Identity = Identity> {
   readonly runtime: object;
   /** The session, also when this request has ended it; `undefined` before it is loaded. */
   readonly httpSession: object | undefined;
-  /** The session, for those who only look; `undefined` where there is none or it could not be loaded. Never throws. */
+  /** As `httpSession`, for those who only look; `undefined` where that throws. */
   readonly peeked: object | undefined;
   /** Who is signed in. */
   readonly identity: Who | undefined;

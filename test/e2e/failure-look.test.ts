@@ -133,6 +133,24 @@ describe.each(redisVariants)('code that only looks at the session, $name', (vari
     expect(peekSession({} as never)).toBeUndefined();
   });
 
+  test('peekSession() gives a session that the request has ended, to be read', async () => {
+    const app = await outages.open();
+    const browser = app.browser();
+    await browser.post('/login/ada');
+    app.on('/end', async ({ session, request }) => {
+      const { handle } = session;
+      await session.logout();
+      const peeked = peekSession(request as never);
+      return [peeked === sessionOf(request as never), peeked?.handle === handle, peeked?.identity ?? null];
+    });
+    expect((await browser.get('/end')).json).toEqual([true, true, { id: 'ada' }]);
+    app.on('/unset', ({ request }) => {
+      request.session = null;
+      return peekSession(request as never) === sessionOf(request as never);
+    });
+    expect((await browser.get('/unset')).json).toBe(true);
+  });
+
   test('finds no session once a page is answered where the id of one cannot be made: req.session in morgan', async () => {
     const looks = new Looks(property);
     const genid = () => {

@@ -167,6 +167,19 @@ const HANDLERS: Record<string, Answerer> = {
     const prototype = Object.getPrototypeOf(session) as Record<string, { length: number }>;
     response.json(await ofEach(namesIn({ query }), (name) => prototype[name]?.length));
   },
+  '/own-methods': ({ session }, response) =>
+    response.json(Object.getOwnPropertyNames(session).flatMap((name) => [[name, (session[name] as { length?: unknown }).length]])),
+  '/on-request': (request, response) => {
+    const { session } = request;
+    const { get } = Object.getOwnPropertyDescriptor(request, 'session') ?? {};
+    response.json({
+      isOwn: Object.hasOwn(request, 'session'),
+      isListed: Object.keys(request).includes('session'),
+      isInCopy: { ...request }.session === session && Object.assign({}, request).session === session,
+      leadsBack: session['req'] === request,
+      isAccessor: get !== undefined,
+    });
+  },
   '/remove': ({ session, query }, response) => {
     for (const name of namesIn({ query })) delete session[name];
     response.end();
@@ -242,6 +255,18 @@ describe.each([STOCK, ...OURS])('req.session of $name', (contestant) => {
     if (isStock) return;
     expect(await get('/write', names)).toEqual(each(names, { code: 'SESSION_MISUSE', message: expect.stringContaining('another name') }));
     expect(await kept()).toEqual({ visited: true });
+  });
+
+  // docs/differences-from-express-session.md, "Callbacks are optional"
+  test('has methods of its own, of the length that the list of differences says, with express-session only', async () => {
+    const own = (await visitor().get('/own-methods')).filter(([name]: [string]) => name in LENGTHS);
+    expect(Object.fromEntries(own)).toEqual(isStock ? { save: 0, reload: 1 } : {});
+  });
+
+  // docs/differences-from-express-session.md, "It is read when somebody asks"
+  test("is the request's own property, which a copy of the request has too", async () => {
+    const seenThere = { isOwn: true, isListed: true, isInCopy: true, leadsBack: true, isAccessor: !isStock };
+    expect(await visitor().get('/on-request')).toEqual(seenThere);
   });
 
   test('has "id" and "req", which cannot be changed, out of sight', async () => {

@@ -1,14 +1,20 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const APP = join(HERE, 'app');
+const ROOT = join(HERE, '../..');
+
+function readConfig(path: string): ts.ParsedCommandLine {
+  const { config } = ts.readConfigFile(path, (file) => ts.sys.readFile(file));
+  return ts.parseJsonConfigFileContent(config, ts.sys, dirname(path));
+}
 
 function compile(directory: string): ts.Program {
-  const { config } = ts.readConfigFile(join(directory, 'tsconfig.json'), (path) => ts.sys.readFile(path));
-  const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, directory);
+  const { options, fileNames } = readConfig(join(directory, 'tsconfig.json'));
   return ts.createProgram(fileNames, { ...options, noEmit: false });
 }
 
@@ -40,3 +46,41 @@ describe('an application that declares its data and its identity', () => {
 test('an application without Nest declares both as well, and compiles', () => {
   expect(errorsOf(compile(join(HERE, 'express-app')))).toEqual([]);
 }, 60_000);
+
+/** What a user compiles against: our declarations, without our compiler options. Some errors are seen only there. */
+describe('an application that compiles without esModuleInterop', () => {
+  let declarations: string;
+  beforeAll(() => {
+    mkdirSync(join(ROOT, '.cache'), { recursive: true });
+    declarations = mkdtempSync(join(ROOT, '.cache', 'declarations-'));
+    const { options } = readConfig(join(ROOT, 'tsconfig.build.json'));
+    const files = ['index.ts', 'express.ts'].map((name) => join(ROOT, 'src', name));
+    ts.createProgram(files, { ...options, outDir: declarations, emitDeclarationOnly: true }).emit();
+  }, 60_000);
+  afterAll(() => rmSync(declarations, { recursive: true }));
+
+  test.each([true, false])(
+    'has types for req.session and HttpSession, with skipLibCheck %s',
+    (skipLibCheck) => {
+      const program = ts.createProgram([join(HERE, 'without-interop/app.ts')], {
+        strict: true,
+        noEmit: true,
+        skipLibCheck,
+        esModuleInterop: false,
+        allowSyntheticDefaultImports: false,
+        module: ts.ModuleKind.CommonJS,
+        moduleResolution: ts.ModuleResolutionKind.Node10,
+        target: ts.ScriptTarget.ES2022,
+        types: ['node'],
+        // They are about to go, and are what applications of Nest have had for years.
+        ignoreDeprecations: '6.0',
+        paths: {
+          'nestjs-redis-session': [join(declarations, 'index.d.ts')],
+          'nestjs-redis-session/express': [join(declarations, 'express.d.ts')],
+        },
+      });
+      expect(errorsOf(program)).toEqual([]);
+    },
+    60_000,
+  );
+});

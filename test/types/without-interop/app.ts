@@ -1,0 +1,35 @@
+import type { Request } from 'express';
+import type { HttpSession } from 'nestjs-redis-session';
+import type { HttpSession as SessionOfExpress, SessionEntries } from 'nestjs-redis-session/express';
+
+declare module 'express-session' {
+  interface SessionData {
+    cart: string[];
+  }
+}
+
+/** Fails to compile for `any`, which takes and gives everything. */
+type NotAny<T> = 0 extends 1 & T ? never : T;
+
+export function use({ session }: Request): NotAny<Request['session']> {
+  const cart: NotAny<typeof session.cart> = session.cart;
+  const maxAge: NotAny<typeof session.cookie.maxAge> = session.cookie.maxAge;
+  session.save((error: unknown) => void [error, cart, maxAge]);
+  // @ts-expect-error no name of ours is there
+  session.login = true;
+  // @ts-expect-error an entry that nobody declared
+  session.basket = [];
+  return session;
+}
+
+export async function gain(session: NotAny<HttpSession>, other: NotAny<SessionOfExpress>): Promise<NotAny<SessionEntries>> {
+  const cart: NotAny<HttpSession['cart']> = session.cart;
+  const cookie: NotAny<HttpSession['cookie']> = session.cookie;
+  await session.login({ id: cart?.join() ?? String(cookie.maxAge) });
+  await other.login({ id: 1 });
+  // @ts-expect-error an entry cannot be written over a method
+  session.login = true;
+  // @ts-expect-error an entry that nobody declared
+  other.basket = [];
+  return session;
+}
