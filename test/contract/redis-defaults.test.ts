@@ -163,6 +163,8 @@ describe('autoResendUnfulfilledCommands', () => {
   ])('%s', async (what, options, message, count) => {
     const proxy = await startProxy(server.port);
     const client = await connections.ready({ host: '127.0.0.1', port: proxy.port, ...options });
+    // What is asked once at the start is answered by then.
+    await client.ping();
     // The command is on its way when the connection breaks, and the server has not got it.
     proxy.stall();
     const outcome = outcomeOf(client.incr(what));
