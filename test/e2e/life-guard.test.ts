@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { Controller, Get, Injectable, UseGuards, type ExecutionContext } from '@nestjs/common';
 import { FreshLogin, Public, Roles, SessionGuard, SessionHttpException, type Identity } from '../../src/index.js';
 import { recovered, UNAVAILABLE, useOutages } from '../support/outage-stage.js';
@@ -200,6 +200,17 @@ describe.each(redisVariants)('@FreshLogin(), $name', (variant) => {
     expect((await (await fresh()).get('/fresh')).text).toBe('fresh');
     await older(2 * MINUTE);
     expect((await (await fresh()).get('/fresh')).json).toEqual(NOT_FRESH);
+  });
+
+  test('in a process that was suspended since it learnt that time', async () => {
+    const { now } = performance;
+    // Seen from after the suspension, the monotonic clock was ahead of the one on the wall by an hour.
+    const before = jest.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + 60 * MINUTE);
+    const { browser, older } = await signedIn(stage);
+    expect((await browser.get('/fresh')).text).toBe('fresh');
+    before.mockRestore();
+    await older(6 * MINUTE);
+    expect((await browser.get('/fresh')).json).toEqual(NOT_FRESH);
   });
 
   test('answers 503 when that cannot be learnt, and never lets pass', async () => {

@@ -314,6 +314,70 @@ describe.each(variants)('a slow request that rotates, $name', (variant) => {
   });
 });
 
+describe.each(variants)('two slow requests of one browser that rotate, $name', (variant) => {
+  const stage = useVariant(variant);
+  const GRACE = 50;
+
+  const afterGraces = async (count: number) => {
+    const over = performance.now() + count * GRACE;
+    await until(() => performance.now() > over, 'the grace is over');
+  };
+
+  test.each([
+    ['in their order', ['/first', '/second']],
+    ['the other way round', ['/second', '/first']],
+  ])('sign it out by no answer, which come %s', async (_, order) => {
+    const { app, browser, sid } = await signedIn(stage, { store: { rotationGrace: GRACE / 1_000 } });
+    const reused: SessionEvent[] = [];
+    app.store.events.on('reused', (event) => reused.push(event));
+    const gates = new Map(['/first', '/second'].map((path) => [path, new Gate(1)]));
+    for (const [path, gate] of gates)
+      app.on(path, async ({ session }) => {
+        await session.rotate().finally(() => gate.pass());
+      });
+    const answers = new Map<string, Promise<Answer>>();
+    for (const [path, gate] of gates) {
+      answers.set(path, browser.get(path));
+      await gate.full;
+      // By then the second one is loaded late enough to make a secret of its own.
+      await afterGraces(3);
+    }
+    const seen = [];
+    for (const path of order) {
+      gates.get(path)!.open();
+      seen.push((await answers.get(path)!).status);
+      await afterGraces(2);
+      // Read twice: who presents a newer secret ends the others after their grace.
+      for (let times = 0; times < 2; times++) {
+        seen.push((await browser.get('/whoami')).json);
+        await app.store.settled();
+        await afterGraces(2);
+      }
+    }
+    expect(seen).toEqual([200, ADA, ADA, 200, ADA, ADA]);
+    expect(reused).toEqual([]);
+    // Over express-session nothing can be told once the handler has ended the answer.
+    if (variant.storesFirst) expect(await browser.sid()).not.toBe(sid);
+  });
+});
+
+describe.each(variants)('a well-signed sid with a secret that the living session never had, $name', (variant) => {
+  const stage = useVariant(variant);
+
+  test('is anonymous, harms nobody, and "reused" tells of it', async () => {
+    const { app, browser, sid } = await signedIn(stage);
+    const reused: SessionEvent[] = [];
+    app.store.events.on('reused', (event) => reused.push(event));
+    for (const deed of ['before', 'after']) {
+      if (deed === 'after') await browser.post('/rotate');
+      const answer = await app.browser().get('/whoami', { cookie: signedCookie(sid.slice(0, 22) + 'A'.repeat(32)) });
+      expect([answer.json, answer.setCookies]).toEqual([{ identity: null }, []]);
+    }
+    expect(reused).toEqual(Array(2).fill({ handle: sid.slice(0, 22), userId: 'ada' }));
+    expect((await browser.get('/whoami')).json).toEqual(ADA);
+  });
+});
+
 describe.each(redisVariants)('a rotation without an answer, $name', (variant) => {
   const outages = useOutages(variant);
 
