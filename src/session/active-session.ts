@@ -467,8 +467,13 @@ export class ActiveSession {
     if (existed === undefined) return 'unknown';
     if (existed === 'changed') return existed;
     if (existed || !mustExist) return 'ended';
-    // An attempt that got no answer has ended it, unless there is word of somebody else who has.
-    if (this.#mayBeEnded && !isEnded(await deadline.wait(this.store.find(this.sid)))) return 'ended';
+    // An attempt that got no answer has ended it, unless there is word of somebody else who has. Where that cannot be learnt, a sign-in must not
+    // take the new session away: nothing may be left of the one before.
+    if (this.#mayBeEnded) {
+      const found = await deadline.wait(this.store.find(this.sid)).catch(() => 'unknown' as const);
+      if (found === 'unknown') return found;
+      if (!isEnded(found)) return 'ended';
+    }
     if (copied !== undefined) return 'gone';
     throw this.#gone();
   }

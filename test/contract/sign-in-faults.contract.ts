@@ -38,6 +38,7 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
       await store.settled();
       const process = new FaultyProcess(store);
       const session = await new Visitor(process.store, browser.sid).arrive();
+      process.log.length = 0;
       return { store, browser, process, session, before: browser.sid };
     }
 
@@ -73,6 +74,26 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
         }
       });
 
+      it.each(FAULTS)('leaves the session before or a new one when the answer of a command is lost and the next one %s', async (fault) => {
+        for (const [place, command] of (await commands()).entries()) {
+          const { store, browser, process, session, before } = await start(beginning);
+          process.failNth(place + 1, 'runs, and its answer is lost');
+          // An end that got no answer is tried again, and then looked at.
+          const isEnd = command === 'destroy' || command === 'exchange';
+          process.failNth(place + (isEnd ? 3 : 2), fault);
+          const error = await login(session).then(
+            () => void (browser.sid = session.sid),
+            (reason: unknown) => reason,
+          );
+          await quiet(process);
+          await process.runLate();
+          await store.settled();
+          const what = `${command} (${place + 1}), then ${process.log[place + (isEnd ? 2 : 1)]} ${fault}`;
+          if (error !== undefined && before !== undefined) expect([what, await cartOf(store, before)]).toEqual([what, CART]);
+          await expectSignsIn(what, browser);
+        }
+      });
+
       it('leaves the session before when the process dies, before whichever command', async () => {
         for (const [place, command] of (await commands()).entries()) {
           const { store, browser, process, session, before } = await start(beginning);
@@ -95,6 +116,7 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
       await passes(store, 2);
       const process = new FaultyProcess(store);
       const session = await new Visitor(process.store, browser.sid).arrive();
+      process.log.length = 0;
       const gate = new Gate(1);
       process.hold('destroy', gate);
       const signedInAgain = login(session);

@@ -10,8 +10,8 @@ export const FAULTS: readonly Fault[] = ['does not run', 'runs, and its answer i
 
 type Call = (...args: unknown[]) => Promise<unknown>;
 
-/** Those that a process makes once it has found the session of a request. */
-const STORE_CALLS = new Set(['create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'revoke', 'exchange']);
+/** Those that a process makes for a request, and to end sessions. */
+const STORE_CALLS = new Set(['find', 'create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'revoke', 'exchange']);
 
 /**
  * One of several processes that share a store, whose calls of it go wrong as a test says. A call of the store or of its index is one command, or
