@@ -182,6 +182,8 @@ export class SessionExchange implements SessionPlace, RequestContext {
     const answered = (sid: Sid | undefined, found: Found) => {
       this.#waited += performance.now() - at;
       store.settings.failures.worked();
+      // Of a store of an application's own: nobody would catch what that throws below.
+      if (found !== undefined && !isFound(found)) return failed(noAnswer(store));
       if (isEnded(found)) this.#endedReason = found.endedReason;
       else if (sid !== undefined && found !== undefined) this.#loaded = { sid, record: found, at };
       done();
@@ -443,12 +445,23 @@ interface Loaded {
 
 type Found = SessionRecord | EndedSession | undefined;
 
+function isFound(found: unknown): found is SessionRecord | EndedSession {
+  if (typeof found !== 'object' || found === null) return false;
+  return 'endedReason' in found || typeof (found as Partial<SessionRecord>).entries?.get === 'function';
+}
+
+function noAnswer(store: SessionStore): SessionMisuseError {
+  return new SessionMisuseError(
+    `The store ${store.constructor.name} has answered find() with what is no session. It must answer with a SessionRecord, or undefined for "not found".`,
+  );
+}
+
 /** The first of several sessions that there is, else the first that somebody has ended. */
 async function findFirst(store: SessionStore, sids: readonly Sid[]): Promise<{ sid: Sid | undefined; found: Found }> {
   let ended: EndedSession | undefined;
   for (const sid of sids) {
     const found = (await store.find(sid)) ?? undefined;
-    if (found !== undefined && !isEnded(found)) return { sid, found };
+    if (found !== undefined && !(isFound(found) && isEnded(found))) return { sid, found };
     ended ??= found;
   }
   return { sid: undefined, found: ended };

@@ -59,12 +59,20 @@ export class FailureLog {
       if (now - outage.failedAt >= QUIET && isOver(outage, command)) {
         this.#outages.delete(name);
         const seconds = Math.ceil((outage.failedAt - outage.beganAt) / 1_000);
-        this.#printer.warn(`The session store works again (${name}). Within ${seconds} s, ${outage.count} requests or calls have failed.`);
+        this.#say('warn', `The session store works again (${name}). Within ${seconds} s, ${outage.count} requests or calls have failed.`);
       }
   }
 
+  /** Whoever is told of may be a request that goes on in a promise callback, where what a log throws would end the process. */
+  #say(level: keyof LinePrinter, line: string): void {
+    callHarmlessly(
+      () => this.#printer[level](line),
+      (reason) => process.emitWarning(`The log failed: ${inspect(reason)}`, { type: 'SessionLoggerError' }),
+    );
+  }
+
   #print(error: Error): void {
-    if (!(error instanceof SessionStoreUnavailableError)) return this.#printer.error(textOf(error));
+    if (!(error instanceof SessionStoreUnavailableError)) return this.#say('error', textOf(error));
     if (this.#counted.has(error)) return;
     this.#counted.add(error);
     const { reason, command } = error;
@@ -77,7 +85,8 @@ export class FailureLog {
     outage.count++;
     if (command !== undefined) outage.commands.add(command);
     if (known === undefined)
-      this.#printer.error(
+      this.#say(
+        'error',
         `The session store is unavailable (${command === undefined ? name : `${name}: ${command}`}). This is logged once; further failures of this kind are counted.`,
       );
   }

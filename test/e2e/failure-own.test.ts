@@ -1,11 +1,12 @@
 import { describe, expect, test, afterEach } from '@jest/globals';
-import { MemorySessionStore, type SessionOptions, type Sid } from '../../src/index.js';
+import { MemorySessionStore, SessionStoreUnavailableError, type SessionOptions, type Sid } from '../../src/index.js';
 import { sessionMiddleware } from '../../src/express.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { TEST_SECRET, type TestAppOptions } from '../support/create-app.js';
 import { createScriptedApp, type AnySession, type ScriptedApp } from '../support/scripted-app.js';
 import { serve, type PlainServer } from '../support/plain-app.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
+import { HeldStore } from '../support/held-store.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { storedSid } from '../support/stored-sid.js';
 
@@ -89,6 +90,35 @@ describe.each(['builtin', 'express-session'] as const)('what fails on the way to
   });
 
   const GONE = { code: 'SESSION_GONE' };
+  test.each<[string, () => unknown]>([
+    ['a text', () => 'a session'],
+    ['a promise of a text', async () => 'a session'],
+    ['a number', async () => 7],
+    ['an empty object', async () => ({})],
+    ['an array', async () => []],
+  ])('a store that answers %s fails who asks for the session, and nobody else', async (_, find) => {
+    const store = Object.assign(new MemorySessionStore(), { find });
+    const logger = new CapturedLog();
+    const app = await open(store as unknown as MemorySessionStore, { logger });
+    for (const cookie of [signedCookie(generateSid()), `${signedCookie(generateSid())}; ${signedCookie(generateSid())}`]) {
+      const statusOf = async (path: string) => (await app.browser().get(path, { cookie })).status;
+      expect([await statusOf('/plain'), await statusOf('/whoami')]).toEqual([200, 500]);
+    }
+    expect(logger.matching('has answered find() with what is no session').length).toBeGreaterThan(0);
+  });
+
+  test('a logger that throws fails no request that an outage does not', async () => {
+    class FailingLog extends CapturedLog {
+      override error = () => {
+        throw new Error('disk full');
+      };
+    }
+    const store = Object.assign(new HeldStore(), { loadFailure: new SessionStoreUnavailableError('timeout') });
+    const app = await open(store, { logger: new FailingLog() });
+    const statusOf = async (path: string) => (await app.browser().get(path, { cookie: signedCookie(generateSid()) })).status;
+    expect([await statusOf('/plain'), await statusOf('/plain')]).toEqual([200, 200]);
+  });
+
   test.each<[string, (session: AnySession) => unknown, outcome: unknown]>([
     ['save', (session) => ((session['visits'] = 2), session.save()), 'resolves'],
     ['touch', (session) => session.save(), 'resolves'],

@@ -43,23 +43,28 @@ interface Places {
   readonly base?: Decorators;
   readonly root?: Decorators;
   readonly inherited?: boolean;
+  /** On the handler of the base class that this one overrides. */
+  readonly overridden?: Decorators;
 }
 
 let rows = 0;
 
 /** Gives the context of a request. Class names are other each time, since each warning is given once. */
-function declare({ handler = [], controller = [], base = [], root = [], inherited = false }: Places) {
+function declare({ handler = [], controller = [], base = [], root = [], inherited = false, overridden = [] }: Places) {
   class Root {}
   class Base extends Root {
     inherited(): void {}
+    own(): void {}
   }
   class Controller extends Base {
-    own(): void {}
+    override own(): void {}
   }
   rows++;
   for (const one of [Root, Base, Controller]) Object.defineProperty(one, 'name', { value: `${one.name}${rows}` });
   const [prototype, name] = inherited ? [Base.prototype, 'inherited'] : [Controller.prototype, 'own'];
   Reflect.decorate([...handler], prototype, name, Object.getOwnPropertyDescriptor(prototype, name));
+  if (overridden.length > 0)
+    Reflect.decorate([...overridden], Base.prototype, 'own', Object.getOwnPropertyDescriptor(Base.prototype, 'own'));
   Reflect.decorate([...controller], Controller);
   Reflect.decorate([...base], Base);
   Reflect.decorate([...root], Root);
@@ -109,6 +114,9 @@ const ROWS: [string, outcome: string, warnings: number, Places][] = [
   ['@Roles() on the base class', ADMIN, 0, { base: [admin] }],
   ['@Roles() on the class of the base class', ADMIN, 0, { root: [admin] }],
   ['@Roles() on a handler of the base class', ADMIN, 0, { handler: [admin], inherited: true }],
+  // As in Nest, where such a handler has no route either until it says so itself.
+  ['@Roles() on a handler that this one overrides', SIGNED_IN, 0, { overridden: [admin] }],
+  ['@Public() on a handler that this one overrides', SIGNED_IN, 0, { overridden: [open] }],
   ['@FreshLogin() on the base class', FRESH, 0, { base: [fresh] }],
 
   // the nearest counts, each by itself
