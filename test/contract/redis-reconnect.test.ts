@@ -131,8 +131,9 @@ describe.each(clients)('when Redis is back, %s', (_, connect) => {
     await proxy.cut();
     await again;
     await proxy.heal();
-    new RedisSessionStore(other);
+    const store = new RedisSessionStore(other);
     await untilStatus(other, 'ready');
+    await store.settled();
     expect(client.status).not.toBe('ready');
   });
 });

@@ -99,7 +99,7 @@ describe.each(['builtin', 'express-session'] as const)('what fails on the way to
   ])('a store that answers %s fails who asks for the session, and nobody else', async (_, find) => {
     const store = Object.assign(new MemorySessionStore(), { find });
     const logger = new CapturedLog();
-    const app = await open(store as unknown as MemorySessionStore, { logger });
+    const app = await open(store, { logger });
     for (const cookie of [signedCookie(generateSid()), `${signedCookie(generateSid())}; ${signedCookie(generateSid())}`]) {
       const statusOf = async (path: string) => (await app.browser().get(path, { cookie })).status;
       expect([await statusOf('/plain'), await statusOf('/whoami')]).toEqual([200, 500]);

@@ -69,6 +69,7 @@ describe('an application that compiles without esModuleInterop', () => {
         esModuleInterop: false,
         allowSyntheticDefaultImports: false,
         module: ts.ModuleKind.CommonJS,
+        // oxlint-disable-next-line typescript/no-deprecated -- as said below
         moduleResolution: ts.ModuleResolutionKind.Node10,
         target: ts.ScriptTarget.ES2022,
         types: ['node'],
