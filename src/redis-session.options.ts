@@ -5,6 +5,7 @@ import type { IdentityFinder } from './http/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { connectionProblems } from './redis/connection-problems.js';
 import { connectionWarnings } from './redis/connection-warnings.js';
+import { prefixProblems } from './redis/redis-keys.js';
 import type { RedisConnection } from './redis/redis-client.js';
 import { kindOf, namesOf, unknownNames } from './session/option-checks.js';
 import { SessionStore } from './session/session-store.js';
@@ -165,6 +166,7 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
       );
     problems.push(...storeOptionProblems(storeOptions, idleOfCookie(session ?? {}), NAMES_IN_STORE));
     if (kind === 'connect-redis') problems.push(...beyondClassic(storeOptions));
+    else if (kind !== 'memory' && typeof store.prefix === 'string') problems.push(...prefixProblems(store.prefix, 'store.prefix'));
   }
   if (identity !== undefined && typeof identity !== 'function')
     problems.push(`"identity" must be a function that finds the identity in a session, received ${kindOf(identity)}.`);

@@ -37,7 +37,7 @@ import type { RedisClient } from './redis-client.js';
 import { RedisEpochs } from './redis-epochs.js';
 import { isWrongType, toStoreError } from './redis-errors.js';
 import { readFields } from './redis-fields.js';
-import { RedisKeys } from './redis-keys.js';
+import { prefixProblems, RedisKeys } from './redis-keys.js';
 import { RedisLoads, type RedisHash } from './redis-loads.js';
 import { RedisNodes } from './redis-nodes.js';
 import { STATUS, type ScriptName } from './redis-scripts.js';
@@ -81,7 +81,7 @@ export class RedisSessionStore extends SessionStore {
   constructor(client: RedisClient, options: StoreOptions = {}) {
     super(options);
     this.#client = client;
-    const problems = clientProblems(client);
+    const problems = [...clientProblems(client), ...prefixProblems(this.settings.prefix, 'prefix')];
     if (problems.length > 0) throw new RedisSessionConfigError(problems);
     const batch = new RedisBatch(client);
     const nodes = new RedisNodes(client, this.settings);

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
 import { RedisSessionStore, type Sid } from '../../src/index.js';
 import { Connections, emitted, untilStatus } from '../support/connections.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
@@ -32,17 +33,17 @@ const clients: readonly [string, (port: number) => Promise<Redis>][] = [
       return (await connections.ready(redis)) as Redis;
     },
   ],
-  [
-    'a client of the application',
-    async (port) => {
-      const client = new Redis({ host: '127.0.0.1', port, password: PASSWORD, connectTimeout: NEVER, retryStrategy: () => pause });
-      client.on('error', () => undefined);
-      own.push(client);
-      await untilStatus(client, 'ready');
-      return client;
-    },
-  ],
+  ['a client of the application', (port) => application(Redis, port)],
+  // Of its types, those that are used here are the same.
+  ['a client of ioredis 5', (port) => application(Redis5 as unknown as typeof Redis, port)],
 ];
+async function application(Client: typeof Redis, port: number): Promise<Redis> {
+  const client = new Client({ host: '127.0.0.1', port, password: PASSWORD, connectTimeout: NEVER, retryStrategy: () => pause });
+  client.on('error', () => undefined);
+  own.push(client);
+  await untilStatus(client, 'ready');
+  return client;
+}
 
 test('when Redis comes up after the application, a client is ready before its own next attempt', async () => {
   const server = await startRedis();

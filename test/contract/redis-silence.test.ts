@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis5';
 import { RedisSessionStore, type Sid } from '../../src/index.js';
 import { answerWithin } from '../../src/session/deadline.js';
 import { slotOf } from '../../src/redis/key-slot.js';
@@ -39,16 +40,17 @@ const answered = (store: RedisSessionStore, sid = NOBODY) =>
 /** Ways to have a client. The one of an application waits for an answer for ever. */
 const clients: readonly [string, (port: number) => Promise<RedisClient>][] = [
   ['a client of ours', (port) => connections.ready({ host: '127.0.0.1', port, commandTimeout: COMMAND_TIMEOUT, socketTimeout: 600_000 })],
-  [
-    'a client of the application',
-    async (port) => {
-      const client = new Redis({ host: '127.0.0.1', port }).on('error', () => undefined);
-      own.push(client);
-      await client.ping();
-      return client;
-    },
-  ],
+  ['a client of the application', (port) => application(Redis, port)],
+  // Of its types, those that are used here are the same.
+  ['a client of ioredis 5', (port) => application(Redis5 as unknown as typeof Redis, port)],
 ];
+async function application(Client: typeof Redis, port: number): Promise<Redis> {
+  const client = new Client({ host: '127.0.0.1', port }).on('error', () => undefined);
+  own.push(client);
+  await client.ping();
+  return client;
+}
+
 const own: Redis[] = [];
 afterEach(() => {
   for (const client of own.splice(0)) client.disconnect();

@@ -130,6 +130,21 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
       expect(alive).toEqual([true, false, true]);
     });
 
+    it('leaves the session before when its process was suspended for so long that its entry has run out', async () => {
+      const { store, browser, process, session } = await start('their own session');
+      process.before = async (command) => {
+        if (command !== 'confirm') return;
+        const { sessions } = await store.index!.page('ada', { limit: 10 });
+        await store.index!.remove(
+          'ada',
+          sessions.flatMap(({ handle, isReserved }) => (isReserved ? [handle] : [])),
+        );
+      };
+      await expect(login(session)).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
+      expect(await cartOf(store, browser.sid!)).toEqual(CART);
+      await expectListed('its entry has run out', store, browser);
+    });
+
     describe('revokeAll', () => {
       async function many(count: number, options: StoreOptions = {}) {
         const { store } = await open({ deadline: PATIENT, logErrors: false, ...options });
@@ -172,6 +187,17 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
           await until(async () => (await store.load(sid!)) === undefined, 'the session has ended');
           expect(await store.find(sid!)).toEqual({ endedReason: 'account-closed' });
         }
+      });
+
+      it.each(FAULTS)('finds a session that a touch was to end whose command to end it %s', async (fault) => {
+        const { store, browsers, process, manager } = await many(1, { touchAfter: 0 });
+        await store.index!.fence('ada', { ms: PATIENT, reason: 'account-closed' });
+        process.fail('revoke', fault);
+        await (await new Visitor(process.store, browsers[0]!.sid).arrive()).touch();
+        await quiet(process);
+        expect(await manager.revokeAll('ada')).toBe(fault === 'runs, and its answer is lost' ? 0 : 1);
+        await process.runLate();
+        expect(await leftOf(store, [browsers[0]!.sid!])).toBe(0);
       });
 
       it('that dies before it ends a session has it ended by whoever lists the sessions', async () => {

@@ -308,6 +308,14 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ['a brace in prefix', options({ store: { prefix: '{shop}:' } }), 'store.prefix', 'one Cluster node', 'Use something'],
     ['an empty prefix', options({ store: { prefix: '' } }), 'store.prefix', 'non-empty', 'Use something'],
     [
+      'a prefix within the one of another application',
+      options({ store: { prefix: 'x:user:' } }),
+      'store.prefix',
+      '"user:"',
+      'Put another word',
+    ],
+    ['the same with epochs', options({ store: { prefix: 'x:epoch:' } }), 'store.prefix', '"epoch:"', 'Put another word'],
+    [
       'half a serializer',
       options({ store: { serializer: { parse: JSON.parse } } }),
       'store.serializer',
