@@ -300,7 +300,7 @@ describe.each(redisVariants)('a session that somebody else has ended in Redis, $
     const key = keyOf(app.store, (await browser.sid())!);
     await managerOf(app).revokeAll('ada');
     // And of that moment, for whoever meets another session of that time.
-    expect((await stage.client.keys('*')).toSorted()).toEqual([key, 'sess:user:ada']);
+    expect(new Set(await stage.client.keys('*'))).toEqual(new Set([key, 'sess:user:ada']));
     expect(await stage.client.zrange('sess:user:ada', 0, '-1')).toEqual([expect.stringMatching(/^!/)]);
     expect(await stage.client.hkeys(key)).toEqual(['@gone']);
     expect(await stage.client.pttl(key)).toBeGreaterThan(290_000);
