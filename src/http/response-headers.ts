@@ -77,8 +77,11 @@ function checkStatusCode(statusCode: number): void {
 /** Says that the answer is another one where that header of the request is (RFC 9110, section 12.5.5), beside what the application says. */
 export function addVary(response: ServerResponse, name: string): void {
   const vary = response.getHeader('Vary');
-  const names =
-    vary === undefined ? [] : (Array.isArray(vary) ? vary : [String(vary)]).flatMap((one) => one.split(',')).map((one) => one.trim());
+  if (vary === undefined) {
+    response.setHeader('Vary', name);
+    return;
+  }
+  const names = (Array.isArray(vary) ? vary : [String(vary)]).flatMap((one) => one.split(',')).map((one) => one.trim());
   const isSaid = names.some((one) => one === '*' || one.toLowerCase() === name.toLowerCase());
   if (!isSaid) response.setHeader('Vary', [...names.filter(Boolean), name].join(', '));
 }
