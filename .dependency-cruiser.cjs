@@ -28,9 +28,9 @@ module.exports = {
       to: { path: IOREDIS },
     },
     {
-      name: 'only-http-imports-express',
+      name: 'only-http-and-express-session-import-express',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/http/' },
+      from: { path: '^src/', pathNot: '^src/(http|express-session)/' },
       to: { path: EXPRESS },
     },
     {

@@ -1,4 +1,4 @@
-// Embeds src/redis/lua/*.lua into src/redis/lua.generated.ts, which is committed. With --check it writes nothing and fails when that file
+// Embeds src/redis/scripts/lua/*.lua into src/redis/scripts/lua.generated.ts, which is committed. With --check it writes nothing and fails when that file
 // is stale or a script's header does not tell the truth.
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -6,15 +6,15 @@ import path from 'node:path';
 import { headerProblems } from './lua-header.mjs';
 
 const ROOT = path.resolve(import.meta.dirname, '..');
-const SOURCES = path.join(ROOT, 'src/redis/lua');
-const TARGET = path.join(ROOT, 'src/redis/lua.generated.ts');
+const SOURCES = path.join(ROOT, 'src/redis/scripts/lua');
+const TARGET = path.join(ROOT, 'src/redis/scripts/lua.generated.ts');
 const INCLUDE = /^-- include (\S+)[ \t]*$/gm;
 
 const sources = await readSources();
 const preludes = new Map(sources.filter(({ name }) => name.startsWith('_')).map(({ name, text }) => [name, text]));
 const scripts = sources.filter(({ name }) => !name.startsWith('_')).map((script) => ({ ...script, full: withPreludes(script) }));
 
-if (scripts.length === 0) fail(['src/redis/lua holds no script']);
+if (scripts.length === 0) fail(['src/redis/scripts/lua holds no script']);
 
 const problems = sources.flatMap(({ name, text }) =>
   headerProblems({ name, text, full: scripts.find((script) => script.name === name)?.full }),
@@ -24,11 +24,11 @@ if (problems.length > 0) fail(problems);
 const generated = render();
 if (process.argv.includes('--check')) {
   const committed = await readFile(TARGET, 'utf8').catch(() => '');
-  if (committed !== generated) fail(['src/redis/lua.generated.ts is stale. Run: npm run scripts:embed']);
+  if (committed !== generated) fail(['src/redis/scripts/lua.generated.ts is stale. Run: npm run scripts:embed']);
   console.log(`${scripts.length} scripts, headers and embedded copies agree`);
 } else {
   await writeFile(TARGET, generated);
-  console.log(`${scripts.length} scripts written to src/redis/lua.generated.ts`);
+  console.log(`${scripts.length} scripts written to src/redis/scripts/lua.generated.ts`);
 }
 
 async function readSources() {
@@ -50,7 +50,7 @@ function withPreludes({ name, text }) {
 
 function render() {
   const entries = scripts.map(({ name, full }) => `  ${propertyName(name)}: \`${full.replaceAll(/[\\`]|\$\{/g, '\\$&')}\`,\n`);
-  return `// Written by scripts/embed-lua.mjs from src/redis/lua/*.lua. Do not edit.\nexport const LUA = {\n${entries.join('\n')}} as const;\n`;
+  return `// Written by scripts/embed-lua.mjs from src/redis/scripts/lua/*.lua. Do not edit.\nexport const LUA = {\n${entries.join('\n')}} as const;\n`;
 }
 
 function propertyName(name) {

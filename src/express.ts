@@ -1,17 +1,23 @@
-import { builtinSessionMiddleware } from './http/builtin-session.middleware.js';
-import { ClassicSessionStore, type ExpressSessionStoreLike } from './http/classic-session-store.js';
-import { csrfOptionProblems, resolveCsrfOption, type CsrfOptions } from './http/csrf-options.js';
-import { refuseCrossOrigin } from './http/csrf.middleware.js';
-import type { SessionHandler } from './http/session-handler.js';
-import { SESSION_NAMES, sessionOptionProblems, shortSecretWarning, suspectTimes, ttlGivenTo } from './http/session-option-problems.js';
-import { resolveSessionOptions, type SessionOptions } from './http/session-options.js';
-import { SessionRuntime, type IdentityFinder } from './http/session-runtime.js';
+import { builtinSessionMiddleware } from './http/request/builtin-session.middleware.js';
+import { ClassicSessionStore, type ExpressSessionStoreLike } from './express-session/classic-session-store.js';
+import { csrfOptionProblems, resolveCsrfOption, type CsrfOptions } from './http/csrf/csrf-options.js';
+import { refuseCrossOrigin } from './http/csrf/csrf.middleware.js';
+import type { SessionHandler } from './http/request/session-handler.js';
+import {
+  SESSION_NAMES,
+  sessionOptionProblems,
+  shortSecretWarning,
+  suspectTimes,
+  ttlGivenTo,
+} from './http/request/session-option-problems.js';
+import { resolveSessionOptions, type SessionOptions } from './http/request/session-options.js';
+import { SessionRuntime, type IdentityFinder } from './http/request/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { kindOf } from './session/option-checks.js';
-import { SessionStore } from './session/session-store.js';
+import { SessionStore } from './session/store/session-store.js';
 import { emitWarning, warnOnce } from './session/warn-once.js';
-import type { StoreOptions } from './session/store-options.js';
-import { storeOptionProblems } from './session/store-option-problems.js';
+import type { StoreOptions } from './session/store/store-options.js';
+import { storeOptionProblems } from './session/store/store-option-problems.js';
 
 export {
   CrossOriginError,
@@ -28,20 +34,20 @@ export {
   type CrossOriginReason,
   type RedisSessionErrorCode,
 } from './redis-session.errors.js';
-export type { ExpressSessionStoreLike } from './http/classic-session-store.js';
-export type { CsrfOptions } from './http/csrf-options.js';
-export type { SessionHandler } from './http/session-handler.js';
-export { RedisEventChannel } from './redis/redis-event-channel.js';
-export { RedisSessionStore } from './redis/redis-session-store.js';
-export { MemorySessionStore } from './session/memory-session-store.js';
+export type { ExpressSessionStoreLike } from './express-session/classic-session-store.js';
+export type { CsrfOptions } from './http/csrf/csrf-options.js';
+export type { SessionHandler } from './http/request/session-handler.js';
+export { RedisEventChannel } from './redis/events/redis-event-channel.js';
+export { RedisSessionStore } from './redis/store/redis-session-store.js';
+export { MemorySessionStore } from './session/store/memory-session-store.js';
 export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } from './session/session-manager.js';
-export { SessionStore } from './session/session-store.js';
-export type { StoreOptions } from './session/store-options.js';
-export type { HttpSession, LoginOptions, SessionEntries } from './http/http-session.js';
-export { peekSession } from './http/peek-session.js';
-export { sessionOf } from './http/session-of.js';
-export type { Identity } from './http/identity.decorator.js';
-export type { IdentityFinder } from './http/session-runtime.js';
+export { SessionStore } from './session/store/session-store.js';
+export type { StoreOptions } from './session/store/store-options.js';
+export type { HttpSession, LoginOptions, SessionEntries } from './http/request/http-session.js';
+export { peekSession } from './http/request/peek-session.js';
+export { sessionOf } from './http/request/session-of.js';
+export type { Identity } from './nest/identity.decorator.js';
+export type { IdentityFinder } from './http/request/session-runtime.js';
 
 /**
  * express-session's options, and the store.

@@ -25,27 +25,27 @@ export {
   type RedisSessionErrorCode,
 } from './redis-session.errors.js';
 
-export { CsrfExempt } from './http/csrf-exempt.decorator.js';
-export { CsrfGuard } from './http/csrf.guard.js';
-export type { CsrfOptions, CsrfSettings } from './http/csrf-options.js';
-export { FreshLogin } from './http/fresh-login.decorator.js';
-export { Identity } from './http/identity.decorator.js';
-export { peekSession } from './http/peek-session.js';
-export { Public } from './http/public.decorator.js';
-export { Roles } from './http/roles.decorator.js';
-export { Session } from './http/session.decorator.js';
-export { SessionGuard } from './http/session.guard.js';
-export { SessionHttpException, type SessionHttpExceptionDetails } from './http/http-exceptions.js';
-export { SessionMiddleware } from './http/session.middleware.js';
-export type { HttpSession, LoginOptions, SessionCallback, SessionEntries, SessionMembers } from './http/http-session.js';
-export type { SessionCookieOptions, SessionOptions, SessionSettings } from './http/session-options.js';
-export type { IdentityFinder } from './http/session-runtime.js';
+export { CsrfExempt } from './nest/csrf-exempt.decorator.js';
+export { CsrfGuard } from './nest/csrf.guard.js';
+export type { CsrfOptions, CsrfSettings } from './http/csrf/csrf-options.js';
+export { FreshLogin } from './nest/fresh-login.decorator.js';
+export { Identity } from './nest/identity.decorator.js';
+export { peekSession } from './http/request/peek-session.js';
+export { Public } from './nest/public.decorator.js';
+export { Roles } from './nest/roles.decorator.js';
+export { Session } from './nest/session.decorator.js';
+export { SessionGuard } from './nest/session.guard.js';
+export { SessionHttpException, type SessionHttpExceptionDetails } from './nest/http-exceptions.js';
+export { SessionMiddleware } from './nest/session.middleware.js';
+export type { HttpSession, LoginOptions, SessionCallback, SessionEntries, SessionMembers } from './http/request/http-session.js';
+export type { SessionCookieOptions, SessionOptions, SessionSettings } from './http/request/session-options.js';
+export type { IdentityFinder } from './http/request/session-runtime.js';
 
-export type { RedisClient, RedisConnection } from './redis/redis-client.js';
-export { RedisEventChannel } from './redis/redis-event-channel.js';
-export { RedisSessionStore } from './redis/redis-session-store.js';
+export type { RedisClient, RedisConnection } from './redis/client/redis-client.js';
+export { RedisEventChannel } from './redis/events/redis-event-channel.js';
+export { RedisSessionStore } from './redis/store/redis-session-store.js';
 
-export { MemorySessionStore } from './session/memory-session-store.js';
+export { MemorySessionStore } from './session/store/memory-session-store.js';
 export { SessionEvents, type SessionEvent, type SessionEventMap, type SessionEventName } from './session/session-events.js';
 export {
   SessionIndex,
@@ -57,11 +57,11 @@ export {
   type IndexPage,
   type IndexRange,
   type Reservation,
-} from './session/session-index.js';
+} from './session/store/session-index.js';
 export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } from './session/session-manager.js';
-export { SessionStore, type Revocation, type RotateOptions } from './session/session-store.js';
-export type { EntrySerializer, SessionsPerUser, StoreOptions, TrackOptions } from './session/store-options.js';
-export type { StoreSettings } from './session/store-settings.js';
+export { SessionStore, type Revocation, type RotateOptions } from './session/store/session-store.js';
+export type { EntrySerializer, SessionsPerUser, StoreOptions, TrackOptions } from './session/store/store-options.js';
+export type { StoreSettings } from './session/store/store-settings.js';
 export type {
   CookieAttributes,
   Device,

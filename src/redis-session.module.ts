@@ -11,16 +11,16 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { APP_GUARD, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
-import { isExpressSessionStore } from './http/classic-session-store.js';
-import { CsrfGuard } from './http/csrf.guard.js';
-import { toHttpException } from './http/http-exceptions.js';
-import { ownSessionMiddleware } from './http/own-session.middleware.js';
-import { refusalMiddleware } from './http/refusal-middleware.js';
-import { SessionAnswerFilter } from './http/session-answer.filter.js';
-import { SessionGuard } from './http/session.guard.js';
-import { SessionMiddleware } from './http/session.middleware.js';
-import { shortSecretWarning, suspectTimes, ttlGivenTo } from './http/session-option-problems.js';
-import { SessionRuntime } from './http/session-runtime.js';
+import { isExpressSessionStore } from './express-session/classic-session-store.js';
+import { CsrfGuard } from './nest/csrf.guard.js';
+import { toHttpException } from './nest/http-exceptions.js';
+import { ownSessionMiddleware } from './nest/own-session.middleware.js';
+import { refusalMiddleware } from './nest/refusal-middleware.js';
+import { SessionAnswerFilter } from './nest/session-answer.filter.js';
+import { SessionGuard } from './nest/session.guard.js';
+import { SessionMiddleware } from './nest/session.middleware.js';
+import { shortSecretWarning, suspectTimes, ttlGivenTo } from './http/request/session-option-problems.js';
+import { SessionRuntime } from './http/request/session-runtime.js';
 import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
 import {
   ALL_ROUTES,
@@ -35,15 +35,15 @@ import { productionWarnings, resolveOptions, type RedisSessionOptions, type Reso
 import { eventChannelOf, openStore, placeOf } from './redis-session.stores.js';
 import { SESSION_CONNECTION, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
 import { servedByBoth } from './redis-session.routes.js';
-import { openRedis, type OpenRedis } from './redis/redis-client.js';
-import type { RedisEventChannel } from './redis/redis-event-channel.js';
+import { openRedis, type OpenRedis } from './redis/client/redis-client.js';
+import type { RedisEventChannel } from './redis/events/redis-event-channel.js';
 import { SessionLog } from './session-log.js';
 import { answerWithin } from './session/deadline.js';
 import { kindOf } from './session/option-checks.js';
 import { SessionEvents } from './session/session-events.js';
 import { SessionManager } from './session/session-manager.js';
-import { SessionStore } from './session/session-store.js';
-import { suspectTtl } from './session/store-option-problems.js';
+import { SessionStore } from './session/store/session-store.js';
+import { suspectTtl } from './session/store/store-option-problems.js';
 import { warnOnce } from './session/warn-once.js';
 
 /** What takes the place of options where the module is imported as it is. */

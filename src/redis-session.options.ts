@@ -1,18 +1,18 @@
-import { isExpressSessionStore, type ExpressSessionStoreLike } from './http/classic-session-store.js';
-import { SESSION_NAMES, sessionOptionProblems } from './http/session-option-problems.js';
-import { idleOfCookie, resolveSessionOptions, type SessionOptions, type SessionSettings } from './http/session-options.js';
-import type { IdentityFinder } from './http/session-runtime.js';
+import { isExpressSessionStore, type ExpressSessionStoreLike } from './express-session/classic-session-store.js';
+import { SESSION_NAMES, sessionOptionProblems } from './http/request/session-option-problems.js';
+import { idleOfCookie, resolveSessionOptions, type SessionOptions, type SessionSettings } from './http/request/session-options.js';
+import type { IdentityFinder } from './http/request/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
-import { connectionProblems } from './redis/connection-problems.js';
-import { connectionWarnings } from './redis/connection-warnings.js';
-import { prefixProblems } from './redis/redis-keys.js';
-import type { RedisConnection } from './redis/redis-client.js';
+import { connectionProblems } from './redis/client/connection-problems.js';
+import { connectionWarnings } from './redis/client/connection-warnings.js';
+import { prefixProblems } from './redis/store/redis-keys.js';
+import type { RedisConnection } from './redis/client/redis-client.js';
 import { kindOf, namesOf, unknownNames } from './session/option-checks.js';
-import { SessionStore } from './session/session-store.js';
-import { STORE_DEFAULTS, STORE_NAMES, type StoreOptions } from './session/store-options.js';
+import { SessionStore } from './session/store/session-store.js';
+import { STORE_DEFAULTS, STORE_NAMES, type StoreOptions } from './session/store/store-options.js';
 import { unshown } from './session/unshown.js';
-import { resolveStoreOptions, type StoreSettings } from './session/store-settings.js';
-import { storeOptionProblems } from './session/store-option-problems.js';
+import { resolveStoreOptions, type StoreSettings } from './session/store/store-settings.js';
+import { storeOptionProblems } from './session/store/store-option-problems.js';
 
 /** How sessions are kept: a hash in Redis, the layout of connect-redis 8, or the memory of this process. */
 export type StoreKind = 'hash' | 'connect-redis' | 'memory';

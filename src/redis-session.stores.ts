@@ -1,16 +1,16 @@
-import { ClassicSessionStore, isExpressSessionStore, type ExpressSessionStoreLike } from './http/classic-session-store.js';
+import { ClassicSessionStore, isExpressSessionStore, type ExpressSessionStoreLike } from './express-session/classic-session-store.js';
 import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
 import type { ResolvedRedisSessionOptions, StoreKind } from './redis-session.options.js';
-import type { OpenRedis, RedisClient } from './redis/redis-client.js';
-import { toStoreError } from './redis/redis-errors.js';
-import { RedisEventChannel } from './redis/redis-event-channel.js';
-import { RedisNodes } from './redis/redis-nodes.js';
-import { RedisSessionStore } from './redis/redis-session-store.js';
+import type { OpenRedis, RedisClient } from './redis/client/redis-client.js';
+import { toStoreError } from './redis/client/redis-errors.js';
+import { RedisEventChannel } from './redis/events/redis-event-channel.js';
+import { RedisNodes } from './redis/client/redis-nodes.js';
+import { RedisSessionStore } from './redis/store/redis-session-store.js';
 import type { LinePrinter } from './session/failure-log.js';
-import { MemorySessionStore } from './session/memory-session-store.js';
-import { SessionStore } from './session/session-store.js';
-import type { EntrySerializer, StoreOptions } from './session/store-options.js';
-import type { StoreSettings } from './session/store-settings.js';
+import { MemorySessionStore } from './session/store/memory-session-store.js';
+import { SessionStore } from './session/store/session-store.js';
+import type { EntrySerializer, StoreOptions } from './session/store/store-options.js';
+import type { StoreSettings } from './session/store/store-settings.js';
 
 /** Makes the store that the options ask for. */
 export async function openStore(

@@ -20,7 +20,7 @@ import {
   type NewSession,
   type SessionRecord,
 } from './session-record.js';
-import type { SessionStore } from './session-store.js';
+import type { SessionStore } from './store/session-store.js';
 import { SignIns } from './sign-ins.js';
 import { newSid, type Handle, type Sid } from './sid.js';
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { RedisSessionError, SessionSerializationError } from '../redis-session.errors.js';
 import { IDENTITY_ENTRY } from './identity.js';
 import type { EncodedEntries, EntryDelta } from './session-record.js';
-import type { EntrySerializer } from './store-options.js';
+import type { EntrySerializer } from './store/store-options.js';
 
 /** Of all sessions that have none, so nothing may be put into them. */
 const NOTHING_ASSIGNED = new Map<string, number>();

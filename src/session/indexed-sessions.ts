@@ -1,8 +1,8 @@
 import { SessionUnsupportedError } from '../redis-session.errors.js';
 import { answerWithin } from './deadline.js';
-import type { Fence, IndexedAt, IndexedSession, IndexPage, SessionIndex } from './session-index.js';
+import type { Fence, IndexedAt, IndexedSession, IndexPage, SessionIndex } from './store/session-index.js';
 import { expiresAt, type SessionFacts } from './session-record.js';
-import type { SessionStore } from './session-store.js';
+import type { SessionStore } from './store/session-store.js';
 import type { Handle } from './sid.js';
 
 /** How many sessions one command names. */

@@ -1,5 +1,5 @@
 import { isEnded, type EndedSession, type SessionRecord } from './session-record.js';
-import type { SessionStore } from './session-store.js';
+import type { SessionStore } from './store/session-store.js';
 import type { Sid } from './sid.js';
 
 /**

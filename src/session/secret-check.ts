@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { goodSecrets, type Secrets } from './rotation.js';
-import type { Tombstone } from './session-fields.js';
+import type { Tombstone } from './store/session-fields.js';
 import type { SecretState, SessionRecord } from './session-record.js';
 import { secretHashOf, type Sid } from './sid.js';
 

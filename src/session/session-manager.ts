@@ -5,10 +5,10 @@ import { answerWithin } from './deadline.js';
 import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
 import { allNamed, CHUNK, indexOf, PAGE, present } from './indexed-sessions.js';
 import { longestLife } from './lifetime.js';
-import { applyWithin } from './session-limits.js';
-import type { IndexedAt, IndexedSession } from './session-index.js';
+import { applyWithin } from './store/session-limits.js';
+import type { IndexedAt, IndexedSession } from './store/session-index.js';
 import { expiresAt, type SessionFacts } from './session-record.js';
-import type { Revocation, SessionStore } from './session-store.js';
+import type { Revocation, SessionStore } from './store/session-store.js';
 import { isHandle, type Handle } from './sid.js';
 
 /** One session of a user: what may be shown to its user. Nothing of it opens the session. */

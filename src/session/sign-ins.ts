@@ -1,9 +1,9 @@
 import { SessionGoneError, SessionRefusedError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import type { Deadline } from './deadline.js';
 import { CHUNK, endOne, indexOf, present } from './indexed-sessions.js';
-import type { IndexedSession } from './session-index.js';
+import type { IndexedSession } from './store/session-index.js';
 import { latestEnd, type SessionFacts, type SessionRecord } from './session-record.js';
-import type { SessionStore } from './session-store.js';
+import type { SessionStore } from './store/session-store.js';
 import type { Handle } from './sid.js';
 
 /** A sign-in that takes longer than this many deadlines has long been given up. */

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
-import { openRedis, type RedisClient } from '../../src/redis/redis-client.js';
+import { openRedis, type RedisClient } from '../../src/redis/client/redis-client.js';
 import { Connections, emitted, untilStatus, PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ClusterOptions, Redis } from 'ioredis';
-import { openRedis, type OpenRedis, type RedisConnection } from '../../src/redis/redis-client.js';
+import { openRedis, type OpenRedis, type RedisConnection } from '../../src/redis/client/redis-client.js';
 import { emitted, outcomeOf, PATIENT, untilStatus } from '../support/connections.js';
 import { freePort } from '../support/free-port.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
-import { retryDelay } from '../../src/redis/redis-defaults.js';
+import { retryDelay } from '../../src/redis/client/redis-defaults.js';
 import { Connections, emitted, outcomeOf, PATIENT, untilStatus } from '../support/connections.js';
 import { freePort } from '../support/free-port.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';

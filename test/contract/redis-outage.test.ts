@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { openRedis } from '../../src/redis/redis-client.js';
+import { openRedis } from '../../src/redis/client/redis-client.js';
 import { Connections, emitted, outcomeOf, untilStatus } from '../support/connections.js';
 import { freePort } from '../support/free-port.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';

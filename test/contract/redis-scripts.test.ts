@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { LUA } from '../../src/redis/lua.generated.js';
-import { RedisBatch } from '../../src/redis/redis-batch.js';
-import type { RedisClient } from '../../src/redis/redis-client.js';
-import { toStoreError } from '../../src/redis/redis-errors.js';
-import { RedisScripts, type ScriptName } from '../../src/redis/redis-scripts.js';
+import { LUA } from '../../src/redis/scripts/lua.generated.js';
+import { RedisBatch } from '../../src/redis/client/redis-batch.js';
+import type { RedisClient } from '../../src/redis/client/redis-client.js';
+import { toStoreError } from '../../src/redis/client/redis-errors.js';
+import { RedisScripts, type ScriptName } from '../../src/redis/scripts/redis-scripts.js';
 import { Connections, outcomeOf, PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { IndexedAt, IndexedSession, Reservation, SessionIndex } from '../../src/session/session-index.js';
-import type { SessionStore } from '../../src/session/session-store.js';
+import type { IndexedAt, IndexedSession, Reservation, SessionIndex } from '../../src/session/store/session-index.js';
+import type { SessionStore } from '../../src/session/store/session-store.js';
 import { generateSid, handleOf, type Handle } from '../../src/session/sid.js';
-import type { StoreOptions } from '../../src/session/store-options.js';
+import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { until } from '../support/until.js';
 import { passes, type OpenStore } from './session-store.contract.js';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
-import type { IndexedAt, SessionIndex } from '../../src/session/session-index.js';
+import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
+import type { IndexedAt, SessionIndex } from '../../src/session/store/session-index.js';
 import { generateSid, handleOf, type Handle } from '../../src/session/sid.js';
 import { ImmortalKeys } from '../support/immortal-keys.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';

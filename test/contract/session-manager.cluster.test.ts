@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from '@jest/globals';
-import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
-import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
+import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { describeSessionManager } from './session-manager.contract.js';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
-import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
+import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { SessionManager } from '../../src/session/session-manager.js';
-import type { StoreOptions } from '../../src/session/store-options.js';
+import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { PATIENT } from '../support/connections.js';
 import { refusal } from '../support/refusal.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';

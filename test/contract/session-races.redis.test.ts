@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
-import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
+import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import type { ActiveSession } from '../../src/session/active-session.js';
 import { SessionManager } from '../../src/session/session-manager.js';
 import type { Handle } from '../../src/session/sid.js';
-import type { StoreOptions } from '../../src/session/store-options.js';
+import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { PATIENT } from '../support/connections.js';
 import { DEEDS, GUEST_DEEDS } from '../support/session-deeds.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';

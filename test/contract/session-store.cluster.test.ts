@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
-import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
+import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { confirmed, deltaOf, describeSessionStore, found, LEASE, newSession, rotated } from './session-store.contract.js';

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { expiresAt, type EncodedEntries, type EntryDelta, type Lease, type SessionRecord } from '../../src/session/session-record.js';
-import type { RotateOptions, SessionStore } from '../../src/session/session-store.js';
+import type { RotateOptions, SessionStore } from '../../src/session/store/session-store.js';
 import type { SessionEventMap, SessionEventName } from '../../src/session/session-events.js';
 import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
-import type { StoreOptions } from '../../src/session/store-options.js';
+import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { inTime, unlessLate } from '../support/in-time.js';
 import { until } from '../support/until.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { describeSessionIndex } from './session-index.contract.js';
 import { describeSessionStore } from './session-store.contract.js';

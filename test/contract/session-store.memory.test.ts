@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { MemorySessionStore } from '../../src/session/memory-session-store.js';
+import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import { describeSessionStore, LEASE, newSession } from './session-store.contract.js';
 import { describeOwnedSessions } from './session-store.owned.contract.js';

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { NewSession, SessionRecord } from '../../src/session/session-record.js';
-import type { SessionStore } from '../../src/session/session-store.js';
+import type { SessionStore } from '../../src/session/store/session-store.js';
 import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
-import type { StoreOptions } from '../../src/session/store-options.js';
+import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { inTime, unlessLate } from '../support/in-time.js';
 import {
   confirmed,

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
-import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
+import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { expiresAt } from '../../src/session/session-record.js';
 import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
-import type { StoreOptions } from '../../src/session/store-options.js';
+import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { PATIENT } from '../support/connections.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import {

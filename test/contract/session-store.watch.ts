@@ -1,5 +1,5 @@
 import type { ChainableCommander, Redis } from 'ioredis';
-import type { RedisClient } from '../../src/redis/redis-client.js';
+import type { RedisClient } from '../../src/redis/client/redis-client.js';
 
 type ScriptCall = [script: string, keyCount: number, key: string, ...args: string[]];
 

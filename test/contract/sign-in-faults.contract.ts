@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ActiveSession } from '../../src/session/active-session.js';
 import { SessionManager } from '../../src/session/session-manager.js';
-import type { SessionStore } from '../../src/session/session-store.js';
+import type { SessionStore } from '../../src/session/store/session-store.js';
 import type { Sid } from '../../src/session/sid.js';
-import type { StoreOptions } from '../../src/session/store-options.js';
+import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { FAULTS, FaultyProcess } from '../support/faulty-process.js';
 import { Gate } from '../support/gate.js';
 import { until } from '../support/until.js';

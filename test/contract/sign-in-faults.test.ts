@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from '@jest/globals';
-import { openRedis, type OpenRedis } from '../../src/redis/redis-client.js';
-import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
-import { MemorySessionStore } from '../../src/session/memory-session-store.js';
+import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
+import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
+import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import { PATIENT } from '../support/connections.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { describeSignInFaults } from './sign-in-faults.contract.js';

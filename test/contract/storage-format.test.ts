@@ -1,8 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { LUA } from '../../src/redis/lua.generated.js';
-import { RedisSessionStore } from '../../src/redis/redis-session-store.js';
+import { LUA } from '../../src/redis/scripts/lua.generated.js';
+import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { deltaOf, entriesOf, found, leaseOf, passes, rotated } from './session-store.contract.js';

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { Redis } from 'ioredis';
 import { RedisSessionStore } from '../../src/index.js';
 import { sessionMiddleware } from '../../src/express.js';
-import { VerifiedCookies } from '../../src/http/verified-cookies.js';
+import { VerifiedCookies } from '../../src/http/cookie/verified-cookies.js';
 import { generateSid } from '../../src/session/sid.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { plainExpress, serve, type PlainServer } from '../support/plain-app.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Cookie } from '../../src/http/cookie.js';
+import type { Cookie } from '../../src/http/cookie/cookie.js';
 import type { Answer } from '../support/browser.js';
 import type { AnySession } from '../support/scripted-app.js';
 import { useVariant, variants, type StageOptions } from '../support/variants.js';

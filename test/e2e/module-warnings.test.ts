@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Cluster, Redis } from 'ioredis';
 import { MemorySessionStore, RedisSessionModule, SESSION_REDIS, SessionStore, type RedisSessionOptions } from '../../src/index.js';
-import { connectionWarnings } from '../../src/redis/connection-warnings.js';
+import { connectionWarnings } from '../../src/redis/client/connection-warnings.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { createApp, TEST_SECRET } from '../support/create-app.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';

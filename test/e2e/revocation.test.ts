@@ -6,7 +6,7 @@ import type { Request } from 'express';
 import { sessionOf } from '../../src/express.js';
 import { Identity, RedisSessionModule, Session, SessionGuard, SessionManager, type HttpSession, type Sid } from '../../src/index.js';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
-import { ClassicSessionStore } from '../../src/http/classic-session-store.js';
+import { ClassicSessionStore } from '../../src/express-session/classic-session-store.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import type { Answer, Browser } from '../support/browser.js';
 import { TEST_SECRET } from '../support/create-app.js';

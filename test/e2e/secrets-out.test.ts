@@ -15,7 +15,7 @@ import {
   type ResolvedRedisSessionOptions,
 } from '../../src/index.js';
 import { RedisSessionStore, sessionMiddleware } from '../../src/express.js';
-import { SessionRuntime } from '../../src/http/session-runtime.js';
+import { SessionRuntime } from '../../src/http/request/session-runtime.js';
 import { createScriptedApp, type ScriptedApp } from '../support/scripted-app.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 

@@ -8,10 +8,10 @@ import lusca from 'lusca';
 import passport from 'passport';
 import { Strategy } from 'passport-local';
 import { MemorySessionStore } from '../../src/express.js';
-import { builtinSessionMiddleware } from '../../src/http/builtin-session.middleware.js';
-import { expressSessionMiddleware } from '../../src/http/express-session.middleware.js';
-import { resolveSessionOptions } from '../../src/http/session-options.js';
-import { SessionRuntime } from '../../src/http/session-runtime.js';
+import { builtinSessionMiddleware } from '../../src/http/request/builtin-session.middleware.js';
+import { expressSessionMiddleware } from '../../src/express-session/express-session.middleware.js';
+import { resolveSessionOptions } from '../../src/http/request/session-options.js';
+import { SessionRuntime } from '../../src/http/request/session-runtime.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { serve, type PlainServer } from '../support/plain-app.js';
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import expressSession from 'express-session';
 import { MemorySessionStore, RedisSessionStore, sessionOf, type SessionHandler } from '../../src/express.js';
-import { builtinSessionMiddleware } from '../../src/http/builtin-session.middleware.js';
-import { ClassicSessionStore } from '../../src/http/classic-session-store.js';
-import { expressSessionMiddleware } from '../../src/http/express-session.middleware.js';
-import { resolveSessionOptions } from '../../src/http/session-options.js';
-import { SessionRuntime } from '../../src/http/session-runtime.js';
-import type { SessionStore } from '../../src/session/session-store.js';
+import { builtinSessionMiddleware } from '../../src/http/request/builtin-session.middleware.js';
+import { ClassicSessionStore } from '../../src/express-session/classic-session-store.js';
+import { expressSessionMiddleware } from '../../src/express-session/express-session.middleware.js';
+import { resolveSessionOptions } from '../../src/http/request/session-options.js';
+import { SessionRuntime } from '../../src/http/request/session-runtime.js';
+import type { SessionStore } from '../../src/session/store/session-store.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { plainExpress, serve, type Answerer, type PlainRequest, type PlainServer } from '../support/plain-app.js';
 import { refusal } from '../support/refusal.js';

@@ -1,5 +1,5 @@
 import { afterEach } from '@jest/globals';
-import { openRedis, type OpenRedis, type RedisClient, type RedisConnection } from '../../src/redis/redis-client.js';
+import { openRedis, type OpenRedis, type RedisClient, type RedisConnection } from '../../src/redis/client/redis-client.js';
 import { until } from './until.js';
 
 /** For what is not about time, on a machine that is busy with other things. */

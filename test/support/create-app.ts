@@ -2,8 +2,8 @@ import { Module, type DynamicModule, type INestApplication, type LoggerService, 
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { RedisSessionModule, SessionStore, type RedisSessionModuleExtras, type RedisSessionOptions } from '../../src/index.js';
-import { isExpressSessionStore } from '../../src/http/classic-session-store.js';
-import type { ClusterConnection } from '../../src/redis/redis-connection.js';
+import { isExpressSessionStore } from '../../src/express-session/classic-session-store.js';
+import type { ClusterConnection } from '../../src/redis/client/redis-connection.js';
 import { Browser } from './browser.js';
 
 /** In ms. A machine that is busy with other things must not make a request miss its deadline, unless the test is about that. */

@@ -1,6 +1,6 @@
 import { Reflector } from '@nestjs/core';
-import { resolveSessionOptions } from '../../src/http/session-options.js';
-import { SessionRuntime } from '../../src/http/session-runtime.js';
+import { resolveSessionOptions } from '../../src/http/request/session-options.js';
+import { SessionRuntime } from '../../src/http/request/session-runtime.js';
 import { CsrfGuard, MemorySessionStore } from '../../src/index.js';
 
 /** A guard without an application around it. */

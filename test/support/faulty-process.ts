@@ -1,6 +1,6 @@
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
-import type { SessionIndex } from '../../src/session/session-index.js';
-import type { SessionStore } from '../../src/session/session-store.js';
+import type { SessionIndex } from '../../src/session/store/session-index.js';
+import type { SessionStore } from '../../src/session/store/session-store.js';
 import type { Gate } from './gate.js';
 
 /** How a command goes wrong without a word: whoever sent it learns of all three only that no answer came. */

@@ -1,5 +1,5 @@
 import { expiresAt, type SessionRecord } from '../../src/session/session-record.js';
-import type { SessionStore } from '../../src/session/session-store.js';
+import type { SessionStore } from '../../src/session/store/session-store.js';
 
 const TRIES = 10;
 

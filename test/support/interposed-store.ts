@@ -1,4 +1,4 @@
-import type { SessionStore } from '../../src/session/session-store.js';
+import type { SessionStore } from '../../src/session/store/session-store.js';
 
 /** Calls that go to where the sessions are, or their index. */
 const CALLS = ['find', 'load', 'create', 'save', 'touch', 'rotate', 'destroy', 'destroyCopied', 'describe', 'exchange', 'now'];

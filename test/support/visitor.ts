@@ -1,6 +1,6 @@
 import { ActiveSession, type SessionHost } from '../../src/session/active-session.js';
 import { isIdentity } from '../../src/session/identity.js';
-import type { SessionStore } from '../../src/session/session-store.js';
+import type { SessionStore } from '../../src/session/store/session-store.js';
 import { generateSid, type Handle, type Sid } from '../../src/session/sid.js';
 
 type Deed<T> = (session: ActiveSession) => T | Promise<T>;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import accepts from 'accepts';
 import fc from 'fast-check';
-import { prefersHtml } from '../../src/http/accept.js';
+import { prefersHtml } from '../../src/http/response/accept.js';
 
 const BROWSER = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
 

@@ -4,7 +4,7 @@ import { ActiveSession, type SessionHost } from '../../src/session/active-sessio
 import { isIdentity } from '../../src/session/identity.js';
 import type { Lease } from '../../src/session/session-record.js';
 import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';
-import type { StoreOptions } from '../../src/session/store-options.js';
+import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { until } from '../support/until.js';
 import { failsWith, hangs, runsAfter, runsWithoutAnswer, ScriptedStore } from './scripted-store.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { ClassicSessionStore, type ExpressSessionStoreLike } from '../../src/http/classic-session-store.js';
+import { ClassicSessionStore, type ExpressSessionStoreLike } from '../../src/express-session/classic-session-store.js';
 import { generateSid } from '../../src/session/sid.js';
 
 const never = () => undefined;

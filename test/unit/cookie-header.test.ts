@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'cookie';
-import { cookieValues } from '../../src/http/cookie-header.js';
+import { cookieValues } from '../../src/http/cookie/cookie-header.js';
 
 const NAME = '__Host-sid';
 /** As Node gives a header: a character for each byte. */

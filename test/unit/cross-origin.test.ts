@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { crossOriginReason, type RequestOrigin } from '../../src/http/cross-origin.js';
+import { crossOriginReason, type RequestOrigin } from '../../src/http/csrf/cross-origin.js';
 
 const RULES = { trustedOrigins: new Set(['https://app.example']), strict: false };
 const reasonOf = (request: Partial<RequestOrigin>, rules = RULES) =>

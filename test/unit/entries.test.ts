@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { Entries } from '../../src/session/entries.js';
 import { applyDelta, type EncodedEntries, type EntryDelta } from '../../src/session/session-record.js';
-import type { EntrySerializer } from '../../src/session/store-options.js';
+import type { EntrySerializer } from '../../src/session/store/store-options.js';
 
 const NAMES = ['a', 'b', 'constructor', 'toJSON', '@a', '', 'x y.z'];
 const NOTHING: EncodedEntries = new Map();

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { setContext } from '../../src/http/request-context.js';
+import { setContext } from '../../src/http/request/request-context.js';
 import { CsrfExempt, CsrfGuard, FreshLogin, Public, Roles, SessionGuard, SessionHttpException } from '../../src/index.js';
 import { csrfGuard } from '../support/csrf-guard.js';
 

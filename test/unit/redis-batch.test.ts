@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { RedisBatch, type BatchedCommand } from '../../src/redis/redis-batch.js';
-import type { RedisClient } from '../../src/redis/redis-connection.js';
+import { RedisBatch, type BatchedCommand } from '../../src/redis/client/redis-batch.js';
+import type { RedisClient } from '../../src/redis/client/redis-connection.js';
 
 /** A client that answers every command with its name, and each of a pipeline likewise. */
 function clientOf(isCluster: boolean): RedisClient {

@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import { formOf, keyPrefixOf, readsFromReplica, redisConnectionProblems } from '../../src/redis/redis-connection.js';
+import { formOf, keyPrefixOf, readsFromReplica, redisConnectionProblems } from '../../src/redis/client/redis-connection.js';
 
 const NODES = [{ host: '127.0.0.1', port: 1 }];
 const SENTINEL = { sentinels: [{ host: '127.0.0.1', port: 1 }], name: 'sessions' };

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { ReplyError } from 'ioredis';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
-import { isNoScript, isReadOnly, isWrongType, safeCodeOf, toStoreError } from '../../src/redis/redis-errors.js';
+import { isNoScript, isReadOnly, isWrongType, safeCodeOf, toStoreError } from '../../src/redis/client/redis-errors.js';
 
 const KEY = 'sess:the-secret-key';
 const DATA = 'the-secret-data';

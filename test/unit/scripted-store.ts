@@ -1,4 +1,4 @@
-import { MemorySessionStore } from '../../src/session/memory-session-store.js';
+import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import type { EntryDelta, Lease, NewSession, SessionRecord } from '../../src/session/session-record.js';
 import type { Sid } from '../../src/session/sid.js';
 

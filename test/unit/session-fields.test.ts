@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { decodeHash, fieldOfEntry, recordOf } from '../../src/session/session-fields.js';
+import { decodeHash, fieldOfEntry, recordOf } from '../../src/session/store/session-fields.js';
 import type { Handle } from '../../src/session/sid.js';
 
 const META = '1|rs|rs|1jk|1aao|15o|-5k|current|newer,newest|old:2bc,older:1jk|1xg|ada|x';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { applyWithin } from '../../src/session/session-limits.js';
+import { applyWithin } from '../../src/session/store/session-limits.js';
 
 const LIMITS = { maxBytes: 20, maxFieldBytes: 10, maxFields: 3 };
 

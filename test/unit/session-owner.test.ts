@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SessionGoneError, SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import { ActiveSession, type SessionHost } from '../../src/session/active-session.js';
 import { isIdentity } from '../../src/session/identity.js';
-import { MemorySessionStore } from '../../src/session/memory-session-store.js';
+import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import { SessionManager } from '../../src/session/session-manager.js';
 import type { Lease } from '../../src/session/session-record.js';
 import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc, { type Scheduler } from 'fast-check';
-import { MemorySessionStore } from '../../src/session/memory-session-store.js';
+import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import type { ActiveSession } from '../../src/session/active-session.js';
 import { SessionManager } from '../../src/session/session-manager.js';
 import type { SessionFacts } from '../../src/session/session-record.js';
 import type { Handle, Sid } from '../../src/session/sid.js';
-import type { StoreOptions } from '../../src/session/store-options.js';
+import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { generateSid } from '../../src/session/sid.js';
 import { DEEDS, GUEST_DEEDS } from '../support/session-deeds.js';
 import { Visitor } from '../support/visitor.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { RedisClock } from '../../src/redis/redis-clock.js';
+import { RedisClock } from '../../src/redis/store/redis-clock.js';
 import { Deadline, within } from '../../src/session/deadline.js';
 import { absoluteOf, idleOf, LONGEST_TIME } from '../../src/session/lifetime.js';
-import { resolveStoreOptions } from '../../src/session/store-settings.js';
+import { resolveStoreOptions } from '../../src/session/store/store-settings.js';
 
 const never = new Promise<never>(() => undefined);
 

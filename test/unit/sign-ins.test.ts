@@ -1,10 +1,10 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import type { ActiveSession } from '../../src/session/active-session.js';
-import type { SessionIndex } from '../../src/session/session-index.js';
+import type { SessionIndex } from '../../src/session/store/session-index.js';
 import { SessionManager } from '../../src/session/session-manager.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
-import type { StoreOptions } from '../../src/session/store-options.js';
+import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { passes } from '../contract/session-store.contract.js';
 import { Gate } from '../support/gate.js';
 import { refusal } from '../support/refusal.js';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { SuspiciousCookies } from '../../src/http/suspicious-cookies.js';
+import { SuspiciousCookies } from '../../src/http/cookie/suspicious-cookies.js';
 
 const MINUTE = 60_000;
 

@@ -1,0 +1,18 @@
+import { ownCopy } from '../../session/own-copy.js';
+import { Recent } from '../../session/recent.js';
+import type { Sid } from '../../session/sid.js';
+
+const GENERATION = 5_000;
+
+/** Cookie values whose signature was verified, so that it need not be computed again for each request. */
+export class VerifiedCookies {
+  readonly #sids = new Recent<Sid>(GENERATION);
+
+  get(raw: string): Sid | undefined {
+    return this.#sids.get(raw);
+  }
+
+  add(raw: string, sid: Sid): void {
+    this.#sids.add(ownCopy(raw), ownCopy(sid));
+  }
+}

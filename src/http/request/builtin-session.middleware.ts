@@ -1,0 +1,102 @@
+import { useDictionaryMode } from './dictionary-mode.js';
+import { ExpressSessionStore } from '../../express-session/express-session.store.js';
+import { addVary, isResponse } from '../response/response-headers.js';
+import { ResponseGate, type GateKeeper, type Substitute } from '../response/response-gate.js';
+import { answerOf, notStored, REFUSED, renderAnswer } from '../response/session-answer.js';
+import { commitLate, commitSession, type CookieNews } from './session-commit.js';
+import { Passage } from './passage.js';
+import { hasSession, type SessionRequest } from './request-properties.js';
+import { SessionExchange } from './session-exchange.js';
+import type { SessionHandler } from './session-handler.js';
+import type { SessionRuntime } from './session-runtime.js';
+
+/**
+ * Our own session middleware. The session is stored before the first byte of the response leaves; when it cannot be, something else is
+ * answered. A session that did not change costs its response nothing but a check.
+ */
+export function builtinSessionMiddleware(runtime: SessionRuntime): SessionHandler {
+  const { sessionStore = new ExpressSessionStore(runtime) } = runtime;
+  const late = (error: unknown) => runtime.logError(error);
+  return (request: SessionRequest, response, next) => {
+    const { attempt, go } = new Passage(next, late);
+    attempt(() => {
+      // Nest may mount a middleware on overlapping paths.
+      if (hasSession(request)) return go();
+      const exchange = new SessionExchange(runtime, request, response, sessionStore);
+      if (!exchange.isInPath) return go();
+      runtime.checkProxy(request);
+      useDictionaryMode(request);
+      if (isResponse(response)) {
+        useDictionaryMode(response);
+        exchange.watch = new ResponseGate(response, new SessionKeeper(exchange));
+      }
+      const serve = () => {
+        exchange.install();
+        go();
+      };
+      exchange.load(runtime.cookie.read(request), (error) =>
+        attempt(() => {
+          if (error !== undefined) exchange.fail(error);
+          exchange.renewSecret(() => attempt(serve));
+        }),
+      );
+    });
+  };
+}
+
+class SessionKeeper implements GateKeeper {
+  #news: CookieNews = 'none';
+  #isHeadOut: boolean;
+  #lateFailure: string | undefined;
+
+  constructor(private readonly exchange: SessionExchange) {
+    this.#isHeadOut = exchange.response.headersSent;
+  }
+
+  beforeHead(): void | Promise<void> {
+    const news = commitSession(this.exchange);
+    if (typeof news === 'string') this.#news = news;
+    else
+      return news.then((told) => {
+        this.#news = told;
+      });
+  }
+
+  head(): void {
+    this.#isHeadOut = true;
+    const { runtime, request, response, dropped } = this.exchange;
+    const current = this.#news === 'set' ? this.exchange.current : undefined;
+    if (current === undefined && dropped !== undefined) runtime.cookie.clear(response, dropped);
+    const isTold =
+      current === undefined ? dropped !== undefined : runtime.cookie.set(request, response, current.active.sid, current.cookie);
+    if (isTold && runtime.settings.noStore) response.setHeader('Cache-Control', 'no-store');
+    if (this.exchange.isAsked) addVary(response, 'Cookie');
+  }
+
+  /** The head is out, so the client can be told nothing any more. What can be stored is; what cannot is logged. */
+  beforeEnd(): void | Promise<void> {
+    const failed = (error: unknown) => this.#logLate(error);
+    try {
+      return commitLate(this.exchange, this.#isHeadOut)?.then(() => undefined, failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** A client that leaves, and then the end of the answer that it has left, would tell of the same twice. */
+  #logLate(error: unknown): void {
+    const failure = String(error);
+    if (failure !== this.#lateFailure) this.exchange.runtime.logError(error);
+    this.#lateFailure = failure;
+  }
+
+  substitute(error: unknown): Substitute {
+    this.exchange.runtime.logError(error);
+    return renderAnswer(answerOf(error) ?? notStored(error), this.exchange.request.headers.accept);
+  }
+
+  substituteRefused(error: unknown): Substitute {
+    this.exchange.runtime.logError(error);
+    return renderAnswer(REFUSED, this.exchange.request.headers.accept);
+  }
+}

@@ -1,0 +1,243 @@
+import type { KeyObject } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { types } from 'node:util';
+import { resolveCsrfOption, type CsrfOptions, type CsrfSettings } from '../csrf/csrf-options.js';
+import { unshown } from '../../session/unshown.js';
+import { isPositive } from '../../session/option-checks.js';
+
+/** A key of the signature. */
+export type Secret = string | NodeJS.ArrayBufferView | KeyObject;
+
+/**
+ * The cookie that carries the sid.
+ *
+ * @publicApi
+ */
+export interface SessionCookieOptions {
+  /**
+   * How long the browser keeps the cookie, in ms, and with it the idle timeout of the session. Without it the browser drops the cookie
+   * when it closes, and `store.ttl` is the idle timeout.
+   *
+   * @default none
+   * @see express-session
+   */
+  maxAge?: number | null | undefined;
+  /**
+   * When the browser drops the cookie. Prefer `maxAge`.
+   *
+   * @default none
+   * @see express-session
+   */
+  expires?: Date | null | undefined;
+  /**
+   * Whether the cookie is sent over https only; `'auto'`: when the request came that way.
+   *
+   * @default 'auto'
+   * @see RFC 6265bis, section 4.1.2.5
+   */
+  secure?: boolean | 'auto' | undefined;
+  /**
+   * Hides the cookie from scripts of the page.
+   *
+   * @default true
+   * @see RFC 6265bis, section 4.1.2.6; OWASP ASVS 5.0, 3.3.4
+   */
+  httpOnly?: boolean | undefined;
+  /**
+   * Which requests from other sites carry the cookie; `'auto'`: `none` over https, otherwise `lax`.
+   *
+   * @default 'lax'
+   * @see RFC 6265bis, section 4.1.2.7; OWASP ASVS 5.0, 3.3.2
+   */
+  sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto' | undefined;
+  /**
+   * The path below which the browser sends the cookie, and below which requests have a session.
+   *
+   * @default '/'
+   * @see RFC 6265bis, section 4.1.2.4
+   */
+  path?: string | undefined;
+  /**
+   * Lets the subdomains of this domain have the cookie too.
+   *
+   * @default none: only this host
+   * @see RFC 6265bis, section 4.1.2.3
+   */
+  domain?: string | undefined;
+  /**
+   * Which cookies a browser drops last when it has too many.
+   *
+   * @default none
+   * @see express-session
+   */
+  priority?: 'low' | 'medium' | 'high' | undefined;
+  /**
+   * Keeps a cookie of an embedded page apart for each embedding site (CHIPS). Needs `secure`.
+   *
+   * @default false
+   * @see express-session
+   */
+  partitioned?: boolean | undefined;
+}
+
+/**
+ * The session in a request: exactly the options of express-session, without `store`, so that an existing configuration can be pasted.
+ *
+ * @publicApi
+ */
+export interface SessionOptions {
+  /**
+   * What signs the cookie. With several, the first signs and all verify, so a secret is replaced by putting the new one in front. At
+   * least 32 bytes each: shorter is an error in production and a warning elsewhere.
+   *
+   * @see OWASP ASVS 5.0, 13.3.4
+   */
+  secret: Secret | ArrayBuffer | readonly (Secret | ArrayBuffer)[];
+  /**
+   * The cookie's name.
+   *
+   * @default 'sid', and '__Host-sid' with `cookie.secure: true`, path `/` and no domain
+   * @see OWASP ASVS 5.0, 3.3.1
+   */
+  name?: string | undefined;
+  /**
+   * The cookie's attributes, or a function that gives them for a request.
+   *
+   * @default {}
+   */
+  cookie?: SessionCookieOptions | ((request: IncomingMessage) => SessionCookieOptions) | undefined;
+  /**
+   * When the cookie is sent again to move its expiry: `true` with every response, which then costs a touch, `'touch'` when the idle timeout
+   * starts anew (see `store.touchAfter`), `false` only when the session changed.
+   *
+   * @default 'touch'
+   * @see express-session
+   */
+  rolling?: boolean | 'touch' | undefined;
+  /**
+   * Starts the idle timeout anew at the end of every request. Entries that did not change are never written again.
+   *
+   * @default false
+   * @see express-session
+   */
+  resave?: boolean | undefined;
+  /**
+   * Stores a session, and sends its cookie, although nothing was put into it.
+   *
+   * @default false
+   * @see express-session
+   */
+  saveUninitialized?: boolean | undefined;
+  /**
+   * What `req.session = null` does at the end of the request: end the session, or leave it as it is in the store.
+   *
+   * @default 'keep'
+   * @see express-session
+   */
+  unset?: 'destroy' | 'keep' | undefined;
+  /**
+   * Whether `X-Forwarded-Proto` is believed, and, by `csrf`, `X-Forwarded-Host`. Without it, Express' "trust proxy" setting decides, which can name the proxies to believe.
+   *
+   * @default undefined
+   * @see express-session
+   */
+  proxy?: boolean | undefined;
+  /**
+   * Makes the id of a new session. It must be unguessable and new on every call.
+   *
+   * @default 40 random bytes
+   * @see express-session
+   */
+  genid?: ((request: IncomingMessage) => string) | undefined;
+  /**
+   * Sends `Cache-Control: no-store` with each cookie, so that no cache in between gives it to somebody else. Not with `'express-session'`.
+   *
+   * @default true
+   * @see RFC 9111, section 7.3
+   */
+  noStore?: boolean | undefined;
+  /**
+   * Which code serves the requests: ours, which stores before it answers, or express-session itself over the same store.
+   *
+   * @default 'builtin'
+   */
+  middleware?: 'builtin' | 'express-session' | undefined;
+  /**
+   * Refuses requests with an unsafe method that a page of another site may have sent, with 403, whether somebody is signed in or not. See
+   * `CsrfGuard`, and `@CsrfExempt()` for exceptions.
+   *
+   * @default false
+   * @see OWASP ASVS 5.0, 3.5.1
+   */
+  csrf?: boolean | CsrfOptions | undefined;
+}
+
+/** {@link SessionOptions} with every default filled in. */
+export interface SessionSettings {
+  readonly name: string;
+  readonly secrets: readonly Secret[];
+  readonly cookie: SessionCookieOptions | ((request: IncomingMessage) => SessionCookieOptions);
+  readonly rolling: boolean | 'touch';
+  readonly resave: boolean;
+  readonly saveUninitialized: boolean;
+  readonly unset: 'destroy' | 'keep';
+  readonly proxy: boolean | undefined;
+  readonly genid: ((request: IncomingMessage) => string) | undefined;
+  readonly noStore: boolean;
+  readonly middleware: 'builtin' | 'express-session';
+  readonly csrf: CsrfSettings;
+}
+
+export const SESSION_DEFAULTS = {
+  name: 'sid',
+  hostName: '__Host-sid',
+  rolling: 'touch',
+  resave: false,
+  saveUninitialized: false,
+  unset: 'keep',
+  noStore: true,
+  middleware: 'builtin',
+} as const;
+
+export const COOKIE_DEFAULTS = { secure: 'auto', httpOnly: true, sameSite: 'lax', path: '/' } as const satisfies SessionCookieOptions;
+
+/** Fills in the defaults of options without problems. */
+export function resolveSessionOptions(options: SessionOptions): SessionSettings {
+  const { cookie: given = {} } = options;
+  const cookie = typeof given === 'function' ? given : withoutUndefined(given);
+  const shown = {
+    name: options.name ?? defaultName(cookie),
+    cookie,
+    rolling: options.rolling ?? SESSION_DEFAULTS.rolling,
+    resave: options.resave ?? SESSION_DEFAULTS.resave,
+    saveUninitialized: options.saveUninitialized ?? SESSION_DEFAULTS.saveUninitialized,
+    unset: options.unset ?? SESSION_DEFAULTS.unset,
+    proxy: options.proxy,
+    genid: options.genid,
+    noStore: options.noStore ?? SESSION_DEFAULTS.noStore,
+    middleware: options.middleware ?? SESSION_DEFAULTS.middleware,
+    csrf: resolveCsrfOption(options.csrf),
+  };
+  return unshown(shown, { secrets: secretsOf(options.secret) });
+}
+
+/** Idle timeout in seconds that the cookie asks for. */
+export function idleOfCookie({ cookie }: SessionOptions): number | undefined {
+  return typeof cookie === 'object' && isPositive(cookie.maxAge) ? cookie.maxAge / 1_000 : undefined;
+}
+
+/** What is there and `undefined`, as `config.get()` yields it, is no wish: least of all for a cookie that scripts can read. */
+export function withoutUndefined(cookie: SessionCookieOptions): SessionCookieOptions {
+  return Object.fromEntries(Object.entries(cookie).filter(([, value]) => value !== undefined));
+}
+
+export function secretsOf(secret: unknown): Secret[] {
+  if (secret === undefined || secret === null || secret === '') return [];
+  const secrets: unknown[] = Array.isArray(secret) ? secret : [secret];
+  return secrets.map((one) => (types.isArrayBuffer(one) ? Buffer.from(one) : one)) as Secret[];
+}
+
+export function defaultName(cookie: NonNullable<SessionOptions['cookie']>): string {
+  const isHostOnly = typeof cookie === 'object' && cookie.secure === true && (cookie.path ?? '/') === '/' && !cookie.domain;
+  return isHostOnly ? SESSION_DEFAULTS.hostName : SESSION_DEFAULTS.name;
+}

@@ -1,0 +1,158 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { inspect, isDeepStrictEqual, types } from 'node:util';
+import { RedisSessionError, SessionMisuseError } from '../../redis-session.errors.js';
+import type { Entries } from '../../session/entries.js';
+import { IDENTITY_ENTRY, isIdentity } from '../../session/identity.js';
+import type { SessionStore } from '../../session/store/session-store.js';
+import { generateSid, type Sid } from '../../session/sid.js';
+import { warnOnce } from '../../session/warn-once.js';
+import type { SessionEntries } from './http-session.js';
+import type { Identity } from '../../nest/identity.decorator.js';
+import { forwardedProtocol, isSecureRequest } from './request-security.js';
+import { SessionCookie } from '../cookie/session-cookie.js';
+import type { SessionSettings } from './session-options.js';
+
+/**
+ * Finds the identity among the entries of a session, for applications that do not use `login()`. It gets what `req.session` is: none of our members,
+ * which every visitor's session has.
+ */
+export type IdentityFinder = (session: SessionEntries) => Identity | undefined;
+
+/** Makes of an error the one that the web framework answers well, and prepares the response for it. */
+export type ErrorTranslator = (error: RedisSessionError, response: ServerResponse) => Error;
+
+/** What {@link SessionRuntime} is made of. */
+export interface SessionRuntimeParts {
+  readonly store: SessionStore;
+  readonly settings: SessionSettings;
+  readonly translate: ErrorTranslator;
+  readonly findIdentity?: IdentityFinder | undefined;
+  readonly warn: (message: string) => void;
+  /** What `req.sessionStore` is, where the application has given a store made for express-session. */
+  readonly sessionStore?: object | undefined;
+  /** What tells that two stores hold the same sessions; `undefined` where only the store itself does. */
+  readonly place?: unknown;
+}
+
+/** What the requests of one application share. */
+export class SessionRuntime {
+  readonly store: SessionStore;
+  readonly translate: ErrorTranslator;
+  readonly cookie: SessionCookie;
+  /** People log requests and what hangs on them, however deep: what signs cookies is only in private fields. */
+  readonly #settings: SessionSettings;
+  readonly #sessionStore: object | undefined;
+  readonly #findIdentity: IdentityFinder | undefined;
+  readonly #warn: (message: string) => void;
+  readonly #place: unknown;
+  /** Others, by whether they are the same. */
+  readonly #compared = new WeakMap<SessionRuntime, boolean>();
+  readonly #hidden = new Set<string>();
+
+  constructor({ store, settings, translate, findIdentity, warn, place, sessionStore }: SessionRuntimeParts) {
+    this.#sessionStore = sessionStore;
+    this.store = store;
+    this.#settings = settings;
+    this.translate = translate;
+    this.cookie = new SessionCookie(settings, warn);
+    this.#findIdentity = findIdentity;
+    this.#warn = warn;
+    this.#place = place;
+  }
+
+  get settings(): SessionSettings {
+    return this.#settings;
+  }
+
+  get sessionStore(): object | undefined {
+    return this.#sessionStore;
+  }
+
+  /** Whether these are the same sessions of the same users, as those of a module that is imported twice are. */
+  isSameAs(other: SessionRuntime): boolean {
+    if (other === this) return true;
+    let isSame = this.#compared.get(other);
+    if (isSame === undefined) this.#compared.set(other, (isSame = this.#compare(other)));
+    return isSame;
+  }
+
+  #compare(other: SessionRuntime): boolean {
+    const isSamePlace = this.store === other.store || (this.#place !== undefined && isDeepStrictEqual(this.#place, other.#place));
+    const isSameCookie = this.settings.name === other.settings.name && isDeepStrictEqual(this.settings.secrets, other.settings.secrets);
+    return isSamePlace && isSameCookie && this.#findIdentity === other.#findIdentity;
+  }
+
+  /** Throws when a request has the session of another module, which knows other users. */
+  assertSameAs(found: SessionRuntime): void {
+    if (this.isSameAs(found)) return;
+    const [own, other] = [this, found].map(({ settings: { name } }) => JSON.stringify(name));
+    throw new SessionMisuseError(
+      `This route is to have the session of the cookie ${own}, and has that of ${other} of another RedisSessionModule. Put the routes of each module into "exclude" of the others, and guard them with the SessionGuard of the module that they belong to.`,
+    );
+  }
+
+  generateSid(request: IncomingMessage): Sid {
+    const { genid } = this.settings;
+    if (genid === undefined) return generateSid();
+    const sid: unknown = genid(request);
+    if (typeof sid !== 'string' || sid === '') throw new SessionMisuseError('"session.genid" must return a non-empty string.');
+    return sid as Sid;
+  }
+
+  /** Whether the identity is the entry of that name, as it is unless the application finds it elsewhere. */
+  get isIdentityEntry(): boolean {
+    return this.#findIdentity === undefined;
+  }
+
+  /** Who is signed in; anything that is not an identity is nobody. */
+  identityOf(entries: Entries, session: () => SessionEntries): Identity | undefined {
+    const found: unknown = this.#findIdentity === undefined ? entries.get(IDENTITY_ENTRY) : this.#findIdentity(session());
+    return isIdentity<Identity>(found) ? found : undefined;
+  }
+
+  /** Warns when a proxy says https and nobody believes it: the cookie would then be sent without "Secure", or not at all. */
+  checkProxy(request: IncomingMessage): void {
+    if (forwardedProtocol(request) !== 'https' || isSecureRequest(request, this.settings.proxy)) return;
+    warnOnce(
+      this.#warn,
+      'A request has "X-Forwarded-Proto: https", but no proxy is trusted, so it is treated as http. Behind a proxy, set Express\' "trust proxy" or the option "session.proxy".',
+    );
+  }
+
+  /** Warns of attributes that were left out. */
+  warnOfCookieObject(): void {
+    warnOnce(
+      this.#warn,
+      'Of a plain object that is assigned to req.session.cookie only "maxAge" and "expires" are taken: it may come from a request. Set the others one by one, as in req.session.cookie.sameSite = \'none\'.',
+    );
+  }
+
+  /** Warns once in a process of sessions that became somebody's and kept the sid that whoever has planted the cookie knows too. */
+  warnOfKeptSid(): void {
+    warnOnce(
+      this.#warn,
+      'The application has put an identity into a session, which keeps its sid: express-session tells the cookie before it saves. Whoever has planted that cookie in the browser is signed in too (session fixation). Call req.session.regenerate() before you assign the identity, as Passport\'s req.login() does, or set "session.middleware" to "builtin".',
+    );
+  }
+
+  /** Says once of each name that an entry is not where somebody looks for it. */
+  tellHidden(name: string): void {
+    if (this.#hidden.has(name)) return;
+    this.#hidden.add(name);
+    this.#warn(
+      `A session has an entry ${JSON.stringify(name)}, and HttpSession a member of that name, which hides it there. Read the entry by @Session(${JSON.stringify(name)}) or req.session, or choose another name.`,
+    );
+  }
+
+  /** Of an answer to the client, what it was made of: that says why. */
+  logError(error: unknown): void {
+    // Also one of another realm, as Node's own are where the application runs in a context of `node:vm`.
+    const failure = types.isNativeError(error) ? error : new Error(String(error));
+    this.store.settings.logError(failure.cause instanceof RedisSessionError ? failure.cause : failure);
+  }
+
+  /** Every request leads here, and people log requests; the secrets that sign cookies and the password of Redis stay out of that. */
+  [inspect.custom](): string {
+    return 'SessionRuntime {}';
+  }
+}

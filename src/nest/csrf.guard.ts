@@ -1,0 +1,71 @@
+import type { IncomingMessage } from 'node:http';
+import 'reflect-metadata';
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { CrossOriginError, SessionMisuseError, type CrossOriginReason } from '../redis-session.errors.js';
+import { requestRefusal } from '../http/csrf/csrf-check.js';
+import { CsrfExempt } from './csrf-exempt.decorator.js';
+import { withoutHeaders } from './http-exceptions.js';
+import { contextOf } from '../http/request/request-context.js';
+import { SessionRuntime } from '../http/request/session-runtime.js';
+
+/**
+ * Refuses requests that a page of another site may have sent: those with an unsafe method (any but GET, HEAD and OPTIONS), whether somebody
+ * is signed in or not, unless `Sec-Fetch-Site` is `same-origin` or `none`, or, in browsers that do not send it, `Origin` is the host that was
+ * asked. Opening a WebSocket is a GET, and checked by its `Origin`. 403 with a `reason`. `@CsrfExempt()` opens a handler. With `session.csrf` it is before every handler, without it where `@UseGuards`
+ * puts it.
+ *
+ * It is a guard, since only a guard knows the handler and the method that the handler gets. It asks no session, so an outage of Redis does
+ * not concern it. What is mounted on Express itself has no guards: `csrfMiddleware` of `nestjs-redis-session/express` is for that.
+ *
+ * Of several modules with `session.csrf` in one application, that of the request's session decides.
+ *
+ * @see OWASP ASVS 5.0, 3.5.1
+ * @publicApi
+ */
+@Injectable()
+export class CsrfGuard implements CanActivate {
+  readonly #runtime: SessionRuntime;
+
+  constructor(
+    protected readonly reflector: Reflector,
+    runtime: SessionRuntime,
+  ) {
+    this.#runtime = runtime;
+  }
+
+  canActivate(context: ExecutionContext): boolean {
+    const request = this.requestOf(context);
+    if (request === undefined || this.#isOfAnother(request)) return true;
+    const reason = requestRefusal(request, this.#runtime.settings);
+    if (reason === undefined || this.isExempt(context)) return true;
+    throw this.refused(reason, context);
+  }
+
+  /** The request to look at; `undefined` where there is none, as with a message of a WebSocket. In GraphQL it is `req` of the context. */
+  protected requestOf(context: ExecutionContext): IncomingMessage | undefined {
+    const type: string = context.getType();
+    if (type === 'http') return context.switchToHttp().getRequest<IncomingMessage>();
+    if (type !== 'graphql') return undefined;
+    const { req } = context.getArgByIndex<{ req?: IncomingMessage } | undefined>(2) ?? {};
+    if (req === undefined)
+      throw new SessionMisuseError('CsrfGuard finds no request in the GraphQL context. Put it there as "req", or override requestOf().');
+    return req;
+  }
+
+  /** Whether requests from other sites may reach the handler: it, or its own class, says so. A class that extends another does not inherit it. */
+  protected isExempt(context: ExecutionContext): boolean {
+    return [context.getHandler(), context.getClass()].some((target) => Reflect.hasOwnMetadata(CsrfExempt.KEY, target));
+  }
+
+  /** Whether another module's guard, which is before every handler too, decides by rules of its own. */
+  #isOfAnother(request: IncomingMessage): boolean {
+    const { runtime } = contextOf<{ readonly runtime: SessionRuntime }>(request) ?? {};
+    return runtime !== undefined && runtime.settings.csrf.everywhere && !this.#runtime.isSameAs(runtime);
+  }
+
+  /** What a request that is refused gets. */
+  protected refused(reason: CrossOriginReason, _context: ExecutionContext): Error {
+    return withoutHeaders(new CrossOriginError(reason));
+  }
+}

@@ -1,0 +1,59 @@
+import type { ServerResponse } from 'node:http';
+import { HttpException } from '@nestjs/common';
+import type { RedisSessionError } from '../redis-session.errors.js';
+import { giveWhenRefused } from './refusal-headers.js';
+import { answerOf, bodyOf } from '../http/response/session-answer.js';
+
+/**
+ * What an answer about the session may have besides.
+ *
+ * @publicApi
+ */
+export interface SessionHttpExceptionDetails {
+  /** Stable, to switch on among answers of the same `code`. In the body. */
+  readonly reason?: string | undefined;
+  /** For logs. Not in the body. */
+  readonly cause?: Error | undefined;
+}
+
+/**
+ * An answer about the session, as Nest's exception filters know it. The body is `{ statusCode, error, message, code, reason? }`.
+ *
+ * @publicApi
+ */
+export class SessionHttpException extends HttpException {
+  /** Stable, to switch on among answers of the same `code`. */
+  readonly reason: string | undefined;
+
+  constructor(
+    statusCode: number,
+    message: string,
+    /** Stable, to switch on: a `RedisSessionErrorCode`, or one of the guard's. */
+    readonly code: string,
+    { reason, cause }: SessionHttpExceptionDetails = {},
+  ) {
+    super(bodyOf({ statusCode, message, code, reason }), statusCode, cause === undefined ? {} : { cause });
+    this.reason = reason;
+  }
+}
+
+/** The guard's answers: status, message and code. */
+export const GUARD_ANSWERS = {
+  signedOut: [401, 'Sign in first.', 'SESSION_REQUIRED'],
+  notFresh: [401, 'Sign in again to do this.', 'SESSION_LOGIN_NOT_FRESH'],
+  withoutRole: [403, 'You may not do this.', 'SESSION_ROLE_MISSING'],
+} as const;
+
+/** Errors that are answers to the client become exceptions of Nest; others are faults of the application and stay what they are. */
+export function toHttpException(error: RedisSessionError, response: ServerResponse): Error {
+  // Not by a filter, so that they are there with the application's own filters too.
+  giveWhenRefused(response, answerOf(error)?.headers ?? {});
+  return withoutHeaders(error);
+}
+
+/** The same where there is no response to give headers to. */
+export function withoutHeaders(error: RedisSessionError): Error {
+  const { statusCode, message, reason } = answerOf(error) ?? {};
+  if (statusCode === undefined || message === undefined) return error;
+  return new SessionHttpException(statusCode, message, error.code, { reason, cause: error });
+}

@@ -1,0 +1,17 @@
+import { createParamDecorator } from '@nestjs/common';
+import { readEntry } from '../http/request/session-proxy.js';
+import type { NamedParameter } from './named-parameter.js';
+import type { HttpSession } from '../http/request/http-session.js';
+import { requestContextOf } from '../http/request/request-context.js';
+
+/**
+ * The session of the request, or with a name one of its entries: `@Session() session: HttpSession`, `@Session('cart') cart?: Item[]`.
+ *
+ * Answers 503 when the session could not be loaded. (`@nestjs/common` has a `Session` of its own, which knows no names and no outage.)
+ *
+ * @publicApi
+ */
+export const Session = createParamDecorator((name: string | undefined, context) => {
+  const session = requestContextOf(context).httpSession as HttpSession | undefined;
+  return name === undefined || session === undefined ? session : readEntry(session, name);
+}) as NamedParameter;

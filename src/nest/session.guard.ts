@@ -1,0 +1,121 @@
+import { Inject, Injectable, Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { warnOnce } from '../session/warn-once.js';
+import { demandsOf, type Demands } from './demands.js';
+import { GUARD_ANSWERS, SessionHttpException } from './http-exceptions.js';
+import type { Identity } from './identity.decorator.js';
+import { confirmIdentity, endedReasonOf, peekedOf, requestContextOf, runtimeOf } from '../http/request/request-context.js';
+import { SessionRuntime } from '../http/request/session-runtime.js';
+
+const SECOND = 1_000;
+/** Where applications that come from other packages keep who is signed in. */
+const ENTRIES_ELSEWHERE = ['user', 'userId', 'uid', 'passport'];
+
+/**
+ * Lets signed-in requesters pass, by the identity in their session, if they have the role (`@Roles()`) and their sign-in is as fresh
+ * (`@FreshLogin()`) as the handler asks. 401 for those who are not signed in, with a `reason` where somebody else has ended their session; 503
+ * when the session could not be read. Its steps can be overridden in a subclass.
+ *
+ * It serves the sessions of its own `RedisSessionModule`, the one that its module imports: of several in one application, another's users are none of
+ * its own, and a request with another's session is an error. One that is made by hand (`new SessionGuard(reflector)`) takes any.
+ *
+ * A session that was loaded more than a second ago, as when a long body came in between, is asked for again: whether it is still there, and whose it
+ * is. The entries stay as the handler has them.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class SessionGuard implements CanActivate {
+  /** By property, so that the constructors of subclasses need not pass it on. */
+  @Inject(SessionRuntime)
+  private readonly sessionRuntime: SessionRuntime | undefined;
+
+  constructor(protected readonly reflector: Reflector) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (this.isPublic(context)) return true;
+    this.#checkOwn(context);
+    const identity = this.identityOf(context);
+    if (identity === undefined) {
+      warnOfIdentityElsewhere(context);
+      throw this.unauthorized(context);
+    }
+    if (!(await confirmIdentity(context))) throw this.unauthorized(context);
+    if (!this.hasRole(identity, context)) throw this.forbidden(context);
+    if (!(await this.isFresh(context))) throw this.notFresh(context);
+    return this.authorize(identity, context);
+  }
+
+  /** Whether the handler is open to everybody: `@Public()`, with nothing on the same target or nearer that asks for somebody. */
+  protected isPublic(context: ExecutionContext): boolean {
+    const { isOpen, warning } = this.#demands(context);
+    if (warning !== undefined) warnOnce(warn, warning);
+    return isOpen;
+  }
+
+  /** Who is signed in; `undefined` for nobody. */
+  protected identityOf(context: ExecutionContext): Identity | undefined {
+    return requestContextOf<Identity>(context).identity;
+  }
+
+  /** Whether this identity has one of the roles that the nearest `@Roles()` asks for. */
+  protected hasRole(identity: Identity, context: ExecutionContext): boolean {
+    const { roles: wanted } = this.#demands(context);
+    if (wanted === undefined) return true;
+    const { roles } = identity as { readonly roles?: unknown };
+    return Array.isArray(roles) && wanted.some((role) => roles.includes(role));
+  }
+
+  /** Whether the sign-in is as fresh as the nearest `@FreshLogin()` asks. */
+  protected async isFresh(context: ExecutionContext): Promise<boolean> {
+    const { freshLogin: seconds } = this.#demands(context);
+    if (seconds === undefined) return true;
+    const request = requestContextOf(context);
+    return request.authenticatedAt !== undefined && (await request.now()) - request.authenticatedAt <= seconds * SECOND;
+  }
+
+  /** Whether this identity may pass, all else being well. Everyone who is signed in may. */
+  protected authorize(_identity: Identity, _context: ExecutionContext): boolean | Promise<boolean> {
+    return true;
+  }
+
+  /** What a requester who is not signed in gets. */
+  protected unauthorized(context: ExecutionContext): Error {
+    return new SessionHttpException(...GUARD_ANSWERS.signedOut, { reason: endedReasonOf(context) });
+  }
+
+  /** What one without the role gets. */
+  protected forbidden(_context: ExecutionContext): Error {
+    return new SessionHttpException(...GUARD_ANSWERS.withoutRole);
+  }
+
+  /** What one gets whose sign-in is too long ago. */
+  protected notFresh(_context: ExecutionContext): Error {
+    return new SessionHttpException(...GUARD_ANSWERS.notFresh, { reason: 'login-not-fresh' });
+  }
+
+  #demands(context: ExecutionContext): Demands {
+    return demandsOf(context.getHandler() as (...args: never[]) => unknown, context.getClass());
+  }
+
+  #checkOwn(context: ExecutionContext): void {
+    const found = runtimeOf(context) as SessionRuntime | undefined;
+    if (found !== undefined) this.sessionRuntime?.assertSameAs(found);
+  }
+}
+
+function warn(message: string): void {
+  new Logger('RedisSession').warn(message);
+}
+
+/** Somebody has signed in, as their code has it, and is answered 401: that takes an afternoon to find out. */
+function warnOfIdentityElsewhere(context: ExecutionContext): void {
+  if (process.env['NODE_ENV'] === 'production') return;
+  const session = peekedOf(context);
+  const name = session && ENTRIES_ELSEWHERE.find((entry) => Object.hasOwn(session, entry));
+  if (name !== undefined)
+    warnOnce(
+      warn,
+      `SessionGuard has answered 401 for a session that has an entry ${JSON.stringify(name)} and no identity. Call session.login() to sign somebody in, or say where the identity is with the option "identity".`,
+    );
+}

@@ -1,0 +1,118 @@
+import type { Redis } from 'ioredis';
+import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
+import type { StoreSettings } from '../../session/store/store-settings.js';
+import { waitsOf } from '../../session/waits.js';
+import { slotOf } from './key-slot.js';
+import type { RedisClient } from './redis-connection.js';
+import { isReply, isTimeout, toStoreError } from './redis-errors.js';
+import { RedisProbe } from './redis-probe.js';
+import { hastenReconnecting } from './redis-reconnect.js';
+
+/** So many in a row, and a node is taken to be silent. One may be a command that took its time. */
+const MOST_TIMEOUTS = 2;
+/** The node of a client that has only one. */
+const ONLY_NODE = '';
+/** In ms, between two looks at whether a silent node has been replaced by another one. */
+const REFRESH_INTERVAL = 1_000;
+
+/** A node that has let somebody wait in vain since its last answer. */
+interface SilentNode {
+  timeouts: number;
+  outage?: { end(): void };
+}
+
+/**
+ * Knows which nodes of Redis have stopped answering, so that an outage is waited for by the first calls only: until the node answers
+ * anything, all others fail at once, with the reason `outage`, and nothing of them is sent. In a Cluster this concerns the keys of that node.
+ */
+export class RedisNodes {
+  readonly #silent = new Map<string, SilentNode>();
+
+  readonly #client: RedisClient;
+
+  /** After `deadline`, a call counts as not answered, where the client itself does not give it up before. */
+  constructor(
+    client: RedisClient,
+    private readonly settings: Pick<StoreSettings, 'deadline' | 'failures'>,
+  ) {
+    this.#client = client;
+    hastenReconnecting(client);
+  }
+
+  /**
+   * Sends a command on that key, unless its node is known to be silent. What it rejects with is safe to log.
+   *
+   * @param command what is told of it should it be refused
+   */
+  ask<T>(key: string, command: string | undefined, send: () => Promise<T>): Promise<T> {
+    if (this.#silent.size > 0 && this.#silent.get(this.#nodeOf(key))?.outage !== undefined)
+      return Promise.reject(new SessionStoreUnavailableError('outage'));
+    const { deadline, failures } = this.settings;
+    const wait = waitsOf(deadline).begin(() => this.#timedOut(key));
+    return send().then(
+      (reply) => {
+        wait.end();
+        this.#answered(key);
+        failures.worked(command);
+        return reply;
+      },
+      (error: unknown) => {
+        const isFirst = wait.end();
+        if (isReply(error)) this.#answered(key);
+        else if (isFirst && isTimeout(error)) this.#timedOut(key);
+        throw toStoreError(error, command);
+      },
+    );
+  }
+
+  #answered(key: string): void {
+    if (this.#silent.size > 0) this.#end(this.#nodeOf(key));
+  }
+
+  #timedOut(key: string): void {
+    const name = this.#nodeOf(key);
+    const node = this.#silent.get(name) ?? { timeouts: 0 };
+    this.#silent.set(name, node);
+    node.timeouts++;
+    if (node.timeouts >= MOST_TIMEOUTS && node.outage === undefined) this.#begin(name, node);
+  }
+
+  #begin(name: string, node: SilentNode): void {
+    const model = this.#clientOf(name);
+    // One that a Cluster is without just now has nobody to be asked through, and what is sent to it finds that out soon.
+    if (model === undefined) return void this.#silent.delete(name);
+    const end = () => this.#end(name);
+    const probe = new RedisProbe(model, () => this.#clientOf(name), end);
+    const refresh = this.#client.isCluster ? setInterval(() => this.#refresh(name), REFRESH_INTERVAL).unref() : undefined;
+    this.#client.on('end', end);
+    node.outage = {
+      end: () => {
+        this.#client.off('end', end);
+        clearInterval(refresh);
+        probe.stop();
+      },
+    };
+  }
+
+  #end(name: string): void {
+    const outage = this.#silent.get(name)?.outage;
+    this.#silent.delete(name);
+    outage?.end();
+  }
+
+  /** Another node may have taken over the slots of a silent one. A Cluster client looks every 5 s by itself. */
+  #refresh(name: string): void {
+    if (!('slots' in this.#client)) return;
+    this.#client.refreshSlotsCache();
+    if (!this.#client.slots.some(([master]) => master === name)) this.#end(name);
+  }
+
+  #nodeOf(key: string): string {
+    return 'slots' in this.#client ? (this.#client.slots[slotOf(key)]?.[0] ?? ONLY_NODE) : ONLY_NODE;
+  }
+
+  #clientOf(name: string): Redis | undefined {
+    if (!('nodes' in this.#client)) return this.#client;
+    return this.#client.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === name);
+  }
+}

@@ -1,0 +1,215 @@
+import { emitWarning } from '../../session/warn-once.js';
+import { randomUUID } from 'node:crypto';
+import { inspect } from 'node:util';
+import type { Redis } from 'ioredis';
+import { answerWithin } from '../../session/deadline.js';
+import { decodeMessage, encodeEvent, encodeGreeting, EVENT_NAMES } from '../../session/event-message.js';
+import { callHarmlessly } from '../../session/harmless-call.js';
+import type { SessionEventMap, SessionEventName } from '../../session/session-events.js';
+import type { SessionStore } from '../../session/store/session-store.js';
+import type { RedisClient } from '../client/redis-client.js';
+import { closeClient } from '../client/redis-closing.js';
+import { retryDelay } from '../client/redis-defaults.js';
+import { toStoreError } from '../client/redis-errors.js';
+import { RedisKeys } from '../store/redis-keys.js';
+
+/** Events on their way to Redis. A Redis that is slower than that gets no more of them. */
+const MOST_UNDERWAY = 1_000;
+/** Between two outages that are logged. */
+const SILENCE_MS = 60_000;
+
+/**
+ * Shares the events of a store with the other processes that use the same Redis and prefix, through Redis pub/sub: what `store.events: 'cluster'`
+ * does in `RedisSessionModule`, for applications without it, or with a store of their own.
+ *
+ * ```ts
+ * const channel = new RedisEventChannel(redis, store);
+ * channel.open();
+ * store.events.on('revoked', ({ handle, remote }) => …);
+ * ```
+ *
+ * Best effort: an event is sent once and not waited for, and in a Cluster one may overtake another. What happens while Redis is away, or a
+ * process' connection to it, never reaches that process. So use it to know sooner, not to decide whether a session is alive. Nothing more is
+ * sent than the event itself; what arrives and is no event is ignored. Redis' channels know no databases, so applications that share a
+ * server need a prefix each.
+ *
+ * @publicApi
+ */
+export class RedisEventChannel {
+  readonly #origin = randomUUID();
+  readonly #channel: string;
+  #trouble: Trouble | undefined;
+  #leave: (() => void)[] = [];
+  #subscriber: Redis | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #attempt = 0;
+  #underway = 0;
+
+  readonly #client: RedisClient;
+
+  /**
+   * @param client sends the events, and stays the caller's to configure and close; receiving them takes a connection besides, made like this one
+   * @param log gets one line when events cannot be shared and one when they can again; by default a warning of the process
+   */
+  constructor(
+    client: RedisClient,
+    private readonly store: SessionStore,
+    private readonly log: (message: string) => void = emitWarning,
+  ) {
+    this.#client = client;
+    this.#channel = new RedisKeys(store.settings.prefix).events();
+  }
+
+  /** Begins to share, and goes on until `close` is called. A Redis that is away is waited for. */
+  open(): void {
+    if (this.#leave.length > 0) return;
+    this.#trouble = new Trouble(this.log, () => this.#probe());
+    this.#leave = EVENT_NAMES.map((name) => this.store.events.on(name, (event) => this.#publish(name, event)));
+    this.#subscribe();
+  }
+
+  /** Ends it, within `store.deadline`. Never rejects. */
+  async close(): Promise<void> {
+    for (const leave of this.#leave) leave();
+    this.#leave = [];
+    clearTimeout(this.#retry);
+    this.#trouble?.close();
+    this.#trouble = undefined;
+    const subscriber = this.#subscriber;
+    this.#subscriber = undefined;
+    if (subscriber !== undefined) await closeClient(subscriber, this.store.settings.deadline);
+  }
+
+  #publish<Name extends SessionEventName>(name: Name, event: SessionEventMap[Name]): void {
+    if (event.remote === true) return;
+    const message = encodeEvent(this.#origin, name, event);
+    if (message === undefined) return;
+    // What waited for a connection would arrive late, and fill the memory until then.
+    if (this.#client.status === 'ready' && this.#underway < MOST_UNDERWAY) this.#send(message);
+    else this.#trouble?.begin('connection');
+  }
+
+  /** What comes back to its sender has gone both ways. */
+  #greet(): void {
+    this.#send(encodeGreeting(this.#origin));
+  }
+
+  #probe(): void {
+    if (this.#client.status === 'ready') this.#greet();
+  }
+
+  #send(message: string): void {
+    this.#underway++;
+    // Of an application's own client, which may let a command go without an answer.
+    answerWithin(this.store.settings.deadline, this.#client.publish(this.#channel, message))
+      .catch((error: unknown) => this.#trouble?.begin(toStoreError(error).reason))
+      .finally(() => this.#underway--);
+  }
+
+  /** One connection after the other, since one that is subscribed can do nothing else, and in a Cluster each may lead to another node. */
+  #subscribe(): void {
+    const subscriber = connectionLike(this.#client);
+    this.#subscriber = subscriber;
+    if (subscriber === undefined) return this.#subscribeLater();
+    subscriber.on('error', () => undefined); // `connect` rejects with it.
+    subscriber.on('message', (_channel: string, text: string) => this.#receive(text));
+    subscriber.once('end', () => {
+      if (this.#subscriber !== subscriber) return;
+      // It has ended by itself, and may go on listening to the sentinels.
+      void closeClient(subscriber, this.store.settings.deadline);
+      this.#subscribeLater();
+    });
+    subscriber
+      .connect()
+      .then(() => subscriber.subscribe(this.#channel))
+      .then(() => {
+        this.#attempt = 0;
+        this.#greet();
+      })
+      .catch((error: unknown) => {
+        if (this.#subscriber === subscriber) this.#trouble?.begin(toStoreError(error).reason);
+        subscriber.disconnect();
+      });
+  }
+
+  #subscribeLater(): void {
+    this.#attempt++;
+    // One broken connection is mended at once.
+    if (this.#attempt > 1) this.#trouble?.begin('connection');
+    this.#retry = setTimeout(() => this.#subscribe(), retryDelay(this.#attempt));
+  }
+
+  #receive(text: string): void {
+    const { origin, told } = decodeMessage(text) ?? {};
+    if (origin === this.#origin) this.#trouble?.end();
+    else if (told !== undefined) this.store.events.emit(told.name, told.event);
+  }
+}
+
+/** Logs once that events cannot be shared, and once that they can again, which it finds out by probing. */
+class Trouble {
+  #isLogged = false;
+  #silentUntil = 0;
+  #next: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly log: (message: string) => unknown,
+    private readonly probe: () => void,
+  ) {}
+
+  begin(reason: string): void {
+    const now = performance.now();
+    // While a Cluster comes back, some of what is sent arrives and some does not.
+    if (this.#isLogged || now < this.#silentUntil) return;
+    this.#isLogged = true;
+    this.#silentUntil = now + SILENCE_MS;
+    this.#tell(`Session events are not shared with other processes (${reason}). Those of now are lost to them; this is logged once.`);
+    this.#probeLater(1);
+  }
+
+  end(): void {
+    if (!this.#isLogged) return;
+    this.#isLogged = false;
+    clearTimeout(this.#next);
+    this.#tell('Session events are shared with other processes again.');
+  }
+
+  close(): void {
+    clearTimeout(this.#next);
+  }
+
+  #probeLater(attempt: number): void {
+    this.#next = setTimeout(() => {
+      this.probe();
+      this.#probeLater(attempt + 1);
+    }, retryDelay(attempt));
+  }
+
+  /** Most of it happens outside of any request, where nobody would catch what a logger throws, or what its promise rejects with. */
+  #tell(message: string): void {
+    callHarmlessly(() => this.log(message), warn);
+  }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`The log of session events failed: ${inspect(error)}`, { type: 'SessionLoggerError' });
+}
+
+/** In a Cluster, to one of its nodes: each is told what is published on any. `undefined` while no node is known. */
+function connectionLike(client: RedisClient): Redis | undefined {
+  const node = 'nodes' in client ? anyOf(client.nodes('master')) : client;
+  return node?.duplicate({
+    lazyConnect: true,
+    // We come back with a new connection.
+    retryStrategy: () => null,
+    sentinelRetryStrategy: () => null,
+    // Nothing may be said for hours.
+    socketTimeout: undefined,
+    // So that a connection whose other end is gone ends.
+    keepAlive: 30_000,
+  });
+}
+
+function anyOf<T>(all: readonly T[]): T | undefined {
+  return all[Math.floor(Math.random() * all.length)];
+}

@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
+import { NEXT_MS } from '../../session/store/session-store.js';
+import type { SessionFacts } from '../../session/session-record.js';
+import type { StoreSettings } from '../../session/store/store-settings.js';
+import type { RedisClient } from '../client/redis-client.js';
+import { noReply, toStoreError } from '../client/redis-errors.js';
+import type { RedisKeys } from './redis-keys.js';
+import type { RedisNodes } from '../client/redis-nodes.js';
+import { STATUS } from '../scripts/redis-scripts.js';
+import type { RedisWriter } from './redis-writer.js';
+
+/** In ms. RFC 6265bis, section 5.5: a browser keeps no cookie for longer, so by then nobody has the sid of an older session that was not used since. */
+const LONGEST_COOKIE = 400 * 86_400_000;
+
+const EPOCH = /^\d{1,16}$/;
+
+/** Before when the sessions of a user are dead, whatever their index says. Kept for as long as such a session could be alive. */
+export class RedisEpochs {
+  readonly #ttl: number;
+
+  readonly #client: RedisClient;
+
+  constructor(
+    client: RedisClient,
+    private readonly nodes: RedisNodes,
+    private readonly keys: RedisKeys,
+    private readonly writer: RedisWriter,
+    { idle, absolute = 0 }: Pick<StoreSettings, 'idle' | 'absolute'>,
+  ) {
+    this.#client = client;
+    this.#ttl = Math.max(LONGEST_COOKIE, idle, absolute);
+  }
+
+  /**
+   * Without a time, now. An earlier time than the one that is set changes nothing. Answers with the time that counts: for one that has not come yet,
+   * the next millisecond, and then no sooner. What is damaged is replaced by now, and by no earlier time.
+   */
+  async set(userId: string, time?: number): Promise<number> {
+    const { status, now, values } = await this.writer.run('epoch', this.keys.epoch(userId), [
+      time === undefined ? '' : Math.ceil(time),
+      this.#ttl,
+    ]);
+    if (status !== STATUS.done) throw damaged();
+    const counts = Number(values[0]);
+    if (counts > now) await sleep(NEXT_MS);
+    return counts;
+  }
+
+  /** Whether a session of the user that was created then is dead. */
+  async isBefore(userId: string, createdAt: number): Promise<boolean> {
+    return createdAt < (await this.#epochOf(userId));
+  }
+
+  /** The same sessions, with `undefined` for those that are dead. */
+  async withoutEarlier(sessions: readonly (SessionFacts | undefined)[]): Promise<(SessionFacts | undefined)[]> {
+    const users = [...new Set(sessions.map((facts) => facts?.userId))].filter((userId) => userId !== undefined);
+    const epochs = new Map(await Promise.all(users.map(async (userId) => [userId, await this.#epochOf(userId)] as const)));
+    return sessions.map((facts) => (facts?.userId !== undefined && facts.createdAt < (epochs.get(facts.userId) ?? 0) ? undefined : facts));
+  }
+
+  async #epochOf(userId: string): Promise<number> {
+    const key = this.keys.epoch(userId);
+    try {
+      const epoch = await this.nodes.ask(key, 'GET', () => this.#client.get(key));
+      // The answer of a MULTI. No session that is dead must pass for that.
+      if (epoch === 'QUEUED') throw noReply();
+      if (epoch === null) return 0;
+      if (!EPOCH.test(epoch)) throw damaged();
+      return Number(epoch);
+    } catch (error) {
+      // A key of another type is an epoch that was overwritten: it may have ended the session that is asked for.
+      throw toStoreError(error);
+    }
+  }
+}
+
+function damaged(): SessionStoreUnavailableError {
+  return new SessionStoreUnavailableError('damaged epoch');
+}

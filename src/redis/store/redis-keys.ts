@@ -1,0 +1,37 @@
+import type { Handle } from '../../session/sid.js';
+
+const USER = 'user:';
+const EPOCH = 'epoch:';
+
+/** What is wrong with a prefix: with `x:user:`, the sessions would lie among the indexes of another store, whose prefix is `x:`. */
+export function prefixProblems(prefix: string | undefined, option: string): string[] {
+  const [ending] = [USER, EPOCH].filter((name) => prefix?.endsWith(name) === true);
+  if (ending === undefined) return [];
+  return [
+    `"${option}" must not end with "${ending}": sessions would get the keys of indexes that belong to the prefix before it. Put another word there.`,
+  ];
+}
+
+/** Every key and channel name that this package uses. A handle has no colon, so none of them can be taken for another. */
+export class RedisKeys {
+  constructor(private readonly prefix: string) {}
+
+  session(handle: Handle): string {
+    return this.prefix + handle;
+  }
+
+  /** The index of a user's sessions. */
+  user(userId: string): string {
+    return `${this.prefix}${USER}${userId}`;
+  }
+
+  /** The channel that events are shared through. */
+  events(): string {
+    return `${this.prefix}events`;
+  }
+
+  /** Before when sessions of a user are dead. */
+  epoch(userId: string): string {
+    return `${this.prefix}${EPOCH}${userId}`;
+  }
+}

@@ -1,0 +1,77 @@
+import { RedisSessionConfigError } from '../../redis-session.errors.js';
+import { FailureLog } from '../failure-log.js';
+import { LONGEST_TIME } from '../lifetime.js';
+import { storeOptionProblems } from './store-option-problems.js';
+import { STORE_DEFAULTS, withoutUndefined, type EntrySerializer, type SessionsPerUser, type StoreOptions } from './store-options.js';
+
+/** {@link StoreOptions} with every default filled in; all times in whole ms. */
+export interface StoreSettings {
+  readonly prefix: string;
+  readonly idle: number;
+  /** Whether nobody asked for that idle timeout. */
+  readonly idleIsDefault: boolean;
+  /** `undefined`: no absolute timeout. A session whose own idle timeout is longer than a defaulted one gets that much. */
+  readonly absolute: number | undefined;
+  readonly absoluteIsDefault: boolean;
+  readonly touchAfter: number;
+  readonly rotationGrace: number;
+  /** `undefined`: never. */
+  readonly renewAfter: number | undefined;
+  readonly maxSessionsPerUser: { readonly limit: number; readonly policy: NonNullable<SessionsPerUser['policy']> } | undefined;
+  readonly track: { readonly ip: boolean; readonly userAgent: boolean };
+  readonly epochs: boolean;
+  readonly serializer: EntrySerializer;
+  readonly maxBytes: number;
+  readonly maxFieldBytes: number;
+  readonly maxFields: number;
+  readonly deadline: number;
+  readonly logError: (error: Error) => void;
+  /** What `logError` leads to. */
+  readonly failures: FailureLog;
+}
+
+const SECOND = 1_000;
+
+function msOf(seconds: number): number {
+  return Math.min(Math.ceil(seconds * SECOND), LONGEST_TIME);
+}
+
+/** Fills in the defaults. Throws one `RedisSessionConfigError` with every problem. */
+export function resolveStoreOptions(options: StoreOptions): StoreSettings {
+  const problems = storeOptionProblems(options);
+  if (problems.length > 0) throw new RedisSessionConfigError(problems);
+
+  const given = withoutUndefined(options);
+  const { prefix, ttl, absoluteTtl, touchAfter, rotationGrace, serializer, maxBytes, maxFieldBytes, maxFields, deadline, logErrors } = {
+    ...STORE_DEFAULTS,
+    ...given,
+  };
+  const { renewAfter, maxSessionsPerUser, track = {}, epochs = STORE_DEFAULTS.epochs } = given;
+  const failures = new FailureLog(logErrors);
+  return {
+    prefix,
+    idle: msOf(ttl),
+    idleIsDefault: given.ttl === undefined,
+    absolute: absoluteTtl === false ? undefined : msOf(absoluteTtl),
+    absoluteIsDefault: given.absoluteTtl === undefined,
+    touchAfter: msOf(touchAfter),
+    rotationGrace: msOf(rotationGrace),
+    renewAfter: renewAfter === undefined ? undefined : msOf(renewAfter),
+    maxSessionsPerUser: sessionsPerUser(maxSessionsPerUser),
+    track: { ...STORE_DEFAULTS.track, ...withoutUndefined(track) },
+    epochs,
+    serializer,
+    maxBytes,
+    maxFieldBytes,
+    maxFields,
+    deadline,
+    logError: failures.failed,
+    failures,
+  };
+}
+
+function sessionsPerUser(given: number | SessionsPerUser | undefined): StoreSettings['maxSessionsPerUser'] {
+  if (given === undefined) return undefined;
+  const { limit, policy = 'evict-oldest' } = typeof given === 'number' ? { limit: given } : given;
+  return { limit, policy };
+}
