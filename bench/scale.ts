@@ -7,7 +7,7 @@ import { medianOf, spreadOf, type Spread } from './measurement.js';
 import { describeEnvironment, summaryOf } from './report/environment.js';
 import { saveResult } from './report/result-file.js';
 import { number, textTable } from './report/text-table.js';
-import { createSessions, LEASE } from './stored-sessions.js';
+import { createSessions, TERMS } from './stored-sessions.js';
 
 const SIZES = [1_000, 100_000, 1_000_000];
 const BYTES = 350;
@@ -49,8 +49,8 @@ class Population {
         record === undefined
           ? await this.store.load(sid)
           : operation === 'save'
-            ? await this.store.save(sid, record, { set: new Map([['visit', String(100_000 + call)]]), removed: [] }, LEASE)
-            : await this.store.touch(sid, record, LEASE);
+            ? await this.store.save(sid, record, { set: new Map([['visit', String(100_000 + call)]]), removed: [] }, TERMS)
+            : await this.store.touch(sid, record, TERMS);
       times.push(performance.now() - start);
       if (result === undefined) throw new Error(`A session could not be found by ${operation}.`);
     }

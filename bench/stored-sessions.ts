@@ -1,7 +1,7 @@
 import { RedisStore } from 'connect-redis';
 import type { SessionData } from 'express-session';
 import { Redis } from 'ioredis';
-import { RedisSessionStore, type Lease, type Sid } from '../src/index.js';
+import { RedisSessionStore, type Terms, type Sid } from '../src/index.js';
 import { generateSid } from '../src/session/sid.js';
 import { userId, type SampleSession } from './app/sample-session.js';
 import { IDLE_MS } from './candidates/common.js';
@@ -16,7 +16,7 @@ const AT_ONCE = 500;
 
 /** What express-session gives a cookie with `maxAge`. */
 const COOKIE = { originalMaxAge: IDLE_MS, httpOnly: true, path: '/' };
-export const LEASE: Lease = { idle: IDLE_MS, cookie: undefined, wholeCookie: COOKIE };
+export const TERMS: Terms = { idle: IDLE_MS, cookie: undefined, wholeCookie: COOKIE };
 
 export const fillWithConnectRedis: Fill = async (client, count, sample) => {
   const store = new RedisStore({ client, prefix: 'sess:' });
@@ -51,7 +51,7 @@ export async function createSessions(store: RedisSessionStore, count: number, sa
     const sid = generateSid();
     sids[user] = sid;
     // As a sign-in does, which has its entry in the index a moment before.
-    await store.create(sid, { entries, lease: LEASE, userId: userId(user), indexedAt: Date.now() - 2 });
+    await store.create(sid, { entries, terms: TERMS, userId: userId(user), indexedAt: Date.now() - 2 });
   });
   return sids;
 }

@@ -69,7 +69,7 @@ export async function tryFault(fault: Fault, { middleware, seconds, visitors: co
     await load;
     heaps.stop();
     await topology.untilOk();
-    await settled(origins);
+    await drain(origins);
     for (const visitor of visitors) await visitor.settle();
     const { keys, keysWithoutTtl } = await keysOf(topology);
     const logLines = processes.reduce((lines, { output }) => lines + output.split('\n').filter(Boolean).length, 0);
@@ -116,7 +116,7 @@ function brokenPromises({ promises }: Fault, account: Account, keysWithoutTtl: n
 }
 
 /** Each process serves a new session again. */
-async function settled(origins: readonly string[]): Promise<void> {
+async function drain(origins: readonly string[]): Promise<void> {
   for (const origin of origins)
     for (let tries = 0; ; tries++) {
       const response = await fetch(`${origin}/login/nobody`, { method: 'POST' });

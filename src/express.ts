@@ -1,5 +1,5 @@
 import { builtinSessionMiddleware } from './http/request/builtin-session.middleware.js';
-import { ClassicSessionStore, type ExpressSessionStoreLike } from './express-session/classic-session-store.js';
+import { ExpressStoreAdapter, type ExpressStore } from './express-session/express-store-adapter.js';
 import { csrfOptionProblems, resolveCsrfOption, type CsrfOptions } from './http/csrf/csrf-options.js';
 import { refuseCrossOrigin } from './http/csrf/csrf.middleware.js';
 import type { SessionHandler } from './http/request/session-handler.js';
@@ -34,7 +34,7 @@ export {
   type CrossOriginReason,
   type RedisSessionErrorCode,
 } from './redis-session.errors.js';
-export type { ExpressSessionStoreLike } from './express-session/classic-session-store.js';
+export type { ExpressStore } from './express-session/express-store-adapter.js';
 export type { CsrfOptions } from './http/csrf/csrf-options.js';
 export type { SessionHandler } from './http/request/session-handler.js';
 export { RedisEventChannel } from './redis/events/redis-event-channel.js';
@@ -56,7 +56,7 @@ export type { IdentityFinder } from './http/request/session-runtime.js';
  */
 export interface SessionMiddlewareOptions extends Omit<SessionOptions, 'middleware'> {
   /** A `SessionStore`, or any store made for express-session, which then saves sessions as a whole. */
-  store: SessionStore | ExpressSessionStoreLike;
+  store: SessionStore | ExpressStore;
   /**
    * Where the identity is found, for applications that keep it elsewhere.
    *
@@ -113,7 +113,7 @@ export function sessionMiddleware(
   for (const one of suspectTimes(options, isOurs ? ttlGivenTo(store) : undefined)) warnOnce(warn, one);
   const settings = resolveSessionOptions(options);
   const runtime = new SessionRuntime({
-    store: isOurs ? store : new ClassicSessionStore(store, wrapping, { rewrites: settings.resave }),
+    store: isOurs ? store : new ExpressStoreAdapter(store, wrapping, { rewrites: settings.resave }),
     settings,
     translate: (error) => error,
     findIdentity: identity,

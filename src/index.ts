@@ -68,7 +68,7 @@ export type {
   EncodedEntries,
   EndedSession,
   EntryDelta,
-  Lease,
+  Terms,
   NewSession,
   SecretState,
   SessionFacts,

@@ -11,7 +11,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { APP_GUARD, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
-import { isExpressSessionStore } from './express-session/classic-session-store.js';
+import { isExpressStore } from './express-session/express-store-adapter.js';
 import { CsrfGuard } from './nest/csrf.guard.js';
 import { toHttpException } from './nest/http-exceptions.js';
 import { ownSessionMiddleware } from './nest/own-session.middleware.js';
@@ -124,7 +124,7 @@ const providers: Provider[] = [
         findIdentity: options.identity,
         warn: log.warn,
         place: placeOf(options),
-        sessionStore: isExpressSessionStore(options.store) ? options.store : undefined,
+        sessionStore: isExpressStore(options.store) ? options.store : undefined,
       }),
   },
   {
@@ -146,7 +146,7 @@ function checkGiven(method: string, options: unknown, example: string): void {
 /** Before a store is made, which would tell of its own time to whoever listens to the process. */
 function hardlyMeant({ session, store = {} }: RedisSessionOptions): (string | undefined)[] {
   if (store instanceof SessionStore) return suspectTimes(session, ttlGivenTo(store));
-  if (isExpressSessionStore(store)) return suspectTimes(session);
+  if (isExpressStore(store)) return suspectTimes(session);
   return [suspectTtl(store), ...suspectTimes(session, store.ttl)];
 }
 
@@ -297,7 +297,7 @@ export class RedisSessionModule
     this.#unwatch();
     const { deadline } = this.#store.settings;
     // A store that does not answer within the deadline must not keep the application from ending.
-    await answerWithin(deadline, this.#store.settled()).catch(() => undefined);
+    await answerWithin(deadline, this.#store.drain()).catch(() => undefined);
     await this.#channel?.close();
     await this.#connection?.close(deadline);
   }

@@ -1,4 +1,4 @@
-import { isExpressSessionStore, type ExpressSessionStoreLike } from './express-session/classic-session-store.js';
+import { isExpressStore, type ExpressStore } from './express-session/express-store-adapter.js';
 import { SESSION_NAMES, sessionOptionProblems } from './http/request/session-option-problems.js';
 import { idleOfCookie, resolveSessionOptions, type SessionOptions, type SessionSettings } from './http/request/session-options.js';
 import type { IdentityFinder } from './http/request/session-runtime.js';
@@ -61,7 +61,7 @@ export interface RedisSessionOptions {
    *
    * @default { kind: 'hash' }
    */
-  store?: RedisSessionStoreOptions | SessionStore | ExpressSessionStoreLike | undefined;
+  store?: RedisSessionStoreOptions | SessionStore | ExpressStore | undefined;
   /**
    * Where the identity is found, for applications that keep it elsewhere, like Passport: `(session) => session.passport?.user`.
    *
@@ -90,7 +90,7 @@ export interface ResolvedRedisSessionOptions {
   readonly store:
     | { readonly kind: StoreKind; readonly events: EventScope; readonly options: StoreOptions; readonly settings: StoreSettings }
     | SessionStore
-    | ExpressSessionStoreLike;
+    | ExpressStore;
   readonly identity: IdentityFinder | undefined;
 }
 
@@ -128,8 +128,8 @@ export function productionWarnings({ redis, store }: ResolvedRedisSessionOptions
 }
 
 /** Whether that is a store, and not options of one. */
-function isStore(store: RedisSessionOptions['store']): store is SessionStore | ExpressSessionStoreLike {
-  return store instanceof SessionStore || isExpressSessionStore(store);
+function isStore(store: RedisSessionOptions['store']): store is SessionStore | ExpressStore {
+  return store instanceof SessionStore || isExpressStore(store);
 }
 
 /** Where the cookie has an idle timeout, `ttl` may be longer than the absolute one; to a store, which knows no cookie, it may not. */
@@ -174,12 +174,12 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
 }
 
 /** What the layout of connect-redis would leave undone without a word, while the application relies on it. */
-function beyondClassic({ absoluteTtl, renewAfter, maxSessionsPerUser, epochs, track }: StoreOptions): string[] {
+function beyondClassic({ absoluteTtl, rotateAfter, maxSessionsPerUser, revokeBefore, track }: StoreOptions): string[] {
   const asked = {
     absoluteTtl: absoluteTtl !== undefined && absoluteTtl !== false,
-    renewAfter: renewAfter !== undefined,
+    rotateAfter: rotateAfter !== undefined,
     maxSessionsPerUser: maxSessionsPerUser !== undefined,
-    epochs: epochs === true,
+    revokeBefore: revokeBefore === true,
     track: track?.ip === true || track?.userAgent === true,
   };
   return Object.entries(asked)

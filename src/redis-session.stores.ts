@@ -1,4 +1,4 @@
-import { ClassicSessionStore, isExpressSessionStore, type ExpressSessionStoreLike } from './express-session/classic-session-store.js';
+import { ExpressStoreAdapter, isExpressStore, type ExpressStore } from './express-session/express-store-adapter.js';
 import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
 import type { ResolvedRedisSessionOptions, StoreKind } from './redis-session.options.js';
 import type { OpenRedis, RedisClient } from './redis/client/redis-client.js';
@@ -19,7 +19,7 @@ export async function openStore(
   log: LinePrinter,
 ): Promise<SessionStore> {
   if (store instanceof SessionStore) return store;
-  if (isExpressSessionStore(store)) return printing(new ClassicSessionStore(store, {}, { rewrites: session.resave }), log);
+  if (isExpressStore(store)) return printing(new ExpressStoreAdapter(store, {}, { rewrites: session.resave }), log);
   const { options } = store;
   const open: Record<StoreKind, () => SessionStore | Promise<SessionStore>> = {
     memory: () => new MemorySessionStore(options),
@@ -41,13 +41,13 @@ export function eventChannelOf(
   connection: OpenRedis | null,
   log: (message: string) => void,
 ): RedisEventChannel | undefined {
-  if (options instanceof SessionStore || isExpressSessionStore(options) || options.events === 'local') return undefined;
+  if (options instanceof SessionStore || isExpressStore(options) || options.events === 'local') return undefined;
   return new RedisEventChannel(required(connection), store, log);
 }
 
 /** What two modules that keep the same sessions have in common. `undefined` where each has sessions of its own, or the store itself tells. */
 export function placeOf({ redis, store }: ResolvedRedisSessionOptions): unknown {
-  if (isExpressSessionStore(store)) return store;
+  if (isExpressStore(store)) return store;
   if (store instanceof SessionStore || store.kind === 'memory') return undefined;
   return { redis, kind: store.kind, prefix: store.settings.prefix };
 }
@@ -60,13 +60,13 @@ async function openClassicStore(client: RedisClient, options: StoreOptions, sett
     stringify: (data: object) => serializer.stringify(data) ?? '',
   };
   const store = new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000), serializer: classic });
-  return new ClassicSessionStore(askingNodes(store, new RedisNodes(client, settings), prefix), options, {
+  return new ExpressStoreAdapter(askingNodes(store, new RedisNodes(client, settings), prefix), options, {
     classify: toStoreError,
   });
 }
 
 /** The same store, whose calls fail at once while Redis is known not to answer. */
-function askingNodes(store: Required<ExpressSessionStoreLike>, nodes: RedisNodes, prefix: string): ExpressSessionStoreLike {
+function askingNodes(store: Required<ExpressStore>, nodes: RedisNodes, prefix: string): ExpressStore {
   type Done<T> = (error?: Error | null, value?: T) => void;
   const ask = <T = void>(sid: string, call: (told: Done<T>) => void, done: Done<T> = () => undefined) => {
     const answer = () =>

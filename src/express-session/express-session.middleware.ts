@@ -1,13 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import expressSession from 'express-session';
-import { ExpressSessionStore } from './express-session.store.js';
+import { ExpressStoreFacade } from './express-store-facade.js';
 import { addVary } from '../http/response/response-headers.js';
 import { isTouchDue, rollsCookie } from '../http/request/rolling-cookie.js';
 import { Passage } from '../http/request/passage.js';
 import { hasSession, type SessionRequest } from '../http/request/request-properties.js';
 import type { RequestSession } from '../http/request/request-session.js';
 import { SessionExchange } from '../http/request/session-exchange.js';
-import { isChangedFor } from './express-session.stand-in.js';
+import { isChangedFor } from './change-probe.js';
 import type { SessionHandler } from '../http/request/session-handler.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
 
@@ -20,7 +20,7 @@ import type { SessionRuntime } from '../http/request/session-runtime.js';
  * the new sid of a rotation is told within the grace only.
  */
 export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandler {
-  const store = new ExpressSessionStore(runtime);
+  const store = new ExpressStoreFacade(runtime);
   const { name, secrets, resave, saveUninitialized, unset, proxy } = runtime.settings;
   const withRolling = (always: boolean) =>
     expressSession({
@@ -50,13 +50,13 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
       const restoreCookies = showCookie(request, loaded === undefined ? '' : runtime.cookie.headerOf(loaded.sid));
       const served = new Passage((error) => {
         restoreCookies();
-        exchange.standIn = false;
+        exchange.changeProbe = false;
         store.arrive(undefined);
-        useStandIn(exchange, store);
+        useChangeProbe(exchange, store);
         leaveOutBadCookie(exchange);
         exchange.renewSecret(() => go(error));
       }, late);
-      exchange.standIn = true;
+      exchange.changeProbe = true;
       store.arrive(exchange);
       // It calls that again when the save at the end of a response failed, when it is too late to answer anything else.
       try {
@@ -160,17 +160,17 @@ function leaveOutBadCookie(exchange: SessionExchange): void {
 }
 
 /** Lets express-session see the stand-in where it looks at the session again: before the head of the response, and at its end. */
-function useStandIn(exchange: SessionExchange, store: ExpressSessionStore): void {
+function useChangeProbe(exchange: SessionExchange, store: ExpressStoreFacade): void {
   for (const name of ['writeHead', 'end'] as const)
     around(exchange.response, name, (call) => {
-      const before = exchange.standIn;
-      exchange.standIn = true;
+      const before = exchange.changeProbe;
+      exchange.changeProbe = true;
       store.leave(exchange);
       try {
         return call();
       } finally {
         store.leave(undefined);
-        exchange.standIn = before;
+        exchange.changeProbe = before;
       }
     });
 }

@@ -16,7 +16,7 @@ import {
   isNameDue,
   type EncodedEntries,
   type EntryDelta,
-  type Lease,
+  type Terms,
   type NewSession,
   type SessionRecord,
 } from './session-record.js';
@@ -29,9 +29,9 @@ export interface SessionHost {
   /** A new sid, by `session.genid` where that is set. */
   generateSid(): Sid;
   /** How long the session is to live from now. */
-  lease(): Lease;
-  /** Whether the application has changed the lease since the session was last read or written. */
-  readonly isLeaseChanged: boolean;
+  terms(): Terms;
+  /** Whether the application has changed the terms since the session was last read or written. */
+  readonly areTermsChanged: boolean;
   /** Where the application keeps the identity; `undefined` for nobody. */
   identityOf(entries: Entries): Identity | undefined;
   /** Whether that is the entry "identity", and nothing else. */
@@ -291,7 +291,7 @@ export class ActiveSession {
       for (const [name, text] of this.#encodedIdentity(identity)) entries.set(name, text);
       if (this.#userIdIn(entries) !== userId) throw notFoundAgain();
       const replaced = this.#record && this.handle;
-      const session = { entries, userId, absolute, lease: this.host.lease() };
+      const session = { entries, userId, absolute, terms: this.host.terms() };
       await this.#moveTo(this.host.generateSid(), session, deadline, { endsBeside: true });
       this.entries.refresh(IDENTITY_ENTRY);
       this.store.events.emit('loggedIn', { handle: this.handle, userId, ...(replaced === undefined ? {} : { replaced }) });
@@ -326,7 +326,7 @@ export class ActiveSession {
         userId: present.userId,
         authenticatedAt: reauthenticated ? undefined : present.authenticatedAt,
         ...sameEnd(present),
-        lease: this.host.lease(),
+        terms: this.host.terms(),
       });
       if (!(await this.#move(session, deadline, { isSignIn: reauthenticated }))) throw this.#gone();
       return;
@@ -343,7 +343,7 @@ export class ActiveSession {
 
   async #create(deadline: Deadline): Promise<SessionRecord> {
     const userId = this.#userId;
-    const session = { entries: this.entries.encoded(this.entries.names()), lease: this.host.lease(), userId };
+    const session = { entries: this.entries.encoded(this.entries.names()), terms: this.host.terms(), userId };
     try {
       const store = (indexedAt?: number) => deadline.wait(this.store.create(this.sid, { ...session, indexedAt }));
       const record = await (userId === undefined ? store() : this.#signIn(userId, deadline, store));
@@ -370,7 +370,7 @@ export class ActiveSession {
   }
 
   async #write(record: SessionRecord, delta: EntryDelta, deadline: Deadline, takesNewSid: TakesNewSid = ALWAYS): Promise<void> {
-    const lease = this.host.lease();
+    const terms = this.host.terms();
     const mayBeOther = !this.host.isIdentityEntry || delta.set.has(IDENTITY_ENTRY) || delta.removed.includes(IDENTITY_ENTRY);
     const userId = mayBeOther ? this.#userId : undefined;
     // Only a change that this request has made: what else it finds, or does not, is not for it to say.
@@ -379,7 +379,7 @@ export class ActiveSession {
     if (isOther && userId !== undefined && !this.#isSidNew && takesNewSid()) return this.#moveToUser(deadline);
     const change = isOther ? { ...delta, userId: userId ?? null } : delta;
     const isDue = this.#isDue(record);
-    const store = (indexedAt?: number) => deadline.wait(this.store.save(this.sid, record, { ...change, indexedAt }, lease));
+    const store = (indexedAt?: number) => deadline.wait(this.store.save(this.sid, record, { ...change, indexedAt }, terms));
     try {
       const saved = await (isOther && userId !== undefined ? this.#signIn(userId, deadline, store) : store());
       this.#keep(saved);
@@ -403,7 +403,7 @@ export class ActiveSession {
       const isFirst = present.userId === undefined && this.#userIdIn(present.entries) === undefined;
       // Another id is no proof of who somebody is, nor a reason to stay for longer.
       const sameLife = isFirst ? {} : { ...sameEnd(present), authenticatedAt: present.authenticatedAt ?? present.createdAt };
-      return { entries, userId: this.#userIdIn(entries), lease: this.host.lease(), ...sameLife };
+      return { entries, userId: this.#userIdIn(entries), terms: this.host.terms(), ...sameLife };
     };
     if (!(await this.#move(session, deadline, { endsBeside: true }))) return this.#lose();
     this.#isWritten = true;
@@ -423,7 +423,7 @@ export class ActiveSession {
   }
 
   async #touch(record: SessionRecord, deadline: Deadline): Promise<void> {
-    const touched = await deadline.wait(this.store.touch(this.sid, record, this.host.lease()));
+    const touched = await deadline.wait(this.store.touch(this.sid, record, this.host.terms()));
     this.#keep(touched);
     if (touched !== undefined) this.#signIns.refresh(touched);
   }
@@ -673,7 +673,7 @@ export class ActiveSession {
   }
 
   #isDue(record: SessionRecord): boolean {
-    return this.host.isLeaseChanged || this.store.isTouchDue(record);
+    return this.host.areTermsChanged || this.store.isTouchDue(record);
   }
 
   /** The change comes too late, as that of a save that finds its session ended. */

@@ -1,5 +1,5 @@
 import { SessionStoreUnavailableError } from '../redis-session.errors.js';
-import { waitsOf, type Wait } from './waits.js';
+import { waitsOf, type Wait } from './timeout-queue.js';
 
 /** The time that one call may wait on the store in all. Once it is over, every further wait rejects, so that nothing is built on it. */
 export class Deadline {

@@ -1,4 +1,4 @@
-import type { Lease } from './session-record.js';
+import type { Terms } from './session-record.js';
 
 /** A hundred years in ms: as good as for ever, and small enough for Redis and for `Date` to count on from. */
 export const LONGEST_TIME = 36_525 * 86_400_000;
@@ -11,22 +11,22 @@ export function hasEnd(ms: number): boolean {
   return Number.isFinite(new Date(Date.now() + LONGEST_TIME + ms).getTime());
 }
 
-/** The idle timeout of a lease in whole ms. */
-export function idleOf(lease: Lease, settings: { readonly idle: number }): number {
-  const isGiven = lease.idle !== undefined && !Number.isNaN(lease.idle);
-  return Math.min(Math.max(1, Math.ceil(isGiven ? lease.idle : settings.idle)), LONGEST_TIME);
+/** The idle timeout of these terms in whole ms. */
+export function idleOf(terms: Terms, settings: { readonly idle: number }): number {
+  const isGiven = terms.idle !== undefined && !Number.isNaN(terms.idle);
+  return Math.min(Math.max(1, Math.ceil(isGiven ? terms.idle : settings.idle)), LONGEST_TIME);
 }
 
 /**
- * The absolute timeout in ms of a session that begins with that lease; `undefined` for none. One that is not configured is at least as long as the
+ * The absolute timeout in ms of a session that begins on those terms; `undefined` for none. One that is not configured is at least as long as the
  * idle timeout.
  */
-export function absoluteOf(lease: Lease, settings: AbsoluteTimeout, own?: number | false): number | undefined {
+export function absoluteOf(terms: Terms, settings: AbsoluteTimeout, own?: number | false): number | undefined {
   if (own === false) return undefined;
   if (own !== undefined) return Math.min(Math.max(1, Math.ceil(own)), LONGEST_TIME);
   const { absolute, absoluteIsDefault } = settings;
   if (absolute === undefined || !absoluteIsDefault) return absolute;
-  return Math.max(absolute, Math.min(lease.stretch ?? Infinity, idleOf(lease, settings)));
+  return Math.max(absolute, Math.min(terms.stretch ?? Infinity, idleOf(terms, settings)));
 }
 
 /** As long as a session lives at most that is not used, or not named by the index of its user; in ms. */

@@ -32,16 +32,16 @@ export function mayWrite(
 }
 
 /**
- * Whether `renewAfter` asks for a new secret, that long after the latest rotation. Who still comes with the one before it two graces later has
+ * Whether `rotateAfter` asks for a new secret, that long after the latest rotation. Who still comes with the one before it two graces later has
  * not got the answer of that rotation.
  */
-export function isSecretOld(secret: SecretState, ms: number, { renewAfter, rotationGrace }: RotationTimes): boolean {
-  if (renewAfter === undefined || secret === 'unconfirmed') return false;
-  return ms >= (secret === 'previous' ? 2 * rotationGrace : renewAfter);
+export function isSecretOld(secret: SecretState, ms: number, { rotateAfter, rotationGrace }: RotationTimes): boolean {
+  if (rotateAfter === undefined || secret === 'unconfirmed') return false;
+  return ms >= (secret === 'previous' ? 2 * rotationGrace : rotateAfter);
 }
 
 interface RotationTimes {
-  readonly renewAfter: number | undefined;
+  readonly rotateAfter: number | undefined;
   readonly rotationGrace: number;
 }
 

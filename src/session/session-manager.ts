@@ -150,7 +150,7 @@ export class SessionManager {
 
   /**
    * Ends all sessions of a user that began before `time`, or before now, also those that Redis has forgotten to be that user's (after a failover), and
-   * answers with how many of those that it knew. Needs `store.epochs`.
+   * answers with how many of those that it knew. Needs `store.revokeBefore`.
    *
    * What counts is when the session began, not when somebody signed in: whoever signs in later by a mere assignment (with the option `identity`, over
    * express-session) to a visitor's session from before `time` is signed out at once. `session.login()` and `session.regenerate()` begin a new one, and so
@@ -219,7 +219,7 @@ export class SessionManager {
       applyWithin(settings, new Map([[IDENTITY_ENTRY, text]]), { set: new Map([[IDENTITY_ENTRY, patched]]), removed: [] });
       return patched;
     };
-    if (!(await this.#answer(this.store.exchange(handle, userId, IDENTITY_ENTRY, change)))) return 'gone';
+    if (!(await this.#answer(this.store.compareAndSet(handle, userId, IDENTITY_ENTRY, change)))) return 'gone';
     return isChanged ? 'changed' : 'unchanged';
   }
 

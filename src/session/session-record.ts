@@ -85,7 +85,7 @@ export interface CookieAttributes {
 }
 
 /** How long a session is to live on from now, and what is kept of its cookie. Goes with every write. */
-export interface Lease {
+export interface Terms {
   /** Idle timeout in ms; `undefined`: the store's own `ttl`. */
   readonly idle: number | undefined;
   /** How much of it stretches an absolute timeout that is not configured, in ms. @default all of it */
@@ -111,7 +111,7 @@ export interface EntryDelta {
 /** What a session begins with. */
 export interface NewSession {
   readonly entries: EncodedEntries;
-  readonly lease: Lease;
+  readonly terms: Terms;
   /** Whose session it is; they have just signed in, unless `authenticatedAt` says when. */
   readonly userId?: string | undefined;
   /** Keeps that of the session that this one replaces. */

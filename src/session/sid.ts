@@ -1,6 +1,6 @@
 import { hash, randomFillSync } from 'node:crypto';
 import { ownCopy } from './own-copy.js';
-import { Recent } from './recent.js';
+import { LruCache } from './lru-cache.js';
 
 declare const sidBrand: unique symbol;
 declare const handleBrand: unique symbol;
@@ -31,11 +31,11 @@ export function newSid(handle: Handle): Sid {
 
 /** A sid that is not in our form, from a custom `genid`, is named by its SHA-256. */
 export function handleOf(sid: Sid): Handle {
-  return isOurForm(sid) ? (sid.slice(0, HANDLE_LENGTH) as Handle) : classicHandleOf(sid);
+  return isOurForm(sid) ? (sid.slice(0, HANDLE_LENGTH) as Handle) : hashedHandleOf(sid);
 }
 
 /** The handle where the whole sid is a secret, as in stores made for express-session. */
-export function classicHandleOf(sid: Sid): Handle {
+export function hashedHandleOf(sid: Sid): Handle {
   return sha256(sid) as Handle;
 }
 
@@ -56,7 +56,7 @@ export interface SidParts {
 }
 
 const GENERATION = 5_000;
-const known = new Recent<SidParts>(GENERATION);
+const known = new LruCache<SidParts>(GENERATION);
 
 /** The same as {@link handleOf} and {@link secretHashOf}, worked out once for a sid that comes again and again. */
 export function partsOf(sid: Sid): SidParts {

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { RedisSessionStore, SessionManager, type Lease } from '../../src/index.js';
+import { RedisSessionStore, SessionManager, type Terms } from '../../src/index.js';
 import { generateSid } from '../../src/session/sid.js';
 import { storedSid } from '../support/stored-sid.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
 
-const LEASE: Lease = { idle: undefined, cookie: undefined, wholeCookie: {} };
+const TERMS: Terms = { idle: undefined, cookie: undefined, wholeCookie: {} };
 
 describe('what is in Redis and is not as this package writes it', () => {
   let server: RedisServer;
@@ -68,13 +68,13 @@ describe('what is in Redis and is not as this package writes it', () => {
     await client.hset(keyOf(sid), ...Array.from({ length: 200 }, (_, n) => [`entry${n}`, '1']).flat());
     const record = (await store.load(sid))!;
     const removed = [...record.entries.keys()];
-    expect((await store.save(sid, record, { set: new Map(), removed }, LEASE))?.entries.size).toBe(0);
+    expect((await store.save(sid, record, { set: new Map(), removed }, TERMS))?.entries.size).toBe(0);
   });
 
   test('a session from whose key the end was taken gets one with the next write', async () => {
     const sid = await storedSid(store);
     await client.persist(keyOf(sid));
-    expect(await store.touch(sid, (await store.load(sid))!, LEASE)).toBeDefined();
+    expect(await store.touch(sid, (await store.load(sid))!, TERMS)).toBeDefined();
     expect(await client.pttl(keyOf(sid))).toBeGreaterThan(0);
   });
 
@@ -84,7 +84,7 @@ describe('what is in Redis and is not as this package writes it', () => {
     await client.persist(keyOf(sid));
     await until(async () => (await store.load(sid)) === undefined, 'it has ended');
     expect(await client.exists(keyOf(sid))).toBe(1);
-    expect(await store.touch(sid, record, LEASE)).toBeUndefined();
+    expect(await store.touch(sid, record, TERMS)).toBeUndefined();
     expect(await client.exists(keyOf(sid))).toBe(0);
   });
 
@@ -92,7 +92,7 @@ describe('what is in Redis and is not as this package writes it', () => {
     await client.call('ACL', 'SETUSER', 'half', 'on', '>half', '~*', '+@all', '-pexpireat');
     const half = new Redis({ ...server.options, username: 'half', password: 'half' });
     const failing = new RedisSessionStore(half, { logErrors: false });
-    const session = { entries: new Map([['cart', '"tea"']]), userId: undefined, lease: LEASE };
+    const session = { entries: new Map([['cart', '"tea"']]), userId: undefined, terms: TERMS };
     const reason = await failing.create(generateSid(), session).catch((error: { reason: string }) => error.reason);
     half.disconnect();
     expect(reason).toBe('NOPERM');

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { RedisSessionStore, type Lease, type SessionRecord, type Sid } from '../../src/index.js';
+import { RedisSessionStore, type Terms, type SessionRecord, type Sid } from '../../src/index.js';
 import { storedSid } from '../support/stored-sid.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
 import { until } from '../support/until.js';
@@ -62,8 +62,8 @@ describe('sessions that are loaded at the same time', () => {
   test('see what was written before them in the same turn, and not what was written after them', async () => {
     const sid = await storedSid(store, { visits: 1 });
     const record = (await store.load(sid))!;
-    const lease: Lease = { idle: undefined, cookie: undefined, wholeCookie: {} };
-    const write = (visits: string) => store.save(sid, record, { set: new Map([['visits', visits]]), removed: [] }, lease);
+    const terms: Terms = { idle: undefined, cookie: undefined, wholeCookie: {} };
+    const write = (visits: string) => store.save(sid, record, { set: new Map([['visits', visits]]), removed: [] }, terms);
     // Redis has not seen the script before the first time, and is then sent its text in a later turn.
     await write('1');
     const [, after] = await Promise.all([write('2'), store.load(sid)]);

@@ -134,7 +134,7 @@ describe.each(clients)('when Redis is back, %s', (_, connect) => {
     await proxy.heal();
     const store = new RedisSessionStore(other);
     await untilStatus(other, 'ready');
-    await store.settled();
+    await store.drain();
     expect(client.status).not.toBe('ready');
   });
 });

@@ -18,12 +18,12 @@ const step: fc.Arbitrary<Step> = fc.record({
   isEarly: fc.boolean(),
 });
 
-const LEASE = { idle: 600_000, cookie: undefined, wholeCookie: {} };
+const TERMS = { idle: 600_000, cookie: undefined, wholeCookie: {} };
 
 /** What each step answers, and with which secrets the session can be opened after it. */
 async function run(store: SessionStore, steps: readonly Step[], sids: readonly Sid[]): Promise<unknown[]> {
   const [first] = sids;
-  await store.create(first!, { entries: new Map(), lease: LEASE, userId: 'ada' });
+  await store.create(first!, { entries: new Map(), terms: TERMS, userId: 'ada' });
   const told = [first!];
   const outcomes: unknown[] = [];
   for (const { by, do: deed, isEarly } of steps) {
@@ -32,9 +32,9 @@ async function run(store: SessionStore, steps: readonly Step[], sids: readonly S
     const next = sids[told.length];
     const age = isEarly ? 10 * 60_000 : 0;
     if (record === undefined || next === undefined) continue;
-    if (deed === 'touch') outcomes.push((await store.touch(sid, record, LEASE))?.secret);
+    if (deed === 'touch') outcomes.push((await store.touch(sid, record, TERMS))?.secret);
     if (deed === 'change user')
-      outcomes.push((await store.save(sid, record, { set: new Map(), removed: [], userId: 'eve' }, LEASE))?.secret);
+      outcomes.push((await store.save(sid, record, { set: new Map(), removed: [], userId: 'eve' }, TERMS))?.secret);
     if (deed === 'rotate' || deed === 'reauthenticate') {
       const rotation = await store.rotate(sid, record, next, { reauthenticated: deed === 'reauthenticate', age });
       if (rotation?.rotated === true) told.push(next);

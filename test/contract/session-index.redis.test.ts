@@ -148,17 +148,17 @@ describe('RedisSessionIndex', () => {
   });
 });
 
-describe('the epoch of a user', () => {
+describe('the time before which the sessions of a user are dead', () => {
   it.each([{ ttl: 500 * 86_400 }, { absoluteTtl: 500 * 86_400 }])('is kept for as long as a session may be, with %j', async (times) => {
-    const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, epochs: true, ...times });
+    const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, revokeBefore: true, ...times });
     await store.endBefore('ada', 5);
-    expect(await redis.pttl(`${store.settings.prefix}epoch:ada`)).toBeGreaterThan(499 * 86_400_000);
+    expect(await redis.pttl(`${store.settings.prefix}not-before:ada`)).toBeGreaterThan(499 * 86_400_000);
   });
 
   it('is kept for as long as a browser keeps a cookie', async () => {
-    const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, epochs: true });
+    const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, revokeBefore: true });
     const sid = await newSession(store, {}, undefined, 'a:{b}');
-    const key = `${store.settings.prefix}epoch:a:{b}`;
+    const key = `${store.settings.prefix}not-before:a:{b}`;
     await store.endBefore('a:{b}', 5.2);
     expect(await redis.get(key)).toBe('6');
     expect(await redis.pttl(key)).toBeGreaterThan(399 * 86_400_000);
@@ -173,9 +173,9 @@ describe('the epoch of a user', () => {
     ['negative', (key) => redis.set(key, '-1', 'PX', LONG)],
     ['of another type', (key) => redis.rpush(key, '1').then(() => redis.pexpire(key, LONG))],
   ])('that is damaged (%s) is no answer, and nobody passes: only now takes its place', async (_, damage) => {
-    const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, epochs: true });
+    const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, revokeBefore: true });
     const sid = await newSession(store, {}, undefined, 'ada');
-    const key = `${store.settings.prefix}epoch:ada`;
+    const key = `${store.settings.prefix}not-before:ada`;
     const refusal = { code: 'SESSION_STORE_UNAVAILABLE' };
     await damage(key);
     await expect(store.load(sid)).rejects.toMatchObject(refusal);

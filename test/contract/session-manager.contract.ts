@@ -11,7 +11,7 @@ import { interposed } from '../support/interposed-store.js';
 import { refusal } from '../support/refusal.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
-import { ended, entriesOf, found, LEASE, leaseOf, listen, passes, type OpenStore } from './session-store.contract.js';
+import { ended, entriesOf, found, TERMS, termsOf, listen, passes, type OpenStore } from './session-store.contract.js';
 
 /** What an attacker, or a careless application, may call a user. */
 export const ODD_USERS = [
@@ -38,7 +38,17 @@ export const ODD_USERS = [
 
 const LATER = 60_000;
 /** Names that are no handles, and what else is under the store's prefix. */
-const BAD_HANDLES = ['', 'user:ada', 'epoch:ada', '*', 'user:aaaaaaaaaaaaaaaaa', 'user:ada\0', '../x', 'a'.repeat(21), 'a'.repeat(1_000)];
+const BAD_HANDLES = [
+  '',
+  'user:ada',
+  'not-before:ada',
+  '*',
+  'user:aaaaaaaaaaaaaaaaa',
+  'user:ada\0',
+  '../x',
+  'a'.repeat(21),
+  'a'.repeat(1_000),
+];
 
 /** How a session that moves meets a change of its identity. */
 interface Meeting {
@@ -100,7 +110,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         const { store, manager } = await start({ ttl: 60, absoluteTtl: 600 });
         const { sid } = await signedIn(store);
         await passes(store, 2);
-        await store.touch(sid!, await found(store, sid!), leaseOf(30_000));
+        await store.touch(sid!, await found(store, sid!), termsOf(30_000));
         const record = await found(store, sid!);
         expect((await manager.list('ada')).sessions).toMatchObject([
           {
@@ -115,7 +125,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         const { store, manager } = await start();
         const sid = generateSid();
         const device = { ip: '192.0.2.7', userAgent: 'Mozilla/5.0' };
-        await store.create(sid, { entries: new Map(), lease: { ...LEASE, device }, userId: 'ada' });
+        await store.create(sid, { entries: new Map(), terms: { ...TERMS, device }, userId: 'ada' });
         await named(store, 'ada', sid);
         expect((await manager.list('ada')).sessions).toMatchObject([device]);
         expect(await manager.get('ada', handleOf(sid))).toMatchObject(device);
@@ -147,7 +157,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         const handles: string[] = [];
         for (let n = 0; n < 7; n++) {
           const sid = generateSid();
-          await store.create(sid, { entries: new Map(), lease: LEASE, userId: 'ada' });
+          await store.create(sid, { entries: new Map(), terms: TERMS, userId: 'ada' });
           // Some of them at the same moment.
           await named(store, 'ada', sid, (await store.now()) + LATER * (1 + Math.floor(n / 3)));
           handles.push(handleOf(sid));
@@ -240,7 +250,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         const { store, manager } = await start({ absoluteTtl: false });
         const { sid } = await signedIn(store);
         expect(await manager.count('ada')).toBe(1);
-        await store.touch(sid!, await found(store, sid!), leaseOf(30));
+        await store.touch(sid!, await found(store, sid!), termsOf(30));
         await ended(store, sid!);
         expect(await manager.list('ada')).toEqual({ sessions: [] });
         expect(await manager.count('ada')).toBe(0);
@@ -258,7 +268,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
           // A name lasts a tenth of the idle timeout longer than its session, so that is more than one of them.
           return expiresAt(await found(store, visitor.sid!)) > first!.score + 400;
         }, 'the session lives on when its first names have ended');
-        await store.settled();
+        await store.drain();
         const [name] = (await store.index!.page('ada', { limit: 1 })).sessions;
         expect(name!.score).toBeGreaterThanOrEqual(expiresAt(await found(store, visitor.sid!)));
         expect(await manager.count('ada')).toBe(1);
@@ -354,7 +364,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it.each(['', ' ', 'two words', '-dash', 'a"b', 'a|b', 'a\r\nSet-Cookie: x', 'a'.repeat(65), 'ключ'])(
         'refuses the reason %j, and ends nothing',
         async (reason) => {
-          const { store, manager } = await start({ epochs: true });
+          const { store, manager } = await start({ revokeBefore: true });
           const visitor = await signedIn(store);
           const calls = [
             () => manager.revoke('ada', visitor.handle, reason),
@@ -570,7 +580,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
 
     describe('revokeBefore', () => {
       it('ends the sessions that began before, and no later one', async () => {
-        const { store, manager } = await start({ epochs: true });
+        const { store, manager } = await start({ revokeBefore: true });
         const before = await Promise.all([signedIn(store), signedIn(store)]);
         await passes(store, 3);
         const after = await signedIn(store);
@@ -584,7 +594,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       });
 
       it('without a time ends all that began before now, the newest too, and none that begins after it', async () => {
-        const { store, manager } = await start({ epochs: true });
+        const { store, manager } = await start({ revokeBefore: true });
         for (let round = 1; round <= 10; round++) {
           const visitor = await signedIn(store);
           expect([round, await manager.revokeBefore('ada')]).toEqual([round, 1]);
@@ -597,7 +607,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       });
 
       it('without a time also ends a session of this moment whose name was lost', async () => {
-        const { store, manager } = await start({ epochs: true });
+        const { store, manager } = await start({ revokeBefore: true });
         const visitor = await signedIn(store);
         await store.index!.remove('ada', [visitor.handle]);
         expect(await manager.revokeBefore('ada')).toBe(0);
@@ -605,7 +615,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       });
 
       it('ends also a session whose name was lost', async () => {
-        const { store, manager } = await start({ epochs: true });
+        const { store, manager } = await start({ revokeBefore: true });
         const visitor = await signedIn(store);
         const arrived = await visitor.arrive();
         await store.index!.remove('ada', [visitor.handle]);
@@ -618,7 +628,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       });
 
       it('ends nothing by a time before all sessions, 0 too', async () => {
-        const { store, manager } = await start({ epochs: true });
+        const { store, manager } = await start({ revokeBefore: true });
         const visitor = await signedIn(store);
         for (const time of [0, new Date(0), 1, (await found(store, visitor.sid!)).createdAt!])
           expect(await manager.revokeBefore('ada', time)).toBe(0);
@@ -626,7 +636,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       });
 
       it('is not undone by an earlier time', async () => {
-        const { store, manager } = await start({ epochs: true });
+        const { store, manager } = await start({ revokeBefore: true });
         const visitor = await signedIn(store);
         await store.index!.remove('ada', [visitor.handle]);
         await passes(store, 2);
@@ -638,7 +648,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it.each([0, 600_000])(
         'takes the time of this machine, whose clock is %d ms ahead, for now, and spares who signs in next',
         async (ahead) => {
-          const { store, manager } = await start({ epochs: true });
+          const { store, manager } = await start({ revokeBefore: true });
           const before = await signedIn(store);
           await passes(store, 2);
           expect(await manager.revokeBefore('ada', new Date(Date.now() + ahead))).toBe(1);
@@ -652,20 +662,20 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it.each([NaN, -1, Infinity, Date.now() + 86_400_000, new Date(NaN), 'yesterday' as never, null as never])(
         'refuses %s, which is no time in the past',
         async (time) => {
-          const { store, manager } = await start({ epochs: true });
+          const { store, manager } = await start({ revokeBefore: true });
           const visitor = await signedIn(store);
           expect(await refusal(() => manager.revokeBefore('ada', time))).toMatchObject({ code: 'SESSION_MISUSE' });
           expect(await visitor.whoami()).toEqual({ id: 'ada' });
         },
       );
 
-      it('needs store.epochs', async () => {
+      it('needs store.revokeBefore', async () => {
         const { store, manager } = await start();
         const visitor = await signedIn(store);
         await passes(store, 2);
         expect(await refusal(async () => manager.revokeBefore('ada', await flooredNow(store)))).toMatchObject({
           code: 'SESSION_UNSUPPORTED',
-          message: /"store\.epochs"/,
+          message: /"store\.revokeBefore"/,
         });
         expect(await visitor.whoami()).toEqual({ id: 'ada' });
       });
@@ -801,7 +811,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         const { store, manager } = await start();
         for (const entries of [{ passport: { user: 'ada' } }, { identity: { id: 'eve' } }, { identity: 'ada' }]) {
           const sid = generateSid();
-          await store.create(sid, { entries: entriesOf(entries), lease: LEASE, userId: 'ada' });
+          await store.create(sid, { entries: entriesOf(entries), terms: TERMS, userId: 'ada' });
           await named(store, 'ada', sid);
           expect(await manager.updateIdentity('ada', { roles: ['admin'] })).toBe(0);
           expect((await found(store, sid)).entries).toEqual(entriesOf(entries));
@@ -812,7 +822,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
 
     describe('users', () => {
       it.each(ODD_USERS)('may be called %j', async (userId) => {
-        const { store, manager } = await start({ epochs: true });
+        const { store, manager } = await start({ revokeBefore: true });
         const [a, b] = [await signedIn(store, userId), await signedIn(store, userId)];
         await signedIn(store);
         const { sessions } = await manager.list(userId, { limit: 1 });
@@ -840,7 +850,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it.each(['', NaN, Infinity, undefined as never, null as never, {} as never, '\ud800', 'a\udc00b'])(
         'are not called %p',
         async (userId) => {
-          const { store, manager } = await start({ epochs: true });
+          const { store, manager } = await start({ revokeBefore: true });
           const calls = [
             () => manager.list(userId),
             () => manager.count(userId),

@@ -43,7 +43,7 @@ describe('SessionManager with Redis', () => {
   async function commandsOf(store: RedisSessionStore, call: () => Promise<unknown>): Promise<string[]> {
     const recorder = await server.monitor();
     await call();
-    await store.settled();
+    await store.drain();
     const commands = await recorder.stop();
     return commands.filter(({ source }) => source !== 'lua').map(({ name }) => name);
   }

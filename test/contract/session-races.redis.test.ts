@@ -119,7 +119,7 @@ describe('on a real Redis, in several processes, a race', () => {
             ...deeds.map((deed) => perform(stores, visitors[deed.browser]!, deed)),
             ...guestDeeds.map((deed) => perform(stores, guests[deed.browser]!, deed)),
           ]);
-          await Promise.all(stores.map((one) => one.settled()));
+          await Promise.all(stores.map((one) => one.drain()));
 
           if (isDone) {
             const alive = await aliveOf(store);
@@ -158,7 +158,7 @@ describe('on a real Redis, in several processes, a race', () => {
             ...guestDeeds.map((deed) => perform(stores, new Visitor(store), deed)),
             ...deeds.map((deed) => perform(stores, visitor, deed)),
           ]);
-          await Promise.all(stores.map((one) => one.settled()));
+          await Promise.all(stores.map((one) => one.drain()));
           await until(
             () =>
               expectNames(store).then(

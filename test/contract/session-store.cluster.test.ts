@@ -3,7 +3,7 @@ import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.j
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
-import { confirmed, deltaOf, describeSessionStore, found, LEASE, newSession, rotated } from './session-store.contract.js';
+import { confirmed, deltaOf, describeSessionStore, found, TERMS, newSession, rotated } from './session-store.contract.js';
 import { describeOwnedSessions } from './session-store.owned.contract.js';
 import { describeSessionIndex } from './session-index.contract.js';
 import { assertEveryKeyEnds } from './session-store.watch.js';
@@ -43,7 +43,7 @@ describe('RedisSessionStore on a cluster', () => {
     await lose();
     const sids = await Promise.all(Array.from({ length: 30 }, () => newSession(store, { n: 1 })));
     await lose();
-    await Promise.all(sids.map(async (sid) => store.save(sid, await found(store, sid), deltaOf({ n: 2 }), LEASE)));
+    await Promise.all(sids.map(async (sid) => store.save(sid, await found(store, sid), deltaOf({ n: 2 }), TERMS)));
     await lose();
     const next = await Promise.all(sids.map((sid) => rotated(store, sid)));
     await lose();

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { expiresAt, type EncodedEntries, type EntryDelta, type Lease, type SessionRecord } from '../../src/session/session-record.js';
+import { expiresAt, type EncodedEntries, type EntryDelta, type Terms, type SessionRecord } from '../../src/session/session-record.js';
 import type { RotateOptions, SessionStore } from '../../src/session/store/session-store.js';
 import type { SessionEventMap, SessionEventName } from '../../src/session/session-events.js';
 import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
@@ -13,12 +13,12 @@ export interface OpenStore {
   readonly check?: () => Promise<void>;
 }
 
-/** As much as a test needs of a lease: the idle timeout in ms, and what is kept of the cookie. */
-export function leaseOf(idle?: number, cookie?: Lease['cookie']): Lease {
+/** As much as a test needs of terms: the idle timeout in ms, and what is kept of the cookie. */
+export function termsOf(idle?: number, cookie?: Terms['cookie']): Terms {
   return { idle, cookie, wholeCookie: {} };
 }
 
-export const LEASE = leaseOf();
+export const TERMS = termsOf();
 
 /** Entries as a session has them encoded. */
 export function entriesOf(values: Record<string, unknown>): EncodedEntries {
@@ -81,7 +81,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const sid = generateSid();
         const created = await store.create(sid, {
           entries: entriesOf({ cart: ['tea'], n: 1 }),
-          lease: leaseOf(undefined, { path: '/shop' }),
+          terms: termsOf(undefined, { path: '/shop' }),
         });
         const loaded = await found(store, sid);
         expect(loaded).toEqual(created);
@@ -116,7 +116,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
 
       it('finds a session by a sid of a custom form', async () => {
         const store = await start();
-        await store.create(CUSTOM_SID, { entries: entriesOf({ n: 1 }), lease: LEASE });
+        await store.create(CUSTOM_SID, { entries: entriesOf({ n: 1 }), terms: TERMS });
         expect((await found(store, CUSTOM_SID)).entries).toEqual(entriesOf({ n: 1 }));
         expect(await store.load(`${CUSTOM_SID}!` as Sid)).toBeUndefined();
       });
@@ -125,7 +125,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const store = await start();
         const sid = await newSession(store);
         const record = await found(store, sid);
-        await store.touch(sid, record, leaseOf(30));
+        await store.touch(sid, record, termsOf(30));
         await ended(store, sid);
       });
 
@@ -142,7 +142,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const first = await found(store, sid);
         expect(await store.load(sid)).toEqual(first);
         // Reading all the time does not keep one alive.
-        await ended(store, await newSession(store, {}, leaseOf(150)));
+        await ended(store, await newSession(store, {}, termsOf(150)));
       });
     });
 
@@ -150,7 +150,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       it('stores a session without entries', async () => {
         const store = await start();
         const sid = generateSid();
-        await store.create(sid, { entries: new Map(), lease: LEASE });
+        await store.create(sid, { entries: new Map(), terms: TERMS });
         expect((await found(store, sid)).entries).toEqual(new Map());
       });
 
@@ -159,7 +159,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const events = listen(store, 'reused');
         const sid = await newSession(store, { n: 1 });
         const before = await found(store, sid);
-        await expect(store.create(newSid(handleOf(sid)), { entries: entriesOf({ n: 2 }), lease: leaseOf(5) })).rejects.toMatchObject({
+        await expect(store.create(newSid(handleOf(sid)), { entries: entriesOf({ n: 2 }), terms: termsOf(5) })).rejects.toMatchObject({
           code: 'SESSION_CONFLICT',
         });
         expect(await store.load(sid)).toEqual(before);
@@ -169,10 +169,10 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       it('answers a repetition with the session as it is by now', async () => {
         const store = await start();
         const sid = generateSid();
-        const session = { entries: entriesOf({ n: 1 }), lease: LEASE };
+        const session = { entries: entriesOf({ n: 1 }), terms: TERMS };
         const created = await store.create(sid, session);
         expect(await store.create(sid, session)).toEqual(created);
-        await store.save(sid, created, deltaOf({ n: 2 }), leaseOf(90_000, { path: '/x' }));
+        await store.save(sid, created, deltaOf({ n: 2 }), termsOf(90_000, { path: '/x' }));
         const now = await found(store, sid);
         expect(await store.create(sid, session)).toEqual(now);
         expect(await store.load(sid)).toEqual(now);
@@ -181,8 +181,8 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
 
       it('always refuses a sid of a custom form that exists: it may be a genid that repeats itself', async () => {
         const store = await start();
-        await store.create(CUSTOM_SID, { entries: entriesOf({ n: 1 }), lease: LEASE });
-        const again = store.create(CUSTOM_SID, { entries: entriesOf({ n: 2 }), lease: LEASE });
+        await store.create(CUSTOM_SID, { entries: entriesOf({ n: 1 }), terms: TERMS });
+        const again = store.create(CUSTOM_SID, { entries: entriesOf({ n: 2 }), terms: TERMS });
         await expect(again).rejects.toMatchObject({ code: 'SESSION_CONFLICT' });
         expect((await found(store, CUSTOM_SID)).entries).toEqual(entriesOf({ n: 1 }));
       });
@@ -191,7 +191,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const store = await start();
         const sid = await newSession(store, { n: 1 });
         await store.destroy(sid);
-        await store.create(sid, { entries: entriesOf({ m: 1 }), lease: LEASE });
+        await store.create(sid, { entries: entriesOf({ m: 1 }), terms: TERMS });
         expect((await found(store, sid)).entries).toEqual(entriesOf({ m: 1 }));
       });
 
@@ -202,7 +202,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       ])('refuses a session of which %s is too large, and stores nothing', async (_what, limits, values) => {
         const store = await start(limits);
         const sid = generateSid();
-        await expect(store.create(sid, { entries: entriesOf(values), lease: LEASE })).rejects.toMatchObject({
+        await expect(store.create(sid, { entries: entriesOf(values), terms: TERMS })).rejects.toMatchObject({
           code: 'SESSION_LIMIT_EXCEEDED',
         });
         expect(await store.load(sid)).toBeUndefined();
@@ -219,7 +219,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const store = await start();
         const sid = generateSid();
         const entries = new Map([[entry, '1']]);
-        await expect(store.create(sid, { entries, lease: LEASE })).rejects.toMatchObject({ code: 'SESSION_NOT_SERIALIZABLE' });
+        await expect(store.create(sid, { entries, terms: TERMS })).rejects.toMatchObject({ code: 'SESSION_NOT_SERIALIZABLE' });
         expect(await store.load(sid)).toBeUndefined();
       });
     });
@@ -229,7 +229,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const store = await start();
         const sid = await newSession(store, { kept: 1, changed: 1, removed: 1 });
         const record = await found(store, sid);
-        const saved = await store.save(sid, record, deltaOf({ changed: 2, added: 3, removed: undefined }), LEASE);
+        const saved = await store.save(sid, record, deltaOf({ changed: 2, added: 3, removed: undefined }), TERMS);
         expect(saved?.entries).toEqual(entriesOf({ kept: 1, changed: 2, added: 3 }));
         expect((await found(store, sid)).entries).toEqual(entriesOf({ kept: 1, changed: 2, added: 3 }));
       });
@@ -238,8 +238,8 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const store = await start();
         const sid = await newSession(store, { theirs: 1, gone: 1, mine: 1 });
         const record = await found(store, sid);
-        await store.save(sid, record, deltaOf({ theirs: 2, gone: undefined, added: 2 }), LEASE);
-        await store.save(sid, record, deltaOf({ mine: 2 }), LEASE);
+        await store.save(sid, record, deltaOf({ theirs: 2, gone: undefined, added: 2 }), TERMS);
+        await store.save(sid, record, deltaOf({ mine: 2 }), TERMS);
         expect((await found(store, sid)).entries).toEqual(entriesOf({ theirs: 2, added: 2, mine: 2 }));
       });
 
@@ -247,7 +247,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const store = await start();
         const sid = await newSession(store);
         const letters = 'abcdefghijklmnopqrstuvwxyz'.split('');
-        const saves = letters.map(async (letter) => store.save(sid, await found(store, sid), deltaOf({ [letter]: letter }), LEASE));
+        const saves = letters.map(async (letter) => store.save(sid, await found(store, sid), deltaOf({ [letter]: letter }), TERMS));
         await Promise.all(saves);
         expect((await found(store, sid)).entries).toEqual(entriesOf(Object.fromEntries(letters.map((letter) => [letter, letter]))));
       });
@@ -255,7 +255,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       it('answers with a record as a load after it would, if nobody else writes', async () => {
         const store = await start();
         const sid = await newSession(store, { n: 1 });
-        const saved = await store.save(sid, await found(store, sid), deltaOf({ n: 2, m: 1 }), leaseOf(70_000, { httpOnly: false }));
+        const saved = await store.save(sid, await found(store, sid), deltaOf({ n: 2, m: 1 }), termsOf(70_000, { httpOnly: false }));
         expect(await store.load(sid)).toEqual(saved);
       });
 
@@ -264,17 +264,17 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const sid = await newSession(store, { n: 1, m: 1 });
         const record = await found(store, sid);
         const delta = deltaOf({ n: 2, m: undefined });
-        await store.save(sid, record, delta, LEASE);
+        await store.save(sid, record, delta, TERMS);
         const once = await found(store, sid);
-        await store.save(sid, record, delta, LEASE);
+        await store.save(sid, record, delta, TERMS);
         expect(await store.load(sid)).toEqual({ ...once, lastSeenAt: expect.any(Number) });
       });
 
       it('starts the idle timeout anew, as a touch does', async () => {
         const store = await start({ ttl: 60 });
         await unlessLate(async () => {
-          const { sid, record } = await created(store, {}, leaseOf(150));
-          const saved = await inTime(store, record, store.save(sid, record, deltaOf({ n: 1 }), LEASE));
+          const { sid, record } = await created(store, {}, termsOf(150));
+          const saved = await inTime(store, record, store.save(sid, record, deltaOf({ n: 1 }), TERMS));
           expect(saved).toMatchObject({ idle: 60_000, createdAt: record.createdAt });
           await passes(store, 200);
           expect(await store.load(sid)).toBeDefined();
@@ -287,7 +287,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const sid = await newSession(store, { n: 1 });
         const record = await found(store, sid);
         await store.destroy(sid);
-        expect(await store.save(sid, record, deltaOf({ n: 2 }), LEASE)).toBeUndefined();
+        expect(await store.save(sid, record, deltaOf({ n: 2 }), TERMS)).toBeUndefined();
         expect(await store.load(sid)).toBeUndefined();
         expect(events).toEqual([{ handle: handleOf(sid) }]);
       });
@@ -297,7 +297,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const events = listen(store, 'lost');
         const { sid, record } = await created(store, { n: 1 });
         await ended(store, sid);
-        expect(await store.save(sid, record, deltaOf({ n: 2 }), leaseOf(60_000))).toBeUndefined();
+        expect(await store.save(sid, record, deltaOf({ n: 2 }), termsOf(60_000))).toBeUndefined();
         expect(await store.load(sid)).toBeUndefined();
         expect(events).toHaveLength(1);
       });
@@ -305,7 +305,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       it('writes nothing to a later session under the same handle', async () => {
         const store = await start();
         const { record, next } = await supersede(store, CUSTOM_SID);
-        expect(await store.save(CUSTOM_SID, record, deltaOf({ n: 'late' }), leaseOf(5))).toBeUndefined();
+        expect(await store.save(CUSTOM_SID, record, deltaOf({ n: 'late' }), termsOf(5))).toBeUndefined();
         expect(await store.load(CUSTOM_SID)).toEqual(next);
       });
 
@@ -316,7 +316,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const next = await rotated(store, sid);
         await confirmed(store, next);
         expect(await store.load(sid)).toBeUndefined();
-        expect(await store.save(sid, record, deltaOf({ n: 2 }), LEASE)).toBeDefined();
+        expect(await store.save(sid, record, deltaOf({ n: 2 }), TERMS)).toBeDefined();
         expect((await found(store, next)).entries).toEqual(entriesOf({ n: 2 }));
       });
 
@@ -328,7 +328,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const store = await start(limits);
         const sid = await newSession(store, { a: 1 });
         const record = await found(store, sid);
-        await expect(store.save(sid, record, deltaOf(values), leaseOf(5))).rejects.toMatchObject({ code: 'SESSION_LIMIT_EXCEEDED' });
+        await expect(store.save(sid, record, deltaOf(values), termsOf(5))).rejects.toMatchObject({ code: 'SESSION_LIMIT_EXCEEDED' });
         expect(await store.load(sid)).toEqual(record);
       });
 
@@ -337,10 +337,10 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const sid = await newSession(store);
         // Three parallel saves, each of which finds room enough.
         const empty = await found(store, sid);
-        for (const entry of ['a', 'b', 'c']) await store.save(sid, empty, deltaOf({ [entry]: 'xxxxxxxx' }), LEASE);
+        for (const entry of ['a', 'b', 'c']) await store.save(sid, empty, deltaOf({ [entry]: 'xxxxxxxx' }), TERMS);
         const record = await found(store, sid);
-        await expect(store.save(sid, record, deltaOf({ d: 1 }), LEASE)).rejects.toMatchObject({ code: 'SESSION_LIMIT_EXCEEDED' });
-        const shrunk = await store.save(sid, record, deltaOf({ a: 'xxxxxxx', b: undefined }), LEASE);
+        await expect(store.save(sid, record, deltaOf({ d: 1 }), TERMS)).rejects.toMatchObject({ code: 'SESSION_LIMIT_EXCEEDED' });
+        const shrunk = await store.save(sid, record, deltaOf({ a: 'xxxxxxx', b: undefined }), TERMS);
         expect(shrunk?.entries).toEqual(entriesOf({ a: 'xxxxxxx', c: 'xxxxxxxx' }));
       });
 
@@ -348,7 +348,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const store = await start();
         const sid = await newSession(store);
         const delta = { set: new Map([[entry, '1']]), removed: [] };
-        await expect(store.save(sid, await found(store, sid), delta, LEASE)).rejects.toMatchObject({ code: 'SESSION_NOT_SERIALIZABLE' });
+        await expect(store.save(sid, await found(store, sid), delta, TERMS)).rejects.toMatchObject({ code: 'SESSION_NOT_SERIALIZABLE' });
         expect((await found(store, sid)).entries).toEqual(new Map());
       });
     });
@@ -357,8 +357,8 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       it('starts the idle timeout anew', async () => {
         const store = await start({ ttl: 60 });
         await unlessLate(async () => {
-          const { sid, record } = await created(store, { n: 1 }, leaseOf(150));
-          const touched = await inTime(store, record, store.touch(sid, record, LEASE));
+          const { sid, record } = await created(store, { n: 1 }, termsOf(150));
+          const touched = await inTime(store, record, store.touch(sid, record, TERMS));
           expect(touched).toEqual({ ...record, lastSeenAt: expect.any(Number), idle: 60_000 });
           expect(touched.lastSeenAt).toBeGreaterThanOrEqual(record.lastSeenAt);
           await passes(store, 200);
@@ -371,9 +371,9 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         await unlessLate(async () => {
           const { sid, record } = await created(store);
           let latest = record;
-          while (latest.lastSeenAt < record.lastSeenAt + 500) latest = await inTime(store, latest, store.touch(sid, latest, LEASE));
+          while (latest.lastSeenAt < record.lastSeenAt + 500) latest = await inTime(store, latest, store.touch(sid, latest, TERMS));
           // So that a load finds it however late it comes.
-          await inTime(store, latest, store.touch(sid, latest, leaseOf(60_000)));
+          await inTime(store, latest, store.touch(sid, latest, termsOf(60_000)));
           expect(await store.load(sid)).toBeDefined();
         });
       });
@@ -381,7 +381,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       it('takes a shorter idle timeout at once', async () => {
         const store = await start({ ttl: 60 });
         const sid = await newSession(store);
-        await store.touch(sid, await found(store, sid), leaseOf(30));
+        await store.touch(sid, await found(store, sid), termsOf(30));
         await ended(store, sid);
       });
 
@@ -389,12 +389,12 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const store = await start();
         const sid = await newSession(store, { n: 1 });
         const record = await found(store, sid);
-        await store.save(sid, record, deltaOf({ n: 2 }), LEASE);
-        await store.touch(sid, record, LEASE);
+        await store.save(sid, record, deltaOf({ n: 2 }), TERMS);
+        await store.touch(sid, record, TERMS);
         expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 2 }));
       });
 
-      it('keeps the cookie attributes that the lease names, and forgets them when it names none', async () => {
+      it('keeps the cookie attributes that the terms names, and forgets them when it names none', async () => {
         const store = await start();
         const sid = await newSession(store);
         const cookie = {
@@ -404,32 +404,32 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
           domain: 'shop.example',
           path: '/a b',
         } as const;
-        await store.touch(sid, await found(store, sid), leaseOf(undefined, cookie));
+        await store.touch(sid, await found(store, sid), termsOf(undefined, cookie));
         const record = await found(store, sid);
         expect(record.cookie).toEqual(cookie);
-        await store.touch(sid, record, LEASE);
+        await store.touch(sid, record, TERMS);
         expect((await found(store, sid)).cookie).toBeUndefined();
       });
 
-      it.each<[string, (...args: [SessionStore, Sid, SessionRecord, Lease]) => Promise<SessionRecord | undefined>]>([
-        ['touch', (store, sid, record, lease) => store.touch(sid, record, lease)],
-        ['save', (store, sid, record, lease) => store.save(sid, record, deltaOf({ n: 2 }), lease)],
+      it.each<[string, (...args: [SessionStore, Sid, SessionRecord, Terms]) => Promise<SessionRecord | undefined>]>([
+        ['touch', (store, sid, record, terms) => store.touch(sid, record, terms)],
+        ['save', (store, sid, record, terms) => store.save(sid, record, deltaOf({ n: 2 }), terms)],
       ])(
         'leaves the cookie attributes that others changed meanwhile and their idle timeout, as %s does, unless it changes them too',
         async (_, write) => {
           const store = await start();
           const sid = await newSession(store);
           const record = await found(store, sid);
-          const remembered = leaseOf(5_000_000, { originalMaxAge: 5_000_000 });
+          const remembered = termsOf(5_000_000, { originalMaxAge: 5_000_000 });
           await store.save(sid, record, deltaOf({ remembered: true }), remembered);
-          const written = await write(store, sid, record, LEASE);
+          const written = await write(store, sid, record, TERMS);
           expect(written?.idle).toBe(5_000_000);
           // Nor by a second write of the same request.
-          await write(store, sid, written!, LEASE);
+          await write(store, sid, written!, TERMS);
           expect(await found(store, sid)).toMatchObject({ idle: 5_000_000, cookie: { originalMaxAge: 5_000_000 } });
-          await write(store, sid, record, leaseOf(4_000, { originalMaxAge: 4_000 }));
+          await write(store, sid, record, termsOf(4_000, { originalMaxAge: 4_000 }));
           expect(await found(store, sid)).toMatchObject({ idle: 4_000, cookie: { originalMaxAge: 4_000 } });
-          await write(store, sid, await found(store, sid), LEASE);
+          await write(store, sid, await found(store, sid), TERMS);
           expect((await found(store, sid)).cookie).toBeUndefined();
         },
       );
@@ -440,7 +440,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const sid = await newSession(store);
         const record = await found(store, sid);
         await store.destroy(sid);
-        expect(await store.touch(sid, record, LEASE)).toBeUndefined();
+        expect(await store.touch(sid, record, TERMS)).toBeUndefined();
         expect(await store.load(sid)).toBeUndefined();
         expect(events).toEqual([{ handle: handleOf(sid) }]);
       });
@@ -448,7 +448,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       it('does not touch a later session under the same handle', async () => {
         const store = await start();
         const { record, next } = await supersede(store, CUSTOM_SID);
-        expect(await store.touch(CUSTOM_SID, record, leaseOf(5))).toBeUndefined();
+        expect(await store.touch(CUSTOM_SID, record, termsOf(5))).toBeUndefined();
         expect(await store.load(CUSTOM_SID)).toEqual(next);
       });
     });
@@ -456,7 +456,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
     describe('rotate', () => {
       it('gives the session a new secret and keeps all else, its end too', async () => {
         const store = await start();
-        const sid = await newSession(store, { n: 1 }, leaseOf(50_000, { path: '/x' }));
+        const sid = await newSession(store, { n: 1 }, termsOf(50_000, { path: '/x' }));
         const record = await found(store, sid);
         const next = newSid(record.handle);
         const after = { ...record, rotatedAt: expect.any(Number) };
@@ -468,7 +468,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       it('does not prolong the session', async () => {
         const store = await start();
         await unlessLate(async () => {
-          const { sid, record } = await created(store, {}, leaseOf(150));
+          const { sid, record } = await created(store, {}, termsOf(150));
           const next = newSid(record.handle);
           expect(await inTime(store, record, store.rotate(sid, record, next))).toMatchObject({ rotated: true });
           await ended(store, next);
@@ -484,8 +484,8 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       });
 
       it.each<[string, (store: SessionStore, sid: Sid, record: SessionRecord) => Promise<unknown>]>([
-        ['save', (store, sid, record) => store.save(sid, record, deltaOf({ n: 1 }), LEASE)],
-        ['touch', (store, sid, record) => store.touch(sid, record, LEASE)],
+        ['save', (store, sid, record) => store.save(sid, record, deltaOf({ n: 1 }), TERMS)],
+        ['touch', (store, sid, record) => store.touch(sid, record, TERMS)],
       ])('ends the secret before, a grace after the first %s with the new one', async (_what, use) => {
         const store = await start(GRACE);
         const sid = await newSession(store);
@@ -504,7 +504,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         await confirmed(store, next);
         const late = await found(store, sid);
         expect(late.secret).toBe('previous');
-        expect(await store.save(sid, late, deltaOf({ n: 2 }), LEASE)).toMatchObject({ secret: 'previous' });
+        expect(await store.save(sid, late, deltaOf({ n: 2 }), TERMS)).toMatchObject({ secret: 'previous' });
         expect((await found(store, next)).entries).toEqual(entriesOf({ n: 2 }));
       });
 
@@ -515,7 +515,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         await confirmed(store, next);
         await until(async () => {
           const record = await store.load(sid);
-          if (record !== undefined) await store.touch(sid, record, LEASE);
+          if (record !== undefined) await store.touch(sid, record, TERMS);
           return record === undefined;
         }, 'the grace is over');
         expect(await store.load(next)).toBeDefined();
@@ -528,7 +528,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const early = await found(store, next);
         await confirmed(store, next);
         await until(async () => {
-          await store.touch(next, early, LEASE);
+          await store.touch(next, early, TERMS);
           return (await store.load(sid)) === undefined;
         }, 'the grace is over');
       });
@@ -539,8 +539,8 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const record = await found(store, sid);
         const next = newSid(record.handle);
         const rotation = await store.rotate(sid, record, next);
-        await store.save(next, rotation!.record, deltaOf({ n: 1 }), LEASE);
-        await store.touch(next, rotation!.record, LEASE);
+        await store.save(next, rotation!.record, deltaOf({ n: 1 }), TERMS);
+        await store.touch(next, rotation!.record, TERMS);
         expect(await store.load(sid)).toMatchObject({ secret: 'previous' });
         expect(await store.load(next)).toMatchObject({ secret: 'unconfirmed' });
       });
@@ -550,7 +550,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const sid = await newSession(store);
         const record = await found(store, sid);
         await rotated(store, sid);
-        await store.save(sid, record, deltaOf({ n: 1 }), LEASE);
+        await store.save(sid, record, deltaOf({ n: 1 }), TERMS);
         expect(await store.load(sid)).toMatchObject({ secret: 'previous' });
       });
 
@@ -601,7 +601,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const next = newSid(slow.handle);
         const rotation = await store.rotate(sid, slow, next);
         await passes(store, 1_000);
-        await store.touch(next, rotation!.record, LEASE);
+        await store.touch(next, rotation!.record, TERMS);
         const other = await found(store, sid);
         expect(await store.rotate(sid, other, newSid(other.handle), { age: 900 })).toMatchObject({ rotated: false });
       });
@@ -626,7 +626,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const owners = await rotated(store, sid);
         await passes(store, 70);
         const thief = await rotated(store, sid);
-        await store.touch(sid, await found(store, sid), LEASE);
+        await store.touch(sid, await found(store, sid), TERMS);
         expect(await store.load(owners)).toMatchObject({ secret: 'unconfirmed' });
         await confirmed(store, owners);
         await ended(store, thief);
@@ -761,7 +761,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
 
       it('changes nothing but that entry', async () => {
         const store = await start();
-        const sid = await newSession(store, { n: 1, m: 1 }, leaseOf(50_000, { path: '/x' }));
+        const sid = await newSession(store, { n: 1, m: 1 }, termsOf(50_000, { path: '/x' }));
         const record = await found(store, sid);
         await store.increment(record, 'n', 1);
         expect(await store.load(sid)).toEqual({ ...record, entries: entriesOf({ n: 2, m: 1 }) });
@@ -778,7 +778,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         async (text) => {
           const store = await start();
           const sid = generateSid();
-          const record = await store.create(sid, { entries: new Map([['n', text]]), lease: LEASE });
+          const record = await store.create(sid, { entries: new Map([['n', text]]), terms: TERMS });
           await expect(store.increment(record, 'n', -1)).rejects.toMatchObject({ code: 'SESSION_MISUSE' });
           expect(await store.load(sid)).toEqual(record);
         },
@@ -840,7 +840,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       it('ends nothing when somebody else has ended the session before, and leaves the reason to be told', async () => {
         const store = await start();
         const sid = generateSid();
-        await store.create(sid, { entries: new Map(), lease: LEASE, userId: 'ada' });
+        await store.create(sid, { entries: new Map(), terms: TERMS, userId: 'ada' });
         expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'revoked' })).toBe(true);
         expect(await store.destroy(sid)).toBe(false);
         expect(await store.find(sid)).toEqual({ endedReason: 'revoked' });
@@ -885,12 +885,12 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
           ['given to another user', odd, { ...deltaOf({}), userId: 'grace' }],
         ] as const) {
           const sid = generateSid();
-          await store.create(sid, { entries, lease: LEASE, userId: 'ada' });
+          await store.create(sid, { entries, terms: TERMS, userId: 'ada' });
           const copied = await found(store, sid);
-          await store.save(sid, copied, write, LEASE);
+          await store.save(sid, copied, write, TERMS);
           expect([what, await store.destroyCopied(copied, sid)]).toEqual([what, 'changed']);
           const now = await found(store, sid);
-          await store.touch(sid, now, { ...LEASE, cookie: { secure: true }, device: { ip: '::1' } });
+          await store.touch(sid, now, { ...TERMS, cookie: { secure: true }, device: { ip: '::1' } });
           expect([what, await store.destroyCopied(now, sid)]).toEqual([what, 'ended']);
           expect([what, await store.destroyCopied(now, sid)]).toEqual([what, 'gone']);
           expect(await store.load(sid)).toBeUndefined();
@@ -900,17 +900,17 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       it('of a copied session is not for a request whose secret a reauthentication has ended, nor of a later session', async () => {
         const store = await start();
         const sid = generateSid();
-        const copied = await store.create(sid, { entries: entriesOf({ cart: [] }), lease: LEASE, userId: 'ada' });
+        const copied = await store.create(sid, { entries: entriesOf({ cart: [] }), terms: TERMS, userId: 'ada' });
         await passes(store, 2);
         const next = newSid(handleOf(sid));
         await store.rotate(sid, copied, next, { reauthenticated: true });
         expect(await store.destroyCopied(copied, sid)).toBe('gone');
         expect(await store.load(next)).toBeDefined();
 
-        const first = await store.create(CUSTOM_SID, { entries: entriesOf({}), lease: LEASE });
+        const first = await store.create(CUSTOM_SID, { entries: entriesOf({}), terms: TERMS });
         await store.destroy(CUSTOM_SID);
         await passes(store, 2);
-        await store.create(CUSTOM_SID, { entries: entriesOf({}), lease: LEASE });
+        await store.create(CUSTOM_SID, { entries: entriesOf({}), terms: TERMS });
         expect(await store.destroyCopied(first, CUSTOM_SID)).toBe('gone');
         expect(await store.load(CUSTOM_SID)).toBeDefined();
       });
@@ -919,10 +919,10 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const store = await start();
         const sid = await newSession(store);
         const record = await found(store, sid);
-        const before = Array.from({ length: 10 }, (_, n) => store.save(sid, record, deltaOf({ n }), LEASE));
+        const before = Array.from({ length: 10 }, (_, n) => store.save(sid, record, deltaOf({ n }), TERMS));
         const destroyed = store.destroy(sid);
         const after = Array.from({ length: 10 }, (_, n) =>
-          n % 2 === 0 ? store.touch(sid, record, LEASE) : store.rotate(sid, record, newSid(record.handle)),
+          n % 2 === 0 ? store.touch(sid, record, TERMS) : store.rotate(sid, record, newSid(record.handle)),
         );
         await Promise.all([...before, ...after]);
         expect(await destroyed).toBe(true);
@@ -943,17 +943,17 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
           expect(expiresAt(record)).toBeLessThanOrEqual(absoluteEndsAt!);
           latest = record;
           record =
-            latest.lastSeenAt % 2 === 0 ? await store.touch(sid, latest, LEASE) : await store.save(sid, latest, deltaOf({ n: 1 }), LEASE);
+            latest.lastSeenAt % 2 === 0 ? await store.touch(sid, latest, TERMS) : await store.save(sid, latest, deltaOf({ n: 1 }), TERMS);
         }
         expect(latest.lastSeenAt).toBeLessThan(absoluteEndsAt!);
         expect(await store.load(sid)).toBeUndefined();
       });
 
-      it('does not move the absolute end when the configuration or the lease changes', async () => {
+      it('does not move the absolute end when the configuration or the terms changes', async () => {
         const store = await start({ ttl: 60, absoluteTtl: 120 });
         const sid = await newSession(store);
         const record = await found(store, sid);
-        const touched = await store.touch(sid, record, leaseOf(3_600_000));
+        const touched = await store.touch(sid, record, termsOf(3_600_000));
         expect(touched).toMatchObject({ absoluteEndsAt: record.absoluteEndsAt, idle: 3_600_000 });
         expect(expiresAt(touched!)).toBe(record.absoluteEndsAt);
       });
@@ -963,7 +963,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const old = await newSession(store);
         const absoluteEndsAt = (await found(store, old)).lastSeenAt + 40;
         const sid = generateSid();
-        const created = await store.create(sid, { entries: new Map(), lease: LEASE, absoluteEndsAt });
+        const created = await store.create(sid, { entries: new Map(), terms: TERMS, absoluteEndsAt });
         expect(created.absoluteEndsAt).toBe(absoluteEndsAt);
         await ended(store, sid);
       });
@@ -972,7 +972,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         const store = await start();
         const old = await newSession(store);
         const sid = generateSid();
-        await store.create(sid, { entries: new Map(), lease: LEASE, absoluteEndsAt: (await found(store, old)).lastSeenAt - 1_000 });
+        await store.create(sid, { entries: new Map(), terms: TERMS, absoluteEndsAt: (await found(store, old)).lastSeenAt - 1_000 });
         await ended(store, sid);
       });
 
@@ -982,15 +982,15 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         expect((await found(store, sid)).absoluteEndsAt).toBeUndefined();
       });
 
-      it('prefers the idle timeout of the lease to its own', async () => {
+      it('prefers the idle timeout of the terms to its own', async () => {
         const store = await start({ ttl: 60 });
-        const sid = await newSession(store, {}, leaseOf(90_000));
+        const sid = await newSession(store, {}, termsOf(90_000));
         expect((await found(store, sid)).idle).toBe(90_000);
       });
 
       it('gives a session whose idle timeout is longer than the default absolute one that much', async () => {
         const store = await start();
-        const sid = await newSession(store, {}, leaseOf(14 * 86_400_000));
+        const sid = await newSession(store, {}, termsOf(14 * 86_400_000));
         const record = await found(store, sid);
         expect(record.absoluteEndsAt).toBe(record.lastSeenAt + 14 * 86_400_000);
       });
@@ -1000,11 +1000,11 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         async (idle) => {
           const store = await start({ ttl: 60, absoluteTtl: false });
           const sid = generateSid();
-          const created = await store.create(sid, { entries: entriesOf({ n: 1 }), lease: leaseOf(idle) });
+          const created = await store.create(sid, { entries: entriesOf({ n: 1 }), terms: termsOf(idle) });
           expect(Number.isInteger(created.idle) && created.idle >= 1).toBe(true);
           if (created.idle < 100) return ended(store, sid);
           expect(await store.load(sid)).toEqual(created);
-          expect(await store.touch(sid, created, leaseOf(idle))).toMatchObject({ idle: created.idle });
+          expect(await store.touch(sid, created, termsOf(idle))).toMatchObject({ idle: created.idle });
         },
       );
 
@@ -1014,7 +1014,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         expect(store.isTouchDue(record)).toBe(false);
         expect(store.isTouchDue({ ...record, lastSeenAt: record.lastSeenAt - 5_000 })).toBe(true);
 
-        const short = await found(store, await newSession(store, {}, leaseOf(40_000)));
+        const short = await found(store, await newSession(store, {}, termsOf(40_000)));
         expect(store.isTouchDue(short)).toBe(false);
         expect(store.isTouchDue({ ...short, lastSeenAt: short.lastSeenAt - 4_000 })).toBe(true);
       });
@@ -1042,12 +1042,12 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       it.each(ODD_NAMES)('come back under the name %j', async (entry) => {
         const store = await start();
         const sid = generateSid();
-        await store.create(sid, { entries: new Map([[entry, '"created"']]), lease: LEASE });
+        await store.create(sid, { entries: new Map([[entry, '"created"']]), terms: TERMS });
         const created = await found(store, sid);
         expect(created.entries).toEqual(new Map([[entry, '"created"']]));
-        const saved = await store.save(sid, created, { set: new Map([[entry, '"saved"']]), removed: [] }, LEASE);
+        const saved = await store.save(sid, created, { set: new Map([[entry, '"saved"']]), removed: [] }, TERMS);
         expect((await found(store, sid)).entries).toEqual(new Map([[entry, '"saved"']]));
-        await store.save(sid, saved!, { set: new Map(), removed: [entry] }, LEASE);
+        await store.save(sid, saved!, { set: new Map(), removed: [entry] }, TERMS);
         expect((await found(store, sid)).entries).toEqual(new Map());
       });
 
@@ -1060,7 +1060,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
           ['lines', 'a\r\nb\0c|d|1'],
         ]);
         const sid = generateSid();
-        await store.create(sid, { entries: texts, lease: LEASE });
+        await store.create(sid, { entries: texts, terms: TERMS });
         expect((await found(store, sid)).entries).toEqual(texts);
       });
 
@@ -1076,8 +1076,8 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       const store = await start();
       const sid = generateSid();
       let isAnswered = false;
-      const created = store.create(sid, { entries: new Map(), lease: LEASE }).then(() => (isAnswered = true));
-      await store.settled();
+      const created = store.create(sid, { entries: new Map(), terms: TERMS }).then(() => (isAnswered = true));
+      await store.drain();
       // What has been answered reaches its caller within this turn.
       await new Promise((resolve) => process.nextTick(resolve));
       expect(isAnswered).toBe(true);
@@ -1087,7 +1087,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
     it('keeps the sessions of different sids apart', async () => {
       const store = await start();
       const [a, b] = [await newSession(store, { who: 'a' }), await newSession(store, { who: 'b' })];
-      await store.save(a, await found(store, a), deltaOf({ who: 'A' }), LEASE);
+      await store.save(a, await found(store, a), deltaOf({ who: 'A' }), TERMS);
       expect((await found(store, b)).entries).toEqual(entriesOf({ who: 'b' }));
     });
   });
@@ -1096,21 +1096,21 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
 export async function newSession(
   store: SessionStore,
   values: Record<string, unknown> = {},
-  lease: Lease = LEASE,
+  terms: Terms = TERMS,
   userId?: string,
 ): Promise<Sid> {
-  return (await created(store, values, lease, userId)).sid;
+  return (await created(store, values, terms, userId)).sid;
 }
 
 /** A new session and its record, which need not be loaded while the session lasts. */
 export async function created(
   store: SessionStore,
   values: Record<string, unknown> = {},
-  lease: Lease = LEASE,
+  terms: Terms = TERMS,
   userId?: string,
 ): Promise<{ sid: Sid; record: SessionRecord }> {
   const sid = generateSid();
-  return { sid, record: await store.create(sid, { entries: entriesOf(values), lease, userId }) };
+  return { sid, record: await store.create(sid, { entries: entriesOf(values), terms, userId }) };
 }
 
 export async function found(store: SessionStore, sid: Sid): Promise<SessionRecord> {
@@ -1132,7 +1132,7 @@ export async function rotated(store: SessionStore, sid: Sid, options?: RotateOpt
 export async function confirmed(store: SessionStore, sid: Sid): Promise<void> {
   const record = await found(store, sid);
   expect(record.secret).toBe('unconfirmed');
-  await store.touch(sid, record, LEASE);
+  await store.touch(sid, record, TERMS);
 }
 
 export function ended(store: SessionStore, sid: Sid): Promise<void> {
@@ -1141,22 +1141,22 @@ export function ended(store: SessionStore, sid: Sid): Promise<void> {
 
 /** Waits until that many ms have passed on the store's clock. */
 export async function passes(store: SessionStore, ms: number): Promise<void> {
-  const sid = await newSession(store, {}, leaseOf(60_000));
+  const sid = await newSession(store, {}, termsOf(60_000));
   const record = await found(store, sid);
   await until(
-    async () => ((await store.touch(sid, record, leaseOf(60_000)))?.lastSeenAt ?? 0) >= record.lastSeenAt + ms,
+    async () => ((await store.touch(sid, record, termsOf(60_000)))?.lastSeenAt ?? 0) >= record.lastSeenAt + ms,
     `${ms} ms have passed`,
   );
 }
 
 /** A session that was loaded, and the one that has taken its handle since. */
 async function supersede(store: SessionStore, sid: Sid): Promise<{ record: SessionRecord; next: SessionRecord }> {
-  await store.create(sid, { entries: entriesOf({ n: 'first' }), lease: LEASE });
+  await store.create(sid, { entries: entriesOf({ n: 'first' }), terms: TERMS });
   const record = await found(store, sid);
   // They are told apart by the ms of their creation.
   await passes(store, 2);
   await store.destroy(sid);
-  await store.create(sid, { entries: entriesOf({ n: 'second' }), lease: LEASE });
+  await store.create(sid, { entries: entriesOf({ n: 'second' }), terms: TERMS });
   return { record, next: await found(store, sid) };
 }
 

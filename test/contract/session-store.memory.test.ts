@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
-import { describeSessionStore, LEASE, newSession } from './session-store.contract.js';
+import { describeSessionStore, TERMS, newSession } from './session-store.contract.js';
 import { describeOwnedSessions } from './session-store.owned.contract.js';
 import { describeSessionIndex } from './session-index.contract.js';
 
@@ -11,7 +11,7 @@ for (const describeStore of [describeSessionStore, describeOwnedSessions, descri
 describe('MemorySessionStore', () => {
   it('knows for five minutes why a session was ended', async () => {
     const store = new MemorySessionStore({ ttl: 60 });
-    const sid = await newSession(store, {}, LEASE, 'ada');
+    const sid = await newSession(store, {}, TERMS, 'ada');
     await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x' });
     const now = Date.now();
     const clock = jest.spyOn(Date, 'now').mockImplementation(() => now + 299_000);
@@ -21,7 +21,7 @@ describe('MemorySessionStore', () => {
       expect(await store.find(sid)).toEqual({ endedReason: 'x' });
       clock.mockImplementation(() => now + 300_100);
       expect(await store.find(sid)).toBeUndefined();
-      expect(await store.create(sid, { entries: new Map(), lease: LEASE })).toMatchObject({ handle: handleOf(sid) });
+      expect(await store.create(sid, { entries: new Map(), terms: TERMS })).toMatchObject({ handle: handleOf(sid) });
     } finally {
       clock.mockRestore();
     }

@@ -11,8 +11,8 @@ import {
   ended,
   entriesOf,
   found,
-  LEASE,
-  leaseOf,
+  TERMS,
+  termsOf,
   listen,
   newSession,
   passes,
@@ -70,7 +70,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const sid = await newSession(store);
         const record = await found(store, sid);
         await passes(store, 2);
-        const saved = await store.save(sid, record, { ...deltaOf({ n: 1 }), userId: 'ada' }, LEASE);
+        const saved = await store.save(sid, record, { ...deltaOf({ n: 1 }), userId: 'ada' }, TERMS);
         expect(saved).toMatchObject({ userId: 'ada', authenticatedAt: saved!.lastSeenAt });
         expect(saved!.lastSeenAt).toBeGreaterThan(record.createdAt!);
         expect(await store.load(sid)).toEqual(saved);
@@ -79,7 +79,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       it('is nobody after a save that says so', async () => {
         const store = await start();
         const { sid, created } = await signedIn(store);
-        const saved = await store.save(sid, created, { ...deltaOf({ n: 1 }), userId: null }, LEASE);
+        const saved = await store.save(sid, created, { ...deltaOf({ n: 1 }), userId: null }, TERMS);
         expect(saved).toMatchObject({ userId: undefined, authenticatedAt: undefined });
         expect(await store.load(sid)).toEqual(saved);
       });
@@ -88,8 +88,8 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const store = await start();
         const { sid, created } = await signedIn(store, { authenticatedAt: 1_700_000_000_000 });
         await passes(store, 2);
-        const touched = await store.touch(sid, created, LEASE);
-        const saved = await store.save(sid, touched!, deltaOf({ n: 1 }), LEASE);
+        const touched = await store.touch(sid, created, TERMS);
+        const saved = await store.save(sid, touched!, deltaOf({ n: 1 }), TERMS);
         expect(saved).toMatchObject({ userId: 'ada', authenticatedAt: 1_700_000_000_000 });
         expect(await store.load(sid)).toEqual(saved);
       });
@@ -100,7 +100,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const next = await rotated(store, sid);
         await confirmed(store, next);
         expect(await store.load(sid)).toMatchObject({ secret: 'previous' });
-        await store.save(next, await found(store, next), { ...deltaOf({ n: 1 }), userId: 'ada' }, LEASE);
+        await store.save(next, await found(store, next), { ...deltaOf({ n: 1 }), userId: 'ada' }, TERMS);
         expect(await store.load(sid)).toBeUndefined();
         expect(await store.load(next)).toMatchObject({ secret: 'current', userId: 'ada' });
       });
@@ -110,20 +110,20 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const sid = await newSession(store);
         const record = await found(store, sid);
         const next = await rotated(store, sid);
-        await store.save(sid, record, { ...deltaOf({ n: 1 }), userId: 'ada' }, LEASE);
+        await store.save(sid, record, { ...deltaOf({ n: 1 }), userId: 'ada' }, TERMS);
         expect(await store.load(sid)).toMatchObject({ secret: 'previous', userId: 'ada' });
         expect(await store.load(next)).toMatchObject({ secret: 'unconfirmed' });
       });
 
       it.each(ODD_USERS)('may be called %j', async (userId) => {
-        const store = await start({ epochs: true });
+        const store = await start({ revokeBefore: true });
         const { sid, created } = await signedIn(store, { userId, entries: entriesOf({ n: 1 }) });
-        const saved = await store.save(sid, created, { ...deltaOf({ n: 2 }), userId: `${userId}2` }, LEASE);
+        const saved = await store.save(sid, created, { ...deltaOf({ n: 2 }), userId: `${userId}2` }, TERMS);
         expect(await store.load(sid)).toEqual(saved);
         expect(saved?.userId).toBe(`${userId}2`);
         expect((await store.describe([created.handle]))[0]?.userId).toBe(`${userId}2`);
-        expect(await store.exchange(created.handle, userId, 'n', () => '3')).toBe(false);
-        expect(await store.exchange(created.handle, `${userId}2`, 'n', () => '3')).toBe(true);
+        expect(await store.compareAndSet(created.handle, userId, 'n', () => '3')).toBe(false);
+        expect(await store.compareAndSet(created.handle, `${userId}2`, 'n', () => '3')).toBe(true);
         await passes(store, 2);
         await store.endBefore(userId, saved!.lastSeenAt + 1);
         expect(await store.load(sid)).toBeDefined();
@@ -135,20 +135,20 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
     describe('the device', () => {
       it('is the one of the latest write that names one', async () => {
         const store = await start();
-        const lease = { ...LEASE, device: { ip: '192.0.2.7', userAgent: 'A "browser"|1' } };
-        const { sid, created } = await signedIn(store, { lease });
-        expect(created.device).toEqual(lease.device);
+        const terms = { ...TERMS, device: { ip: '192.0.2.7', userAgent: 'A "browser"|1' } };
+        const { sid, created } = await signedIn(store, { terms });
+        expect(created.device).toEqual(terms.device);
         expect(await store.load(sid)).toEqual(created);
 
-        const touched = await store.touch(sid, created, LEASE);
-        expect(touched?.device).toEqual(lease.device);
+        const touched = await store.touch(sid, created, TERMS);
+        expect(touched?.device).toEqual(terms.device);
         expect(await store.load(sid)).toEqual(touched);
 
-        const saved = await store.save(sid, touched!, deltaOf({ n: 1 }), { ...LEASE, device: { ip: '2001:db8::1' } });
+        const saved = await store.save(sid, touched!, deltaOf({ n: 1 }), { ...TERMS, device: { ip: '2001:db8::1' } });
         expect(saved?.device).toEqual({ ip: '2001:db8::1' });
         expect(await store.load(sid)).toEqual(saved);
 
-        const moved = await store.touch(sid, saved!, { ...LEASE, device: { ip: '192.0.2.8' } });
+        const moved = await store.touch(sid, saved!, { ...TERMS, device: { ip: '192.0.2.8' } });
         expect(moved?.device).toEqual({ ip: '192.0.2.8' });
         expect(await store.load(sid)).toEqual(moved);
       });
@@ -195,7 +195,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
 
       it('tells the holder of a sid of a custom form', async () => {
         const store = await start();
-        await store.create(CUSTOM_SID, { entries: new Map(), lease: LEASE, userId: 'ada' });
+        await store.create(CUSTOM_SID, { entries: new Map(), terms: TERMS, userId: 'ada' });
         await revoke(store, CUSTOM_SID);
         expect(await store.find(CUSTOM_SID)).toEqual({ endedReason: REASON });
       });
@@ -235,7 +235,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
 
       it('has nothing to tell of a session that ended otherwise', async () => {
         const store = await start({ ttl: 0.03 });
-        const { sid } = await signedIn(store, { lease: leaseOf(60_000) });
+        const { sid } = await signedIn(store, { terms: termsOf(60_000) });
         await store.destroy(sid);
         expect(await store.find(sid)).toBeUndefined();
         const { sid: short } = await signedIn(store);
@@ -247,12 +247,12 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const store = await start();
         const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
         await revoke(store, sid);
-        expect(await store.save(sid, created, deltaOf({ n: 2 }), LEASE)).toBeUndefined();
-        expect(await store.touch(sid, created, LEASE)).toBeUndefined();
+        expect(await store.save(sid, created, deltaOf({ n: 2 }), TERMS)).toBeUndefined();
+        expect(await store.touch(sid, created, TERMS)).toBeUndefined();
         expect(await store.rotate(sid, created, newSid(created.handle))).toBeUndefined();
         expect(await store.rotate(sid, created, newSid(created.handle), { reauthenticated: true })).toBeUndefined();
         expect(await store.increment(created, 'n', 1)).toBeUndefined();
-        expect(await store.exchange(created.handle, 'ada', 'n', () => '2')).toBe(false);
+        expect(await store.compareAndSet(created.handle, 'ada', 'n', () => '2')).toBe(false);
         expect(await store.describe([created.handle])).toEqual([undefined]);
         expect(await store.revoke(created.handle, { userId: 'ada', reason: 'other' })).toBe(false);
         expect(await store.find(sid)).toEqual({ endedReason: REASON });
@@ -273,7 +273,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const { sid } = await signedIn(store);
         await revoke(store, sid);
         for (const taken of [sid, newSid(handleOf(sid))])
-          await expect(store.create(taken, { entries: new Map(), lease: LEASE })).rejects.toMatchObject({ code: 'SESSION_CONFLICT' });
+          await expect(store.create(taken, { entries: new Map(), terms: TERMS })).rejects.toMatchObject({ code: 'SESSION_CONFLICT' });
         expect(await store.find(sid)).toEqual({ endedReason: REASON });
       });
     });
@@ -282,12 +282,12 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       it('tells of each session in the order asked for, and nothing that is in it or opens it', async () => {
         const store = await start({ ttl: 60, absoluteTtl: 600 });
         const device = { ip: '192.0.2.7' };
-        const { sid, created } = await signedIn(store, { entries: entriesOf({ card: 'x' }), lease: { ...LEASE, device } });
+        const { sid, created } = await signedIn(store, { entries: entriesOf({ card: 'x' }), terms: { ...TERMS, device } });
         const anonymous = await newSession(store);
         const gone = await newSession(store);
         await store.destroy(gone);
         await passes(store, 2);
-        const touched = await store.touch(sid, created, leaseOf(90_000));
+        const touched = await store.touch(sid, created, termsOf(90_000));
         const { handle, createdAt, authenticatedAt, absoluteEndsAt } = created;
         const facts = await store.describe([handleOf(anonymous), handle, handleOf(gone), handleOf(generateSid())]);
         expect(facts).toEqual([
@@ -322,8 +322,8 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
           expect(await store.describe([created.handle])).toMatchObject([{ indexedAt, from }]);
           // The next request has brought its sid, so the session that it replaced has gone.
           const isSaved = ms > 0;
-          if (isSaved) await store.save(sid, created, deltaOf({ n: 1 }), LEASE);
-          else await store.touch(sid, created, LEASE);
+          if (isSaved) await store.save(sid, created, deltaOf({ n: 1 }), TERMS);
+          else await store.touch(sid, created, TERMS);
           expect(await store.describe([created.handle])).toMatchObject([{ indexedAt, from: undefined }]);
           expect(await found(store, sid)).toMatchObject({ indexedAt });
         },
@@ -348,7 +348,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         await store.describe([handleOf(sid)]);
         expect(await store.load(sid)).toEqual(before);
 
-        const short = await newSession(store, {}, leaseOf(100));
+        const short = await newSession(store, {}, termsOf(100));
         await store.describe([handleOf(short)]);
         await ended(store, short);
       });
@@ -406,12 +406,12 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
           ['ada', 1_000_000],
           ['grace', 2_000_000],
         ] as const) {
-          expect(await store.save(sid, await found(store, sid), { ...deltaOf({}), userId, indexedAt }, LEASE)).toMatchObject({ indexedAt });
+          expect(await store.save(sid, await found(store, sid), { ...deltaOf({}), userId, indexedAt }, TERMS)).toMatchObject({ indexedAt });
           expect(await found(store, sid)).toMatchObject({ userId, indexedAt });
         }
-        await store.save(sid, await found(store, sid), deltaOf({ n: 1 }), LEASE);
+        await store.save(sid, await found(store, sid), deltaOf({ n: 1 }), TERMS);
         expect(await found(store, sid)).toMatchObject({ indexedAt: 2_000_000 });
-        await store.save(sid, await found(store, sid), { ...deltaOf({}), userId: null }, LEASE);
+        await store.save(sid, await found(store, sid), { ...deltaOf({}), userId: null }, TERMS);
         expect(await found(store, sid)).toMatchObject({ userId: undefined, indexedAt: undefined });
       });
 
@@ -421,10 +421,10 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const revocation = { userId: 'ada', reason: REASON, mayComeLater: true };
         for (let attempt = 1; attempt <= 2; attempt++) expect(await store.revoke(handleOf(sid), revocation)).toBe(false);
         for (const userId of ['ada', undefined])
-          await expect(store.create(sid, { entries: new Map(), lease: LEASE, userId })).rejects.toMatchObject({ code: 'SESSION_GONE' });
+          await expect(store.create(sid, { entries: new Map(), terms: TERMS, userId })).rejects.toMatchObject({ code: 'SESSION_GONE' });
         expect(await store.find(sid)).toBeUndefined();
         expect(await store.destroy(sid)).toBe(false);
-        await expect(store.create(sid, { entries: new Map(), lease: LEASE })).rejects.toMatchObject({ code: 'SESSION_GONE' });
+        await expect(store.create(sid, { entries: new Map(), terms: TERMS })).rejects.toMatchObject({ code: 'SESSION_GONE' });
       });
 
       it('leaves no word for one that may come later where there is a session', async () => {
@@ -451,9 +451,9 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const writes = (count: number) =>
           Array.from({ length: count }, (_, n) =>
             n % 3 === 0
-              ? store.save(sid, created, { ...deltaOf({ n }), userId: 'ada' }, LEASE)
+              ? store.save(sid, created, { ...deltaOf({ n }), userId: 'ada' }, TERMS)
               : n % 3 === 1
-                ? store.touch(sid, created, LEASE)
+                ? store.touch(sid, created, TERMS)
                 : store.rotate(sid, created, newSid(created.handle), { reauthenticated: n % 2 === 0 }),
           );
         const before = writes(10);
@@ -467,11 +467,11 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
     });
 
-    describe('exchange', () => {
+    describe('compareAndSet', () => {
       it('changes one entry, and nothing else of the session', async () => {
         const store = await start();
         const { sid, created } = await signedIn(store, { entries: entriesOf({ identity: { id: 'ada' }, cart: ['tea'] }) });
-        expect(await store.exchange(created.handle, 'ada', 'identity', (text) => text!.replace('}', ',"roles":[]}'))).toBe(true);
+        expect(await store.compareAndSet(created.handle, 'ada', 'identity', (text) => text!.replace('}', ',"roles":[]}'))).toBe(true);
         const entries = new Map(created.entries).set('identity', '{"id":"ada","roles":[]}');
         expect(await store.load(sid)).toEqual({ ...created, entries });
       });
@@ -484,7 +484,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
           const { sid, created } = await signedIn(store, { entries: new Map([[entry, `[${text}]`]]) });
           const seen: (string | undefined)[] = [];
           const change = (before: string | undefined) => (seen.push(before), text);
-          expect(await store.exchange(created.handle, 'ada', entry, change)).toBe(true);
+          expect(await store.compareAndSet(created.handle, 'ada', entry, change)).toBe(true);
           expect(seen).toEqual([`[${text}]`]);
           expect((await found(store, sid)).entries.get(entry)).toBe(text);
         },
@@ -494,7 +494,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const store = await start();
         const { sid, created } = await signedIn(store, { entries: entriesOf({ list: [] }) });
         const add = (n: number) =>
-          store.exchange(created.handle, 'ada', 'list', (text) => JSON.stringify([...(JSON.parse(text!) as number[]), n]));
+          store.compareAndSet(created.handle, 'ada', 'list', (text) => JSON.stringify([...(JSON.parse(text!) as number[]), n]));
         expect(await Promise.all(Array.from({ length: 8 }, (_, n) => add(n)))).toEqual(Array.from({ length: 8 }, () => true));
         const list = JSON.parse((await found(store, sid)).entries.get('list')!) as number[];
         expect(new Set(list)).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7]));
@@ -507,11 +507,11 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         let isFirst = true;
         let meanwhile: Promise<unknown> = Promise.resolve();
         const change = (text: string | undefined) => {
-          if (isFirst) meanwhile = store.save(sid, created, deltaOf({ n: 10, m: 2, o: 1 }), LEASE);
+          if (isFirst) meanwhile = store.save(sid, created, deltaOf({ n: 10, m: 2, o: 1 }), TERMS);
           isFirst = false;
           return String(Number(text) + 1);
         };
-        const exchanged = store.exchange(created.handle, 'ada', 'n', change);
+        const exchanged = store.compareAndSet(created.handle, 'ada', 'n', change);
         expect(await exchanged).toBe(true);
         await meanwhile;
         expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 11, m: 2, o: 1 }));
@@ -520,9 +520,9 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       it('leaves the entry when there is no change, and an entry that is not there', async () => {
         const store = await start();
         const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
-        expect(await store.exchange(created.handle, 'ada', 'n', () => undefined)).toBe(true);
+        expect(await store.compareAndSet(created.handle, 'ada', 'n', () => undefined)).toBe(true);
         const seen: (string | undefined)[] = [];
-        expect(await store.exchange(created.handle, 'ada', 'absent', (text) => (seen.push(text), '1'))).toBe(true);
+        expect(await store.compareAndSet(created.handle, 'ada', 'absent', (text) => (seen.push(text), '1'))).toBe(true);
         expect(seen).toEqual([undefined]);
         expect(await store.load(sid)).toEqual(created);
       });
@@ -531,7 +531,8 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const store = await start();
         const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
         const anonymous = await newSession(store, { n: 1 });
-        for (const one of [sid, anonymous, generateSid()]) expect(await store.exchange(handleOf(one), 'eve', 'n', () => '2')).toBe(false);
+        for (const one of [sid, anonymous, generateSid()])
+          expect(await store.compareAndSet(handleOf(one), 'eve', 'n', () => '2')).toBe(false);
         expect(await store.load(sid)).toEqual(created);
         expect((await found(store, anonymous)).entries).toEqual(entriesOf({ n: 1 }));
       });
@@ -541,10 +542,10 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
         let meanwhile: Promise<unknown> = Promise.resolve();
         const change = () => {
-          meanwhile = store.save(sid, created, { ...deltaOf({ m: 1 }), userId: 'eve' }, LEASE);
+          meanwhile = store.save(sid, created, { ...deltaOf({ m: 1 }), userId: 'eve' }, TERMS);
           return '2';
         };
-        expect(await store.exchange(created.handle, 'ada', 'n', change)).toBe(false);
+        expect(await store.compareAndSet(created.handle, 'ada', 'n', change)).toBe(false);
         await meanwhile;
         expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 1, m: 1 }));
       });
@@ -557,7 +558,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
           meanwhile = store.destroy(sid);
           return '2';
         };
-        await store.exchange(created.handle, 'ada', 'n', change);
+        await store.compareAndSet(created.handle, 'ada', 'n', change);
         expect(await meanwhile).toBe(true);
         expect(await store.load(sid)).toBeUndefined();
       });
@@ -565,7 +566,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       it('does not prolong the session', async () => {
         const store = await start({ ttl: 0.15 });
         const { sid, created } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
-        await store.exchange(created.handle, 'ada', 'n', () => '2');
+        await store.compareAndSet(created.handle, 'ada', 'n', () => '2');
         await ended(store, sid);
       });
 
@@ -574,7 +575,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const { sid } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
         const next = await rotated(store, sid);
         await confirmed(store, next);
-        await store.exchange(handleOf(sid), 'ada', 'n', () => '2');
+        await store.compareAndSet(handleOf(sid), 'ada', 'n', () => '2');
         expect(await store.load(sid)).toBeUndefined();
         expect(await store.load(next)).toMatchObject({ secret: 'current' });
       });
@@ -583,7 +584,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         const store = await start({ rotationGrace: 30 });
         const { sid } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
         const next = await rotated(store, sid);
-        await store.exchange(handleOf(sid), 'ada', 'n', () => '2');
+        await store.compareAndSet(handleOf(sid), 'ada', 'n', () => '2');
         expect(await store.load(sid)).toMatchObject({ secret: 'previous' });
         expect(await store.load(next)).toMatchObject({ secret: 'unconfirmed' });
       });
@@ -591,7 +592,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
 
     describe('endBefore', () => {
       it('hides sessions of that user that were created before, and no other', async () => {
-        const store = await start({ epochs: true });
+        const store = await start({ revokeBefore: true });
         const old = await signedIn(store);
         const other = await signedIn(store, { userId: 'eve' });
         const anonymous = await newSession(store);
@@ -606,7 +607,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('leaves nothing to tell of such a session, and nothing to destroy', async () => {
-        const store = await start({ epochs: true });
+        const store = await start({ revokeBefore: true });
         const events = listen(store, 'destroyed');
         const { sid, created } = await signedIn(store);
         await passes(store, 2);
@@ -619,11 +620,11 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('goes by the creation of a session, not by its latest use, rotation or sign-in', async () => {
-        const store = await start({ epochs: true });
+        const store = await start({ revokeBefore: true });
         const { sid, created } = await signedIn(store);
         await passes(store, 2);
         const time = Math.ceil(await store.now());
-        const saved = await store.save(sid, created, { ...deltaOf({ n: 1 }), userId: 'ada' }, LEASE);
+        const saved = await store.save(sid, created, { ...deltaOf({ n: 1 }), userId: 'ada' }, TERMS);
         const next = newSid(created.handle);
         await store.rotate(sid, saved!, next, { reauthenticated: true });
         expect(await store.load(next)).toBeDefined();
@@ -632,7 +633,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('is not undone by an earlier time, and changes nothing more when repeated', async () => {
-        const store = await start({ epochs: true });
+        const store = await start({ revokeBefore: true });
         const { sid, created } = await signedIn(store);
         await passes(store, 2);
         await store.endBefore('ada', created.createdAt! + 1);
@@ -642,7 +643,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('takes a time with a fraction, as now() may give', async () => {
-        const store = await start({ epochs: true });
+        const store = await start({ revokeBefore: true });
         const { sid, created } = await signedIn(store);
         await passes(store, 2);
         await store.endBefore('ada', created.createdAt! + 0.4);
@@ -650,7 +651,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('takes a time that has not come yet for now, and answers with the one that counts', async () => {
-        const store = await start({ epochs: true });
+        const store = await start({ revokeBefore: true });
         const old = await signedIn(store);
         await passes(store, 2);
         const counts = await store.endBefore('ada', Math.ceil(await store.now()) + 600_000);
@@ -663,7 +664,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         expect(await store.endBefore('ada', 5)).toBe(5);
       });
 
-      it('needs the option epochs, without which nobody looks', async () => {
+      it('needs the option revokeBefore, without which nobody looks', async () => {
         const store = await start();
         const { sid, created } = await signedIn(store);
         await expect(store.endBefore('ada', created.createdAt! + 1)).rejects.toMatchObject({ code: 'SESSION_UNSUPPORTED' });
@@ -685,8 +686,8 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
     });
 
     describe('isRotationDue', () => {
-      it('is true once renewAfter has passed since the session got its secret', async () => {
-        const store = await start({ renewAfter: 60, rotationGrace: 120 });
+      it('is true once rotateAfter has passed since the session got its secret', async () => {
+        const store = await start({ rotateAfter: 60, rotationGrace: 120 });
         const { sid } = await signedIn(store);
         const first = await found(store, sid);
         expect(store.isRotationDue(first)).toBe(false);
@@ -704,7 +705,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('is true for whoever comes with the secret before two graces later: the answer of the rotation got lost', async () => {
-        const store = await start({ renewAfter: 60, rotationGrace: 0.03 });
+        const store = await start({ rotateAfter: 60, rotationGrace: 0.03 });
         const { sid } = await signedIn(store);
         const next = await rotated(store, sid);
         await passes(store, 70);
@@ -713,15 +714,15 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('does not become true by touches and saves, nor false', async () => {
-        const store = await start({ renewAfter: 0.05 });
+        const store = await start({ rotateAfter: 0.05 });
         const { sid, created } = await signedIn(store);
         await passes(store, 60);
-        const saved = await store.save(sid, created, deltaOf({ n: 1 }), LEASE);
+        const saved = await store.save(sid, created, deltaOf({ n: 1 }), TERMS);
         expect(store.isRotationDue(saved!)).toBe(true);
         expect(store.isRotationDue({ ...saved!, rotatedAt: saved!.lastSeenAt + 1_000 })).toBe(false);
       });
 
-      it('is never true without renewAfter', async () => {
+      it('is never true without rotateAfter', async () => {
         const store = await start();
         const { created } = await signedIn(store);
         expect(store.isRotationDue({ ...created, createdAt: 1 })).toBe(false);
@@ -804,8 +805,8 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it.each<[string, (store: SessionStore, sid: Sid, record: SessionRecord) => Promise<unknown>]>([
-        ['save', (store, sid, record) => store.save(sid, record, deltaOf({ n: 1 }), LEASE)],
-        ['touch', (store, sid, record) => store.touch(sid, record, LEASE)],
+        ['save', (store, sid, record) => store.save(sid, record, deltaOf({ n: 1 }), TERMS)],
+        ['touch', (store, sid, record) => store.touch(sid, record, TERMS)],
         ['rotate', (store, sid, record) => store.rotate(sid, record, newSid(record.handle))],
         ['increment', (store, _sid, record) => store.increment(record, 'n', 1)],
       ])('lets no request in flight %s whose secret it has ended', async (_what, write) => {
@@ -852,7 +853,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       it('does not prolong the session', async () => {
         const store = await start();
         await unlessLate(async () => {
-          const { sid, created } = await signedIn(store, { lease: leaseOf(150) });
+          const { sid, created } = await signedIn(store, { terms: termsOf(150) });
           const next = newSid(created.handle);
           const rotation = store.rotate(sid, created, next, { reauthenticated: true });
           expect(await inTime(store, created, rotation)).toMatchObject({ rotated: true });
@@ -865,7 +866,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
 
 async function signedIn(store: SessionStore, session: Partial<NewSession> = {}): Promise<{ sid: Sid; created: SessionRecord }> {
   const sid = generateSid();
-  return { sid, created: await store.create(sid, { entries: new Map(), lease: LEASE, userId: 'ada', ...session }) };
+  return { sid, created: await store.create(sid, { entries: new Map(), terms: TERMS, userId: 'ada', ...session }) };
 }
 
 /** As if the session had begun that much earlier, and got its secret that much earlier. */

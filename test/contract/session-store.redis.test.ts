@@ -16,8 +16,8 @@ import {
   ended,
   entriesOf,
   found,
-  LEASE,
-  leaseOf,
+  TERMS,
+  termsOf,
   listen,
   newSession,
   passes,
@@ -78,7 +78,7 @@ describe('RedisSessionStore', () => {
       const sid = generateSid();
       const { createdAt, absoluteEndsAt } = await store.create(sid, {
         entries: entriesOf({ cart: [{ sku: 'tea' }], '@meta': 'posing' }),
-        lease: leaseOf(undefined, { path: '/x' }),
+        terms: termsOf(undefined, { path: '/x' }),
       });
       expect(await outside.hgetall(keyOf(store, sid))).toEqual({
         '@meta': `1|${createdAt!.toString(36)}|0|${(absoluteEndsAt! - createdAt!).toString(36)}|1aao|||${secretHashOf(sid)}||||`,
@@ -91,7 +91,7 @@ describe('RedisSessionStore', () => {
     it('removes the field of a removed entry, also of one that begins with @', async () => {
       const store = start();
       const sid = await newSession(store, { a: 1, '@b': 1, c: 1 });
-      await store.save(sid, await found(store, sid), deltaOf({ a: undefined, '@b': undefined }), LEASE);
+      await store.save(sid, await found(store, sid), deltaOf({ a: undefined, '@b': undefined }), TERMS);
       expect((await outside.hkeys(keyOf(store, sid))).toSorted()).toEqual(['@meta', 'c']);
     });
 
@@ -102,13 +102,13 @@ describe('RedisSessionStore', () => {
       expect(await ends(store, sid)).toBe(created.lastSeenAt + 60_000);
       expect(await ends(store, sid)).toBe(expiresAt(created));
 
-      const touched = await store.touch(sid, created, leaseOf(90_001));
+      const touched = await store.touch(sid, created, termsOf(90_001));
       expect(await ends(store, sid)).toBe(touched!.lastSeenAt + 90_001);
 
-      await store.touch(sid, created, leaseOf(3_600_000));
+      await store.touch(sid, created, termsOf(3_600_000));
       expect(await ends(store, sid)).toBe(created.absoluteEndsAt);
 
-      const saved = await store.save(sid, touched!, deltaOf({ n: 1 }), leaseOf(3_600_000));
+      const saved = await store.save(sid, touched!, deltaOf({ n: 1 }), termsOf(3_600_000));
       expect(await ends(store, sid)).toBe(created.absoluteEndsAt);
       expect(await ends(store, sid)).toBe(expiresAt(saved!));
 
@@ -118,10 +118,10 @@ describe('RedisSessionStore', () => {
 
     it('keeps its end when somebody else changes it, or it gets a new secret', async () => {
       const store = start({ ttl: 60, absoluteTtl: 600 });
-      const sid = await newSession(store, { n: 1 }, LEASE, 'ada');
+      const sid = await newSession(store, { n: 1 }, TERMS, 'ada');
       const before = await ends(store, sid);
       await passes(store, 5);
-      await store.exchange(handleOf(sid), 'ada', 'n', () => '2');
+      await store.compareAndSet(handleOf(sid), 'ada', 'n', () => '2');
       expect(await ends(store, sid)).toBe(before);
       await rotated(store, sid, { reauthenticated: true });
       expect(await ends(store, sid)).toBe(before);
@@ -132,7 +132,7 @@ describe('RedisSessionStore', () => {
       const sid = await newSession(store);
       const before = await ends(store, sid);
       await passes(store, 5);
-      await store.create(sid, { entries: new Map(), lease: LEASE });
+      await store.create(sid, { entries: new Map(), terms: TERMS });
       expect(await ends(store, sid)).toBe(before);
     });
 
@@ -141,13 +141,13 @@ describe('RedisSessionStore', () => {
       const { sid, record } = await created(store);
       await outside.persist(keyOf(store, sid));
       await passes(start(), 40);
-      expect(await store.touch(sid, record, leaseOf(60_000))).toBeUndefined();
+      expect(await store.touch(sid, record, termsOf(60_000))).toBeUndefined();
       expect(await outside.exists(keyOf(store, sid))).toBe(0);
     });
 
     it('is, once somebody else has ended it, one field for five minutes', async () => {
       const store = start();
-      const sid = await newSession(store, { card: 'the data' }, { ...leaseOf(5_000, { path: '/x' }), device: { ip: '192.0.2.7' } }, 'ada');
+      const sid = await newSession(store, { card: 'the data' }, { ...termsOf(5_000, { path: '/x' }), device: { ip: '192.0.2.7' } }, 'ada');
       const next = await rotated(store, sid);
       expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'a|b' })).toBe(true);
       expect(await outside.hgetall(keyOf(store, sid))).toEqual({ '@gone': `1|${secretHashOf(sid)},${secretHashOf(next)}|a|b` });
@@ -159,13 +159,13 @@ describe('RedisSessionStore', () => {
 
     it('is no session past its absolute end, also when somebody has taken the TTL off, and nobody is told that it was ended', async () => {
       const store = start({ ttl: 0.03, absoluteTtl: 0.03 });
-      const sids = [await newSession(store, { n: 1 }, LEASE, 'ada'), await newSession(store, { n: 1 }, LEASE, 'ada')] as const;
+      const sids = [await newSession(store, { n: 1 }, TERMS, 'ada'), await newSession(store, { n: 1 }, TERMS, 'ada')] as const;
       for (const sid of sids) await outside.persist(keyOf(store, sid));
       await passes(start(), 40);
-      expect(await store.exchange(handleOf(sids[0]), 'ada', 'n', () => '2')).toBe(false);
+      expect(await store.compareAndSet(handleOf(sids[0]), 'ada', 'n', () => '2')).toBe(false);
       expect(await store.revoke(handleOf(sids[1]), { userId: 'ada', reason: 'x' })).toBe(false);
       expect(await outside.exists(...sids.map((sid) => keyOf(store, sid)))).toBe(0);
-      const last = await newSession(store, {}, LEASE, 'ada');
+      const last = await newSession(store, {}, TERMS, 'ada');
       await outside.persist(keyOf(store, last));
       await passes(start(), 40);
       expect(await store.destroy(last)).toBe(false);
@@ -177,7 +177,7 @@ describe('RedisSessionStore', () => {
       const sid = await newSession(store, { cart: ['tea'] });
       const next = await rotated(store, sid);
       await confirmed(store, next);
-      await store.create(CUSTOM_SID, { entries: new Map(), lease: LEASE });
+      await store.create(CUSTOM_SID, { entries: new Map(), terms: TERMS });
       const dump = await dumpOf(store);
       expect(dump).toContain(secretHashOf(next));
       for (const secret of [sid, next, CUSTOM_SID, sid.slice(22), next.slice(22)]) expect(dump).not.toContain(secret);
@@ -189,7 +189,7 @@ describe('RedisSessionStore', () => {
       const next = await rotated(store, sid);
       await confirmed(store, next);
       await ended(store, sid);
-      await store.touch(next, await found(store, next), LEASE);
+      await store.touch(next, await found(store, next), TERMS);
       expect(await outside.hget(keyOf(store, sid), '@meta')).toMatch(new RegExp(`\\|${secretHashOf(next)}\\|\\|\\|\\w+\\|$`));
     });
 
@@ -197,7 +197,7 @@ describe('RedisSessionStore', () => {
       const [one, other] = [start(), start()];
       const sid = await newSession(one, { n: 1 });
       expect(await other.load(sid)).toBeUndefined();
-      await other.create(sid, { entries: entriesOf({ n: 2 }), lease: LEASE });
+      await other.create(sid, { entries: entriesOf({ n: 2 }), terms: TERMS });
       await other.destroy(sid);
       expect((await found(one, sid)).entries).toEqual(entriesOf({ n: 1 }));
     });
@@ -207,9 +207,9 @@ describe('RedisSessionStore', () => {
     it.each<[string, Record<string, number>, (store: RedisSessionStore, sid: Sid) => Promise<unknown>]>([
       ['load', { hgetall: 1 }, (store, sid) => store.load(sid)],
       ['load of an unknown sid', { hgetall: 1 }, (store) => store.load(generateSid())],
-      ['create', { evalsha: 1 }, (store) => store.create(generateSid(), { entries: entriesOf({ n: 1 }), lease: LEASE })],
-      ['save', { hgetall: 1, evalsha: 1 }, async (store, sid) => store.save(sid, await found(store, sid), deltaOf({ n: 2 }), LEASE)],
-      ['touch', { hgetall: 1, evalsha: 1 }, async (store, sid) => store.touch(sid, await found(store, sid), LEASE)],
+      ['create', { evalsha: 1 }, (store) => store.create(generateSid(), { entries: entriesOf({ n: 1 }), terms: TERMS })],
+      ['save', { hgetall: 1, evalsha: 1 }, async (store, sid) => store.save(sid, await found(store, sid), deltaOf({ n: 2 }), TERMS)],
+      ['touch', { hgetall: 1, evalsha: 1 }, async (store, sid) => store.touch(sid, await found(store, sid), TERMS)],
       ['rotate', { hgetall: 1, evalsha: 1 }, (store, sid) => rotated(store, sid)],
       ['increment', { hgetall: 1, evalsha: 1 }, async (store, sid) => store.increment(await found(store, sid), 'n', 1)],
       ['destroy', { evalsha: 1 }, (store, sid) => store.destroy(sid)],
@@ -222,8 +222,8 @@ describe('RedisSessionStore', () => {
         { evalsha: 1, hgetall: 1 },
         async (store, sid) => (await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x' }), store.find(sid)),
       ],
-      ['exchange', { hmget: 1, evalsha: 1 }, (store, sid) => store.exchange(handleOf(sid), 'ada', 'n', () => '2')],
-      ['exchange that changes nothing', { hmget: 1 }, (store, sid) => store.exchange(handleOf(sid), 'ada', 'n', () => undefined)],
+      ['compareAndSet', { hmget: 1, evalsha: 1 }, (store, sid) => store.compareAndSet(handleOf(sid), 'ada', 'n', () => '2')],
+      ['exchange that changes nothing', { hmget: 1 }, (store, sid) => store.compareAndSet(handleOf(sid), 'ada', 'n', () => undefined)],
       [
         'reserve and confirm',
         { evalsha: 2 },
@@ -250,8 +250,8 @@ describe('RedisSessionStore', () => {
       ],
       ['isTouchDue and handleOf', {}, async (store, sid) => store.isTouchDue({ ...(await RECORD), handle: store.handleOf(sid) })],
     ])('%s: %j', async (_what, expected, call) => {
-      const store = start({ renewAfter: 60 });
-      const sid = await newSession(store, { n: 1 }, LEASE, 'ada');
+      const store = start({ rotateAfter: 60 });
+      const sid = await newSession(store, { n: 1 }, TERMS, 'ada');
       await everyScriptRan(store);
       const recorder = await server.monitor();
       await call(store, sid);
@@ -260,9 +260,9 @@ describe('RedisSessionStore', () => {
       expect(counts).toEqual(expected);
     });
 
-    it("adds a GET to the load of a session that is somebody's, with epochs", async () => {
-      const store = start({ epochs: true });
-      const [sid, anonymous] = [await newSession(store, {}, LEASE, 'ada'), await newSession(store)];
+    it("adds a GET to the load of a session that is somebody's, with revokeBefore", async () => {
+      const store = start({ revokeBefore: true });
+      const [sid, anonymous] = [await newSession(store, {}, TERMS, 'ada'), await newSession(store)];
       const recorder = await server.monitor();
       await store.load(anonymous);
       await store.load(sid);
@@ -274,7 +274,7 @@ describe('RedisSessionStore', () => {
       const sid = await newSession(store, { unchanged: 'the unchanged value', changed: 1 });
       const record = await found(store, sid);
       const recorder = await server.monitor();
-      await store.save(sid, record, deltaOf({ changed: 2 }), LEASE);
+      await store.save(sid, record, deltaOf({ changed: 2 }), TERMS);
       const sent = JSON.stringify(await recorder.stop());
       expect(sent).toContain('changed');
       expect(sent).not.toContain('the unchanged value');
@@ -316,22 +316,22 @@ describe('RedisSessionStore', () => {
       expect(await store.load(sid)).toBeUndefined();
       expect(rejected).toEqual([{ handle: handleOf(sid), what: 'session' }]);
       const record = { ...(await RECORD), handle: handleOf(sid) };
-      expect(await store.save(sid, record, deltaOf({ n: 1 }), LEASE)).toBeUndefined();
-      expect(await store.touch(sid, record, LEASE)).toBeUndefined();
+      expect(await store.save(sid, record, deltaOf({ n: 1 }), TERMS)).toBeUndefined();
+      expect(await store.touch(sid, record, TERMS)).toBeUndefined();
       expect(await store.rotate(sid, record, newSid(record.handle))).toBeUndefined();
       expect(await store.increment(record, 'n', 1)).toBeUndefined();
       expect(await store.destroy(sid)).toBe(false);
       expect(await store.revoke(record.handle, { userId: '', reason: 'x' })).toBe(false);
-      expect(await store.exchange(record.handle, 'ada', 'user', () => '1')).toBe(false);
+      expect(await store.compareAndSet(record.handle, 'ada', 'user', () => '1')).toBe(false);
       expect(await store.describe([record.handle])).toEqual([undefined]);
-      await expect(store.create(sid, { entries: new Map(), lease: LEASE })).rejects.toMatchObject({ code: 'SESSION_CONFLICT' });
+      await expect(store.create(sid, { entries: new Map(), terms: TERMS })).rejects.toMatchObject({ code: 'SESSION_CONFLICT' });
       expect(await outside.dump(key)).toBe(before);
     });
 
     it('is no session: a number beyond all dates', async () => {
       const store = start();
       const sid = generateSid();
-      const record = await store.create(sid, { entries: new Map(), lease: LEASE });
+      const record = await store.create(sid, { entries: new Map(), terms: TERMS });
       const meta = `1|${record.createdAt!.toString(36)}|${'z'.repeat(10)}||1aao||${secretHashOf(sid)}||||`;
       await outside.hset(keyOf(store, sid), '@meta', meta);
       expect(await store.load(sid)).toBeUndefined();
@@ -385,11 +385,11 @@ describe('RedisSessionStore', () => {
 
   describe('time', () => {
     it.each([-600_000, 600_000])("is Redis' own: a clock of this process that is %d ms off changes nothing", async (off) => {
-      const store = start({ ttl: 60, touchAfter: 30, rotationGrace: 30, renewAfter: 20, epochs: true });
+      const store = start({ ttl: 60, touchAfter: 30, rotationGrace: 30, rotateAfter: 20, revokeBefore: true });
       const now = Date.now();
       const clock = jest.spyOn(Date, 'now').mockImplementation(() => now + off);
       try {
-        const sid = await newSession(store, {}, LEASE, 'ada');
+        const sid = await newSession(store, {}, TERMS, 'ada');
         const record = await found(store, sid);
         expect(Math.abs(record.authenticatedAt! - now)).toBeLessThan(5_000);
         expect(Math.abs(record.lastSeenAt - now)).toBeLessThan(5_000);
@@ -446,7 +446,7 @@ describe('RedisSessionStore', () => {
       const clock = jest.spyOn(performance, 'now').mockImplementation(() => running() - 3_600_000);
       try {
         expect(store.isTouchDue(record)).toBe(true);
-        const touched = await store.touch(sid, record, LEASE);
+        const touched = await store.touch(sid, record, TERMS);
         expect(store.isTouchDue(touched!)).toBe(false);
       } finally {
         clock.mockRestore();
@@ -454,10 +454,10 @@ describe('RedisSessionStore', () => {
     });
 
     it('is not known before the first answer, so no rotation is due', async () => {
-      const store = start({ renewAfter: 0.001 });
+      const store = start({ rotateAfter: 0.001 });
       const sid = await newSession(store);
       await passes(store, 5);
-      const fresh = startAgain(store, { renewAfter: 0.001 });
+      const fresh = startAgain(store, { rotateAfter: 0.001 });
       const record = await found(fresh, sid);
       expect(fresh.isRotationDue(record)).toBe(false);
       await fresh.now();
@@ -471,7 +471,7 @@ describe('RedisSessionStore', () => {
       const record = await found(fresh, sid);
       expect(fresh.isTouchDue(record)).toBe(true);
       expect(fresh.msSinceSeen({ ...record, lastSeenAt: 0 })).toBe(0);
-      const touched = await fresh.touch(sid, record, LEASE);
+      const touched = await fresh.touch(sid, record, TERMS);
       expect(fresh.isTouchDue(touched!)).toBe(false);
       expect(fresh.msSinceSeen({ ...record, lastSeenAt: 0 })).toBeGreaterThan(0);
     });
@@ -487,9 +487,9 @@ describe('RedisSessionStore', () => {
       await client.multi({ pipeline: false });
       const unavailable = { code: 'SESSION_STORE_UNAVAILABLE', reason: 'reply' };
       await expect(store.find(sid)).rejects.toMatchObject(unavailable);
-      await expect(store.save(sid, record, deltaOf({ n: 2 }), LEASE)).rejects.toMatchObject(unavailable);
+      await expect(store.save(sid, record, deltaOf({ n: 2 }), TERMS)).rejects.toMatchObject(unavailable);
       await expect(store.describe([record.handle])).rejects.toMatchObject(unavailable);
-      await expect(store.exchange(record.handle, 'ada', 'n', () => '2')).rejects.toMatchObject(unavailable);
+      await expect(store.compareAndSet(record.handle, 'ada', 'n', () => '2')).rejects.toMatchObject(unavailable);
       await expect(new RedisSessionStore(client, { prefix }).now()).rejects.toMatchObject(unavailable);
       await client.discard();
       expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 1 }));
@@ -499,12 +499,12 @@ describe('RedisSessionStore', () => {
     }
   });
 
-  it('takes it for no epoch, either: a session that ended before one stays ended', async () => {
+  it('takes it for no time limit, either: a session that ended before one stays ended', async () => {
     const client = outside.duplicate();
     try {
-      const store = new RedisSessionStore(client, { prefix: nextPrefix(), epochs: true });
+      const store = new RedisSessionStore(client, { prefix: nextPrefix(), revokeBefore: true });
       const sid = generateSid();
-      const { createdAt } = await store.create(sid, { entries: entriesOf({}), lease: LEASE, userId: 'ada' });
+      const { createdAt } = await store.create(sid, { entries: entriesOf({}), terms: TERMS, userId: 'ada' });
       await passes(store, 2);
       await store.endBefore('ada', createdAt! + 1);
       expect(await store.find(sid)).toBeUndefined();
@@ -540,8 +540,8 @@ describe('RedisSessionStore', () => {
         await withoutMemory(async () => {
           if (scripts === 'scripts lost') await outside.script('FLUSH');
           const refusal = { code: 'SESSION_STORE_UNAVAILABLE', reason: 'OOM' };
-          await expect(store.create(generateSid(), { entries: entriesOf({ n: 1 }), lease: LEASE })).rejects.toMatchObject(refusal);
-          await expect(store.save(sid, record, deltaOf({ n: 2, m: undefined, o: 1 }), leaseOf(5, { path: '/x' }))).rejects.toMatchObject(
+          await expect(store.create(generateSid(), { entries: entriesOf({ n: 1 }), terms: TERMS })).rejects.toMatchObject(refusal);
+          await expect(store.save(sid, record, deltaOf({ n: 2, m: undefined, o: 1 }), termsOf(5, { path: '/x' }))).rejects.toMatchObject(
             refusal,
           );
           await expect(store.rotate(sid, record, newSid(record.handle))).rejects.toMatchObject(refusal);
@@ -553,10 +553,10 @@ describe('RedisSessionStore', () => {
 
     it('lets a touch keep a session alive', async () => {
       const store = start({ ttl: 60 });
-      const sid = await newSession(store, {}, leaseOf(20_000));
+      const sid = await newSession(store, {}, termsOf(20_000));
       const record = await found(store, sid);
       await withoutMemory(async () => {
-        const touched = await store.touch(sid, record, LEASE);
+        const touched = await store.touch(sid, record, TERMS);
         expect(await ends(store, sid)).toBe(touched!.lastSeenAt + 60_000);
         expect(await store.load(sid)).toEqual(touched);
       });
@@ -564,21 +564,21 @@ describe('RedisSessionStore', () => {
 
     it('lets a revocation end a session, and leaves word of it all the same', async () => {
       const store = start();
-      const sid = await newSession(store, {}, LEASE, 'ada');
+      const sid = await newSession(store, {}, TERMS, 'ada');
       await withoutMemory(async () => {
         expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x' })).toBe(true);
         expect(await store.find(sid)).toEqual({ endedReason: 'x' });
       });
     });
 
-    it('refuses an exchange and an epoch, and writes nothing', async () => {
-      const store = start({ epochs: true });
-      const sid = await newSession(store, { n: 1 }, LEASE, 'ada');
+    it('refuses compareAndSet and endBefore, and writes nothing', async () => {
+      const store = start({ revokeBefore: true });
+      const sid = await newSession(store, { n: 1 }, TERMS, 'ada');
       await everyScriptRan(store);
       const before = await dumpOf(store);
       await withoutMemory(async () => {
         const refusal = { code: 'SESSION_STORE_UNAVAILABLE', reason: 'OOM' };
-        await expect(store.exchange(handleOf(sid), 'ada', 'n', () => '2')).rejects.toMatchObject(refusal);
+        await expect(store.compareAndSet(handleOf(sid), 'ada', 'n', () => '2')).rejects.toMatchObject(refusal);
         await expect(store.endBefore('ada', Date.now())).rejects.toMatchObject(refusal);
         await expect(store.rotate(sid, await found(store, sid), newSid(handleOf(sid)), { reauthenticated: true })).rejects.toMatchObject(
           refusal,
@@ -616,21 +616,21 @@ describe('RedisSessionStore', () => {
     it('rejects every call, and says nothing of keys, arguments or data', async () => {
       const gone = await startRedis();
       const { client, close } = openRedis(gone.url, () => undefined);
-      const store = new RedisSessionStore(client, { prefix: 'the-prefix:', epochs: true });
+      const store = new RedisSessionStore(client, { prefix: 'the-prefix:', revokeBefore: true });
       const sid = await newSession(store, { card: 'the data' });
       const record = await found(store, sid);
       await gone.kill();
       const calls: (() => Promise<unknown>)[] = [
         () => store.load(sid),
-        () => store.create(generateSid(), { entries: entriesOf({ card: 'the data' }), lease: LEASE }),
-        () => store.save(sid, record, deltaOf({ card: 'the data' }), LEASE),
-        () => store.touch(sid, record, LEASE),
+        () => store.create(generateSid(), { entries: entriesOf({ card: 'the data' }), terms: TERMS }),
+        () => store.save(sid, record, deltaOf({ card: 'the data' }), TERMS),
+        () => store.touch(sid, record, TERMS),
         () => store.rotate(sid, record, newSid(record.handle)),
         () => store.increment(record, 'card', 1),
         () => store.destroy(sid),
         () => store.describe([handleOf(sid)]),
         () => store.revoke(handleOf(sid), { userId: 'the user', reason: 'x' }),
-        () => store.exchange(handleOf(sid), 'the user', 'card', () => 'the data'),
+        () => store.compareAndSet(handleOf(sid), 'the user', 'card', () => 'the data'),
         () => store.endBefore('the user', 1),
         () => store.index.reserve('the user', handleOf(sid), { ms: 1 }),
         () => store.index.confirm('the user', handleOf(sid), { indexedAt: 1, endsAt: 1 }),
@@ -648,7 +648,7 @@ describe('RedisSessionStore', () => {
         for (const secret of [sid, handleOf(sid), secretHashOf(sid), 'the data', 'the user', 'the-prefix'])
           expect(shown.join()).not.toContain(secret);
       }
-      await store.settled();
+      await store.drain();
       await close(100);
       await gone.stop();
     });
@@ -673,7 +673,7 @@ describe('RedisSessionStore', () => {
       frozen.pause();
       let isOver = false;
       const write = store.destroy(sid).catch(() => (isOver = true));
-      await store.settled();
+      await store.drain();
       await new Promise((resolve) => setImmediate(resolve));
       expect(isOver).toBe(true);
       await write;
@@ -722,13 +722,13 @@ async function dumpOf(store: RedisSessionStore): Promise<string> {
 }
 
 async function everyScriptRan(store: RedisSessionStore): Promise<void> {
-  const sid = await newSession(store, {}, LEASE, 'ada');
+  const sid = await newSession(store, {}, TERMS, 'ada');
   const record = await found(store, sid);
-  await store.save(sid, record, deltaOf({ n: 1 }), LEASE);
-  await store.touch(sid, record, LEASE);
+  await store.save(sid, record, deltaOf({ n: 1 }), TERMS);
+  await store.touch(sid, record, TERMS);
   await rotated(store, sid);
   await store.increment(record, 'n', 1);
-  await store.exchange(handleOf(sid), 'ada', 'n', () => '2');
+  await store.compareAndSet(handleOf(sid), 'ada', 'n', () => '2');
   await store.destroy(sid);
   await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x' });
   const { index } = store;

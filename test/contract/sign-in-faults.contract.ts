@@ -35,7 +35,7 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
     async function start(beginning: string) {
       const { store } = await open({ deadline: PATIENT, logErrors: false });
       const browser = await BEGINNINGS[beginning]!(store);
-      await store.settled();
+      await store.drain();
       const process = new FaultyProcess(store);
       const session = await new Visitor(process.store, browser.sid).arrive();
       process.log.length = 0;
@@ -46,7 +46,7 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
       async function commands(): Promise<readonly string[]> {
         const { store, process, session } = await start(beginning);
         await login(session);
-        await store.settled();
+        await store.drain();
         return [...process.log];
       }
 
@@ -60,7 +60,7 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
           );
           await quiet(process);
           await process.runLate();
-          await store.settled();
+          await store.drain();
           const what = `${command} (${place + 1}) ${fault}`;
           if (error !== undefined) {
             expect([what, error]).toMatchObject([what, { code: 'SESSION_STORE_UNAVAILABLE' }]);
@@ -79,7 +79,7 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
           const { store, browser, process, session, before } = await start(beginning);
           process.failNth(place + 1, 'runs, and its answer is lost');
           // An end that got no answer is tried again, and then looked at.
-          const isEnd = command === 'destroy' || command === 'exchange';
+          const isEnd = command === 'destroy' || command === 'compareAndSet';
           process.failNth(place + (isEnd ? 3 : 2), fault);
           const error = await login(session).then(
             () => void (browser.sid = session.sid),
@@ -87,7 +87,7 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
           );
           await quiet(process);
           await process.runLate();
-          await store.settled();
+          await store.drain();
           const what = `${command} (${place + 1}), then ${process.log[place + (isEnd ? 2 : 1)]} ${fault}`;
           if (error !== undefined && before !== undefined) expect([what, await cartOf(store, before)]).toEqual([what, CART]);
           await expectSignsIn(what, browser);
@@ -149,7 +149,7 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
       async function many(count: number, options: StoreOptions = {}) {
         const { store } = await open({ deadline: PATIENT, logErrors: false, ...options });
         const browsers = await Promise.all(Array.from({ length: count }, () => signedIn(store)));
-        await store.settled();
+        await store.drain();
         return { store, browsers, process: new FaultyProcess(store), manager: new SessionManager(store) };
       }
 

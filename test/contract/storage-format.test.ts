@@ -5,12 +5,12 @@ import { LUA } from '../../src/redis/scripts/lua.generated.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
-import { deltaOf, entriesOf, found, leaseOf, passes, rotated } from './session-store.contract.js';
+import { deltaOf, entriesOf, found, termsOf, passes, rotated } from './session-store.contract.js';
 
 const IDENTITY = { id: 'ada', roles: ['user', 'admin'] };
 const CART = [{ sku: 'tea', quantity: 2 }];
 const DAY = 86_400_000;
-const LEASE = { ...leaseOf(DAY, { originalMaxAge: DAY }), device: { ip: '192.0.2.7', userAgent: 'Mozilla/5.0' } };
+const TERMS = { ...termsOf(DAY, { originalMaxAge: DAY }), device: { ip: '192.0.2.7', userAgent: 'Mozilla/5.0' } };
 
 let document: string;
 let server: RedisServer;
@@ -34,7 +34,7 @@ describe('docs/storage-format.md', () => {
     await passes(store, 2);
     const { absoluteEndsAt } = await store.create(sid, {
       entries: entriesOf({ identity: IDENTITY, gone: 1 }),
-      lease: LEASE,
+      terms: TERMS,
       userId: 'ada',
       indexedAt,
       from: handleOf(generateSid()),
@@ -42,7 +42,7 @@ describe('docs/storage-format.md', () => {
     await store.index.confirm('ada', handleOf(sid), { indexedAt, endsAt: absoluteEndsAt! });
     expect(patternOf(await terminal(['HGET', key, '@from']))).toBe(patternOf(exampleOf('a session before its next request')));
     await passes(store, 2);
-    await store.save(sid, await found(store, sid), deltaOf({ gone: undefined, cart: CART, '@draft': 'a name that begins with @' }), LEASE);
+    await store.save(sid, await found(store, sid), deltaOf({ gone: undefined, cart: CART, '@draft': 'a name that begins with @' }), TERMS);
     expect(patternOf(await terminal(['HGETALL', key], ['PEXPIRETIME', key]))).toBe(patternOf(exampleOf('a session')));
 
     expect(patternOf(await terminal(['ZRANGE', 'sess:user:ada', '0', '-1', 'WITHSCORES']))).toBe(patternOf(exampleOf('a user')));
@@ -53,7 +53,7 @@ describe('docs/storage-format.md', () => {
     const next = await rotated(store, sid);
     expect(patternOf(await terminal(['HGET', key, '@meta']))).toBe(patternOf(exampleOf('rotated')));
     await passes(store, 2);
-    await store.touch(next, await found(store, next), LEASE);
+    await store.touch(next, await found(store, next), TERMS);
     expect(patternOf(await terminal(['HGET', key, '@meta']))).toBe(patternOf(exampleOf('confirmed')));
 
     await store.revoke(handleOf(sid), { userId: 'ada', reason: 'password-changed' });
@@ -81,9 +81,9 @@ describe('docs/storage-format.md', () => {
     await redis.config('SET', 'hash-max-listpack-value', '64');
     const store = new RedisSessionStore(redis, { prefix: 'small:' });
     const sid = generateSid();
-    await store.create(sid, { entries: entriesOf({ identity: IDENTITY, cart: CART }), lease: leaseOf(), userId: '1234567' });
+    await store.create(sid, { entries: entriesOf({ identity: IDENTITY, cart: CART }), terms: termsOf(), userId: '1234567' });
     await passes(store, 2);
-    await store.touch(sid, await found(store, sid), leaseOf());
+    await store.touch(sid, await found(store, sid), termsOf());
     expect(await redis.object('ENCODING', `small:${handleOf(sid)}`)).toBe('listpack');
   });
 
@@ -93,7 +93,7 @@ describe('docs/storage-format.md', () => {
     const store = new RedisSessionStore(redis, { prefix: 'memory:' });
     const memoryOf = async (encoding: string) => {
       const sid = generateSid();
-      await store.create(sid, { entries: entriesOf({ identity: IDENTITY, cart }), lease: leaseOf() });
+      await store.create(sid, { entries: entriesOf({ identity: IDENTITY, cart }), terms: termsOf() });
       expect(await redis.object('ENCODING', `memory:${handleOf(sid)}`)).toBe(encoding);
       return (await redis.memory('USAGE', `memory:${handleOf(sid)}`))!;
     };

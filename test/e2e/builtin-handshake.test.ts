@@ -109,14 +109,14 @@ describe.each(PLACES)('the handshake of a WebSocket, with %s for a response', (_
   test('has an empty one when somebody else has ended it', async () => {
     const store = new MemorySessionStore();
     const sid = generateSid();
-    const lease = { idle: undefined, cookie: undefined, wholeCookie: {} };
-    await store.create(sid, { entries: new Map(), lease, userId: 'ada' });
+    const terms = { idle: undefined, cookie: undefined, wholeCookie: {} };
+    await store.create(sid, { entries: new Map(), terms, userId: 'ada' });
     expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'revoked' })).toBe(true);
     expect(await shake(store, sid, place, (session) => session.isNew)).toBe(true);
   });
 
   test('renews no secret, of which it could tell nobody', async () => {
-    const { store, sid } = await stored({ renewAfter: 0.001 });
+    const { store, sid } = await stored({ rotateAfter: 0.001 });
     expect(await shake(store, sid, place, (session) => session.id)).toBe(sid);
   });
 });

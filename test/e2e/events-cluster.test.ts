@@ -549,7 +549,7 @@ describe('with events: "cluster",', () => {
     otherStore.events.on('created', (event) => told.push(event));
     const { handle } = await store.create(generateSid(), {
       entries: new Map(),
-      lease: { idle: 60_000, cookie: undefined, wholeCookie: { originalMaxAge: null } },
+      terms: { idle: 60_000, cookie: undefined, wholeCookie: { originalMaxAge: null } },
     });
     await until(() => told.length > 0, 'it is told');
     expect(told).toEqual([{ handle, remote: true }]);

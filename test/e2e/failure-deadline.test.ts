@@ -51,7 +51,7 @@ describe.each(['builtin', 'express-session'] as const)('store.deadline with the 
     // Each with a deadline of its own would have taken 3.5 s.
     expect(performance.now() - begunAt).toBeLessThan(3_000);
     gate.open();
-    await app.store.settled();
+    await app.store.drain();
   });
 
   test('is what each explicit call may take besides', async () => {

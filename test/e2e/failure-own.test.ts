@@ -10,12 +10,12 @@ import { HeldStore } from '../support/held-store.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { storedSid } from '../support/stored-sid.js';
 
-const LEASE = { idle: undefined, cookie: undefined, wholeCookie: {} };
+const TERMS = { idle: undefined, cookie: undefined, wholeCookie: {} };
 
 /** A session that somebody else has ended, as its holder presents it. */
 async function revokedSid(store: MemorySessionStore): Promise<Sid> {
   const sid = generateSid();
-  await store.create(sid, { entries: new Map(), lease: LEASE, userId: 'ada' });
+  await store.create(sid, { entries: new Map(), terms: TERMS, userId: 'ada' });
   await store.revoke(handleOf(sid), { userId: 'ada', reason: 'revoked' });
   return sid;
 }
@@ -159,7 +159,7 @@ describe.each(['builtin', 'express-session'] as const)('what fails on the way to
   });
 
   test.each(['isRotationDue', 'isTouchDue', 'canRotate'])('a store whose %s throws fails the request', async (name) => {
-    const store = new MemorySessionStore({ renewAfter: 1, logErrors: false });
+    const store = new MemorySessionStore({ rotateAfter: 1, logErrors: false });
     const cookie = signedCookie(await storedSid(store, {}));
     Object.defineProperty(store, name, {
       value: () => {

@@ -64,7 +64,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
       expect(performance.now() - began).toBeLessThan(10_000);
       expect(await browser.sid()).toBe(sid);
       await end(browser);
-      await app.store.settled();
+      await app.store.drain();
       expect(new Set(await sessionKeys(stage.client))).toEqual(new Set(await keysOf(app, browser)));
     },
   );
@@ -140,7 +140,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
   test('a touch that fails is logged, and the answer is that of the handler', async () => {
     const logger = new CapturedLog();
     const { app, browser } = await open({ logger, store: { touchAfter: 0 } });
-    await app.store.settled();
+    await app.store.drain();
     app.on('/cut', async () => {
       await begin(blackouts[0]!);
       return 'fine';
@@ -152,11 +152,11 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
   test('a session in use goes on living while Redis is out of memory', async () => {
     const { app, browser } = await open({ store: { touchAfter: 0 } });
     const key = app.store.settings.prefix + app.store.handleOf(((await browser.sid()) ?? '') as never);
-    await app.store.settled();
+    await app.store.drain();
     await stage.client.pexpire(key, 5_000);
     await begin(brownouts[0]!);
     expect((await browser.get('/whoami')).status).toBe(200);
-    await app.store.settled();
+    await app.store.drain();
     expect(await stage.client.pttl(key)).toBeGreaterThan(1_000_000);
   });
 

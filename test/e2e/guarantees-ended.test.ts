@@ -141,7 +141,7 @@ describe.each(redisVariants)('ended stays ended in Redis (G2), $name', (variant)
     const watch = new ImmortalKeys(stage.client);
     await end(app, browser, sid);
     await finish();
-    await app.store.settled();
+    await app.store.drain();
     expect(await watch.stop()).toEqual([]);
     expect(await sessionKeys(stage.client)).toEqual([]);
   });

@@ -63,7 +63,7 @@ describe.each(variants)('no lost updates (G3), $name', (variant) => {
 async function commandsDuring(stage: Stage, app: ScriptedApp, call: () => Promise<unknown>): Promise<string[]> {
   const recorder = await stage.redis.monitor();
   await call();
-  await app.store.settled();
+  await app.store.drain();
   const commands = await recorder.stop();
   // An "eval" comes after an "evalsha" whose script the server has not seen yet.
   return commands.filter(({ source, name }) => source !== 'lua' && name !== 'eval').map(({ name }) => name);
@@ -174,7 +174,7 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
 
       expect(await stage.client.hget(key, '@meta')).toBe(before);
       await proxy.heal();
-      await app.store.settled();
+      await app.store.drain();
       expect(await stage.client.hget(key, '@meta')).not.toBe(before);
     } finally {
       await proxy.stop();

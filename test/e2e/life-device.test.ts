@@ -14,7 +14,7 @@ async function signedIn(stage: Stage, track: TrackOptions | undefined, headers: 
   await browser.post('/login/ada', undefined, headers);
   const manager = app.app.get(SessionManager);
   const device = async () => {
-    await app.store.settled();
+    await app.store.drain();
     const [info] = (await manager.list('ada')).sessions;
     return { ip: info?.ip, userAgent: info?.userAgent };
   };

@@ -43,7 +43,7 @@ async function observed(stage: Stage, options: StageOptions = {}) {
   const during = async (path: string) => {
     told = [];
     await browser.post(path);
-    await app.store.settled();
+    await app.store.drain();
     const sid = (await browser.sid()) ?? '';
     sids.add(sid);
     const secrets = [...sids].map((known) => known.slice(22)).filter((secret) => secret !== '');

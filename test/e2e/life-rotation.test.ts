@@ -13,7 +13,7 @@ import { until } from '../support/until.js';
 import { redisVariants, useVariant, variants, type Stage, type StageOptions, type Variant } from '../support/variants.js';
 
 const HOUR = 3_600_000;
-const RENEWED = { store: { ttl: 86_400, renewAfter: 3_600 } } satisfies StageOptions;
+const RENEWED = { store: { ttl: 86_400, rotateAfter: 3_600 } } satisfies StageOptions;
 const ADA = { identity: { id: 'ada' } };
 
 const realNow = Date.now.bind(Date);
@@ -42,7 +42,7 @@ async function signedIn(stage: Stage, options: StageOptions = {}) {
 const cookiesOf = (answers: readonly Answer[]) => answers.flatMap(({ setCookies }) => setCookies);
 const who = async (browser: Browser, sid: string) => (await browser.get('/whoami', { cookie: signedCookie(sid) })).json.identity;
 
-describe.each(variants)('store.renewAfter, $name', (variant) => {
+describe.each(variants)('store.rotateAfter, $name', (variant) => {
   const stage = useVariant(variant);
 
   test('gives a session a new secret with the first request after that time, and not before', async () => {
@@ -88,7 +88,7 @@ describe.each(variants)('store.renewAfter, $name', (variant) => {
     // The first one that is presented wins; the touch that says so is not waited for.
     for (const told of [browser, lost]) {
       expect(await who(app.browser(), (await told.sid()) ?? '')).toEqual({ id: 'ada' });
-      await app.store.settled();
+      await app.store.drain();
     }
     await pass(variant, stage, app, sid, 11_000);
     expect((await browser.get('/whoami')).json).toEqual(ADA);
@@ -111,7 +111,7 @@ describe.each(variants)('store.renewAfter, $name', (variant) => {
   });
 
   test('leaves visitors without a session alone', async () => {
-    const app = await stage.open({ store: { renewAfter: 0.001 } });
+    const app = await stage.open({ store: { rotateAfter: 0.001 } });
     expect((await app.browser().get('/whoami')).setCookies).toEqual([]);
   });
 
@@ -139,7 +139,7 @@ describe.each(variants)('store.renewAfter, $name', (variant) => {
   });
 });
 
-describe.each(redisVariants)('store.renewAfter while Redis fails, $name', (variant) => {
+describe.each(redisVariants)('store.rotateAfter while Redis fails, $name', (variant) => {
   const stage = useVariant(variant);
 
   test('is put off: the failure is logged, and the request goes on', async () => {
@@ -354,7 +354,7 @@ describe.each(variants)('two slow requests of one browser that rotate, $name', (
       // Read twice: who presents a newer secret ends the others after their grace.
       for (let times = 0; times < 2; times++) {
         seen.push((await browser.get('/whoami')).json);
-        await app.store.settled();
+        await app.store.drain();
         await afterGraces(2);
       }
     }
@@ -405,7 +405,7 @@ describe.each(redisVariants)('a rotation without an answer, $name', (variant) =>
     expect(answer.json).toEqual({ refused: { code: UNAVAILABLE.code, message: UNAVAILABLE.message }, same: true });
     expect(answer.setCookies).toEqual([]);
     await outages.proxy.heal();
-    await app.store.settled();
+    await app.store.drain();
     await age(client, key, 60_000);
 
     expect(await who(browser, sid)).toEqual({ id: 'ada' });

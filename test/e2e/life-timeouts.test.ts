@@ -20,7 +20,7 @@ async function signedIn(stage: Stage, login: LoginOptions = {}, options: StageOp
   app.on('/in', ({ session }) => session.login({ id: 'ada' }, login));
   const answer = await browser.post('/in');
   const ttl = async () => {
-    await app.store.settled();
+    await app.store.drain();
     return (await stage.stored(app, await browser.sid()))?.ttl ?? -1;
   };
   const cookieTtl = async () => (await browser.cookie('sid'))?.TTL();
@@ -167,7 +167,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
       expectAbout(await stage.client.pttl(key), 2 * HOUR);
       await stage.client.pexpire(key, HOUR);
       await session.browser.post(path);
-      await session.app.store.settled();
+      await session.app.store.drain();
       // A new secret is not a sign of life; a touch by the same request is.
       expect(await stage.client.pttl(key)).toBeGreaterThan(2 * HOUR - SLACK);
     }
@@ -183,7 +183,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     expectAbout(await stage.client.pttl(key), 1_200 * SECOND);
 
     expect((await session.browser.at(next.origin).get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
-    await next.store.settled();
+    await next.store.drain();
     expectAbout(await stage.client.pttl(key), changed * SECOND);
   });
 
@@ -199,7 +199,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     const { createdAt } = (await browser.get('/ends')).json;
     for (const path of ['/whoami', '/write', '/rotate', '/reauthenticate', '/save']) {
       await browser.post(path);
-      await next.store.settled();
+      await next.store.drain();
       expect(await stage.client.pexpiretime(key)).toBe(createdAt + 2_000 * SECOND);
     }
   });
@@ -222,7 +222,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     const [seconds = 0, microseconds = 0] = await stage.client.time();
     expect(seconds * 1_000 + microseconds / 1_000).toBeGreaterThanOrEqual(end);
     expect((await browser.get('/whoami')).json).toEqual({ identity: null });
-    await app.store.settled();
+    await app.store.drain();
     expect(await stage.client.exists(key)).toBe(0);
   });
 
@@ -247,7 +247,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     const session = await signedIn(
       stage,
       { ttl: 1_200, absoluteTtl: 2_400 },
-      { store: { touchAfter: 30, rotationGrace: 5, renewAfter: 240 } },
+      { store: { touchAfter: 30, rotationGrace: 5, rotateAfter: 240 } },
     );
     const { app, browser, cookieTtl } = session;
     const key = await keyOfBrowser(session);
@@ -261,7 +261,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     // No touch is due, and none is made.
     await stage.client.pexpire(key, 60 * SECOND);
     expect((await browser.get('/whoami')).setCookies).toEqual([]);
-    await app.store.settled();
+    await app.store.drain();
     expectAbout(await stage.client.pttl(key), 60 * SECOND);
 
     // Nor is a new secret due, until its time has come.
@@ -269,7 +269,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     await age(stage.client, key, 250 * SECOND);
     expect((await browser.get('/whoami')).setCookies).toHaveLength(1);
     expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
-    await app.store.settled();
+    await app.store.drain();
     expect((await before.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
     expectAbout(await stage.client.pttl(key), 1_200 * SECOND);
   });
@@ -283,7 +283,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     for (const minutes of [10, -10, 600, -600]) {
       clock.mockImplementation(() => real() + minutes * 60 * SECOND);
       await session.browser.post('/write');
-      await session.app.store.settled();
+      await session.app.store.drain();
       expect((await session.browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
       expect(await stage.client.pexpiretime(key)).toBeLessThanOrEqual(end);
       expectAbout(await stage.client.pttl(key), 300 * SECOND);

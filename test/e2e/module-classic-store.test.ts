@@ -177,7 +177,7 @@ describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
       await here.get('/put?a=1');
       await redis.client().pexpire(await keyOf(here), 5_000);
       await here.get('/show');
-      await ours.store.settled();
+      await ours.store.drain();
       expect(await ttl(here)).toBeGreaterThan(50_000);
     });
 
@@ -192,7 +192,7 @@ describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
       await here.get('/put?a=1');
       await makeStale(here);
       await here.get('/save');
-      await ours.store.settled();
+      await ours.store.drain();
       expect((await here.get('/show')).json).toEqual({ a: '1' });
       expect(await ttl(here)).toBeGreaterThan(50_000);
     });
@@ -207,7 +207,7 @@ describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
 
     test('is counted from the save, not from when the cookie was made', async () => {
       const wholeCookie = { originalMaxAge: MINUTE, expires: new Date(Date.now() - 1_000), path: '/' };
-      await ours.store.create('slow' as Sid, { entries: new Map(), lease: { idle: MINUTE, cookie: undefined, wholeCookie } });
+      await ours.store.create('slow' as Sid, { entries: new Map(), terms: { idle: MINUTE, cookie: undefined, wholeCookie } });
       expect(await redis.client().pttl(`${PREFIX}slow`)).toBeGreaterThan(50_000);
     });
 

@@ -207,11 +207,11 @@ describe('closing', () => {
 
   test('waits for the writes under way', async () => {
     const { store, key, close } = await startWithStalledTouch(10_000);
-    const settled = store.settled.bind(store);
+    const drain = store.drain.bind(store);
     const waiting = new Promise<void>((resolve) => {
-      store.settled = () => {
+      store.drain = () => {
         resolve();
-        return settled();
+        return drain();
       };
     });
     const closing = close();

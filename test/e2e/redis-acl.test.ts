@@ -128,9 +128,9 @@ async function useAll(options: TestAppOptions, forgetScripts: () => Promise<unkn
   const store = {
     prefix: PREFIX,
     events: 'cluster',
-    epochs: true,
+    revokeBefore: true,
     touchAfter: 0,
-    renewAfter: 1_000,
+    rotateAfter: 1_000,
     maxSessionsPerUser: { limit: 3, policy: 'evict-least-recent' },
     track: { ip: true, userAgent: true },
   } as const;
@@ -168,7 +168,7 @@ async function useAll(options: TestAppOptions, forgetScripts: () => Promise<unkn
     if (step === 'in use') await forgetScripts();
   }
   // Nobody has waited for the touch of the last request, and the others are to be seen later.
-  await one.store.settled();
+  await one.store.drain();
   const others = [await signIn(), await signIn(), await signIn()] as const;
   expect(await manager.count('ada')).toBe(3);
   expect((await send(visitor, 'GET', '/me', 401)).json).toMatchObject({ reason: 'evicted' });
@@ -190,7 +190,7 @@ async function useAll(options: TestAppOptions, forgetScripts: () => Promise<unkn
   expect(await manager.revokeBefore('ada')).toBe(1);
   await signIn();
   // Nor has anybody for this touch, which would end the session by itself.
-  await one.store.settled();
+  await one.store.drain();
   expect(await manager.revokeAll('ada')).toBe(1);
   for (const { close } of [one, other]) await close();
 }
@@ -205,7 +205,7 @@ describe('the Redis user of docs/security.md', () => {
   const options = () => ({ redis: { ...redis.options, ...CREDENTIALS } });
 
   test('may do all that the package does, needs each of its rights for it, and is refused nothing', async () => {
-    const rules = rulesOf('always', 'epochs', 'events');
+    const rules = rulesOf('always', 'revokeBefore', 'events');
     await setUp(redis, rules);
     await useAll(options(), () => redis.client().script('FLUSH'));
     expect(await refusalsOf(redis)).toEqual([]);
@@ -232,7 +232,7 @@ describe('the Redis user of docs/security.md', () => {
     ['listening to another channel', ['SUBSCRIBE', 'other:sess:events']],
     ['listening to all channels', ['PSUBSCRIBE', '*']],
   ])('is refused %s', async (_what, [command, ...args]) => {
-    await setUp(redis, rulesOf('always', 'epochs', 'events'));
+    await setUp(redis, rulesOf('always', 'revokeBefore', 'events'));
     const client = later(new Redis({ ...redis.options, ...CREDENTIALS }), (it) => it.disconnect());
     await client.ping().catch(() => undefined);
     await redis.client().call('ACL', 'LOG', 'RESET');
@@ -267,7 +267,7 @@ describe('the Redis user of docs/security.md', () => {
 
 test('the Redis user of docs/security.md may do all that the package does on a Cluster', async () => {
   const cluster = later(await startCluster(), (it) => it.stop());
-  for (const node of cluster.nodes) await setUp(node, rulesOf('always', 'epochs', 'events', 'cluster'));
+  for (const node of cluster.nodes) await setUp(node, rulesOf('always', 'revokeBefore', 'events', 'cluster'));
   const redis = { cluster: cluster.startupNodes, options: { redisOptions: CREDENTIALS } };
   await useAll({ redis }, () => Promise.all(cluster.nodes.map((node) => node.client().script('FLUSH'))));
   for (const node of cluster.nodes) expect(await refusalsOf(node)).toEqual([]);

@@ -6,7 +6,7 @@ import type { Request } from 'express';
 import { sessionOf } from '../../src/express.js';
 import { Identity, RedisSessionModule, Session, SessionGuard, SessionManager, type HttpSession, type Sid } from '../../src/index.js';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
-import { ClassicSessionStore } from '../../src/express-session/classic-session-store.js';
+import { ExpressStoreAdapter } from '../../src/express-session/express-store-adapter.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import type { Answer, Browser } from '../support/browser.js';
 import { TEST_SECRET } from '../support/create-app.js';
@@ -341,7 +341,7 @@ describe.each(['builtin', 'express-session'] as const)('the manager with a store
   test('says that it can do nothing by a handle', async () => {
     const app = await createScriptedApp({
       session: { middleware },
-      store: new ClassicSessionStore(new expressSession.MemoryStore()),
+      store: new ExpressStoreAdapter(new expressSession.MemoryStore()),
     });
     try {
       const browser = app.browser();

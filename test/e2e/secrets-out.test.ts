@@ -65,7 +65,7 @@ describe.each<[Middleware, Kind]>([
     app = await createScriptedApp({
       redis: { ...server.options, password: PASSWORD },
       session: { secret: SECRET, middleware, csrf: true },
-      store: kind === 'hash' ? { kind, epochs: true, events: 'cluster' } : { kind },
+      store: kind === 'hash' ? { kind, revokeBefore: true, events: 'cluster' } : { kind },
     });
   });
   afterAll(() => app.close());
@@ -109,7 +109,7 @@ function shownOf(value: unknown): string[] {
 }
 
 test.each<[string, () => unknown]>([
-  ['a store', () => new RedisSessionStore(client, { epochs: true })],
+  ['a store', () => new RedisSessionStore(client, { revokeBefore: true })],
   ['an event channel', () => new RedisEventChannel(client, new RedisSessionStore(client))],
   ['a manager', () => new SessionManager(new RedisSessionStore(client))],
   ['a middleware without Nest', () => sessionMiddleware({ secret: SECRET, store: new RedisSessionStore(client) })],

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import expressSession from 'express-session';
 import { MemorySessionStore, RedisSessionStore, sessionOf, type SessionHandler } from '../../src/express.js';
 import { builtinSessionMiddleware } from '../../src/http/request/builtin-session.middleware.js';
-import { ClassicSessionStore } from '../../src/express-session/classic-session-store.js';
+import { ExpressStoreAdapter } from '../../src/express-session/express-store-adapter.js';
 import { expressSessionMiddleware } from '../../src/express-session/express-session.middleware.js';
 import { resolveSessionOptions } from '../../src/http/request/session-options.js';
 import { SessionRuntime } from '../../src/http/request/session-runtime.js';
@@ -133,7 +133,7 @@ const OURS: Contestant[] = (['builtin', 'express-session'] as const).flatMap((mi
     name: `${middleware} × a wrapped MemoryStore`,
     open: () => {
       const store = new expressSession.MemoryStore();
-      return over(middleware, new ClassicSessionStore(store), keptBy(store));
+      return over(middleware, new ExpressStoreAdapter(store), keptBy(store));
     },
   },
 ]);

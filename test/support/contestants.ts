@@ -227,7 +227,7 @@ function viewOfOurs(store: SessionStore, client: Redis | undefined): StoreView {
   return {
     stored: async (sid) => {
       // Nobody waits for a touch.
-      await store.settled();
+      await store.drain();
       const record = await store.load(sid as Sid);
       if (record === undefined) return undefined;
       const entries = Object.fromEntries([...record.entries].map(([name, text]) => [name, JSON.parse(text) as unknown]));

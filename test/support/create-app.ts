@@ -2,7 +2,7 @@ import { Module, type DynamicModule, type INestApplication, type LoggerService, 
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { RedisSessionModule, SessionStore, type RedisSessionModuleExtras, type RedisSessionOptions } from '../../src/index.js';
-import { isExpressSessionStore } from '../../src/express-session/classic-session-store.js';
+import { isExpressStore } from '../../src/express-session/express-store-adapter.js';
 import type { ClusterConnection } from '../../src/redis/client/redis-connection.js';
 import { Browser } from './browser.js';
 
@@ -55,7 +55,7 @@ export async function createApp({
   const options: RedisSessionOptions = {
     redis: patient(redis),
     session: { secret: TEST_SECRET, ...session },
-    store: store instanceof SessionStore || isExpressSessionStore(store) ? store : { deadline: PATIENCE, ...store },
+    store: store instanceof SessionStore || isExpressStore(store) ? store : { deadline: PATIENCE, ...store },
     identity,
   };
 

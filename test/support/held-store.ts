@@ -2,7 +2,7 @@ import {
   MemorySessionStore,
   type EndedSession,
   type EntryDelta,
-  type Lease,
+  type Terms,
   type NewSession,
   type SessionRecord,
   type Sid,
@@ -33,14 +33,14 @@ export class HeldStore extends MemorySessionStore {
     return super.create(sid, session);
   }
 
-  override async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined> {
+  override async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord | undefined> {
     await this.#arrive('save');
-    return super.save(sid, record, delta, lease);
+    return super.save(sid, record, delta, terms);
   }
 
-  override async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined> {
+  override async touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord | undefined> {
     await this.#arrive('touch');
-    return super.touch(sid, record, lease);
+    return super.touch(sid, record, terms);
   }
 
   override async rotate(sid: Sid, record: SessionRecord, next: Sid): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {

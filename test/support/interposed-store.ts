@@ -1,7 +1,7 @@
 import type { SessionStore } from '../../src/session/store/session-store.js';
 
 /** Calls that go to where the sessions are, or their index. */
-const CALLS = ['find', 'load', 'create', 'save', 'touch', 'rotate', 'destroy', 'destroyCopied', 'describe', 'exchange', 'now'];
+const CALLS = ['find', 'load', 'create', 'save', 'touch', 'rotate', 'destroy', 'destroyCopied', 'describe', 'compareAndSet', 'now'];
 const INDEX_CALLS = ['reserve', 'confirm', 'refresh', 'leave', 'remove', 'page', 'nearest'];
 
 /** The same store, with something that happens before each of its calls. */

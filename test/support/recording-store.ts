@@ -1,4 +1,4 @@
-import { MemorySessionStore, type EntryDelta, type Lease, type NewSession, type SessionRecord, type Sid } from '../../src/index.js';
+import { MemorySessionStore, type EntryDelta, type Terms, type NewSession, type SessionRecord, type Sid } from '../../src/index.js';
 import type { EncodedEntries } from '../../src/session/session-record.js';
 
 /** What a store was asked to write of a session, decoded. */
@@ -23,14 +23,14 @@ export class RecordingStore extends MemorySessionStore {
     return super.create(sid, session);
   }
 
-  override async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined> {
+  override async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord | undefined> {
     this.#writes.push({ call: 'save', set: decoded(delta.set), removed: [...delta.removed].toSorted() });
-    return super.save(sid, record, delta, lease);
+    return super.save(sid, record, delta, terms);
   }
 
-  override async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined> {
+  override async touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord | undefined> {
     this.#writes.push({ call: 'touch' });
-    return super.touch(sid, record, lease);
+    return super.touch(sid, record, terms);
   }
 
   override async destroy(sid: Sid): Promise<boolean> {

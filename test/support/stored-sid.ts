@@ -5,6 +5,6 @@ import { generateSid } from '../../src/session/sid.js';
 export async function storedSid(store: SessionStore, entries: Record<string, unknown> = {}): Promise<Sid> {
   const sid = generateSid();
   const encoded = new Map(Object.entries(entries).map(([name, value]) => [name, JSON.stringify(value)]));
-  await store.create(sid, { entries: encoded, lease: { idle: undefined, cookie: undefined, wholeCookie: {} } });
+  await store.create(sid, { entries: encoded, terms: { idle: undefined, cookie: undefined, wholeCookie: {} } });
   return sid;
 }

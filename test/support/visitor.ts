@@ -29,8 +29,8 @@ export class Visitor {
   async arrive(): Promise<ActiveSession> {
     const host: SessionHost = {
       generateSid: () => this.genid(),
-      lease: () => ({ idle: undefined, cookie: undefined, wholeCookie: {} }),
-      isLeaseChanged: false,
+      terms: () => ({ idle: undefined, cookie: undefined, wholeCookie: {} }),
+      areTermsChanged: false,
       isIdentityEntry: true,
       sidsBeside: [],
       identityOf: (entries) => {

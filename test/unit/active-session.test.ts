@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import { ActiveSession, type SessionHost } from '../../src/session/active-session.js';
 import { isIdentity } from '../../src/session/identity.js';
-import type { Lease } from '../../src/session/session-record.js';
+import type { Terms } from '../../src/session/session-record.js';
 import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { until } from '../support/until.js';
@@ -11,7 +11,7 @@ import { failsWith, hangs, runsAfter, runsWithoutAnswer, ScriptedStore } from '.
 const ADA = { id: 'ada' };
 const GRACE = { id: 'grace' };
 const REFUSED = failsWith(new SessionStoreUnavailableError('OOM'));
-const LEASE: Lease = { idle: undefined, cookie: undefined, wholeCookie: {} };
+const TERMS: Terms = { idle: undefined, cookie: undefined, wholeCookie: {} };
 
 describe('ActiveSession', () => {
   describe('save', () => {
@@ -57,9 +57,9 @@ describe('ActiveSession', () => {
       expect(fresh.store.calls()).toEqual(['create']);
     });
 
-    it('touches when the application has changed the lease', async () => {
+    it('touches when the application has changed the terms', async () => {
       const { store, session, host } = await startStored({ a: 1 });
-      Object.assign(host, { isLeaseChanged: true, lease: () => ({ ...LEASE, idle: 5_000 }) });
+      Object.assign(host, { areTermsChanged: true, terms: () => ({ ...TERMS, idle: 5_000 }) });
       expect(session.isTouchDue).toBe(true);
       await session.save();
       expect(store.calls()).toEqual(['touch']);
@@ -552,7 +552,7 @@ describe('ActiveSession', () => {
     it('rejects when the second attempt finds that somebody else has ended the old one', async () => {
       const { store, host } = start();
       const sid = generateSid();
-      const record = await store.create(sid, { entries: new Map([['identity', '{"id":"ada"}']]), lease: LEASE, userId: 'ada' });
+      const record = await store.create(sid, { entries: new Map([['identity', '{"id":"ada"}']]), terms: TERMS, userId: 'ada' });
       const session = new ActiveSession(store, host, sid, record);
       store.next('destroy', async () => {
         await store.revoke(record.handle, { userId: 'ada', reason: 'stolen' });
@@ -666,7 +666,7 @@ describe('ActiveSession', () => {
         host.generateSid = custom;
         const before = custom();
         const absoluteEndsAt = Date.now() + 100_000;
-        const record = await store.create(before, { entries: new Map([['a', '1']]), lease: LEASE, absoluteEndsAt });
+        const record = await store.create(before, { entries: new Map([['a', '1']]), terms: TERMS, absoluteEndsAt });
         const session = new ActiveSession(store, host, before, record);
         session.entries.set('b', 1);
         await session.rotate();
@@ -800,7 +800,7 @@ describe('ActiveSession', () => {
   it('says of an entry that cannot be decoded that it was rejected', async () => {
     const { store, host } = start();
     const sid = generateSid();
-    const record = await store.create(sid, { entries: new Map([['a', '{"broken']]), lease: LEASE });
+    const record = await store.create(sid, { entries: new Map([['a', '{"broken']]), terms: TERMS });
     const session = new ActiveSession(store, host, sid, record);
     const events: unknown[] = [];
     store.events.on('rejected', (event) => events.push(event));
@@ -819,8 +819,8 @@ interface Started {
 function start(options: StoreOptions = {}, store = new ScriptedStore(options), sid = generateSid()): Started {
   const host: SessionHost = {
     generateSid,
-    lease: () => LEASE,
-    isLeaseChanged: false,
+    terms: () => TERMS,
+    areTermsChanged: false,
     isIdentityEntry: true,
     sidsBeside: [],
     identityOf: (entries) => {
@@ -840,7 +840,7 @@ async function startStored(
 ): Promise<Started> {
   const { store, host, session } = start(options, given, sid);
   const entries = new Map(Object.entries(values).map(([name, value]) => [name, JSON.stringify(value)]));
-  const record = await store.create(session.sid, { entries, lease: LEASE });
+  const record = await store.create(session.sid, { entries, terms: TERMS });
   store.calls();
   return { store, host, session: new ActiveSession(store, host, session.sid, record) };
 }

@@ -261,9 +261,9 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ['a ttl that is no number', options({ store: { ttl: Number.NaN } }), 'store.ttl', 'received NaN', 'Leave it out'],
     ['a ttl as function', options({ store: { ttl: () => 1_800 } }), 'store.ttl', 'received a function', 'Leave it out'],
     [
-      'renewAfter without a grace',
-      options({ store: { renewAfter: 3_600, rotationGrace: 0 } }),
-      'store.renewAfter',
+      'rotateAfter without a grace',
+      options({ store: { rotateAfter: 3_600, rotationGrace: 0 } }),
+      'store.rotateAfter',
       'above 0',
       'Leave "store.rotationGrace" out',
     ],
@@ -314,7 +314,7 @@ describe('a wrong option is named, with the rule and the cure', () => {
       '"user:"',
       'Put another word',
     ],
-    ['the same with epochs', options({ store: { prefix: 'x:epoch:' } }), 'store.prefix', '"epoch:"', 'Put another word'],
+    ['the same with revokeBefore', options({ store: { prefix: 'x:not-before:' } }), 'store.prefix', '"not-before:"', 'Put another word'],
     [
       'half a serializer',
       options({ store: { serializer: { parse: JSON.parse } } }),
@@ -402,9 +402,9 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ...(
       [
         ['an absolute timeout', { absoluteTtl: 28_800 }],
-        ['a new secret', { renewAfter: 600 }],
+        ['a new secret', { rotateAfter: 600 }],
         ['a number of sessions', { maxSessionsPerUser: 5 }],
-        ['epochs', { epochs: true }],
+        ['revokeBefore', { revokeBefore: true }],
         ['devices', { track: { ip: true } }],
       ] as const
     ).map<Case>(([what, store]) => [
@@ -738,7 +738,7 @@ describe('a RedisSessionStore by itself', () => {
 
 describe("kind 'connect-redis'", () => {
   test('takes what asks for nothing that it cannot do', () => {
-    const store = { kind: 'connect-redis', absoluteTtl: false, maxSessionsPerUser: undefined, epochs: false, track: { ip: false } };
+    const store = { kind: 'connect-redis', absoluteTtl: false, maxSessionsPerUser: undefined, revokeBefore: false, track: { ip: false } };
     expect(problemsOf(options({ store }))).toEqual([]);
   });
 

@@ -1,5 +1,5 @@
 import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
-import type { EntryDelta, Lease, NewSession, SessionRecord } from '../../src/session/session-record.js';
+import type { EntryDelta, Terms, NewSession, SessionRecord } from '../../src/session/session-record.js';
 import type { Sid } from '../../src/session/sid.js';
 
 /** How a call goes: `run` does what the store does. */
@@ -57,12 +57,12 @@ export class ScriptedStore extends MemorySessionStore {
     return this.#go('create', () => super.create(sid, session));
   }
 
-  override save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease) {
-    return this.#go('save', () => super.save(sid, record, delta, lease));
+  override save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms) {
+    return this.#go('save', () => super.save(sid, record, delta, terms));
   }
 
-  override touch(sid: Sid, record: SessionRecord, lease: Lease) {
-    return this.#go('touch', () => super.touch(sid, record, lease));
+  override touch(sid: Sid, record: SessionRecord, terms: Terms) {
+    return this.#go('touch', () => super.touch(sid, record, terms));
   }
 
   override rotate(sid: Sid, record: SessionRecord, next: Sid) {

@@ -4,18 +4,18 @@ import { ActiveSession, type SessionHost } from '../../src/session/active-sessio
 import { isIdentity } from '../../src/session/identity.js';
 import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import { SessionManager } from '../../src/session/session-manager.js';
-import type { Lease } from '../../src/session/session-record.js';
+import type { Terms } from '../../src/session/session-record.js';
 import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';
 import { until } from '../support/until.js';
 
 const ADA = { id: 'ada' };
-const LEASE: Lease = { idle: undefined, cookie: undefined, wholeCookie: {} };
+const TERMS: Terms = { idle: undefined, cookie: undefined, wholeCookie: {} };
 
 /** As an application with the option `identity` has it: in an entry of its own, where a save can put it. */
 const HOST: SessionHost = {
   generateSid,
-  lease: () => LEASE,
-  isLeaseChanged: false,
+  terms: () => TERMS,
+  areTermsChanged: false,
   isIdentityEntry: false,
   sidsBeside: [],
   identityOf: (entries) => [entries.get('identity'), entries.get('passport')].find((found) => isIdentity(found)),
@@ -28,7 +28,7 @@ const open = async (store: MemorySessionStore, sid: Sid) => new ActiveSession(st
 
 async function visitor(store: MemorySessionStore): Promise<Sid> {
   const sid = generateSid();
-  await store.create(sid, { entries: new Map(), lease: LEASE });
+  await store.create(sid, { entries: new Map(), terms: TERMS });
   return sid;
 }
 
@@ -49,7 +49,7 @@ describe('the user of a session', () => {
     const store = new MemorySessionStore();
     const sid = await signedIn(store);
     const before = await store.load(sid);
-    await store.exchange(handleOf(sid), 'ada', 'identity', () => 'not as this version writes it');
+    await store.compareAndSet(handleOf(sid), 'ada', 'identity', () => 'not as this version writes it');
 
     const session = await open(store, sid);
     session.entries.set('note', 1);
@@ -64,7 +64,7 @@ describe('the user of a session', () => {
     const first = await open(store, sid);
     first.entries.set('cart', 1);
     await first.save();
-    await store.exchange(handleOf(sid), 'ada', 'identity', () => 'not as this version writes it');
+    await store.compareAndSet(handleOf(sid), 'ada', 'identity', () => 'not as this version writes it');
 
     const session = await open(store, sid);
     await session.login({ id: 'grace' }, true);

@@ -15,7 +15,7 @@ const TIMEOUT = 60_000;
 /** Nothing here takes time but turns. */
 const PATIENT = { deadline: 600_000, touchAfter: 0 };
 
-const STORE_CALLS = ['find', 'create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'revoke', 'exchange', 'now'] as const;
+const STORE_CALLS = ['find', 'create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'revoke', 'compareAndSet', 'now'] as const;
 const INDEX_CALLS = ['reserve', 'confirm', 'refresh', 'remove', 'leave', 'fence', 'page', 'nearest'] as const;
 
 interface Outcome {

@@ -18,27 +18,27 @@ describe('idleOf', () => {
     [-5, 1],
     [Number.POSITIVE_INFINITY, LONGEST_TIME],
     [1e300, LONGEST_TIME],
-  ])('a lease of %p ms is one of %p', (idle, expected) => {
+  ])('a terms of %p ms is one of %p', (idle, expected) => {
     expect(idleOf({ idle, cookie: undefined, wholeCookie: {} }, settings)).toBe(expected);
   });
 });
 
 describe('absoluteOf', () => {
-  const lease = (idle: number | undefined, stretch?: number) => ({ idle, stretch, cookie: undefined, wholeCookie: {} });
+  const terms = (idle: number | undefined, stretch?: number) => ({ idle, stretch, cookie: undefined, wholeCookie: {} });
 
   it('is at least the idle timeout by default, what was set otherwise, and none when switched off', () => {
-    expect(absoluteOf(lease(1_000), resolveStoreOptions({}))).toBe(28_800_000);
-    expect(absoluteOf(lease(90_000_000), resolveStoreOptions({}))).toBe(90_000_000);
-    expect(absoluteOf(lease(undefined), resolveStoreOptions({ ttl: 90_000 }))).toBe(90_000_000);
-    expect(absoluteOf(lease(90_000_000), resolveStoreOptions({ absoluteTtl: 3_600 }))).toBe(3_600_000);
-    expect(absoluteOf(lease(1_000), resolveStoreOptions({ absoluteTtl: false }))).toBeUndefined();
+    expect(absoluteOf(terms(1_000), resolveStoreOptions({}))).toBe(28_800_000);
+    expect(absoluteOf(terms(90_000_000), resolveStoreOptions({}))).toBe(90_000_000);
+    expect(absoluteOf(terms(undefined), resolveStoreOptions({ ttl: 90_000 }))).toBe(90_000_000);
+    expect(absoluteOf(terms(90_000_000), resolveStoreOptions({ absoluteTtl: 3_600 }))).toBe(3_600_000);
+    expect(absoluteOf(terms(1_000), resolveStoreOptions({ absoluteTtl: false }))).toBeUndefined();
   });
 
   it('is at least as much of the idle timeout as may stretch it', () => {
-    expect(absoluteOf(lease(90_000_000, 30_000_000), resolveStoreOptions({}))).toBe(30_000_000);
-    expect(absoluteOf(lease(90_000_000, 1_000), resolveStoreOptions({}))).toBe(28_800_000);
-    expect(absoluteOf(lease(29_000_000, 90_000_000), resolveStoreOptions({}))).toBe(29_000_000);
-    expect(absoluteOf(lease(90_000_000, 1_000), resolveStoreOptions({}), 95_000_000)).toBe(95_000_000);
+    expect(absoluteOf(terms(90_000_000, 30_000_000), resolveStoreOptions({}))).toBe(30_000_000);
+    expect(absoluteOf(terms(90_000_000, 1_000), resolveStoreOptions({}))).toBe(28_800_000);
+    expect(absoluteOf(terms(29_000_000, 90_000_000), resolveStoreOptions({}))).toBe(29_000_000);
+    expect(absoluteOf(terms(90_000_000, 1_000), resolveStoreOptions({}), 95_000_000)).toBe(95_000_000);
   });
 });
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { classicHandleOf, generateSid, handleOf, isOurForm, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
+import { hashedHandleOf, generateSid, handleOf, isOurForm, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('base64url');
 
@@ -47,5 +47,5 @@ describe('a sid of another form', () => {
 
 it('a classic handle is the hash of the whole sid, whatever its form', () => {
   const sid = generateSid();
-  expect(classicHandleOf(sid)).toBe(sha256(sid));
+  expect(hashedHandleOf(sid)).toBe(sha256(sid));
 });

@@ -398,7 +398,7 @@ describe('SessionManager', () => {
     ['revokeBefore', 'page', (manager) => manager.revokeBefore('ada', 1)],
     ['updateIdentity', 'page', (manager) => manager.updateIdentity('ada', { roles: [] })],
   ])('%s waits no longer than the deadline when %s is not answered', async (_, name, call) => {
-    const { store, next, manager } = start({ epochs: true });
+    const { store, next, manager } = start({ revokeBefore: true });
     const visitor = await signedIn(store);
     for (const [, course] of COURSES) {
       next(name, course);
@@ -406,17 +406,17 @@ describe('SessionManager', () => {
     }
   });
 
-  it.each(['describe', 'now', 'revoke', 'exchange', 'endBefore'] as const)(
+  it.each(['describe', 'now', 'revoke', 'compareAndSet', 'endBefore'] as const)(
     'waits no longer than the deadline when the store does not answer %s',
     async (name) => {
-      const { store, manager } = start({ epochs: true });
+      const { store, manager } = start({ revokeBefore: true });
       const { handle } = await signedIn(store);
       store[name] = () => new Promise<never>(() => undefined);
       const calls = {
         describe: [() => manager.list('ada'), () => manager.get('ada', handle), () => manager.revokeOthers('ada', handle)],
         now: [() => manager.list('ada'), () => manager.revokeBefore('ada', 1)],
         revoke: [() => manager.revoke('ada', handle), () => manager.revokeAll('ada')],
-        exchange: [() => manager.updateIdentity('ada', { roles: [] })],
+        compareAndSet: [() => manager.updateIdentity('ada', { roles: [] })],
         endBefore: [() => manager.revokeBefore('ada', 1)],
       };
       for (const call of calls[name]) expect(await refusal(call)).toMatchObject(UNANSWERED);
@@ -518,7 +518,7 @@ describe('SessionManager', () => {
     const visitor = await signedIn(store);
     const sid = generateSid();
     const entries = new Map([['identity', '{"id":"ada","odd":1}']]);
-    await store.create(sid, { entries, lease: { idle: undefined, cookie: undefined, wholeCookie: {} }, userId: 'ada' });
+    await store.create(sid, { entries, terms: { idle: undefined, cookie: undefined, wholeCookie: {} }, userId: 'ada' });
     await store.index.reserve('ada', store.handleOf(sid), { ms: 60_000 });
     expect(await manager.updateIdentity('ada', { roles: [] })).toBe(1);
     expect(await visitor.whoami()).toEqual({ id: 'ada', roles: [] });

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SessionMisuseError } from '../../redis-session.errors.js';
 import { ownCopy } from '../../session/own-copy.js';
-import { Recent } from '../../session/recent.js';
+import { LruCache } from '../../session/lru-cache.js';
 import type { CookieAttributes } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
 import { cookieValues } from './cookie-header.js';
@@ -47,7 +47,7 @@ interface ParsedRequest extends IncomingMessage {
 export class SessionCookie {
   readonly name: string;
   readonly #known = new VerifiedCookies();
-  readonly #signed = new Recent<string>(SIGNED_VALUES);
+  readonly #signed = new LruCache<string>(SIGNED_VALUES);
   readonly #suspicious: SuspiciousCookies;
   readonly #warn: (message: string) => void;
   /** By whether the request came over https, where the configuration asks nothing else of it. */

@@ -1,12 +1,12 @@
 import { ownCopy } from '../../session/own-copy.js';
-import { Recent } from '../../session/recent.js';
+import { LruCache } from '../../session/lru-cache.js';
 import type { Sid } from '../../session/sid.js';
 
 const GENERATION = 5_000;
 
 /** Cookie values whose signature was verified, so that it need not be computed again for each request. */
 export class VerifiedCookies {
-  readonly #sids = new Recent<Sid>(GENERATION);
+  readonly #sids = new LruCache<Sid>(GENERATION);
 
   get(raw: string): Sid | undefined {
     return this.#sids.get(raw);

@@ -1,5 +1,5 @@
 import { useDictionaryMode } from './dictionary-mode.js';
-import { ExpressSessionStore } from '../../express-session/express-session.store.js';
+import { ExpressStoreFacade } from '../../express-session/express-store-facade.js';
 import { addVary, isResponse } from '../response/response-headers.js';
 import { ResponseGate, type GateKeeper, type Substitute } from '../response/response-gate.js';
 import { answerOf, notStored, REFUSED, renderAnswer } from '../response/session-answer.js';
@@ -15,7 +15,7 @@ import type { SessionRuntime } from './session-runtime.js';
  * answered. A session that did not change costs its response nothing but a check.
  */
 export function builtinSessionMiddleware(runtime: SessionRuntime): SessionHandler {
-  const { sessionStore = new ExpressSessionStore(runtime) } = runtime;
+  const { sessionStore = new ExpressStoreFacade(runtime) } = runtime;
   const late = (error: unknown) => runtime.logError(error);
   return (request: SessionRequest, response, next) => {
     const { attempt, go } = new Passage(next, late);

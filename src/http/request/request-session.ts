@@ -3,7 +3,7 @@ import { ActiveSession, afterItsEnd, type SessionHost, type TimeLimit } from '..
 import { LONGEST_STRETCH } from '../../session/lifetime.js';
 import { isPositive, kindOf } from '../../session/option-checks.js';
 import type { Entries } from '../../session/entries.js';
-import type { CookieAttributes, Device, Lease, SessionRecord } from '../../session/session-record.js';
+import type { CookieAttributes, Device, Terms, SessionRecord } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
 import { checkCookie, type Cookie } from '../cookie/cookie.js';
 import { csrfToken, isCsrfToken } from '../csrf/csrf-token.js';
@@ -144,18 +144,18 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   /** The idle timeout comes from `originalMaxAge`, never from `expires`, which only tells when the browser was last told. */
-  lease(): Lease {
-    return this.#configuredLease() ?? this.#leaseOfCookie();
+  terms(): Terms {
+    return this.#configuredTerms() ?? this.#termsOfCookie();
   }
 
   /** Of a session whose cookie nobody has asked for and which has none of its own: the cookie is not made for that. */
-  #configuredLease(): Lease | undefined {
+  #configuredTerms(): Terms | undefined {
     const { maxAge, expires } = this.place.configuredCookie;
     if (this.#cookie !== undefined || this.active.record?.cookie !== undefined || expires) return undefined;
-    return new ConfiguredLease(typeof maxAge === 'number' ? maxAge : undefined, this.place.device, this);
+    return new ConfiguredTerms(typeof maxAge === 'number' ? maxAge : undefined, this.place.device, this);
   }
 
-  #leaseOfCookie(): Lease {
+  #termsOfCookie(): Terms {
     this.checkCookie();
     const cookie = this.#ownCookie;
     const { data } = cookie;
@@ -168,7 +168,7 @@ export class RequestSession implements SessionHost, SessionOwner {
     };
   }
 
-  get isLeaseChanged(): boolean {
+  get areTermsChanged(): boolean {
     return this.#cookie !== undefined && this.#cookie.differsFrom(this.active.record?.cookie);
   }
 
@@ -297,7 +297,7 @@ export class RequestSession implements SessionHost, SessionOwner {
 }
 
 /** Makes the cookie only when asked for it. A class, since V8 gives each object literal with a getter a hidden class of its own. */
-class ConfiguredLease implements Lease {
+class ConfiguredTerms implements Terms {
   readonly cookie = undefined;
 
   constructor(

@@ -20,7 +20,7 @@ export function commitSession(exchange: SessionExchange): CookieNews | Promise<C
     return exchange.isOpen ? renew(exchange) : 'none';
   }
   if (used.active.record === undefined) return commitNew(exchange, used);
-  return used.active.isChanged || used.isLeaseChanged ? store(exchange) : renew(exchange);
+  return used.active.isChanged || used.areTermsChanged ? store(exchange) : renew(exchange);
 }
 
 /**
@@ -38,7 +38,7 @@ export function commitLate(exchange: SessionExchange, isHeadOut: boolean): Promi
     if (isChanged) throw bornTooLate();
     return undefined;
   }
-  return isChanged || used.isLeaseChanged ? store(exchange, { isLate: true }) : undefined;
+  return isChanged || used.areTermsChanged ? store(exchange, { isLate: true }) : undefined;
 }
 
 function bornTooLate(): SessionMisuseError {

@@ -9,7 +9,7 @@ import type { SessionStore } from '../../session/store/session-store.js';
 import type { Sid } from '../../session/sid.js';
 import { createCookie, type Cookie } from '../cookie/cookie.js';
 import type { ExpressSession, HttpSession } from './http-session.js';
-import { standInFor } from '../../express-session/express-session.stand-in.js';
+import { changeProbeOf } from '../../express-session/change-probe.js';
 import type { Identity } from '../../nest/identity.decorator.js';
 import { contextOf, setContext, type RequestContext } from './request-context.js';
 import { deviceOf } from './request-device.js';
@@ -54,7 +54,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   #installed = false;
   #dropped: Cookie | undefined;
   /** Whether express-session is looking, which must not see the session itself. */
-  standIn = false;
+  changeProbe = false;
   /** In ms. How long this request has waited for its session to be loaded. */
   #waited = 0;
   #isAsked = false;
@@ -147,7 +147,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
 
   /** What express-session looks at is not in the answer. */
   #ask(): void {
-    if (!this.standIn) this.#isAsked = true;
+    if (!this.changeProbe) this.#isAsked = true;
   }
 
   /** Whether the application put a new session in the place of the one that the request's cookie opened. */
@@ -203,7 +203,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   /**
-   * Gives a session that has had its secret for long (`store.renewAfter`) a new one, before anybody uses it, and calls `done`. Not one whose sid is of a
+   * Gives a session that has had its secret for long (`store.rotateAfter`) a new one, before anybody uses it, and calls `done`. Not one whose sid is of a
    * custom `genid`: that would have to move, away from under the other requests of its browser.
    */
   renewSecret(done: () => void): void {
@@ -232,7 +232,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   get hasBegun(): boolean {
-    return this.watch?.hasBegun ?? (this.response.headersSent && !this.standIn);
+    return this.watch?.hasBegun ?? (this.response.headersSent && !this.changeProbe);
   }
 
   get isHeadOut(): boolean {
@@ -249,7 +249,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
   }
 
   get isAtItsEnd(): boolean {
-    return this.standIn;
+    return this.changeProbe;
   }
 
   /** The session could not be loaded. The request may not need it, so it goes on; whoever asks for the session gets the error. */
@@ -293,7 +293,7 @@ export class SessionExchange implements SessionPlace, RequestContext {
     if (this.#state === 'failed') throw this.told(this.#failure);
     if (this.#state === 'unset') return null;
     const { current } = this;
-    return current === undefined || !this.standIn ? current?.expressSession : (standInFor(current) as ExpressSession);
+    return current === undefined || !this.changeProbe ? current?.expressSession : (changeProbeOf(current) as ExpressSession);
   }
 
   /** What `sessionOf()` and `@Session()` give: the session, also when this request has ended it. */

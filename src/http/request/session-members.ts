@@ -93,8 +93,8 @@ export function checkEntryName({ active, isIdentityEntry }: SessionOwner, name: 
 }
 
 function date(record: SessionRecord | undefined, time: (record: SessionRecord) => number | undefined): Date | undefined {
-  const epochMs = record && time(record);
-  return epochMs === undefined ? undefined : new Date(epochMs);
+  const ms = record && time(record);
+  return ms === undefined ? undefined : new Date(ms);
 }
 
 /**

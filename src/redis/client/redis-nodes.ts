@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
 import type { StoreSettings } from '../../session/store/store-settings.js';
-import { waitsOf } from '../../session/waits.js';
+import { waitsOf } from '../../session/timeout-queue.js';
 import { slotOf } from './key-slot.js';
 import type { RedisClient } from './redis-connection.js';
 import { isReply, isTimeout, toStoreError } from './redis-errors.js';

@@ -102,6 +102,193 @@ redis.call('DEL', key)
 return {DONE, now}
 `,
 
+  compareAndSet: `-- Replaces the text of an entry, if it is still the expected one, unless the session has ended or is another user's.
+--
+-- KEYS[1]  session
+-- ARGV[1]  when the session was created, epoch ms
+-- ARGV[2]  user id whose session it must be
+-- ARGV[3]  field of the entry
+-- ARGV[4]  expected text
+-- ARGV[5]  new text
+--
+-- Returns {1, now} when replaced, {5, now} when the text was another, {0, now} when there is no such session (any more).
+
+-- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
+local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
+local GONE, DONE = 0, 1
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function base36(value)
+  local text, rest = '', value
+  repeat
+    local digit = rest % 36
+    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
+    rest = (rest - digit) / 36
+  until rest == 0
+  return text
+end
+
+-- A time since another; '' for none. Never negative, though the clock may have been set back.
+local function since(start, time)
+  return time and base36(math.max(0, time - start)) or ''
+end
+
+-- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
+local function offset(start, time)
+  if time == 0 then return '' end
+  return time < start and '-' .. base36(start - time) or base36(time - start)
+end
+
+local function read(key)
+  local packed = redis.call('HGET', key, META)
+  if not packed then return nil end
+  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
+    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
+  if not created then return nil end
+  local start = tonumber(created, 36)
+  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
+  local away = indexed ~= '' and tonumber(indexed, 36) or -start
+  local meta = {
+    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
+    indexed = sign == '-' and start - away or start + away,
+    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
+  }
+  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
+  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
+  return meta
+end
+
+local function endOf(meta)
+  local at = meta.seen + meta.idle
+  return meta.ends and math.min(at, meta.ends) or at
+end
+
+-- The session that a request loaded: there, not past its end, and not a later one under the same handle.
+local function readLive(key, created, now)
+  local meta = read(key)
+  if not meta or meta.created ~= tonumber(created) then return nil end
+  -- Redis has deleted it by then, unless somebody has taken the end off the key.
+  if endOf(meta) <= now then
+    redis.call('DEL', key)
+    return nil
+  end
+  return meta
+end
+
+local function has(list, hash)
+  for _, other in ipairs(list) do
+    if other == hash then return true end
+  end
+  return false
+end
+
+local function isFormer(meta, hash)
+  for _, secret in ipairs(meta.former) do
+    if secret.hash == hash then return true end
+  end
+  return false
+end
+
+-- When the user last proved who they are; 0 for nobody.
+local function authenticated(meta)
+  if meta.user == '' then return 0 end
+  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
+end
+
+-- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
+local function readFor(key, created, presented, auth, now)
+  local meta = readLive(key, created, now)
+  if not meta or authenticated(meta) == tonumber(auth) then return meta end
+  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
+  return isKnown and meta or nil
+end
+
+local function write(key, meta)
+  local start, former = meta.created, {}
+  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
+  redis.call('HSET', key, META, table.concat({
+    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
+    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
+  }, '|'))
+end
+
+-- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
+local function expire(key, meta)
+  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
+end
+
+local function writeCookie(key, cookie)
+  if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
+end
+
+-- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
+local function isCookieOfAnother(key, cookie, loaded)
+  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
+end
+
+local function writeDevice(key, device)
+  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
+end
+
+-- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
+local function forgetFrom(key)
+  redis.call('HDEL', key, FROM)
+end
+
+-- What follows decides as src/session/rotation.ts does.
+
+-- The last secret that was told.
+local function newest(meta)
+  return meta.unpresented[#meta.unpresented] or meta.hash
+end
+
+local function forgetPast(meta, now)
+  local kept = {}
+  for _, secret in ipairs(meta.former) do
+    if now < secret.ends then table.insert(kept, secret) end
+  end
+  meta.former = kept
+end
+
+-- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
+local function confirm(meta, presented, grace, now)
+  forgetPast(meta, now)
+  if not has(meta.unpresented, presented) then return end
+  if grace > 0 then
+    table.insert(meta.unpresented, 1, meta.hash)
+    for _, hash in ipairs(meta.unpresented) do
+      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
+    end
+  end
+  meta.hash, meta.unpresented = presented, {}
+end
+
+-- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
+local function tell(meta, told, now)
+  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
+end
+
+-- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
+local function endGrace(meta)
+  meta.former = {}
+end
+
+local key, now = KEYS[1], clock()
+local meta = readLive(key, ARGV[1], now)
+if not meta or meta.user ~= ARGV[2] then return {GONE, now} end
+if redis.call('HGET', key, ARGV[3]) ~= ARGV[4] then return {5, now} end
+
+endGrace(meta)
+write(key, meta)
+redis.call('HSET', key, ARGV[3], ARGV[5])
+return {DONE, now}
+`,
+
   confirm: `-- Makes a reserved entry a lasting one, now that the session is the user's. The session that it replaces keeps its name, since it is there still.
 --
 -- KEYS[1]  sessions of the user
@@ -631,215 +818,6 @@ if meta.ends and meta.ends <= now then return {GONE, now} end
 return {DONE, now, meta.created, meta.user}
 `,
 
-  epoch: `-- Sets the time before which the sessions of a user are dead, unless a later one is set. What has not come yet counts as now, or the
--- sign-ins until then would be dead too; those of this very millisecond are dead with it.
---
--- KEYS[1]  epoch of the user
--- ARGV[1]  epoch ms, '' for now
--- ARGV[2]  for how many ms it is kept
---
--- Returns {1, now, the time that counts}, {5, now} when what lies there is no epoch, and may have been a later one.
-
-local key = KEYS[1]
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local soon = now + 1
-local counts = math.min(tonumber(ARGV[1]) or soon, soon)
-local found = redis.pcall('GET', key) or '0'
-if type(found) == 'table' and not found.err:find('^WRONGTYPE') then return found end
-local set = type(found) == 'string' and found:match('^%d+$') and tonumber(found)
-if not set and counts < soon then return {5, now} end
-redis.call('SET', key, string.format('%.0f', math.max(set or 0, counts)), 'PX', ARGV[2])
-return {1, now, counts}
-`,
-
-  exchange: `-- Replaces the text of an entry, if it is still the expected one, unless the session has ended or is another user's.
---
--- KEYS[1]  session
--- ARGV[1]  when the session was created, epoch ms
--- ARGV[2]  user id whose session it must be
--- ARGV[3]  field of the entry
--- ARGV[4]  expected text
--- ARGV[5]  new text
---
--- Returns {1, now} when replaced, {5, now} when the text was another, {0, now} when there is no such session (any more).
-
--- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
-local GONE, DONE = 0, 1
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function base36(value)
-  local text, rest = '', value
-  repeat
-    local digit = rest % 36
-    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
-    rest = (rest - digit) / 36
-  until rest == 0
-  return text
-end
-
--- A time since another; '' for none. Never negative, though the clock may have been set back.
-local function since(start, time)
-  return time and base36(math.max(0, time - start)) or ''
-end
-
--- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
-local function offset(start, time)
-  if time == 0 then return '' end
-  return time < start and '-' .. base36(start - time) or base36(time - start)
-end
-
-local function read(key)
-  local packed = redis.call('HGET', key, META)
-  if not packed then return nil end
-  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
-  if not created then return nil end
-  local start = tonumber(created, 36)
-  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  local away = indexed ~= '' and tonumber(indexed, 36) or -start
-  local meta = {
-    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    indexed = sign == '-' and start - away or start + away,
-    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
-  }
-  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
-  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
-  return meta
-end
-
-local function endOf(meta)
-  local at = meta.seen + meta.idle
-  return meta.ends and math.min(at, meta.ends) or at
-end
-
--- The session that a request loaded: there, not past its end, and not a later one under the same handle.
-local function readLive(key, created, now)
-  local meta = read(key)
-  if not meta or meta.created ~= tonumber(created) then return nil end
-  -- Redis has deleted it by then, unless somebody has taken the end off the key.
-  if endOf(meta) <= now then
-    redis.call('DEL', key)
-    return nil
-  end
-  return meta
-end
-
-local function has(list, hash)
-  for _, other in ipairs(list) do
-    if other == hash then return true end
-  end
-  return false
-end
-
-local function isFormer(meta, hash)
-  for _, secret in ipairs(meta.former) do
-    if secret.hash == hash then return true end
-  end
-  return false
-end
-
--- When the user last proved who they are; 0 for nobody.
-local function authenticated(meta)
-  if meta.user == '' then return 0 end
-  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
-end
-
--- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
-local function readFor(key, created, presented, auth, now)
-  local meta = readLive(key, created, now)
-  if not meta or authenticated(meta) == tonumber(auth) then return meta end
-  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
-  return isKnown and meta or nil
-end
-
-local function write(key, meta)
-  local start, former = meta.created, {}
-  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
-  redis.call('HSET', key, META, table.concat({
-    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
-  }, '|'))
-end
-
--- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
-local function expire(key, meta)
-  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
-end
-
-local function writeCookie(key, cookie)
-  if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
-end
-
--- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
-local function isCookieOfAnother(key, cookie, loaded)
-  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
-end
-
-local function writeDevice(key, device)
-  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
-end
-
--- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
-local function forgetFrom(key)
-  redis.call('HDEL', key, FROM)
-end
-
--- What follows decides as src/session/rotation.ts does.
-
--- The last secret that was told.
-local function newest(meta)
-  return meta.unpresented[#meta.unpresented] or meta.hash
-end
-
-local function forgetPast(meta, now)
-  local kept = {}
-  for _, secret in ipairs(meta.former) do
-    if now < secret.ends then table.insert(kept, secret) end
-  end
-  meta.former = kept
-end
-
--- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
-local function confirm(meta, presented, grace, now)
-  forgetPast(meta, now)
-  if not has(meta.unpresented, presented) then return end
-  if grace > 0 then
-    table.insert(meta.unpresented, 1, meta.hash)
-    for _, hash in ipairs(meta.unpresented) do
-      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
-    end
-  end
-  meta.hash, meta.unpresented = presented, {}
-end
-
--- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
-local function tell(meta, told, now)
-  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
-end
-
--- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
-local function endGrace(meta)
-  meta.former = {}
-end
-
-local key, now = KEYS[1], clock()
-local meta = readLive(key, ARGV[1], now)
-if not meta or meta.user ~= ARGV[2] then return {GONE, now} end
-if redis.call('HGET', key, ARGV[3]) ~= ARGV[4] then return {5, now} end
-
-endGrace(meta)
-write(key, meta)
-redis.call('HSET', key, ARGV[3], ARGV[5])
-return {DONE, now}
-`,
-
   fence: `-- Ends the sessions of a user that are indexed now, but for one. Whoever meets one of them from now on finds it over.
 --
 -- KEYS[1]  sessions of the user
@@ -1365,6 +1343,28 @@ for i = 1, #found, 2 do
   reply[#reply + 1], reply[#reply + 2] = found[i], found[i + 1]
 end
 return reply
+`,
+
+  notBefore: `-- Sets the time before which the sessions of a user are dead, unless a later one is set. What has not come yet counts as now, or the
+-- sign-ins until then would be dead too; those of this very millisecond are dead with it.
+--
+-- KEYS[1]  that time
+-- ARGV[1]  epoch ms, '' for now
+-- ARGV[2]  for how many ms it is kept
+--
+-- Returns {1, now, the time that counts}, {5, now} when what lies there is no time, and may have been a later one.
+
+local key = KEYS[1]
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local soon = now + 1
+local counts = math.min(tonumber(ARGV[1]) or soon, soon)
+local found = redis.pcall('GET', key) or '0'
+if type(found) == 'table' and not found.err:find('^WRONGTYPE') then return found end
+local set = type(found) == 'string' and found:match('^%d+$') and tonumber(found)
+if not set and counts < soon then return {5, now} end
+redis.call('SET', key, string.format('%.0f', math.max(set or 0, counts)), 'PX', ARGV[2])
+return {1, now, counts}
 `,
 
   page: `-- Names sessions of a user, the one that can live longest first. Reads only.

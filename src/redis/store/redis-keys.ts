@@ -1,11 +1,11 @@
 import type { Handle } from '../../session/sid.js';
 
 const USER = 'user:';
-const EPOCH = 'epoch:';
+const NOT_BEFORE = 'not-before:';
 
 /** What is wrong with a prefix: with `x:user:`, the sessions would lie among the indexes of another store, whose prefix is `x:`. */
 export function prefixProblems(prefix: string | undefined, option: string): string[] {
-  const [ending] = [USER, EPOCH].filter((name) => prefix?.endsWith(name) === true);
+  const [ending] = [USER, NOT_BEFORE].filter((name) => prefix?.endsWith(name) === true);
   if (ending === undefined) return [];
   return [
     `"${option}" must not end with "${ending}": sessions would get the keys of indexes that belong to the prefix before it. Put another word there.`,
@@ -31,7 +31,7 @@ export class RedisKeys {
   }
 
   /** Before when sessions of a user are dead. */
-  epoch(userId: string): string {
-    return `${this.prefix}${EPOCH}${userId}`;
+  notBefore(userId: string): string {
+    return `${this.prefix}${NOT_BEFORE}${userId}`;
   }
 }

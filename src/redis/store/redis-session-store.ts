@@ -26,13 +26,13 @@ import {
   type EncodedEntries,
   type EndedSession,
   type EntryDelta,
-  type Lease,
+  type Terms,
   type NewSession,
   type SessionFacts,
   type SessionRecord,
 } from '../../session/session-record.js';
 import {
-  noEpochs,
+  noRevokeBefore,
   notInteger,
   SessionStore,
   TOMBSTONE_MS,
@@ -40,13 +40,13 @@ import {
   type RotateOptions,
 } from '../../session/store/session-store.js';
 import { handleOf, isOurForm, partsOf, secretHashOf, type Handle, type Sid } from '../../session/sid.js';
-import { Recent } from '../../session/recent.js';
+import { LruCache } from '../../session/lru-cache.js';
 import type { StoreOptions } from '../../session/store/store-options.js';
 import type { StoreSettings } from '../../session/store/store-settings.js';
 import { clientProblems } from '../client/connection-problems.js';
 import { RedisBatch } from '../client/redis-batch.js';
 import type { RedisClient } from '../client/redis-client.js';
-import { RedisEpochs } from './redis-epochs.js';
+import { RedisNotBefore } from './redis-not-before.js';
 import { isWrongType, toStoreError } from '../client/redis-errors.js';
 import { readFields } from './redis-fields.js';
 import { prefixProblems, RedisKeys } from './redis-keys.js';
@@ -78,10 +78,10 @@ export class RedisSessionStore extends SessionStore {
   readonly #keys = new RedisKeys(this.settings.prefix);
   readonly #nodes: RedisNodes;
   /** Until when each of them is not read again. */
-  readonly #oversized = new Recent<number>(MOST_OVERSIZED);
+  readonly #oversized = new LruCache<number>(MOST_OVERSIZED);
   readonly #writer: RedisWriter;
   readonly #loads: RedisLoads;
-  readonly #epochs: RedisEpochs | undefined;
+  readonly #notBefore: RedisNotBefore | undefined;
 
   readonly #client: RedisClient;
 
@@ -100,7 +100,7 @@ export class RedisSessionStore extends SessionStore {
     this.#nodes = nodes;
     this.#writer = new RedisWriter(client, batch, nodes);
     this.#loads = new RedisLoads(batch, nodes);
-    this.#epochs = this.settings.epochs ? new RedisEpochs(client, nodes, this.#keys, this.#writer, this.settings) : undefined;
+    this.#notBefore = this.settings.revokeBefore ? new RedisNotBefore(client, nodes, this.#keys, this.#writer, this.settings) : undefined;
     this.index = new RedisSessionIndex(this.#keys, this.#writer, this.settings.logError);
   }
 
@@ -126,27 +126,27 @@ export class RedisSessionStore extends SessionStore {
       this.events.emit('reused', { handle, userId });
       return undefined;
     }
-    if (this.#epochs !== undefined && (await this.#isBeforeEpoch(decoded.metadata))) return undefined;
+    if (this.#notBefore !== undefined && (await this.#isRevokedBefore(decoded.metadata))) return undefined;
     return recordOf(handle, decoded, { secret, presented });
   }
 
   async create(sid: Sid, session: NewSession): Promise<SessionRecord> {
-    const { entries, lease, userId, authenticatedAt, indexedAt, from, absolute, absoluteEndsAt = 0 } = session;
+    const { entries, terms, userId, authenticatedAt, indexedAt, from, absolute, absoluteEndsAt = 0 } = session;
     applyWithin(this.settings, NO_ENTRIES, { set: entries, removed: [] });
     const handle = handleOf(sid);
     const presented = secretHashOf(sid);
-    const idle = idleOf(lease, this.settings);
+    const idle = idleOf(terms, this.settings);
     const args = [
       presented,
       idle,
-      absoluteOf(lease, this.settings, absolute) ?? 0,
+      absoluteOf(terms, this.settings, absolute) ?? 0,
       absoluteEndsAt,
       userId ?? '',
       authenticatedAt ?? 0,
       indexedAt ?? 0,
       from ?? '',
-      encodeCookie(lease.cookie),
-      encodeDevice(lease),
+      encodeCookie(terms.cookie),
+      encodeDevice(terms),
     ];
     addFields(args, entries);
     const { status, now, values } = await this.#write('create', handle, args);
@@ -167,32 +167,32 @@ export class RedisSessionStore extends SessionStore {
       authenticatedAt: userId === undefined ? undefined : (authenticatedAt ?? now),
       indexedAt,
       rotatedAt: undefined,
-      device: lease.device,
-      cookie: lease.cookie,
+      device: terms.device,
+      cookie: terms.cookie,
       entries,
       secret: 'current',
       presented,
     };
   }
 
-  async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined> {
+  async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord | undefined> {
     const entries = applyWithin(this.settings, record.entries, delta);
     const { set, removed, userId, indexedAt } = delta;
-    const args = this.#renewal(sid, record, lease);
+    const args = this.#renewal(sid, record, terms);
     args.push(userId === undefined ? '' : `+${userId ?? ''}`, indexedAt ?? 0, removed.length);
     for (const name of removed) args.push(fieldOfEntry(name));
     addFields(args, set);
     const reply = await this.#write('save', record.handle, args);
     if (reply.status === STATUS.gone) return this.#lose(record);
-    if (userId === undefined) return this.#renewed(reply, sid, record, lease, entries);
+    if (userId === undefined) return this.#renewed(reply, sid, record, terms, entries);
     const authenticatedAt = Number(reply.values[2]) || undefined;
-    return this.#renewed(reply, sid, { ...record, userId: userId ?? undefined, authenticatedAt, indexedAt }, lease, entries);
+    return this.#renewed(reply, sid, { ...record, userId: userId ?? undefined, authenticatedAt, indexedAt }, terms, entries);
   }
 
-  async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined> {
-    const reply = await this.#write('touch', record.handle, this.#renewal(sid, record, lease));
+  async touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord | undefined> {
+    const reply = await this.#write('touch', record.handle, this.#renewal(sid, record, terms));
     if (reply.status === STATUS.gone) return this.#lose(record);
-    return this.#renewed(reply, sid, record, lease, record.entries);
+    return this.#renewed(reply, sid, record, terms, record.entries);
   }
 
   async rotate(
@@ -244,7 +244,7 @@ export class RedisSessionStore extends SessionStore {
     if (status === STATUS.changed) return 'changed';
     const createdAt = Number(values[0]);
     const userId = values[1] === '' ? undefined : values[1];
-    const existed = status === STATUS.done && !(await this.#isBeforeEpoch({ createdAt, userId }));
+    const existed = status === STATUS.done && !(await this.#isRevokedBefore({ createdAt, userId }));
     if (existed) this.events.emit('destroyed', { handle, userId });
     return existed ? 'ended' : 'gone';
   }
@@ -257,7 +257,7 @@ export class RedisSessionStore extends SessionStore {
       const metadata = decodeMetadata(packed);
       return metadata && factsOf(handle, metadata, decodeDevice(device), decodeFrom(from));
     });
-    return this.#epochs === undefined ? sessions : this.#epochs.withoutEarlier(sessions);
+    return this.#notBefore === undefined ? sessions : this.#notBefore.withoutEarlier(sessions);
   }
 
   async revoke(handle: Handle, { userId, reason, createdBefore, indexedUpTo, mayComeLater = false }: Revocation): Promise<boolean> {
@@ -266,7 +266,12 @@ export class RedisSessionStore extends SessionStore {
     return status === STATUS.done;
   }
 
-  async exchange(handle: Handle, userId: string, name: string, change: (text: string | undefined) => string | undefined): Promise<boolean> {
+  async compareAndSet(
+    handle: Handle,
+    userId: string,
+    name: string,
+    change: (text: string | undefined) => string | undefined,
+  ): Promise<boolean> {
     const key = this.#keys.session(handle);
     for (let attempt = 1; attempt <= MOST_EXCHANGES; attempt++) {
       const [[packed, text] = []] = await readFields(this.#client, this.#nodes, [key], [META_FIELD, fieldOfEntry(name)]);
@@ -274,15 +279,15 @@ export class RedisSessionStore extends SessionStore {
       if (metadata?.userId !== userId) return false;
       const next = change(text ?? undefined);
       if (next === undefined || typeof text !== 'string') return true;
-      const { status } = await this.#write('exchange', handle, [metadata.createdAt, userId, fieldOfEntry(name), text, next]);
+      const { status } = await this.#write('compareAndSet', handle, [metadata.createdAt, userId, fieldOfEntry(name), text, next]);
       if (status !== STATUS.changed) return status === STATUS.done;
     }
     throw new SessionStoreUnavailableError('too many writers');
   }
 
   async endBefore(userId: string, time?: number): Promise<number> {
-    if (this.#epochs === undefined) throw noEpochs();
-    return this.#epochs.set(userId, time);
+    if (this.#notBefore === undefined) throw noRevokeBefore();
+    return this.#notBefore.set(userId, time);
   }
 
   now(): Promise<number> {
@@ -307,8 +312,8 @@ export class RedisSessionStore extends SessionStore {
     return Math.max(0, Math.floor(now - lastSeenAt));
   }
 
-  settled(): Promise<void> {
-    return this.#writer.settled();
+  drain(): Promise<void> {
+    return this.#writer.drain();
   }
 
   #unreadable(handle: Handle, error: unknown): undefined {
@@ -338,8 +343,8 @@ export class RedisSessionStore extends SessionStore {
     return isHolder(secretHash, tombstone) ? { endedReason: tombstone.endedReason } : undefined;
   }
 
-  async #isBeforeEpoch({ userId, createdAt }: Pick<Metadata, 'userId' | 'createdAt'>): Promise<boolean> {
-    return this.#epochs !== undefined && userId !== undefined && this.#epochs.isBefore(userId, createdAt);
+  async #isRevokedBefore({ userId, createdAt }: Pick<Metadata, 'userId' | 'createdAt'>): Promise<boolean> {
+    return this.#notBefore !== undefined && userId !== undefined && this.#notBefore.isBefore(userId, createdAt);
   }
 
   /** Only the end of a former secret asks for the time at a read. */
@@ -348,25 +353,25 @@ export class RedisSessionStore extends SessionStore {
   }
 
   /** What the scripts that start the idle timeout anew begin with. */
-  #renewal(sid: Sid, record: SessionRecord, lease: Lease): (string | number)[] {
+  #renewal(sid: Sid, record: SessionRecord, terms: Terms): (string | number)[] {
     return [
       ...loadedBy(record),
       toldSecret(sid, record),
       this.settings.rotationGrace,
-      idleOf(lease, this.settings),
-      encodeCookie(lease.cookie),
+      idleOf(terms, this.settings),
+      encodeCookie(terms.cookie),
       encodeCookie(record.cookie),
-      encodeDevice(lease),
+      encodeDevice(terms),
     ];
   }
 
-  #renewed({ now, values }: ScriptReply, sid: Sid, record: SessionRecord, lease: Lease, entries: EncodedEntries): SessionRecord {
+  #renewed({ now, values }: ScriptReply, sid: Sid, record: SessionRecord, terms: Terms, entries: EncodedEntries): SessionRecord {
     return {
       ...record,
       lastSeenAt: now,
       idle: Number(values[1]),
-      cookie: lease.cookie,
-      device: lease.device ?? record.device,
+      cookie: terms.cookie,
+      device: terms.device ?? record.device,
       entries,
       secret: secretAfter(sid, values[0] ?? ''),
     };
@@ -403,8 +408,8 @@ function factsOf(handle: Handle, metadata: Metadata, device: SessionFacts['devic
   return { handle, userId, createdAt, authenticatedAt, indexedAt, from, lastSeenAt, absoluteEndsAt, idle, device };
 }
 
-function encodeDevice(lease: Lease): string {
-  return lease.device === undefined ? '' : JSON.stringify(lease.device);
+function encodeDevice(terms: Terms): string {
+  return terms.device === undefined ? '' : JSON.stringify(terms.device);
 }
 
 /** What the scripts begin with that write to a session which a request has loaded: which one, by which secret, and the sign-in that it knows of. */

@@ -72,7 +72,7 @@ export class RedisWriter {
   }
 
   /** Also those that follow from others: a touch is followed by that of the index. */
-  async settled(): Promise<void> {
+  async drain(): Promise<void> {
     await this.#idle();
     await new Promise((resolve) => setImmediate(resolve));
     await this.#idle();

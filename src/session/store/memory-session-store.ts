@@ -24,12 +24,12 @@ import {
   type EncodedEntries,
   type EndedSession,
   type EntryDelta,
-  type Lease,
+  type Terms,
   type NewSession,
   type SessionFacts,
   type SessionRecord,
 } from '../session-record.js';
-import { NEXT_MS, noEpochs, notInteger, SessionStore, TOMBSTONE_MS, type Revocation, type RotateOptions } from './session-store.js';
+import { NEXT_MS, noRevokeBefore, notInteger, SessionStore, TOMBSTONE_MS, type Revocation, type RotateOptions } from './session-store.js';
 import { handleOf, isOurForm, secretHashOf, type Handle, type Sid } from '../sid.js';
 
 interface StoredSession {
@@ -49,7 +49,7 @@ export class MemorySessionStore extends SessionStore {
   readonly index = new MemorySessionIndex();
   readonly #sessions = new Map<Handle, StoredSession>();
   readonly #tombstones = new Map<Handle, Tombstone & { readonly endsAt: number }>();
-  readonly #epochs = new Map<string, number>();
+  readonly #notBefore = new Map<string, number>();
   #sweepAt = 0;
 
   async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
@@ -63,12 +63,12 @@ export class MemorySessionStore extends SessionStore {
       this.events.emit('reused', { handle, userId });
       return undefined;
     }
-    if (this.#isBeforeEpoch(stored)) return undefined;
+    if (this.#isRevokedBefore(stored)) return undefined;
     return recordOf(handle, stored, { secret, presented });
   }
 
   async create(sid: Sid, session: NewSession): Promise<SessionRecord> {
-    const { entries, lease, userId, authenticatedAt, indexedAt, from, absolute: ownAbsolute, absoluteEndsAt } = session;
+    const { entries, terms, userId, authenticatedAt, indexedAt, from, absolute: ownAbsolute, absoluteEndsAt } = session;
     applyWithin(this.settings, new Map(), { set: entries, removed: [] });
     this.#sweep();
     const handle = handleOf(sid);
@@ -82,8 +82,8 @@ export class MemorySessionStore extends SessionStore {
       return recordOf(handle, existing, presentation);
     }
     const now = Date.now();
-    const idle = idleOf(lease, this.settings);
-    const absolute = absoluteOf(lease, this.settings, ownAbsolute);
+    const idle = idleOf(terms, this.settings);
+    const absolute = absoluteOf(terms, this.settings, ownAbsolute);
     this.events.emit('created', { handle, userId });
     return this.#put(
       handle,
@@ -98,8 +98,8 @@ export class MemorySessionStore extends SessionStore {
           secrets: firstSecret(secretHash),
           userId,
         },
-        cookie: lease.cookie,
-        device: lease.device,
+        cookie: terms.cookie,
+        device: terms.device,
         from,
         entries,
       },
@@ -107,14 +107,14 @@ export class MemorySessionStore extends SessionStore {
     );
   }
 
-  async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined> {
+  async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord | undefined> {
     const entries = applyWithin(this.settings, record.entries, delta);
-    const saved = this.#renew(sid, record, delta, lease);
+    const saved = this.#renew(sid, record, delta, terms);
     return saved && { ...saved, entries };
   }
 
-  async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined> {
-    const touched = this.#renew(sid, record, { set: new Map(), removed: [] }, lease);
+  async touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord | undefined> {
+    const touched = this.#renew(sid, record, { set: new Map(), removed: [] }, terms);
     return touched && { ...touched, entries: record.entries };
   }
 
@@ -171,7 +171,7 @@ export class MemorySessionStore extends SessionStore {
 
   #destroy(handle: Handle): boolean {
     const stored = this.#live(handle);
-    const existed = stored !== undefined && !this.#isBeforeEpoch(stored);
+    const existed = stored !== undefined && !this.#isRevokedBefore(stored);
     this.#sessions.delete(handle);
     if (existed) this.events.emit('destroyed', { handle, userId: stored.metadata.userId });
     return existed;
@@ -187,7 +187,7 @@ export class MemorySessionStore extends SessionStore {
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
     return handles.map((handle) => {
       const stored = this.#live(handle);
-      if (stored === undefined || this.#isBeforeEpoch(stored)) return undefined;
+      if (stored === undefined || this.#isRevokedBefore(stored)) return undefined;
       const { userId, createdAt, authenticatedAt, indexedAt, lastSeenAt, absoluteEndsAt, idle } = stored.metadata;
       const { device, from } = stored;
       return { handle, userId, createdAt, authenticatedAt, indexedAt, from, lastSeenAt, absoluteEndsAt, idle, device };
@@ -211,25 +211,30 @@ export class MemorySessionStore extends SessionStore {
     return true;
   }
 
-  async exchange(handle: Handle, userId: string, name: string, change: (text: string | undefined) => string | undefined): Promise<boolean> {
+  async compareAndSet(
+    handle: Handle,
+    userId: string,
+    name: string,
+    change: (text: string | undefined) => string | undefined,
+  ): Promise<boolean> {
     const stored = this.#live(handle);
     if (stored?.metadata.userId !== userId) return false;
     const before = stored.entries.get(name);
     const text = change(before);
     if (text === undefined || before === undefined) return true;
     // It may have written to the session itself.
-    if (this.#live(handle) !== stored) return this.exchange(handle, userId, name, change);
+    if (this.#live(handle) !== stored) return this.compareAndSet(handle, userId, name, change);
     const entries = applyDelta(stored.entries, { set: new Map([[name, text]]), removed: [] });
     this.#sessions.set(handle, { ...stored, metadata: mapSecrets(stored.metadata, withoutGrace), entries });
     return true;
   }
 
   async endBefore(userId: string, time = Infinity): Promise<number> {
-    if (!this.settings.epochs) throw noEpochs();
+    if (!this.settings.revokeBefore) throw noRevokeBefore();
     const now = Date.now();
     // Also those that were created in this very millisecond.
     const counts = Math.min(Math.ceil(time), now + 1);
-    this.#epochs.set(userId, Math.max(this.#epochs.get(userId) ?? 0, counts));
+    this.#notBefore.set(userId, Math.max(this.#notBefore.get(userId) ?? 0, counts));
     if (counts > now) await sleep(NEXT_MS);
     return counts;
   }
@@ -250,9 +255,9 @@ export class MemorySessionStore extends SessionStore {
     return Math.max(0, Date.now() - lastSeenAt);
   }
 
-  async settled(): Promise<void> {}
+  async drain(): Promise<void> {}
 
-  #renew(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): SessionRecord | undefined {
+  #renew(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): SessionRecord | undefined {
     const stored = this.#same(record);
     if (stored === undefined) return this.#lose(record);
     const now = Date.now();
@@ -271,16 +276,16 @@ export class MemorySessionStore extends SessionStore {
           };
     // What this request has not changed about the cookie, another may have. That stays, and the idle timeout that goes with it.
     const loadedCookie = encodeCookie(record.cookie);
-    const keepsCookie = encodeCookie(lease.cookie) === loadedCookie && encodeCookie(stored.cookie) !== loadedCookie;
-    const metadata = { ...owned, lastSeenAt: now, idle: keepsCookie ? stored.metadata.idle : idleOf(lease, this.settings) };
+    const keepsCookie = encodeCookie(terms.cookie) === loadedCookie && encodeCookie(stored.cookie) !== loadedCookie;
+    const metadata = { ...owned, lastSeenAt: now, idle: keepsCookie ? stored.metadata.idle : idleOf(terms, this.settings) };
     const renewed = {
       metadata,
-      cookie: keepsCookie ? stored.cookie : lease.cookie,
-      device: lease.device ?? stored.device,
+      cookie: keepsCookie ? stored.cookie : terms.cookie,
+      device: terms.device ?? stored.device,
       entries: applyDelta(stored.entries, delta),
     };
     const presentation = { secret: secretAfter(sid, newestSecret(metadata.secrets)), presented: record.presented };
-    return { ...this.#put(record.handle, renewed, presentation), cookie: lease.cookie };
+    return { ...this.#put(record.handle, renewed, presentation), cookie: terms.cookie };
   }
 
   #put(handle: Handle, session: StoredSession, presentation: Parameters<typeof recordOf>[2]): SessionRecord {
@@ -316,8 +321,8 @@ export class MemorySessionStore extends SessionStore {
     return undefined;
   }
 
-  #isBeforeEpoch({ metadata: { userId, createdAt } }: StoredSession): boolean {
-    return userId !== undefined && createdAt < (this.#epochs.get(userId) ?? 0);
+  #isRevokedBefore({ metadata: { userId, createdAt } }: StoredSession): boolean {
+    return userId !== undefined && createdAt < (this.#notBefore.get(userId) ?? 0);
   }
 
   /** Drops what has ended, at most once per idle timeout, so that visitors who never return do not fill the memory. */

@@ -5,7 +5,7 @@ import {
   isEnded,
   type EndedSession,
   type EntryDelta,
-  type Lease,
+  type Terms,
   type NewSession,
   type SessionFacts,
   type SessionRecord,
@@ -61,7 +61,7 @@ export abstract class SessionStore {
   }
 
   /**
-   * Reads a session, and changes nothing. Costs one round trip, and with `epochs` two. A sid whose secret is not good (any more) finds
+   * Reads a session, and changes nothing. Costs one round trip, and with `revokeBefore` two. A sid whose secret is not good (any more) finds
    * nothing and emits `reused`; data that this package did not write is left where it is and emits `rejected`. Who held a session that
    * somebody else has ended learns why, for five minutes.
    */
@@ -86,7 +86,7 @@ export abstract class SessionStore {
 
   /**
    * Writes what changed since `record` was loaded, and nothing else: entries that others changed meanwhile stay as they are. Counts as a
-   * touch. Cookie attributes that others changed meanwhile stay too, with their idle timeout, unless `lease` names others than `record`.
+   * touch. Cookie attributes that others changed meanwhile stay too, with their idle timeout, unless `terms` names others than `record`.
    * `undefined` when the session has ended since; then nothing is written and `lost` is emitted. A rotation meanwhile does not
    * matter: whoever has a record came with a good secret. The record says then that it is the `previous` one, as that of `touch` and `rotate` does.
    * But where the user has proved again who they are since, and that has ended the secret that `record` came with, the session counts as ended
@@ -95,13 +95,13 @@ export abstract class SessionStore {
    * Rejects as `create` does when the session would become too large or an entry's name cannot be stored. One that is too large already
    * may shrink.
    */
-  abstract save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord | undefined>;
+  abstract save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord | undefined>;
 
   /**
-   * Starts the idle timeout anew, as long as `lease` says from now on, and keeps the cookie attributes that it names, or those that others
+   * Starts the idle timeout anew, as long as `terms` says from now on, and keeps the cookie attributes that it names, or those that others
    * changed meanwhile, as `save` does. Entries stay as they are. `undefined` when the session has ended since; then `lost` is emitted.
    */
-  abstract touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord | undefined>;
+  abstract touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord | undefined>;
 
   /**
    * Gives the session the secret of `next`, which has the same handle; all else stays, its end too.
@@ -159,7 +159,7 @@ export abstract class SessionStore {
    * one, or `undefined` to leave it. It may be called several times. An entry that is not there stays so. False when there is no such session
    * (any more). Ends the grace of a secret whose successor was presented.
    */
-  abstract exchange(
+  abstract compareAndSet(
     handle: Handle,
     userId: string,
     name: string,
@@ -169,14 +169,14 @@ export abstract class SessionStore {
   /**
    * From now on, sessions of that user that were created before `time` are not found, and a `destroy` of one answers that it was not there.
    * Without a time, and for one that has not come yet by the store's clock, those are meant that are there now. Answers with the time that counts; a
-   * session that is created after the answer began later. Needs `epochs`.
+   * session that is created after the answer began later. Needs `revokeBefore`.
    */
   abstract endBefore(userId: string, time?: number): Promise<number>;
 
   /** The time by the store's clock. */
   abstract now(): Promise<number>;
 
-  /** Whether `renewAfter` has passed since the session got its secret, or its holder seems not to have got it, so that it should get a new one. */
+  /** Whether `rotateAfter` has passed since the session got its secret, or its holder seems not to have got it, so that it should get a new one. */
   abstract isRotationDue(record: SessionRecord): boolean;
 
   /**
@@ -189,7 +189,7 @@ export abstract class SessionStore {
   abstract msSinceSeen(record: SessionRecord): number;
 
   /** Resolves when every write begun so far has been answered, refused or given up. */
-  abstract settled(): Promise<void>;
+  abstract drain(): Promise<void>;
 }
 
 /** How a secret is replaced. */
@@ -220,8 +220,8 @@ export const NEXT_MS = 2;
 export const TOMBSTONE_MS = 300_000;
 
 /** What `endBefore` rejects with where nobody would look. */
-export function noEpochs(): SessionUnsupportedError {
-  return new SessionUnsupportedError('SessionManager.revokeBefore() needs a second look at each load. Set "store.epochs" to true.');
+export function noRevokeBefore(): SessionUnsupportedError {
+  return new SessionUnsupportedError('SessionManager.revokeBefore() needs a second look at each load. Set "store.revokeBefore" to true.');
 }
 
 /** What `increment` rejects with. */

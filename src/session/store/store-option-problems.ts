@@ -25,7 +25,7 @@ const POLICIES: readonly unknown[] = ['evict-oldest', 'evict-least-recent', 'rej
 export function storeOptionProblems(options: StoreOptions, cookieIdle?: number, names = STORE_NAMES): string[] {
   const given = withoutUndefined(options);
   const problems = unknownNames('store', given, names, ELSEWHERE);
-  const positive = (name: 'ttl' | 'maxBytes' | 'maxFieldBytes' | 'maxFields' | 'deadline' | 'renewAfter') => {
+  const positive = (name: 'ttl' | 'maxBytes' | 'maxFieldBytes' | 'maxFields' | 'deadline' | 'rotateAfter') => {
     if (given[name] !== undefined && !isPositive(given[name]))
       problems.push(
         `"store.${name}" must be a positive finite number, received ${kindOf(given[name])}. Leave it out for ${STORE_DEFAULTS[name] ?? 'never'}.`,
@@ -36,7 +36,7 @@ export function storeOptionProblems(options: StoreOptions, cookieIdle?: number, 
   positive('maxFieldBytes');
   positive('maxFields');
   positive('deadline');
-  positive('renewAfter');
+  positive('rotateAfter');
   for (const name of ['touchAfter', 'rotationGrace'] as const) {
     const value: unknown = given[name];
     if (value !== undefined && value !== 0 && !isPositive(value))
@@ -45,9 +45,9 @@ export function storeOptionProblems(options: StoreOptions, cookieIdle?: number, 
       );
   }
 
-  if (given.renewAfter !== undefined && given.rotationGrace === 0)
+  if (given.rotateAfter !== undefined && given.rotationGrace === 0)
     problems.push(
-      '"store.renewAfter" needs a "store.rotationGrace" above 0: of several requests at once, each would replace the secret that another has just given the browser. Leave "store.rotationGrace" out for 10.',
+      '"store.rotateAfter" needs a "store.rotationGrace" above 0: of several requests at once, each would replace the secret that another has just given the browser. Leave "store.rotationGrace" out for 10.',
     );
 
   const { absoluteTtl, prefix, serializer, logErrors } = given;
@@ -63,8 +63,8 @@ export function storeOptionProblems(options: StoreOptions, cookieIdle?: number, 
       );
   }
   problems.push(...sessionsPerUserProblems(given.maxSessionsPerUser), ...trackProblems(given.track));
-  if (given.epochs !== undefined && typeof given.epochs !== 'boolean')
-    problems.push(`"store.epochs" must be true or false, received ${kindOf(given.epochs)}.`);
+  if (given.revokeBefore !== undefined && typeof given.revokeBefore !== 'boolean')
+    problems.push(`"store.revokeBefore" must be true or false, received ${kindOf(given.revokeBefore)}.`);
   if (prefix !== undefined && (typeof prefix !== 'string' || prefix === '' || /[*?[\]{}\\\s]/.test(prefix)))
     problems.push(
       '"store.prefix" must be a non-empty string without blanks and without the characters * ? [ ] { } \\ (they are patterns in Redis tools, and braces would put every session on one Cluster node). Use something like "shop:sess:".',

@@ -57,7 +57,7 @@ export interface StoreOptions {
    * @default never
    * @see OWASP Session Management Cheat Sheet, "Renewal Timeout"
    */
-  renewAfter?: number | undefined;
+  rotateAfter?: number | undefined;
 
   /**
    * How many sessions a user may have, and what a sign-in beyond that does: it ends the one that signed in first (`'evict-oldest'`) or was
@@ -85,7 +85,7 @@ export interface StoreOptions {
    *
    * @default false
    */
-  epochs?: boolean | undefined;
+  revokeBefore?: boolean | undefined;
 
   /**
    * How values become text in the hash.
@@ -156,10 +156,10 @@ export const STORE_DEFAULTS = {
   absoluteTtl: 28_800,
   touchAfter: 60,
   rotationGrace: 10,
-  renewAfter: undefined,
+  rotateAfter: undefined,
   maxSessionsPerUser: undefined,
   track: { ip: false, userAgent: false },
-  epochs: false,
+  revokeBefore: false,
   serializer: JSON as EntrySerializer,
   maxBytes: 65_536,
   maxFieldBytes: 16_384,

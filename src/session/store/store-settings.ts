@@ -16,10 +16,10 @@ export interface StoreSettings {
   readonly touchAfter: number;
   readonly rotationGrace: number;
   /** `undefined`: never. */
-  readonly renewAfter: number | undefined;
+  readonly rotateAfter: number | undefined;
   readonly maxSessionsPerUser: { readonly limit: number; readonly policy: NonNullable<SessionsPerUser['policy']> } | undefined;
   readonly track: { readonly ip: boolean; readonly userAgent: boolean };
-  readonly epochs: boolean;
+  readonly revokeBefore: boolean;
   readonly serializer: EntrySerializer;
   readonly maxBytes: number;
   readonly maxFieldBytes: number;
@@ -46,7 +46,7 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
     ...STORE_DEFAULTS,
     ...given,
   };
-  const { renewAfter, maxSessionsPerUser, track = {}, epochs = STORE_DEFAULTS.epochs } = given;
+  const { rotateAfter, maxSessionsPerUser, track = {}, revokeBefore = STORE_DEFAULTS.revokeBefore } = given;
   const failures = new FailureLog(logErrors);
   return {
     prefix,
@@ -56,10 +56,10 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
     absoluteIsDefault: given.absoluteTtl === undefined,
     touchAfter: msOf(touchAfter),
     rotationGrace: msOf(rotationGrace),
-    renewAfter: renewAfter === undefined ? undefined : msOf(renewAfter),
+    rotateAfter: rotateAfter === undefined ? undefined : msOf(rotateAfter),
     maxSessionsPerUser: sessionsPerUser(maxSessionsPerUser),
     track: { ...STORE_DEFAULTS.track, ...withoutUndefined(track) },
-    epochs,
+    revokeBefore,
     serializer,
     maxBytes,
     maxFieldBytes,

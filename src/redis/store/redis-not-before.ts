@@ -13,10 +13,10 @@ import type { RedisWriter } from './redis-writer.js';
 /** In ms. RFC 6265bis, section 5.5: a browser keeps no cookie for longer, so by then nobody has the sid of an older session that was not used since. */
 const LONGEST_COOKIE = 400 * 86_400_000;
 
-const EPOCH = /^\d{1,16}$/;
+const NOT_BEFORE = /^\d{1,16}$/;
 
 /** Before when the sessions of a user are dead, whatever their index says. Kept for as long as such a session could be alive. */
-export class RedisEpochs {
+export class RedisNotBefore {
   readonly #ttl: number;
 
   readonly #client: RedisClient;
@@ -37,7 +37,7 @@ export class RedisEpochs {
    * the next millisecond, and then no sooner. What is damaged is replaced by now, and by no earlier time.
    */
   async set(userId: string, time?: number): Promise<number> {
-    const { status, now, values } = await this.writer.run('epoch', this.keys.epoch(userId), [
+    const { status, now, values } = await this.writer.run('notBefore', this.keys.notBefore(userId), [
       time === undefined ? '' : Math.ceil(time),
       this.#ttl,
     ]);
@@ -49,32 +49,34 @@ export class RedisEpochs {
 
   /** Whether a session of the user that was created then is dead. */
   async isBefore(userId: string, createdAt: number): Promise<boolean> {
-    return createdAt < (await this.#epochOf(userId));
+    return createdAt < (await this.#notBeforeOf(userId));
   }
 
   /** The same sessions, with `undefined` for those that are dead. */
   async withoutEarlier(sessions: readonly (SessionFacts | undefined)[]): Promise<(SessionFacts | undefined)[]> {
     const users = [...new Set(sessions.map((facts) => facts?.userId))].filter((userId) => userId !== undefined);
-    const epochs = new Map(await Promise.all(users.map(async (userId) => [userId, await this.#epochOf(userId)] as const)));
-    return sessions.map((facts) => (facts?.userId !== undefined && facts.createdAt < (epochs.get(facts.userId) ?? 0) ? undefined : facts));
+    const revokeBefore = new Map(await Promise.all(users.map(async (userId) => [userId, await this.#notBeforeOf(userId)] as const)));
+    return sessions.map((facts) =>
+      facts?.userId !== undefined && facts.createdAt < (revokeBefore.get(facts.userId) ?? 0) ? undefined : facts,
+    );
   }
 
-  async #epochOf(userId: string): Promise<number> {
-    const key = this.keys.epoch(userId);
+  async #notBeforeOf(userId: string): Promise<number> {
+    const key = this.keys.notBefore(userId);
     try {
-      const epoch = await this.nodes.ask(key, 'GET', () => this.#client.get(key));
+      const notBefore = await this.nodes.ask(key, 'GET', () => this.#client.get(key));
       // The answer of a MULTI. No session that is dead must pass for that.
-      if (epoch === 'QUEUED') throw noReply();
-      if (epoch === null) return 0;
-      if (!EPOCH.test(epoch)) throw damaged();
-      return Number(epoch);
+      if (notBefore === 'QUEUED') throw noReply();
+      if (notBefore === null) return 0;
+      if (!NOT_BEFORE.test(notBefore)) throw damaged();
+      return Number(notBefore);
     } catch (error) {
-      // A key of another type is an epoch that was overwritten: it may have ended the session that is asked for.
+      // A key of another type is a time that was overwritten: it may have ended the session that is asked for.
       throw toStoreError(error);
     }
   }
 }
 
 function damaged(): SessionStoreUnavailableError {
-  return new SessionStoreUnavailableError('damaged epoch');
+  return new SessionStoreUnavailableError('damaged not-before');
 }

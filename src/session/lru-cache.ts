@@ -2,7 +2,7 @@
  * Remembers what was worked out lately, in a bounded space: two generations of so many entries. What is not asked for while a whole
  * generation passes is forgotten.
  */
-export class Recent<Value> {
+export class LruCache<Value> {
   #young = new Map<string, Value>();
   #old = new Map<string, Value>();
 

@@ -1,11 +1,11 @@
 -- Sets the time before which the sessions of a user are dead, unless a later one is set. What has not come yet counts as now, or the
 -- sign-ins until then would be dead too; those of this very millisecond are dead with it.
 --
--- KEYS[1]  epoch of the user
+-- KEYS[1]  that time
 -- ARGV[1]  epoch ms, '' for now
 -- ARGV[2]  for how many ms it is kept
 --
--- Returns {1, now, the time that counts}, {5, now} when what lies there is no epoch, and may have been a later one.
+-- Returns {1, now, the time that counts}, {5, now} when what lies there is no time, and may have been a later one.
 
 local key = KEYS[1]
 local time = redis.call('TIME')

@@ -5,21 +5,21 @@ import {
   type CookieAttributes,
   type EncodedEntries,
   type EntryDelta,
-  type Lease,
+  type Terms,
   type NewSession,
   type SessionRecord,
 } from '../session/session-record.js';
 import { sendableCookie } from '../session/store/session-fields.js';
 import { answerWithin } from '../session/deadline.js';
 import { SessionStore } from '../session/store/session-store.js';
-import { classicHandleOf, type Handle, type Sid } from '../session/sid.js';
+import { hashedHandleOf, type Handle, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store/store-options.js';
 
 /** A store made for express-session. */
-export type ExpressSessionStoreLike = Pick<Store, 'get' | 'set' | 'destroy' | 'touch'>;
+export type ExpressStore = Pick<Store, 'get' | 'set' | 'destroy' | 'touch'>;
 
-export function isExpressSessionStore(store: unknown): store is ExpressSessionStoreLike {
-  const { get, set, destroy } = Object(store) as Partial<Record<keyof ExpressSessionStoreLike, unknown>>;
+export function isExpressStore(store: unknown): store is ExpressStore {
+  const { get, set, destroy } = Object(store) as Partial<Record<keyof ExpressStore, unknown>>;
   return [get, set, destroy].every((method) => typeof method === 'function');
 }
 
@@ -49,16 +49,16 @@ interface Wrapping {
  * Such a store cannot do what the contract asks: the last of two saves wins as a whole, a late save brings an ended session back, there is
  * no absolute timeout, no secret apart from the key and no handle to call a session by, and each request touches.
  */
-export class ClassicSessionStore extends SessionStore {
+export class ExpressStoreAdapter extends SessionStore {
   readonly index = undefined;
   readonly #writes = new Set<Promise<unknown>>();
   readonly #classify: NonNullable<Wrapping['classify']>;
   readonly #rewrites: boolean;
 
-  readonly #store: ExpressSessionStoreLike;
+  readonly #store: ExpressStore;
 
   constructor(
-    store: ExpressSessionStoreLike,
+    store: ExpressStore,
     options: StoreOptions = {},
     { classify = () => new SessionStoreUnavailableError('store'), rewrites = false }: Wrapping = {},
   ) {
@@ -69,7 +69,7 @@ export class ClassicSessionStore extends SessionStore {
   }
 
   override handleOf(sid: Sid): Handle {
-    return classicHandleOf(sid);
+    return hashedHandleOf(sid);
   }
 
   override canRotate(): boolean {
@@ -103,32 +103,32 @@ export class ClassicSessionStore extends SessionStore {
     };
   }
 
-  async create(sid: Sid, { entries, lease }: NewSession): Promise<SessionRecord> {
-    await this.#set(sid, entries, lease);
+  async create(sid: Sid, { entries, terms }: NewSession): Promise<SessionRecord> {
+    await this.#set(sid, entries, terms);
     return {
       handle: this.handleOf(sid),
       createdAt: undefined,
       lastSeenAt: Date.now(),
       absoluteEndsAt: undefined,
       ...UNKNOWN,
-      idle: lease.idle ?? this.settings.idle,
-      cookie: lease.cookie,
+      idle: terms.idle ?? this.settings.idle,
+      cookie: terms.cookie,
       entries,
       secret: 'current',
     };
   }
 
-  async save(sid: Sid, record: SessionRecord, delta: EntryDelta, lease: Lease): Promise<SessionRecord> {
+  async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord> {
     const entries = applyDelta(record.entries, delta);
-    await this.#set(sid, entries, lease);
-    return { ...record, entries, lastSeenAt: Date.now(), cookie: lease.cookie, idle: lease.idle ?? this.settings.idle };
+    await this.#set(sid, entries, terms);
+    return { ...record, entries, lastSeenAt: Date.now(), cookie: terms.cookie, idle: terms.idle ?? this.settings.idle };
   }
 
-  async touch(sid: Sid, record: SessionRecord, lease: Lease): Promise<SessionRecord> {
+  async touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord> {
     const { touch } = this.#store;
-    if (touch !== undefined) await this.#write((done) => touch.call(this.#store, sid, this.#data(record.entries, lease), done));
-    else if (this.#rewrites) await this.#set(sid, record.entries, lease);
-    return { ...record, lastSeenAt: Date.now(), cookie: lease.cookie, idle: lease.idle ?? this.settings.idle };
+    if (touch !== undefined) await this.#write((done) => touch.call(this.#store, sid, this.#data(record.entries, terms), done));
+    else if (this.#rewrites) await this.#set(sid, record.entries, terms);
+    return { ...record, lastSeenAt: Date.now(), cookie: terms.cookie, idle: terms.idle ?? this.settings.idle };
   }
 
   async rotate(): Promise<never> {
@@ -158,7 +158,7 @@ export class ClassicSessionStore extends SessionStore {
     throw byHandle();
   }
 
-  async exchange(): Promise<never> {
+  async compareAndSet(): Promise<never> {
     throw byHandle();
   }
 
@@ -182,16 +182,16 @@ export class ClassicSessionStore extends SessionStore {
     return Math.max(0, Date.now() - lastSeenAt);
   }
 
-  async settled(): Promise<void> {
+  async drain(): Promise<void> {
     await Promise.allSettled(this.#writes);
   }
 
-  async #set(sid: Sid, entries: EncodedEntries, lease: Lease): Promise<void> {
-    await this.#write((done) => this.#store.set(sid, this.#data(entries, lease), done));
+  async #set(sid: Sid, entries: EncodedEntries, terms: Terms): Promise<void> {
+    await this.#write((done) => this.#store.set(sid, this.#data(entries, terms), done));
   }
 
   /** The value as express-session writes it. Its expiry is new each time: a store may take the time to live from it. */
-  #data(entries: EncodedEntries, { idle, wholeCookie }: Lease): ExpressSessionData {
+  #data(entries: EncodedEntries, { idle, wholeCookie }: Terms): ExpressSessionData {
     const values = Object.fromEntries([...entries].map(([name, text]) => [name, this.settings.serializer.parse(text)]));
     const expires = idle === undefined ? null : new Date(Date.now() + idle);
     return { ...values, cookie: { ...wholeCookie, expires } } as unknown as ExpressSessionData;

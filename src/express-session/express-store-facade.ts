@@ -4,7 +4,7 @@ import { answerWithin } from '../session/deadline.js';
 import { ActiveSession, type SessionHost } from '../session/active-session.js';
 import { IDENTITY_ENTRY } from '../session/identity.js';
 import type { Sid } from '../session/sid.js';
-import { behind, standInFor } from './express-session.stand-in.js';
+import { behind, changeProbeOf } from './change-probe.js';
 import { answerCall } from '../http/request/session-members.js';
 import { SessionExchange } from '../http/request/session-exchange.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
@@ -18,7 +18,7 @@ type Callback<T = void> = (error?: unknown, value?: T) => void;
  *
  * Never emits `disconnect`: express-session would let requests pass without a session.
  */
-export class ExpressSessionStore extends Store {
+export class ExpressStoreFacade extends Store {
   #arriving: SessionExchange | undefined;
   #leaving: SessionExchange | undefined;
 
@@ -48,7 +48,7 @@ export class ExpressSessionStore extends Store {
   override get(sid: string, callback: Callback<SessionData | null>): void {
     const { current, loaded } = this.#arriving ?? {};
     if (this.#arriving === undefined) answer(this.#read(sid as Sid), callback);
-    else callback(null, current === undefined || loaded === undefined ? null : (standInFor(current) as SessionData));
+    else callback(null, current === undefined || loaded === undefined ? null : (changeProbeOf(current) as SessionData));
   }
 
   override createSession(...[request, session]: CreateSession): ReturnType<Store['createSession']> {
@@ -116,8 +116,8 @@ export class ExpressSessionStore extends Store {
     if (record === undefined) return null;
     const host: SessionHost = {
       generateSid: () => sid,
-      lease: () => ({ idle: record.idle, cookie: record.cookie, wholeCookie: record.cookie ?? {} }),
-      isLeaseChanged: false,
+      terms: () => ({ idle: record.idle, cookie: record.cookie, wholeCookie: record.cookie ?? {} }),
+      areTermsChanged: false,
       // It stays its user's, who could not end it otherwise. Where applications keep the identity, they look at entries.
       identityOf: (entries) => this.runtime.identityOf(entries, () => entries.values()),
       isIdentityEntry: this.runtime.isIdentityEntry,
