@@ -48,9 +48,30 @@ function withPreludes({ name, text }) {
   });
 }
 
+/** Each prelude once, which the scripts include by its name. */
 function render() {
-  const entries = scripts.map(({ name, full }) => `  ${propertyName(name)}: \`${full.replaceAll(/[\\`]|\$\{/g, '\\$&')}\`,\n`);
-  return `// Written by scripts/embed-lua.mjs from src/redis/scripts/lua/*.lua. Do not edit.\nexport const LUA = {\n${entries.join('\n')}} as const;\n`;
+  const constants = [...preludes].map(([name, text]) => `const ${name} = \`${escaped(text.trimEnd())}\`;\n`);
+  const entries = scripts.map(({ name, text }) => `  ${propertyName(name)}: \`${embedded(text)}\`,\n`);
+  return [
+    '// Written by scripts/embed-lua.mjs from src/redis/scripts/lua/*.lua. Do not edit.\n',
+    ...constants,
+    `/** The texts of the scripts, as Redis gets them. */\nexport const LUA = {\n${entries.join('\n')}} as const;\n`,
+    `/** What the first number of a script's answer means. */\nexport const STATUS = {\n${statuses().join('')}} as const;\n`,
+  ].join('\n');
+}
+
+function embedded(text) {
+  return escaped(text).replaceAll(INCLUDE, (_line, prelude) => `\${${prelude}}`);
+}
+
+function escaped(text) {
+  return text.replaceAll(/[\\`]|\$\{/g, '\\$&');
+}
+
+function statuses() {
+  return [...preludes.get('_status').matchAll(/^local ([A-Z_]+) = (\d+) -- (.+)$/gm)].map(
+    ([, name, number, meaning]) => `  /** ${meaning} */\n  ${propertyName(name.toLowerCase())}: ${number},\n`,
+  );
 }
 
 function propertyName(name) {

@@ -1,16 +1,9 @@
 // Written by scripts/embed-lua.mjs from src/redis/scripts/lua/*.lua. Do not edit.
-export const LUA = {
-  clear: `-- Deletes what lies where the index of a user belongs and is none.
---
--- KEYS[1]  sessions of the user
---
--- Returns {1, now} when it was deleted, {0, now} when there is an index, or nothing.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
+const _index = `-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
 -- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
 -- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
 -- whatever is named since has a greater one.
-local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
 local RESERVED = 0.5
 
 local function clock()
@@ -92,31 +85,11 @@ local function rankOf(key, handle, score)
     if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
   end
   return low
-end
+end`;
 
-local key, now = KEYS[1], clock()
-local size = redis.pcall('ZCARD', key)
-if type(size) == 'number' then return {GONE, now} end
-if not string.find(size.err, 'WRONGTYPE', 1, true) then return size end
-redis.call('DEL', key)
-return {DONE, now}
-`,
-
-  compareAndSet: `-- Replaces the text of an entry, if it is still the expected one, unless the session has ended or is another user's.
---
--- KEYS[1]  session
--- ARGV[1]  when the session was created, epoch ms
--- ARGV[2]  user id whose session it must be
--- ARGV[3]  field of the entry
--- ARGV[4]  expected text
--- ARGV[5]  new text
---
--- Returns {1, now} when replaced, {5, now} when the text was another, {0, now} when there is no such session (any more).
-
--- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
+const _meta = `-- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
 local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
-local GONE, DONE = 0, 1
 
 local function clock()
   local time = redis.call('TIME')
@@ -276,12 +249,55 @@ end
 -- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
   meta.former = {}
-end
+end`;
+
+const _status = `-- What the first number of a script's answer means.
+local GONE = 0 -- There is no such session (any more).
+local DONE = 1 -- What was asked for is done.
+local EXISTED = 2 -- Nothing was done, since it is so already.
+local TAKEN = 3 -- The key belongs to another session.
+local NOT_INTEGER = 4 -- The entry is not an integer, or would not be one that JavaScript knows exactly.
+local CHANGED = 5 -- What is stored differs from what was expected.
+local FULL = 6 -- There are as many as there may be.
+local NO_ENTRY = 7 -- The reserved entry has expired.`;
+
+/** The texts of the scripts, as Redis gets them. */
+export const LUA = {
+  clear: `-- Deletes what lies where the index of a user belongs and is none.
+--
+-- KEYS[1]  sessions of the user
+--
+-- Returns {DONE, now} when it was deleted, {GONE, now} when there is an index, or nothing.
+
+${_status}
+${_index}
+
+local key, now = KEYS[1], clock()
+local size = redis.pcall('ZCARD', key)
+if type(size) == 'number' then return {GONE, now} end
+if not string.find(size.err, 'WRONGTYPE', 1, true) then return size end
+redis.call('DEL', key)
+return {DONE, now}
+`,
+
+  compareAndSet: `-- Replaces the text of an entry, if it is still the expected one, unless the session has ended or is another user's.
+--
+-- KEYS[1]  session
+-- ARGV[1]  when the session was created, epoch ms
+-- ARGV[2]  user id whose session it must be
+-- ARGV[3]  field of the entry
+-- ARGV[4]  expected text
+-- ARGV[5]  new text
+--
+-- Returns {DONE, now} when replaced, {CHANGED, now} when the text was another, {GONE, now} when there is no such session (any more).
+
+${_status}
+${_meta}
 
 local key, now = KEYS[1], clock()
 local meta = readLive(key, ARGV[1], now)
 if not meta or meta.user ~= ARGV[2] then return {GONE, now} end
-if redis.call('HGET', key, ARGV[3]) ~= ARGV[4] then return {5, now} end
+if redis.call('HGET', key, ARGV[3]) ~= ARGV[4] then return {CHANGED, now} end
 
 endGrace(meta)
 write(key, meta)
@@ -298,96 +314,11 @@ return {DONE, now}
 -- ARGV[4]  handle of the user's session that it replaces, '' for none
 -- ARGV[5]  when that one was indexed, epoch ms, 0 when not known
 --
--- Returns {1, now, number of sessions without the replaced one} when confirmed (also by an earlier try), {0, now, reason} when one of the two is over,
--- {7, now} when there is no entry: what was reserved has run out.
+-- Returns {DONE, now, number of sessions without the replaced one} when confirmed (also by an earlier try), {GONE, now, reason} when one of the two is over,
+-- {NO_ENTRY, now} when there is no entry: what was reserved has run out.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
--- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
--- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
--- whatever is named since has a greater one.
-local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
-local RESERVED = 0.5
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
-end
-
-local function fenceOf(key)
-  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-  if not first[2] or tonumber(first[2]) >= 0 then return nil end
-  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
-  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
-end
-
--- Whether a session that was indexed then is over. '0' for one whose time is not known.
-local function isEnded(fence, handle, indexed)
-  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
-end
-
-local function isBehind(fence, score)
-  return fence and score <= fence.most
-end
-
-local function scoreOf(key, handle)
-  local score = redis.call('ZSCORE', key, handle)
-  return score and tonumber(score)
-end
-
-local function text(score)
-  return string.format('%.2f', score)
-end
-
--- Names a session, beyond the fence.
-local function name(key, fence, handle, score)
-  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
-  redis.call('ZADD', key, text(score), handle)
-end
-
--- How many sessions are named beyond the fence, without those.
-local function countWithout(key, fence, handles)
-  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
-  local seen = {}
-  for _, handle in ipairs(handles) do
-    local score = not seen[handle] and scoreOf(key, handle)
-    if score and not isBehind(fence, score) then count = count - 1 end
-    seen[handle] = true
-  end
-  return count
-end
-
--- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
-local function expire(key, fence, now)
-  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if not last[2] then return end
-  local at = math.ceil(tonumber(last[2]))
-  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
-end
-
--- As Redis orders them, whatever the locale of the server.
-local function isLess(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = a:byte(i), b:byte(i)
-    if x ~= y then return x < y end
-  end
-  return #a < #b
-end
-
--- How many members stand before that place, which need not be taken (any more).
-local function rankOf(key, handle, score)
-  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
-  local high = low + redis.call('ZCOUNT', key, score, score)
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
-  end
-  return low
-end
+${_status}
+${_index}
 
 local key, now = KEYS[1], clock()
 sweep(key, now)
@@ -414,180 +345,18 @@ return {DONE, now, countWithout(key, fence, {ARGV[4]})}
 -- ARGV[10]  device as JSON, '' for none
 -- ARGV[11]  field and value of the first entry, and so on in pairs
 --
--- Returns {1, now, absolute end or 0} when stored, {2, now, 0} when this secret's session was stored by an earlier try,
--- {3, now, 0} when the handle belongs to another session, {0, now, 0} when somebody has ended the session before it came to be.
+-- Returns {DONE, now, absolute end or 0} when stored, {EXISTED, now, 0} when this secret's session was stored by an earlier try,
+-- {TAKEN, now, 0} when the handle belongs to another session, {GONE, now, 0} when somebody has ended the session before it came to be.
 
--- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
-local GONE, DONE = 0, 1
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function base36(value)
-  local text, rest = '', value
-  repeat
-    local digit = rest % 36
-    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
-    rest = (rest - digit) / 36
-  until rest == 0
-  return text
-end
-
--- A time since another; '' for none. Never negative, though the clock may have been set back.
-local function since(start, time)
-  return time and base36(math.max(0, time - start)) or ''
-end
-
--- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
-local function offset(start, time)
-  if time == 0 then return '' end
-  return time < start and '-' .. base36(start - time) or base36(time - start)
-end
-
-local function read(key)
-  local packed = redis.call('HGET', key, META)
-  if not packed then return nil end
-  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
-  if not created then return nil end
-  local start = tonumber(created, 36)
-  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  local away = indexed ~= '' and tonumber(indexed, 36) or -start
-  local meta = {
-    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    indexed = sign == '-' and start - away or start + away,
-    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
-  }
-  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
-  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
-  return meta
-end
-
-local function endOf(meta)
-  local at = meta.seen + meta.idle
-  return meta.ends and math.min(at, meta.ends) or at
-end
-
--- The session that a request loaded: there, not past its end, and not a later one under the same handle.
-local function readLive(key, created, now)
-  local meta = read(key)
-  if not meta or meta.created ~= tonumber(created) then return nil end
-  -- Redis has deleted it by then, unless somebody has taken the end off the key.
-  if endOf(meta) <= now then
-    redis.call('DEL', key)
-    return nil
-  end
-  return meta
-end
-
-local function has(list, hash)
-  for _, other in ipairs(list) do
-    if other == hash then return true end
-  end
-  return false
-end
-
-local function isFormer(meta, hash)
-  for _, secret in ipairs(meta.former) do
-    if secret.hash == hash then return true end
-  end
-  return false
-end
-
--- When the user last proved who they are; 0 for nobody.
-local function authenticated(meta)
-  if meta.user == '' then return 0 end
-  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
-end
-
--- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
-local function readFor(key, created, presented, auth, now)
-  local meta = readLive(key, created, now)
-  if not meta or authenticated(meta) == tonumber(auth) then return meta end
-  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
-  return isKnown and meta or nil
-end
-
-local function write(key, meta)
-  local start, former = meta.created, {}
-  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
-  redis.call('HSET', key, META, table.concat({
-    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
-  }, '|'))
-end
-
--- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
-local function expire(key, meta)
-  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
-end
-
-local function writeCookie(key, cookie)
-  if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
-end
-
--- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
-local function isCookieOfAnother(key, cookie, loaded)
-  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
-end
-
-local function writeDevice(key, device)
-  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
-end
-
--- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
-local function forgetFrom(key)
-  redis.call('HDEL', key, FROM)
-end
-
--- What follows decides as src/session/rotation.ts does.
-
--- The last secret that was told.
-local function newest(meta)
-  return meta.unpresented[#meta.unpresented] or meta.hash
-end
-
-local function forgetPast(meta, now)
-  local kept = {}
-  for _, secret in ipairs(meta.former) do
-    if now < secret.ends then table.insert(kept, secret) end
-  end
-  meta.former = kept
-end
-
--- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
-local function confirm(meta, presented, grace, now)
-  forgetPast(meta, now)
-  if not has(meta.unpresented, presented) then return end
-  if grace > 0 then
-    table.insert(meta.unpresented, 1, meta.hash)
-    for _, hash in ipairs(meta.unpresented) do
-      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
-    end
-  end
-  meta.hash, meta.unpresented = presented, {}
-end
-
--- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
-local function tell(meta, told, now)
-  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
-end
-
--- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
-local function endGrace(meta)
-  meta.former = {}
-end
+${_status}
+${_meta}
 
 local key, now = KEYS[1], clock()
 if redis.call('EXISTS', key) == 1 then
   local meta = read(key)
-  if meta and meta.hash == ARGV[1] then return {2, now, 0} end
+  if meta and meta.hash == ARGV[1] then return {EXISTED, now, 0} end
   if (redis.call('HGET', key, GONE_FIELD) or ''):find('1||', 1, true) == 1 then return {GONE, now, 0} end
-  return {3, now, 0}
+  return {TAKEN, now, 0}
 end
 
 local ends
@@ -622,174 +391,10 @@ return {DONE, now, ends or 0}
 -- ARGV[4]  '+' and the user id that it must have
 -- ARGV[5]  field and text of each entry that it must have, and no other
 --
--- Returns {1, now, when it was created, user id or ''} when it has ended now, {0, now} when there was none (any more), {5, now} when it is not so.
+-- Returns {DONE, now, when it was created, user id or ''} when it has ended now, {GONE, now} when there was none (any more), {CHANGED, now} when it is not so.
 
--- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
-local GONE, DONE = 0, 1
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function base36(value)
-  local text, rest = '', value
-  repeat
-    local digit = rest % 36
-    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
-    rest = (rest - digit) / 36
-  until rest == 0
-  return text
-end
-
--- A time since another; '' for none. Never negative, though the clock may have been set back.
-local function since(start, time)
-  return time and base36(math.max(0, time - start)) or ''
-end
-
--- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
-local function offset(start, time)
-  if time == 0 then return '' end
-  return time < start and '-' .. base36(start - time) or base36(time - start)
-end
-
-local function read(key)
-  local packed = redis.call('HGET', key, META)
-  if not packed then return nil end
-  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
-  if not created then return nil end
-  local start = tonumber(created, 36)
-  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  local away = indexed ~= '' and tonumber(indexed, 36) or -start
-  local meta = {
-    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    indexed = sign == '-' and start - away or start + away,
-    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
-  }
-  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
-  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
-  return meta
-end
-
-local function endOf(meta)
-  local at = meta.seen + meta.idle
-  return meta.ends and math.min(at, meta.ends) or at
-end
-
--- The session that a request loaded: there, not past its end, and not a later one under the same handle.
-local function readLive(key, created, now)
-  local meta = read(key)
-  if not meta or meta.created ~= tonumber(created) then return nil end
-  -- Redis has deleted it by then, unless somebody has taken the end off the key.
-  if endOf(meta) <= now then
-    redis.call('DEL', key)
-    return nil
-  end
-  return meta
-end
-
-local function has(list, hash)
-  for _, other in ipairs(list) do
-    if other == hash then return true end
-  end
-  return false
-end
-
-local function isFormer(meta, hash)
-  for _, secret in ipairs(meta.former) do
-    if secret.hash == hash then return true end
-  end
-  return false
-end
-
--- When the user last proved who they are; 0 for nobody.
-local function authenticated(meta)
-  if meta.user == '' then return 0 end
-  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
-end
-
--- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
-local function readFor(key, created, presented, auth, now)
-  local meta = readLive(key, created, now)
-  if not meta or authenticated(meta) == tonumber(auth) then return meta end
-  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
-  return isKnown and meta or nil
-end
-
-local function write(key, meta)
-  local start, former = meta.created, {}
-  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
-  redis.call('HSET', key, META, table.concat({
-    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
-  }, '|'))
-end
-
--- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
-local function expire(key, meta)
-  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
-end
-
-local function writeCookie(key, cookie)
-  if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
-end
-
--- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
-local function isCookieOfAnother(key, cookie, loaded)
-  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
-end
-
-local function writeDevice(key, device)
-  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
-end
-
--- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
-local function forgetFrom(key)
-  redis.call('HDEL', key, FROM)
-end
-
--- What follows decides as src/session/rotation.ts does.
-
--- The last secret that was told.
-local function newest(meta)
-  return meta.unpresented[#meta.unpresented] or meta.hash
-end
-
-local function forgetPast(meta, now)
-  local kept = {}
-  for _, secret in ipairs(meta.former) do
-    if now < secret.ends then table.insert(kept, secret) end
-  end
-  meta.former = kept
-end
-
--- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
-local function confirm(meta, presented, grace, now)
-  forgetPast(meta, now)
-  if not has(meta.unpresented, presented) then return end
-  if grace > 0 then
-    table.insert(meta.unpresented, 1, meta.hash)
-    for _, hash in ipairs(meta.unpresented) do
-      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
-    end
-  end
-  meta.hash, meta.unpresented = presented, {}
-end
-
--- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
-local function tell(meta, told, now)
-  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
-end
-
--- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
-local function endGrace(meta)
-  meta.former = {}
-end
-
-local CHANGED = 5
+${_status}
+${_meta}
 
 local function isEntry(field)
   return field ~= '__proto__' and (field:sub(1, 1) ~= '@' or field:sub(2, 2) == '@')
@@ -826,95 +431,10 @@ return {DONE, now, meta.created, meta.user}
 -- ARGV[3]  for how many ms it must be known at least
 -- ARGV[4]  reason
 --
--- Returns {1, now, up to when indexed, the last score of those that are over}, {0, now} when the session to leave alone is over itself.
+-- Returns {DONE, now, up to when indexed, the last score of those that are over}, {GONE, now} when the session to leave alone is over itself.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
--- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
--- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
--- whatever is named since has a greater one.
-local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
-local RESERVED = 0.5
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
-end
-
-local function fenceOf(key)
-  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-  if not first[2] or tonumber(first[2]) >= 0 then return nil end
-  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
-  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
-end
-
--- Whether a session that was indexed then is over. '0' for one whose time is not known.
-local function isEnded(fence, handle, indexed)
-  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
-end
-
-local function isBehind(fence, score)
-  return fence and score <= fence.most
-end
-
-local function scoreOf(key, handle)
-  local score = redis.call('ZSCORE', key, handle)
-  return score and tonumber(score)
-end
-
-local function text(score)
-  return string.format('%.2f', score)
-end
-
--- Names a session, beyond the fence.
-local function name(key, fence, handle, score)
-  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
-  redis.call('ZADD', key, text(score), handle)
-end
-
--- How many sessions are named beyond the fence, without those.
-local function countWithout(key, fence, handles)
-  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
-  local seen = {}
-  for _, handle in ipairs(handles) do
-    local score = not seen[handle] and scoreOf(key, handle)
-    if score and not isBehind(fence, score) then count = count - 1 end
-    seen[handle] = true
-  end
-  return count
-end
-
--- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
-local function expire(key, fence, now)
-  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if not last[2] then return end
-  local at = math.ceil(tonumber(last[2]))
-  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
-end
-
--- As Redis orders them, whatever the locale of the server.
-local function isLess(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = a:byte(i), b:byte(i)
-    if x ~= y then return x < y end
-  end
-  return #a < #b
-end
-
--- How many members stand before that place, which need not be taken (any more).
-local function rankOf(key, handle, score)
-  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
-  local high = low + redis.call('ZCOUNT', key, score, score)
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
-  end
-  return low
-end
+${_status}
+${_index}
 
 local key, now = KEYS[1], clock()
 -- First, also since Redis that is out of memory refuses nothing of a script that has written.
@@ -940,95 +460,10 @@ return {DONE, now, ended, text(most)}
 -- ARGV[1]  when the session was indexed, epoch ms, 0 when not known; '' where nobody asks whether it is over
 -- ARGV[2]  handle, and so on
 --
--- Returns {1, now}, or {0, now} when a fence has ended the session that was asked for.
+-- Returns {DONE, now}, or {GONE, now} when a fence has ended the session that was asked for.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
--- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
--- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
--- whatever is named since has a greater one.
-local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
-local RESERVED = 0.5
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
-end
-
-local function fenceOf(key)
-  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-  if not first[2] or tonumber(first[2]) >= 0 then return nil end
-  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
-  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
-end
-
--- Whether a session that was indexed then is over. '0' for one whose time is not known.
-local function isEnded(fence, handle, indexed)
-  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
-end
-
-local function isBehind(fence, score)
-  return fence and score <= fence.most
-end
-
-local function scoreOf(key, handle)
-  local score = redis.call('ZSCORE', key, handle)
-  return score and tonumber(score)
-end
-
-local function text(score)
-  return string.format('%.2f', score)
-end
-
--- Names a session, beyond the fence.
-local function name(key, fence, handle, score)
-  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
-  redis.call('ZADD', key, text(score), handle)
-end
-
--- How many sessions are named beyond the fence, without those.
-local function countWithout(key, fence, handles)
-  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
-  local seen = {}
-  for _, handle in ipairs(handles) do
-    local score = not seen[handle] and scoreOf(key, handle)
-    if score and not isBehind(fence, score) then count = count - 1 end
-    seen[handle] = true
-  end
-  return count
-end
-
--- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
-local function expire(key, fence, now)
-  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if not last[2] then return end
-  local at = math.ceil(tonumber(last[2]))
-  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
-end
-
--- As Redis orders them, whatever the locale of the server.
-local function isLess(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = a:byte(i), b:byte(i)
-    if x ~= y then return x < y end
-  end
-  return #a < #b
-end
-
--- How many members stand before that place, which need not be taken (any more).
-local function rankOf(key, handle, score)
-  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
-  local high = low + redis.call('ZCOUNT', key, score, score)
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
-  end
-  return low
-end
+${_status}
+${_index}
 
 local key, now = KEYS[1], clock()
 redis.call('ZREM', key, unpack(ARGV, 2))
@@ -1045,173 +480,11 @@ return {DONE, now}
 -- ARGV[4]  field of the entry
 -- ARGV[5]  what to add, an integer
 --
--- Returns {1, now, sum} when added, {4, now} when the entry is not an integer or the sum would not be a safe one in JavaScript,
--- {0, now} when the session has ended.
+-- Returns {DONE, now, sum} when added, {NOT_INTEGER, now} when the entry is not an integer or the sum would not be a safe one in JavaScript,
+-- {GONE, now} when the session has ended.
 
--- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
-local GONE, DONE = 0, 1
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function base36(value)
-  local text, rest = '', value
-  repeat
-    local digit = rest % 36
-    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
-    rest = (rest - digit) / 36
-  until rest == 0
-  return text
-end
-
--- A time since another; '' for none. Never negative, though the clock may have been set back.
-local function since(start, time)
-  return time and base36(math.max(0, time - start)) or ''
-end
-
--- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
-local function offset(start, time)
-  if time == 0 then return '' end
-  return time < start and '-' .. base36(start - time) or base36(time - start)
-end
-
-local function read(key)
-  local packed = redis.call('HGET', key, META)
-  if not packed then return nil end
-  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
-  if not created then return nil end
-  local start = tonumber(created, 36)
-  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  local away = indexed ~= '' and tonumber(indexed, 36) or -start
-  local meta = {
-    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    indexed = sign == '-' and start - away or start + away,
-    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
-  }
-  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
-  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
-  return meta
-end
-
-local function endOf(meta)
-  local at = meta.seen + meta.idle
-  return meta.ends and math.min(at, meta.ends) or at
-end
-
--- The session that a request loaded: there, not past its end, and not a later one under the same handle.
-local function readLive(key, created, now)
-  local meta = read(key)
-  if not meta or meta.created ~= tonumber(created) then return nil end
-  -- Redis has deleted it by then, unless somebody has taken the end off the key.
-  if endOf(meta) <= now then
-    redis.call('DEL', key)
-    return nil
-  end
-  return meta
-end
-
-local function has(list, hash)
-  for _, other in ipairs(list) do
-    if other == hash then return true end
-  end
-  return false
-end
-
-local function isFormer(meta, hash)
-  for _, secret in ipairs(meta.former) do
-    if secret.hash == hash then return true end
-  end
-  return false
-end
-
--- When the user last proved who they are; 0 for nobody.
-local function authenticated(meta)
-  if meta.user == '' then return 0 end
-  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
-end
-
--- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
-local function readFor(key, created, presented, auth, now)
-  local meta = readLive(key, created, now)
-  if not meta or authenticated(meta) == tonumber(auth) then return meta end
-  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
-  return isKnown and meta or nil
-end
-
-local function write(key, meta)
-  local start, former = meta.created, {}
-  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
-  redis.call('HSET', key, META, table.concat({
-    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
-  }, '|'))
-end
-
--- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
-local function expire(key, meta)
-  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
-end
-
-local function writeCookie(key, cookie)
-  if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
-end
-
--- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
-local function isCookieOfAnother(key, cookie, loaded)
-  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
-end
-
-local function writeDevice(key, device)
-  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
-end
-
--- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
-local function forgetFrom(key)
-  redis.call('HDEL', key, FROM)
-end
-
--- What follows decides as src/session/rotation.ts does.
-
--- The last secret that was told.
-local function newest(meta)
-  return meta.unpresented[#meta.unpresented] or meta.hash
-end
-
-local function forgetPast(meta, now)
-  local kept = {}
-  for _, secret in ipairs(meta.former) do
-    if now < secret.ends then table.insert(kept, secret) end
-  end
-  meta.former = kept
-end
-
--- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
-local function confirm(meta, presented, grace, now)
-  forgetPast(meta, now)
-  if not has(meta.unpresented, presented) then return end
-  if grace > 0 then
-    table.insert(meta.unpresented, 1, meta.hash)
-    for _, hash in ipairs(meta.unpresented) do
-      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
-    end
-  end
-  meta.hash, meta.unpresented = presented, {}
-end
-
--- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
-local function tell(meta, told, now)
-  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
-end
-
--- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
-local function endGrace(meta)
-  meta.former = {}
-end
+${_status}
+${_meta}
 
 local key, now = KEYS[1], clock()
 if not readFor(key, ARGV[1], ARGV[2], ARGV[3], now) then return {GONE, now} end
@@ -1222,7 +495,7 @@ local function number(integer) return string.format('%.0f', integer) end
 local function isSafe(value) return value <= SAFE and value >= -SAFE end
 local value = #text <= 17 and text:match('^-?%d+$') and tonumber(text)
 local sum = value and value + tonumber(ARGV[5])
-if not sum or not isSafe(value) or not isSafe(sum) then return {4, now} end
+if not sum or not isSafe(value) or not isSafe(sum) then return {NOT_INTEGER, now} end
 redis.call('HSET', key, ARGV[4], number(sum))
 -- As text: ioredis reads an integer reply of sixteen digits inexactly.
 return {DONE, now, number(sum)}
@@ -1236,95 +509,10 @@ return {DONE, now, number(sum)}
 -- ARGV[3]  how many
 -- ARGV[4]  the last score of those that are over, '' to name those that are not
 --
--- Returns {1, now, handle, score, and so on in pairs}.
+-- Returns {DONE, now, handle, score, and so on in pairs}.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
--- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
--- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
--- whatever is named since has a greater one.
-local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
-local RESERVED = 0.5
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
-end
-
-local function fenceOf(key)
-  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-  if not first[2] or tonumber(first[2]) >= 0 then return nil end
-  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
-  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
-end
-
--- Whether a session that was indexed then is over. '0' for one whose time is not known.
-local function isEnded(fence, handle, indexed)
-  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
-end
-
-local function isBehind(fence, score)
-  return fence and score <= fence.most
-end
-
-local function scoreOf(key, handle)
-  local score = redis.call('ZSCORE', key, handle)
-  return score and tonumber(score)
-end
-
-local function text(score)
-  return string.format('%.2f', score)
-end
-
--- Names a session, beyond the fence.
-local function name(key, fence, handle, score)
-  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
-  redis.call('ZADD', key, text(score), handle)
-end
-
--- How many sessions are named beyond the fence, without those.
-local function countWithout(key, fence, handles)
-  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
-  local seen = {}
-  for _, handle in ipairs(handles) do
-    local score = not seen[handle] and scoreOf(key, handle)
-    if score and not isBehind(fence, score) then count = count - 1 end
-    seen[handle] = true
-  end
-  return count
-end
-
--- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
-local function expire(key, fence, now)
-  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if not last[2] then return end
-  local at = math.ceil(tonumber(last[2]))
-  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
-end
-
--- As Redis orders them, whatever the locale of the server.
-local function isLess(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = a:byte(i), b:byte(i)
-    if x ~= y then return x < y end
-  end
-  return #a < #b
-end
-
--- How many members stand before that place, which need not be taken (any more).
-local function rankOf(key, handle, score)
-  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
-  local high = low + redis.call('ZCOUNT', key, score, score)
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
-  end
-  return low
-end
+${_status}
+${_index}
 
 local key, now = KEYS[1], clock()
 local fence = fenceOf(key)
@@ -1352,7 +540,9 @@ return reply
 -- ARGV[1]  epoch ms, '' for now
 -- ARGV[2]  for how many ms it is kept
 --
--- Returns {1, now, the time that counts}, {5, now} when what lies there is no time, and may have been a later one.
+-- Returns {DONE, now, the time that counts}, {CHANGED, now} when what lies there is no time, and may have been a later one.
+
+${_status}
 
 local key = KEYS[1]
 local time = redis.call('TIME')
@@ -1362,9 +552,9 @@ local counts = math.min(tonumber(ARGV[1]) or soon, soon)
 local found = redis.pcall('GET', key) or '0'
 if type(found) == 'table' and not found.err:find('^WRONGTYPE') then return found end
 local set = type(found) == 'string' and found:match('^%d+$') and tonumber(found)
-if not set and counts < soon then return {5, now} end
+if not set and counts < soon then return {CHANGED, now} end
 redis.call('SET', key, string.format('%.0f', math.max(set or 0, counts)), 'PX', ARGV[2])
-return {1, now, counts}
+return {DONE, now, counts}
 `,
 
   page: `-- Names sessions of a user, the one that can live longest first. Reads only.
@@ -1374,95 +564,10 @@ return {1, now, counts}
 -- ARGV[2]  its score
 -- ARGV[3]  how many
 --
--- Returns {1, now, the last score of those that are over or '', up to when those were indexed, reason, handle, score, and so on in pairs}.
+-- Returns {DONE, now, the last score of those that are over or '', up to when those were indexed, reason, handle, score, and so on in pairs}.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
--- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
--- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
--- whatever is named since has a greater one.
-local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
-local RESERVED = 0.5
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
-end
-
-local function fenceOf(key)
-  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-  if not first[2] or tonumber(first[2]) >= 0 then return nil end
-  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
-  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
-end
-
--- Whether a session that was indexed then is over. '0' for one whose time is not known.
-local function isEnded(fence, handle, indexed)
-  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
-end
-
-local function isBehind(fence, score)
-  return fence and score <= fence.most
-end
-
-local function scoreOf(key, handle)
-  local score = redis.call('ZSCORE', key, handle)
-  return score and tonumber(score)
-end
-
-local function text(score)
-  return string.format('%.2f', score)
-end
-
--- Names a session, beyond the fence.
-local function name(key, fence, handle, score)
-  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
-  redis.call('ZADD', key, text(score), handle)
-end
-
--- How many sessions are named beyond the fence, without those.
-local function countWithout(key, fence, handles)
-  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
-  local seen = {}
-  for _, handle in ipairs(handles) do
-    local score = not seen[handle] and scoreOf(key, handle)
-    if score and not isBehind(fence, score) then count = count - 1 end
-    seen[handle] = true
-  end
-  return count
-end
-
--- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
-local function expire(key, fence, now)
-  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if not last[2] then return end
-  local at = math.ceil(tonumber(last[2]))
-  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
-end
-
--- As Redis orders them, whatever the locale of the server.
-local function isLess(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = a:byte(i), b:byte(i)
-    if x ~= y then return x < y end
-  end
-  return #a < #b
-end
-
--- How many members stand before that place, which need not be taken (any more).
-local function rankOf(key, handle, score)
-  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
-  local high = low + redis.call('ZCOUNT', key, score, score)
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
-  end
-  return low
-end
+${_status}
+${_index}
 
 local key, now = KEYS[1], clock()
 local fence = fenceOf(key)
@@ -1484,95 +589,10 @@ return reply
 -- ARGV[2]  when it was indexed, epoch ms, 0 when not known
 -- ARGV[3]  epoch ms of the latest moment at which it can be alive
 --
--- Returns {1, now} when said, {0, now, reason} when the session is over.
+-- Returns {DONE, now} when said, {GONE, now, reason} when the session is over.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
--- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
--- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
--- whatever is named since has a greater one.
-local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
-local RESERVED = 0.5
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
-end
-
-local function fenceOf(key)
-  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-  if not first[2] or tonumber(first[2]) >= 0 then return nil end
-  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
-  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
-end
-
--- Whether a session that was indexed then is over. '0' for one whose time is not known.
-local function isEnded(fence, handle, indexed)
-  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
-end
-
-local function isBehind(fence, score)
-  return fence and score <= fence.most
-end
-
-local function scoreOf(key, handle)
-  local score = redis.call('ZSCORE', key, handle)
-  return score and tonumber(score)
-end
-
-local function text(score)
-  return string.format('%.2f', score)
-end
-
--- Names a session, beyond the fence.
-local function name(key, fence, handle, score)
-  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
-  redis.call('ZADD', key, text(score), handle)
-end
-
--- How many sessions are named beyond the fence, without those.
-local function countWithout(key, fence, handles)
-  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
-  local seen = {}
-  for _, handle in ipairs(handles) do
-    local score = not seen[handle] and scoreOf(key, handle)
-    if score and not isBehind(fence, score) then count = count - 1 end
-    seen[handle] = true
-  end
-  return count
-end
-
--- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
-local function expire(key, fence, now)
-  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if not last[2] then return end
-  local at = math.ceil(tonumber(last[2]))
-  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
-end
-
--- As Redis orders them, whatever the locale of the server.
-local function isLess(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = a:byte(i), b:byte(i)
-    if x ~= y then return x < y end
-  end
-  return #a < #b
-end
-
--- How many members stand before that place, which need not be taken (any more).
-local function rankOf(key, handle, score)
-  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
-  local high = low + redis.call('ZCOUNT', key, score, score)
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
-  end
-  return low
-end
+${_status}
+${_index}
 
 local key, now = KEYS[1], clock()
 -- First, also since Redis that is out of memory refuses nothing of a script that has written: a session in use must not lose its name.
@@ -1594,96 +614,11 @@ return {DONE, now}
 -- ARGV[5]  when that one was indexed, epoch ms, 0 when not known
 -- ARGV[6]  handle of a session that does not count, and so on
 --
--- Returns {1, now, when it is indexed} when reserved, {6, now} when there are too many already, {0, now, reason} when the session that it
+-- Returns {DONE, now, when it is indexed} when reserved, {FULL, now} when there are too many already, {GONE, now, reason} when the session that it
 -- replaces is over.
 
--- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
--- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
--- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
--- whatever is named since has a greater one.
-local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
-local RESERVED = 0.5
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function sweep(key, now)
-  redis.call('ZREMRANGEBYSCORE', key, 0, string.format('%.0f', now))
-end
-
-local function fenceOf(key)
-  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-  if not first[2] or tonumber(first[2]) >= 0 then return nil end
-  local most, except, reason = first[1]:match('^!([%d.]+)|([^|]*)|(.*)$')
-  return most and { member = first[1], ended = -tonumber(first[2]), most = tonumber(most), except = except, reason = reason }
-end
-
--- Whether a session that was indexed then is over. '0' for one whose time is not known.
-local function isEnded(fence, handle, indexed)
-  return fence and tonumber(indexed) <= fence.ended and handle ~= fence.except
-end
-
-local function isBehind(fence, score)
-  return fence and score <= fence.most
-end
-
-local function scoreOf(key, handle)
-  local score = redis.call('ZSCORE', key, handle)
-  return score and tonumber(score)
-end
-
-local function text(score)
-  return string.format('%.2f', score)
-end
-
--- Names a session, beyond the fence.
-local function name(key, fence, handle, score)
-  if isBehind(fence, score) then score = math.floor(fence.most) + 1 + score % 1 end
-  redis.call('ZADD', key, text(score), handle)
-end
-
--- How many sessions are named beyond the fence, without those.
-local function countWithout(key, fence, handles)
-  local count = fence and redis.call('ZCOUNT', key, '(' .. text(fence.most), '+inf') or redis.call('ZCARD', key)
-  local seen = {}
-  for _, handle in ipairs(handles) do
-    local score = not seen[handle] and scoreOf(key, handle)
-    if score and not isBehind(fence, score) then count = count - 1 end
-    seen[handle] = true
-  end
-  return count
-end
-
--- The key lives as long as the session that can live longest, and never shorter than its fence was to be kept.
-local function expire(key, fence, now)
-  local last = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')
-  if not last[2] then return end
-  local at = math.ceil(tonumber(last[2]))
-  if fence then at = math.max(at, now + redis.call('PTTL', key)) end
-  redis.call('PEXPIREAT', key, string.format('%.0f', at))
-end
-
--- As Redis orders them, whatever the locale of the server.
-local function isLess(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = a:byte(i), b:byte(i)
-    if x ~= y then return x < y end
-  end
-  return #a < #b
-end
-
--- How many members stand before that place, which need not be taken (any more).
-local function rankOf(key, handle, score)
-  local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
-  local high = low + redis.call('ZCOUNT', key, score, score)
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if isLess(redis.call('ZRANGE', key, middle, middle)[1], handle) then low = middle + 1 else high = middle end
-  end
-  return low
-end
+${_status}
+${_index}
 
 local key, now = KEYS[1], clock()
 sweep(key, now)
@@ -1714,172 +649,10 @@ return {DONE, now, fence and math.max(now, fence.ended + 1) or now}
 -- ARGV[5]  epoch ms up to which it must have been indexed, by the clock of the index, '' for any time
 -- ARGV[6]  1 when it may not be there yet: then word is left that lets nobody create it
 --
--- Returns {1, now} when it has ended now, {0, now} when there is no such session (any more).
+-- Returns {DONE, now} when it has ended now, {GONE, now} when there is no such session (any more).
 
--- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
-local GONE, DONE = 0, 1
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function base36(value)
-  local text, rest = '', value
-  repeat
-    local digit = rest % 36
-    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
-    rest = (rest - digit) / 36
-  until rest == 0
-  return text
-end
-
--- A time since another; '' for none. Never negative, though the clock may have been set back.
-local function since(start, time)
-  return time and base36(math.max(0, time - start)) or ''
-end
-
--- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
-local function offset(start, time)
-  if time == 0 then return '' end
-  return time < start and '-' .. base36(start - time) or base36(time - start)
-end
-
-local function read(key)
-  local packed = redis.call('HGET', key, META)
-  if not packed then return nil end
-  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
-  if not created then return nil end
-  local start = tonumber(created, 36)
-  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  local away = indexed ~= '' and tonumber(indexed, 36) or -start
-  local meta = {
-    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    indexed = sign == '-' and start - away or start + away,
-    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
-  }
-  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
-  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
-  return meta
-end
-
-local function endOf(meta)
-  local at = meta.seen + meta.idle
-  return meta.ends and math.min(at, meta.ends) or at
-end
-
--- The session that a request loaded: there, not past its end, and not a later one under the same handle.
-local function readLive(key, created, now)
-  local meta = read(key)
-  if not meta or meta.created ~= tonumber(created) then return nil end
-  -- Redis has deleted it by then, unless somebody has taken the end off the key.
-  if endOf(meta) <= now then
-    redis.call('DEL', key)
-    return nil
-  end
-  return meta
-end
-
-local function has(list, hash)
-  for _, other in ipairs(list) do
-    if other == hash then return true end
-  end
-  return false
-end
-
-local function isFormer(meta, hash)
-  for _, secret in ipairs(meta.former) do
-    if secret.hash == hash then return true end
-  end
-  return false
-end
-
--- When the user last proved who they are; 0 for nobody.
-local function authenticated(meta)
-  if meta.user == '' then return 0 end
-  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
-end
-
--- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
-local function readFor(key, created, presented, auth, now)
-  local meta = readLive(key, created, now)
-  if not meta or authenticated(meta) == tonumber(auth) then return meta end
-  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
-  return isKnown and meta or nil
-end
-
-local function write(key, meta)
-  local start, former = meta.created, {}
-  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
-  redis.call('HSET', key, META, table.concat({
-    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
-  }, '|'))
-end
-
--- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
-local function expire(key, meta)
-  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
-end
-
-local function writeCookie(key, cookie)
-  if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
-end
-
--- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
-local function isCookieOfAnother(key, cookie, loaded)
-  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
-end
-
-local function writeDevice(key, device)
-  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
-end
-
--- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
-local function forgetFrom(key)
-  redis.call('HDEL', key, FROM)
-end
-
--- What follows decides as src/session/rotation.ts does.
-
--- The last secret that was told.
-local function newest(meta)
-  return meta.unpresented[#meta.unpresented] or meta.hash
-end
-
-local function forgetPast(meta, now)
-  local kept = {}
-  for _, secret in ipairs(meta.former) do
-    if now < secret.ends then table.insert(kept, secret) end
-  end
-  meta.former = kept
-end
-
--- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
-local function confirm(meta, presented, grace, now)
-  forgetPast(meta, now)
-  if not has(meta.unpresented, presented) then return end
-  if grace > 0 then
-    table.insert(meta.unpresented, 1, meta.hash)
-    for _, hash in ipairs(meta.unpresented) do
-      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
-    end
-  end
-  meta.hash, meta.unpresented = presented, {}
-end
-
--- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
-local function tell(meta, told, now)
-  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
-end
-
--- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
-local function endGrace(meta)
-  meta.former = {}
-end
+${_status}
+${_meta}
 
 local key, now = KEYS[1], clock()
 local function leaveWord(hashes)
@@ -1919,174 +692,12 @@ return {DONE, now}
 -- ARGV[7]  for how many ms the session has been loaded
 -- ARGV[8]  1 when the user has just proved again who they are: the new secret is then the only good one; else 0
 --
--- Returns {1, now, when} when rotated (also by an earlier try), {2, now, hash of the newest secret} when nothing was done since an earlier
--- rotation may still be on its way, has replaced the presented secret, or too many are, {0, now} when the session, or with ARGV[8] the presented
+-- Returns {DONE, now, when} when rotated (also by an earlier try), {EXISTED, now, hash of the newest secret} when nothing was done since an earlier
+-- rotation may still be on its way, has replaced the presented secret, or too many are, {GONE, now} when the session, or with ARGV[8] the presented
 -- secret, has ended.
 
--- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
-local GONE, DONE = 0, 1
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function base36(value)
-  local text, rest = '', value
-  repeat
-    local digit = rest % 36
-    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
-    rest = (rest - digit) / 36
-  until rest == 0
-  return text
-end
-
--- A time since another; '' for none. Never negative, though the clock may have been set back.
-local function since(start, time)
-  return time and base36(math.max(0, time - start)) or ''
-end
-
--- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
-local function offset(start, time)
-  if time == 0 then return '' end
-  return time < start and '-' .. base36(start - time) or base36(time - start)
-end
-
-local function read(key)
-  local packed = redis.call('HGET', key, META)
-  if not packed then return nil end
-  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
-  if not created then return nil end
-  local start = tonumber(created, 36)
-  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  local away = indexed ~= '' and tonumber(indexed, 36) or -start
-  local meta = {
-    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    indexed = sign == '-' and start - away or start + away,
-    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
-  }
-  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
-  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
-  return meta
-end
-
-local function endOf(meta)
-  local at = meta.seen + meta.idle
-  return meta.ends and math.min(at, meta.ends) or at
-end
-
--- The session that a request loaded: there, not past its end, and not a later one under the same handle.
-local function readLive(key, created, now)
-  local meta = read(key)
-  if not meta or meta.created ~= tonumber(created) then return nil end
-  -- Redis has deleted it by then, unless somebody has taken the end off the key.
-  if endOf(meta) <= now then
-    redis.call('DEL', key)
-    return nil
-  end
-  return meta
-end
-
-local function has(list, hash)
-  for _, other in ipairs(list) do
-    if other == hash then return true end
-  end
-  return false
-end
-
-local function isFormer(meta, hash)
-  for _, secret in ipairs(meta.former) do
-    if secret.hash == hash then return true end
-  end
-  return false
-end
-
--- When the user last proved who they are; 0 for nobody.
-local function authenticated(meta)
-  if meta.user == '' then return 0 end
-  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
-end
-
--- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
-local function readFor(key, created, presented, auth, now)
-  local meta = readLive(key, created, now)
-  if not meta or authenticated(meta) == tonumber(auth) then return meta end
-  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
-  return isKnown and meta or nil
-end
-
-local function write(key, meta)
-  local start, former = meta.created, {}
-  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
-  redis.call('HSET', key, META, table.concat({
-    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
-  }, '|'))
-end
-
--- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
-local function expire(key, meta)
-  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
-end
-
-local function writeCookie(key, cookie)
-  if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
-end
-
--- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
-local function isCookieOfAnother(key, cookie, loaded)
-  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
-end
-
-local function writeDevice(key, device)
-  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
-end
-
--- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
-local function forgetFrom(key)
-  redis.call('HDEL', key, FROM)
-end
-
--- What follows decides as src/session/rotation.ts does.
-
--- The last secret that was told.
-local function newest(meta)
-  return meta.unpresented[#meta.unpresented] or meta.hash
-end
-
-local function forgetPast(meta, now)
-  local kept = {}
-  for _, secret in ipairs(meta.former) do
-    if now < secret.ends then table.insert(kept, secret) end
-  end
-  meta.former = kept
-end
-
--- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
-local function confirm(meta, presented, grace, now)
-  forgetPast(meta, now)
-  if not has(meta.unpresented, presented) then return end
-  if grace > 0 then
-    table.insert(meta.unpresented, 1, meta.hash)
-    for _, hash in ipairs(meta.unpresented) do
-      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
-    end
-  end
-  meta.hash, meta.unpresented = presented, {}
-end
-
--- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
-local function tell(meta, told, now)
-  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
-end
-
--- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
-local function endGrace(meta)
-  meta.former = {}
-end
+${_status}
+${_meta}
 
 local key, now = KEYS[1], clock()
 local presented, grace, own, next = ARGV[2], tonumber(ARGV[4]), ARGV[5], ARGV[6]
@@ -2107,7 +718,7 @@ if reauthenticated then
 else
   -- One loaded two graces after the last rotation was sent after the answer of that arrived or was lost.
   local isTooSoon = #meta.unpresented > 0 and now - tonumber(ARGV[7]) < (meta.rotated or 0) + 2 * grace
-  if not isCurrent or isTooSoon or #meta.unpresented + #meta.former >= MOST_OTHERS then return {2, now, newest(meta)} end
+  if not isCurrent or isTooSoon or #meta.unpresented + #meta.former >= MOST_OTHERS then return {EXISTED, now, newest(meta)} end
   table.insert(meta.unpresented, next)
 end
 meta.rotated = now
@@ -2132,172 +743,10 @@ return {DONE, now, meta.rotated}
 -- ARGV[12]  number of removed fields
 -- ARGV[13]  the removed fields, then field and value of each changed entry
 --
--- Returns {1, now, hash of the newest secret, idle timeout in ms, when the user has proved who they are or 0} when written, {0, now} when the session has ended.
+-- Returns {DONE, now, hash of the newest secret, idle timeout in ms, when the user has proved who they are or 0} when written, {GONE, now} when the session has ended.
 
--- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
-local GONE, DONE = 0, 1
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function base36(value)
-  local text, rest = '', value
-  repeat
-    local digit = rest % 36
-    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
-    rest = (rest - digit) / 36
-  until rest == 0
-  return text
-end
-
--- A time since another; '' for none. Never negative, though the clock may have been set back.
-local function since(start, time)
-  return time and base36(math.max(0, time - start)) or ''
-end
-
--- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
-local function offset(start, time)
-  if time == 0 then return '' end
-  return time < start and '-' .. base36(start - time) or base36(time - start)
-end
-
-local function read(key)
-  local packed = redis.call('HGET', key, META)
-  if not packed then return nil end
-  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
-  if not created then return nil end
-  local start = tonumber(created, 36)
-  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  local away = indexed ~= '' and tonumber(indexed, 36) or -start
-  local meta = {
-    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    indexed = sign == '-' and start - away or start + away,
-    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
-  }
-  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
-  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
-  return meta
-end
-
-local function endOf(meta)
-  local at = meta.seen + meta.idle
-  return meta.ends and math.min(at, meta.ends) or at
-end
-
--- The session that a request loaded: there, not past its end, and not a later one under the same handle.
-local function readLive(key, created, now)
-  local meta = read(key)
-  if not meta or meta.created ~= tonumber(created) then return nil end
-  -- Redis has deleted it by then, unless somebody has taken the end off the key.
-  if endOf(meta) <= now then
-    redis.call('DEL', key)
-    return nil
-  end
-  return meta
-end
-
-local function has(list, hash)
-  for _, other in ipairs(list) do
-    if other == hash then return true end
-  end
-  return false
-end
-
-local function isFormer(meta, hash)
-  for _, secret in ipairs(meta.former) do
-    if secret.hash == hash then return true end
-  end
-  return false
-end
-
--- When the user last proved who they are; 0 for nobody.
-local function authenticated(meta)
-  if meta.user == '' then return 0 end
-  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
-end
-
--- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
-local function readFor(key, created, presented, auth, now)
-  local meta = readLive(key, created, now)
-  if not meta or authenticated(meta) == tonumber(auth) then return meta end
-  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
-  return isKnown and meta or nil
-end
-
-local function write(key, meta)
-  local start, former = meta.created, {}
-  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
-  redis.call('HSET', key, META, table.concat({
-    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
-  }, '|'))
-end
-
--- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
-local function expire(key, meta)
-  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
-end
-
-local function writeCookie(key, cookie)
-  if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
-end
-
--- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
-local function isCookieOfAnother(key, cookie, loaded)
-  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
-end
-
-local function writeDevice(key, device)
-  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
-end
-
--- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
-local function forgetFrom(key)
-  redis.call('HDEL', key, FROM)
-end
-
--- What follows decides as src/session/rotation.ts does.
-
--- The last secret that was told.
-local function newest(meta)
-  return meta.unpresented[#meta.unpresented] or meta.hash
-end
-
-local function forgetPast(meta, now)
-  local kept = {}
-  for _, secret in ipairs(meta.former) do
-    if now < secret.ends then table.insert(kept, secret) end
-  end
-  meta.former = kept
-end
-
--- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
-local function confirm(meta, presented, grace, now)
-  forgetPast(meta, now)
-  if not has(meta.unpresented, presented) then return end
-  if grace > 0 then
-    table.insert(meta.unpresented, 1, meta.hash)
-    for _, hash in ipairs(meta.unpresented) do
-      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
-    end
-  end
-  meta.hash, meta.unpresented = presented, {}
-end
-
--- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
-local function tell(meta, told, now)
-  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
-end
-
--- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
-local function endGrace(meta)
-  meta.former = {}
-end
+${_status}
+${_meta}
 
 local key, now = KEYS[1], clock()
 local meta = readFor(key, ARGV[1], ARGV[2], ARGV[3], now)
@@ -2339,172 +788,10 @@ return {DONE, now, newest(meta), meta.idle, authenticated(meta)}
 -- ARGV[8]  the same as loaded
 -- ARGV[9]  device as JSON, '' to leave it
 --
--- Returns {1, now, hash of the newest secret, idle timeout in ms} when touched, {0, now} when the session has ended.
+-- Returns {DONE, now, hash of the newest secret, idle timeout in ms} when touched, {GONE, now} when the session has ended.
 
--- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
-local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
-local GONE, DONE = 0, 1
-
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
-local function base36(value)
-  local text, rest = '', value
-  repeat
-    local digit = rest % 36
-    text = string.char(digit < 10 and 48 + digit or 87 + digit) .. text
-    rest = (rest - digit) / 36
-  until rest == 0
-  return text
-end
-
--- A time since another; '' for none. Never negative, though the clock may have been set back.
-local function since(start, time)
-  return time and base36(math.max(0, time - start)) or ''
-end
-
--- When a session was indexed, by the clock of the node that holds the index: mostly before the session was created. '' for none.
-local function offset(start, time)
-  if time == 0 then return '' end
-  return time < start and '-' .. base36(start - time) or base36(time - start)
-end
-
-local function read(key)
-  local packed = redis.call('HGET', key, META)
-  if not packed then return nil end
-  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
-    packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
-  if not created then return nil end
-  local start = tonumber(created, 36)
-  local function at(text) return text ~= '' and start + tonumber(text, 36) or nil end
-  local away = indexed ~= '' and tonumber(indexed, 36) or -start
-  local meta = {
-    created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
-    indexed = sign == '-' and start - away or start + away,
-    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
-  }
-  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
-  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
-  return meta
-end
-
-local function endOf(meta)
-  local at = meta.seen + meta.idle
-  return meta.ends and math.min(at, meta.ends) or at
-end
-
--- The session that a request loaded: there, not past its end, and not a later one under the same handle.
-local function readLive(key, created, now)
-  local meta = read(key)
-  if not meta or meta.created ~= tonumber(created) then return nil end
-  -- Redis has deleted it by then, unless somebody has taken the end off the key.
-  if endOf(meta) <= now then
-    redis.call('DEL', key)
-    return nil
-  end
-  return meta
-end
-
-local function has(list, hash)
-  for _, other in ipairs(list) do
-    if other == hash then return true end
-  end
-  return false
-end
-
-local function isFormer(meta, hash)
-  for _, secret in ipairs(meta.former) do
-    if secret.hash == hash then return true end
-  end
-  return false
-end
-
--- When the user last proved who they are; 0 for nobody.
-local function authenticated(meta)
-  if meta.user == '' then return 0 end
-  return meta.auth == '' and meta.created or tonumber(meta.auth, 36)
-end
-
--- The same for a request that came with that secret, unless its user has proved again who they are since, and that has ended the secret.
-local function readFor(key, created, presented, auth, now)
-  local meta = readLive(key, created, now)
-  if not meta or authenticated(meta) == tonumber(auth) then return meta end
-  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
-  return isKnown and meta or nil
-end
-
-local function write(key, meta)
-  local start, former = meta.created, {}
-  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
-  redis.call('HSET', key, META, table.concat({
-    '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
-  }, '|'))
-end
-
--- Comes last in a script: Redis deletes a key whose end is over at once, and a later write would make it anew, without an end.
-local function expire(key, meta)
-  redis.call('PEXPIREAT', key, string.format('%.0f', endOf(meta)))
-end
-
-local function writeCookie(key, cookie)
-  if cookie == '' then redis.call('HDEL', key, COOKIE) else redis.call('HSET', key, COOKIE, cookie) end
-end
-
--- What a request has not changed about the cookie, another may have since it was loaded. That stays, and the idle timeout that goes with it.
-local function isCookieOfAnother(key, cookie, loaded)
-  return cookie == loaded and (redis.call('HGET', key, COOKIE) or '') ~= loaded
-end
-
-local function writeDevice(key, device)
-  if device ~= '' then redis.call('HSET', key, DEVICE, device) end
-end
-
--- Once it is used, nobody needs to know any more which session it has replaced: that one has gone.
-local function forgetFrom(key)
-  redis.call('HDEL', key, FROM)
-end
-
--- What follows decides as src/session/rotation.ts does.
-
--- The last secret that was told.
-local function newest(meta)
-  return meta.unpresented[#meta.unpresented] or meta.hash
-end
-
-local function forgetPast(meta, now)
-  local kept = {}
-  for _, secret in ipairs(meta.former) do
-    if now < secret.ends then table.insert(kept, secret) end
-  end
-  meta.former = kept
-end
-
--- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
-local function confirm(meta, presented, grace, now)
-  forgetPast(meta, now)
-  if not has(meta.unpresented, presented) then return end
-  if grace > 0 then
-    table.insert(meta.unpresented, 1, meta.hash)
-    for _, hash in ipairs(meta.unpresented) do
-      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
-    end
-  end
-  meta.hash, meta.unpresented = presented, {}
-end
-
--- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
-local function tell(meta, told, now)
-  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
-end
-
--- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
-local function endGrace(meta)
-  meta.former = {}
-end
+${_status}
+${_meta}
 
 local key, now = KEYS[1], clock()
 local meta = readFor(key, ARGV[1], ARGV[2], ARGV[3], now)
@@ -2525,4 +812,24 @@ if not keepsCookie then writeCookie(key, ARGV[7]) end
 expire(key, meta)
 return {DONE, now, newest(meta), meta.idle}
 `,
+} as const;
+
+/** What the first number of a script's answer means. */
+export const STATUS = {
+  /** There is no such session (any more). */
+  gone: 0,
+  /** What was asked for is done. */
+  done: 1,
+  /** Nothing was done, since it is so already. */
+  existed: 2,
+  /** The key belongs to another session. */
+  taken: 3,
+  /** The entry is not an integer, or would not be one that JavaScript knows exactly. */
+  notInteger: 4,
+  /** What is stored differs from what was expected. */
+  changed: 5,
+  /** There are as many as there may be. */
+  full: 6,
+  /** The reserved entry has expired. */
+  noEntry: 7,
 } as const;

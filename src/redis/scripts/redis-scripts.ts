@@ -7,25 +7,6 @@ import { isNoScript } from '../client/redis-errors.js';
 /** The scripts of `lua/`. */
 export type ScriptName = keyof typeof LUA;
 
-/** What the first number of a script's answer means. */
-export const STATUS = {
-  /** There is no such session (any more). */
-  gone: 0,
-  done: 1,
-  /** Nothing was done, since it is so already. */
-  existed: 2,
-  /** The key belongs to somebody else. */
-  taken: 3,
-  /** The entry is not an integer, or would not be one that JavaScript knows exactly. */
-  notInteger: 4,
-  /** The text was another one than expected. */
-  changed: 5,
-  /** There are as many as there may be. */
-  full: 6,
-  /** What was reserved has run out. */
-  noEntry: 7,
-} as const;
-
 /** What a script returns; integers are texts where the client has the option stringNumbers. */
 export type RawReply = readonly (string | number)[];
 

@@ -7,7 +7,7 @@ import type { RedisClient } from '../client/redis-client.js';
 import { noReply, toStoreError } from '../client/redis-errors.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisNodes } from '../client/redis-nodes.js';
-import { STATUS } from '../scripts/redis-scripts.js';
+import { STATUS } from '../scripts/lua.generated.js';
 import type { RedisWriter } from './redis-writer.js';
 
 /** In ms. RFC 6265bis, section 5.5: a browser keeps no cookie for longer, so by then nobody has the sid of an older session that was not used since. */

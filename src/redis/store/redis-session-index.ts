@@ -13,7 +13,8 @@ import type { EndedSession } from '../../session/session-record.js';
 import type { Handle } from '../../session/sid.js';
 import { isWrongType } from '../client/redis-errors.js';
 import type { RedisKeys } from './redis-keys.js';
-import { STATUS, type ScriptName } from '../scripts/redis-scripts.js';
+import { STATUS } from '../scripts/lua.generated.js';
+import type { ScriptName } from '../scripts/redis-scripts.js';
 import type { RedisWriter, ScriptReply } from './redis-writer.js';
 
 /** The fraction of the score of an entry that is only reserved. `lua/_index.lua` writes it. */

@@ -52,7 +52,8 @@ import { readFields } from './redis-fields.js';
 import { prefixProblems, RedisKeys } from './redis-keys.js';
 import { RedisLoads, type RedisHash } from './redis-loads.js';
 import { RedisNodes } from '../client/redis-nodes.js';
-import { STATUS, type ScriptName } from '../scripts/redis-scripts.js';
+import { STATUS } from '../scripts/lua.generated.js';
+import type { ScriptName } from '../scripts/redis-scripts.js';
 import { RedisSessionIndex } from './redis-session-index.js';
 import { RedisWriter, type ScriptReply } from './redis-writer.js';
 

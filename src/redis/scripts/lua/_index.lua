@@ -2,7 +2,6 @@
 -- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
 -- score -ended: every session that was indexed up to `ended` is over, but for `except`. All that were named then have a score of `most` or less, and
 -- whatever is named since has a greater one.
-local GONE, DONE, FULL, NO_ENTRY = 0, 1, 6, 7
 local RESERVED = 0.5
 
 local function clock()

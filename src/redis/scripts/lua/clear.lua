@@ -2,8 +2,9 @@
 --
 -- KEYS[1]  sessions of the user
 --
--- Returns {1, now} when it was deleted, {0, now} when there is an index, or nothing.
+-- Returns {DONE, now} when it was deleted, {GONE, now} when there is an index, or nothing.
 
+-- include _status
 -- include _index
 
 local key, now = KEYS[1], clock()

@@ -7,14 +7,15 @@
 -- ARGV[4]  expected text
 -- ARGV[5]  new text
 --
--- Returns {1, now} when replaced, {5, now} when the text was another, {0, now} when there is no such session (any more).
+-- Returns {DONE, now} when replaced, {CHANGED, now} when the text was another, {GONE, now} when there is no such session (any more).
 
+-- include _status
 -- include _meta
 
 local key, now = KEYS[1], clock()
 local meta = readLive(key, ARGV[1], now)
 if not meta or meta.user ~= ARGV[2] then return {GONE, now} end
-if redis.call('HGET', key, ARGV[3]) ~= ARGV[4] then return {5, now} end
+if redis.call('HGET', key, ARGV[3]) ~= ARGV[4] then return {CHANGED, now} end
 
 endGrace(meta)
 write(key, meta)

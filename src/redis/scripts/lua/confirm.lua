@@ -7,9 +7,10 @@
 -- ARGV[4]  handle of the user's session that it replaces, '' for none
 -- ARGV[5]  when that one was indexed, epoch ms, 0 when not known
 --
--- Returns {1, now, number of sessions without the replaced one} when confirmed (also by an earlier try), {0, now, reason} when one of the two is over,
--- {7, now} when there is no entry: what was reserved has run out.
+-- Returns {DONE, now, number of sessions without the replaced one} when confirmed (also by an earlier try), {GONE, now, reason} when one of the two is over,
+-- {NO_ENTRY, now} when there is no entry: what was reserved has run out.
 
+-- include _status
 -- include _index
 
 local key, now = KEYS[1], clock()

@@ -13,17 +13,18 @@
 -- ARGV[10]  device as JSON, '' for none
 -- ARGV[11]  field and value of the first entry, and so on in pairs
 --
--- Returns {1, now, absolute end or 0} when stored, {2, now, 0} when this secret's session was stored by an earlier try,
--- {3, now, 0} when the handle belongs to another session, {0, now, 0} when somebody has ended the session before it came to be.
+-- Returns {DONE, now, absolute end or 0} when stored, {EXISTED, now, 0} when this secret's session was stored by an earlier try,
+-- {TAKEN, now, 0} when the handle belongs to another session, {GONE, now, 0} when somebody has ended the session before it came to be.
 
+-- include _status
 -- include _meta
 
 local key, now = KEYS[1], clock()
 if redis.call('EXISTS', key) == 1 then
   local meta = read(key)
-  if meta and meta.hash == ARGV[1] then return {2, now, 0} end
+  if meta and meta.hash == ARGV[1] then return {EXISTED, now, 0} end
   if (redis.call('HGET', key, GONE_FIELD) or ''):find('1||', 1, true) == 1 then return {GONE, now, 0} end
-  return {3, now, 0}
+  return {TAKEN, now, 0}
 end
 
 local ends

@@ -7,11 +7,10 @@
 -- ARGV[4]  '+' and the user id that it must have
 -- ARGV[5]  field and text of each entry that it must have, and no other
 --
--- Returns {1, now, when it was created, user id or ''} when it has ended now, {0, now} when there was none (any more), {5, now} when it is not so.
+-- Returns {DONE, now, when it was created, user id or ''} when it has ended now, {GONE, now} when there was none (any more), {CHANGED, now} when it is not so.
 
+-- include _status
 -- include _meta
-
-local CHANGED = 5
 
 local function isEntry(field)
   return field ~= '__proto__' and (field:sub(1, 1) ~= '@' or field:sub(2, 2) == '@')

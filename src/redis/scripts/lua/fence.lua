@@ -6,8 +6,9 @@
 -- ARGV[3]  for how many ms it must be known at least
 -- ARGV[4]  reason
 --
--- Returns {1, now, up to when indexed, the last score of those that are over}, {0, now} when the session to leave alone is over itself.
+-- Returns {DONE, now, up to when indexed, the last score of those that are over}, {GONE, now} when the session to leave alone is over itself.
 
+-- include _status
 -- include _index
 
 local key, now = KEYS[1], clock()

@@ -4,8 +4,9 @@
 -- ARGV[1]  when the session was indexed, epoch ms, 0 when not known; '' where nobody asks whether it is over
 -- ARGV[2]  handle, and so on
 --
--- Returns {1, now}, or {0, now} when a fence has ended the session that was asked for.
+-- Returns {DONE, now}, or {GONE, now} when a fence has ended the session that was asked for.
 
+-- include _status
 -- include _index
 
 local key, now = KEYS[1], clock()

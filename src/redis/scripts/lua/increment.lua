@@ -7,9 +7,10 @@
 -- ARGV[4]  field of the entry
 -- ARGV[5]  what to add, an integer
 --
--- Returns {1, now, sum} when added, {4, now} when the entry is not an integer or the sum would not be a safe one in JavaScript,
--- {0, now} when the session has ended.
+-- Returns {DONE, now, sum} when added, {NOT_INTEGER, now} when the entry is not an integer or the sum would not be a safe one in JavaScript,
+-- {GONE, now} when the session has ended.
 
+-- include _status
 -- include _meta
 
 local key, now = KEYS[1], clock()
@@ -21,7 +22,7 @@ local function number(integer) return string.format('%.0f', integer) end
 local function isSafe(value) return value <= SAFE and value >= -SAFE end
 local value = #text <= 17 and text:match('^-?%d+$') and tonumber(text)
 local sum = value and value + tonumber(ARGV[5])
-if not sum or not isSafe(value) or not isSafe(sum) then return {4, now} end
+if not sum or not isSafe(value) or not isSafe(sum) then return {NOT_INTEGER, now} end
 redis.call('HSET', key, ARGV[4], number(sum))
 -- As text: ioredis reads an integer reply of sixteen digits inexactly.
 return {DONE, now, number(sum)}

@@ -6,8 +6,9 @@
 -- ARGV[3]  how many
 -- ARGV[4]  the last score of those that are over, '' to name those that are not
 --
--- Returns {1, now, handle, score, and so on in pairs}.
+-- Returns {DONE, now, handle, score, and so on in pairs}.
 
+-- include _status
 -- include _index
 
 local key, now = KEYS[1], clock()

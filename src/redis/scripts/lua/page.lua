@@ -5,8 +5,9 @@
 -- ARGV[2]  its score
 -- ARGV[3]  how many
 --
--- Returns {1, now, the last score of those that are over or '', up to when those were indexed, reason, handle, score, and so on in pairs}.
+-- Returns {DONE, now, the last score of those that are over or '', up to when those were indexed, reason, handle, score, and so on in pairs}.
 
+-- include _status
 -- include _index
 
 local key, now = KEYS[1], clock()

@@ -5,8 +5,9 @@
 -- ARGV[2]  when it was indexed, epoch ms, 0 when not known
 -- ARGV[3]  epoch ms of the latest moment at which it can be alive
 --
--- Returns {1, now} when said, {0, now, reason} when the session is over.
+-- Returns {DONE, now} when said, {GONE, now, reason} when the session is over.
 
+-- include _status
 -- include _index
 
 local key, now = KEYS[1], clock()

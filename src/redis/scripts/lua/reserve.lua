@@ -8,9 +8,10 @@
 -- ARGV[5]  when that one was indexed, epoch ms, 0 when not known
 -- ARGV[6]  handle of a session that does not count, and so on
 --
--- Returns {1, now, when it is indexed} when reserved, {6, now} when there are too many already, {0, now, reason} when the session that it
+-- Returns {DONE, now, when it is indexed} when reserved, {FULL, now} when there are too many already, {GONE, now, reason} when the session that it
 -- replaces is over.
 
+-- include _status
 -- include _index
 
 local key, now = KEYS[1], clock()

@@ -8,8 +8,9 @@
 -- ARGV[5]  epoch ms up to which it must have been indexed, by the clock of the index, '' for any time
 -- ARGV[6]  1 when it may not be there yet: then word is left that lets nobody create it
 --
--- Returns {1, now} when it has ended now, {0, now} when there is no such session (any more).
+-- Returns {DONE, now} when it has ended now, {GONE, now} when there is no such session (any more).
 
+-- include _status
 -- include _meta
 
 local key, now = KEYS[1], clock()

@@ -15,8 +15,9 @@
 -- ARGV[12]  number of removed fields
 -- ARGV[13]  the removed fields, then field and value of each changed entry
 --
--- Returns {1, now, hash of the newest secret, idle timeout in ms, when the user has proved who they are or 0} when written, {0, now} when the session has ended.
+-- Returns {DONE, now, hash of the newest secret, idle timeout in ms, when the user has proved who they are or 0} when written, {GONE, now} when the session has ended.
 
+-- include _status
 -- include _meta
 
 local key, now = KEYS[1], clock()

@@ -11,8 +11,9 @@
 -- ARGV[8]  the same as loaded
 -- ARGV[9]  device as JSON, '' to leave it
 --
--- Returns {1, now, hash of the newest secret, idle timeout in ms} when touched, {0, now} when the session has ended.
+-- Returns {DONE, now, hash of the newest secret, idle timeout in ms} when touched, {GONE, now} when the session has ended.
 
+-- include _status
 -- include _meta
 
 local key, now = KEYS[1], clock()
