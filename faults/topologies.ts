@@ -118,7 +118,7 @@ export async function startReplicatedCluster(): Promise<Topology> {
   const [first, ...others] = nodes;
   if (first === undefined) throw new RangeError('A cluster needs nodes.');
   const owners = nodes.slice(0, 3);
-  for (const [index, node] of nodes.entries()) await node.client().call('CLUSTER', 'SET-CONFIG-NOT_BEFORE', index + 1);
+  for (const [index, node] of nodes.entries()) await node.client().call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
   for (const [index, node] of owners.entries()) {
     const [begin, end] = [Math.floor((SLOTS * index) / 3), Math.floor((SLOTS * (index + 1)) / 3)];
     await node.client().cluster('ADDSLOTS', ...Array.from({ length: end - begin }, (_, offset) => begin + offset));

@@ -73,7 +73,7 @@ async function takeSlots(node: RedisServer, index: number, masters: number): Pro
   const first = Math.floor((SLOTS * index) / masters);
   const end = Math.floor((SLOTS * (index + 1)) / masters);
   // Each node its own epoch, or the cluster would first have to find out about the collision.
-  await node.client().call('CLUSTER', 'SET-CONFIG-NOT_BEFORE', index + 1);
+  await node.client().call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
   // ADDSLOTSRANGE would be shorter, and needs Redis 7.
   await node.client().cluster('ADDSLOTS', ...Array.from({ length: end - first }, (_, offset) => first + offset));
 }
