@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import { Gate } from '../../test/support/gate.js';
+import { Gate } from '../../test/support/barrier.js';
 import { startRedis, type RedisServer } from '../../test/support/start-redis.js';
 import { alerts, describeInBrowser, launchChromium, openPage, signIn } from './in-browser.js';
 import { inRedis, startSample, type RunningSample } from './start-sample.js';

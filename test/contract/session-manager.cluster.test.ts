@@ -4,7 +4,7 @@ import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js'
 import { PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { describeSessionManager } from './session-manager.contract.js';
-import { assertEveryKeyEnds } from './session-store.watch.js';
+import { assertEveryKeyEnds } from '../support/watched-scripts.js';
 
 let cluster: RedisCluster;
 let redis: OpenRedis;

@@ -6,7 +6,7 @@ import { expiresAt } from '../../src/session/session-record.js';
 import type { SessionStore } from '../../src/session/store/session-store.js';
 import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
-import { Gate } from '../support/gate.js';
+import { Gate } from '../support/barrier.js';
 import { interposed } from '../support/interposed-store.js';
 import { refusal } from '../support/refusal.js';
 import { until } from '../support/until.js';

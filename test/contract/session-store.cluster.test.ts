@@ -4,9 +4,9 @@ import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js'
 import { PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { confirmed, deltaOf, describeSessionStore, found, TERMS, newSession, rotated } from './session-store.contract.js';
-import { describeOwnedSessions } from './session-store.owned.contract.js';
+import { describeOwnedSessions } from './session-store.users.contract.js';
 import { describeSessionIndex } from './session-index.contract.js';
-import { assertEveryKeyEnds } from './session-store.watch.js';
+import { assertEveryKeyEnds } from '../support/watched-scripts.js';
 
 let cluster: RedisCluster;
 let redis: OpenRedis;

@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import { describeSessionStore, TERMS, newSession } from './session-store.contract.js';
-import { describeOwnedSessions } from './session-store.owned.contract.js';
+import { describeOwnedSessions } from './session-store.users.contract.js';
 import { describeSessionIndex } from './session-index.contract.js';
 
 for (const describeStore of [describeSessionStore, describeOwnedSessions, describeSessionIndex])

@@ -5,7 +5,7 @@ import type { SessionStore } from '../../src/session/store/session-store.js';
 import type { Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { FAULTS, FaultyProcess } from '../support/faulty-process.js';
-import { Gate } from '../support/gate.js';
+import { Gate } from '../support/barrier.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
 import { passes, type OpenStore } from './session-store.contract.js';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Config, Operation } from './contestants.js';
-import type { Observation, Program, Step } from './programs.js';
+import type { Config, Operation } from './implementations.js';
+import type { Observation, Program, Step } from './scenarios.js';
 
 /** What is to be explained. */
 interface Case {

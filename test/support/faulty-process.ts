@@ -1,7 +1,7 @@
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import type { SessionIndex } from '../../src/session/store/session-index.js';
 import type { SessionStore } from '../../src/session/store/session-store.js';
-import type { Gate } from './gate.js';
+import type { Gate } from './barrier.js';
 
 /** How a command goes wrong without a word: whoever sent it learns of all three only that no answer came. */
 export type Fault = 'does not run' | 'runs, and its answer is lost' | 'runs later';

@@ -6,7 +6,7 @@ import type { Terms } from '../../src/session/session-record.js';
 import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { until } from '../support/until.js';
-import { failsWith, hangs, runsAfter, runsWithoutAnswer, ScriptedStore } from './scripted-store.js';
+import { failsWith, hangs, runsAfter, runsWithoutAnswer, ScriptedStore } from '../support/scripted-store.js';
 
 const ADA = { id: 'ada' };
 const GRACE = { id: 'grace' };

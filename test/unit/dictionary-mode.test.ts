@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import express from 'express';
 import { sessionMiddleware } from '../../src/express.js';
 import { TEST_SECRET } from '../support/create-app.js';
-import { HeldStore } from '../support/held-store.js';
+import { HeldStore } from '../support/blockable-store.js';
 
 /** Whether V8 shares the classes of objects whose prototype was set. */
 const SHARES_CLASSES = Number.parseInt(process.versions.v8) >= 13;

@@ -7,7 +7,7 @@ import type { SessionFacts } from '../../src/session/session-record.js';
 import type { Handle, Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { generateSid } from '../../src/session/sid.js';
-import { DEEDS, GUEST_DEEDS } from '../support/session-deeds.js';
+import { DEEDS, GUEST_DEEDS } from '../support/session-operations.js';
 import { Visitor } from '../support/visitor.js';
 
 const RUNS = { numRuns: 150, seed: 20_261 };

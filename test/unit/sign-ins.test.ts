@@ -6,11 +6,11 @@ import { SessionManager } from '../../src/session/session-manager.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { passes } from '../contract/session-store.contract.js';
-import { Gate } from '../support/gate.js';
+import { Gate } from '../support/barrier.js';
 import { refusal } from '../support/refusal.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
-import { failsWith, hangs, runsAfter, runsWithoutAnswer, ScriptedStore, type Course } from './scripted-store.js';
+import { failsWith, hangs, runsAfter, runsWithoutAnswer, ScriptedStore, type Course } from '../support/scripted-store.js';
 
 const UNAVAILABLE = failsWith(new SessionStoreUnavailableError('OOM'));
 const UNANSWERED = { code: 'SESSION_STORE_UNAVAILABLE' };

@@ -1,0 +1,180 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Browser } from '../support/browser.js';
+import { CapturedLog } from '../support/captured-log.js';
+import { recovered, UNAVAILABLE, useOutages } from '../support/outage-harness.js';
+import { blackouts, brownouts } from '../support/outages.js';
+import type { AnySession, ScriptedApp } from '../support/scripted-app.js';
+import { sessionKeys } from '../support/stored-session.js';
+import { until } from '../support/until.js';
+import { redisVariants, type StageOptions } from '../support/variants.js';
+
+type Deed = readonly [name: string, deed: (session: AnySession) => unknown];
+
+const WRITES: readonly Deed[] = [
+  ['login', (session) => session.login({ id: 'grace' })],
+  ['save', (session) => Object.assign(session, { late: 1 }).save()],
+  ['rotate', (session) => session.rotate()],
+];
+/** Redis deletes also when it is out of memory. */
+const ENDS: readonly Deed[] = [
+  ['logout', (session) => session.logout()],
+  ['destroy', (session) => session.destroy()],
+  ['regenerate', (session) => session.regenerate()],
+];
+
+describe.each(redisVariants)('when the session cannot be stored (G7), $name', (variant) => {
+  const outages = useOutages(variant);
+  const { stage, begin } = outages;
+
+  async function open(options?: StageOptions): Promise<{ app: ScriptedApp; browser: Browser }> {
+    const app = await outages.open(options);
+    const browser = app.browser();
+    app.on('/fill', ({ session }) => void (session['cart'] = ['tea']));
+    await browser.post('/login/ada');
+    await browser.get('/fill');
+    expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' }, cart: ['tea'] });
+    return { app, browser };
+  }
+
+  const end = async (browser: Browser) => {
+    await outages.end();
+    await recovered(browser);
+  };
+
+  const stalled = blackouts.filter(({ name }) => name !== 'asks for a password');
+  const cases = [
+    ...stalled.flatMap((outage) => [...WRITES, ...ENDS].map((deed) => [outage, deed] as const)),
+    ...brownouts.flatMap((outage) => WRITES.map((deed) => [outage, deed] as const)),
+  ];
+
+  test.each(cases.map(([outage, [name, deed]]) => ({ outage, deed, why: outage.name, name })))(
+    'because Redis $why in the midst of a request, an awaited $name gets 503 in time and nothing is half done',
+    async ({ outage, deed }) => {
+      const { app, browser } = await open();
+      const sid = await browser.sid();
+      app.on('/deed', async ({ session }) => {
+        await begin(outage);
+        await deed(session);
+      });
+
+      const began = performance.now();
+      const { status, json, headers, setCookies } = await browser.get('/deed');
+
+      expect([status, json, headers.get('retry-after'), setCookies]).toEqual([503, UNAVAILABLE, '1', []]);
+      expect(performance.now() - began).toBeLessThan(10_000);
+      expect(await browser.sid()).toBe(sid);
+      await end(browser);
+      await app.store.drain();
+      expect(new Set(await sessionKeys(stage.client))).toEqual(new Set(await keysOf(app, browser)));
+    },
+  );
+
+  /** The keys of the sessions that browser may have: its own, unless what was given up was done all the same when Redis came back. */
+  async function keysOf(app: ScriptedApp, browser: Browser): Promise<string[]> {
+    const { identity } = (await browser.get('/whoami')).json;
+    const sid = await browser.sid();
+    if (identity === null || sid === undefined) return [];
+    expect(identity).toEqual({ id: 'ada' });
+    return [app.store.settings.prefix + app.store.handleOf(sid as never)];
+  }
+
+  test.each(brownouts)('a login that fails because Redis $name leaves the session before it valid', async (outage) => {
+    const { app, browser } = await open();
+    await begin(outage);
+    expect((await browser.post('/login/grace')).json).toEqual(UNAVAILABLE);
+    await end(browser);
+    expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' }, cart: ['tea'] });
+    expect(await sessionKeys(stage.client)).toEqual(await keysOf(app, browser));
+  });
+
+  test('sessions are read while Redis is out of memory', async () => {
+    const { browser } = await open();
+    await begin(brownouts[0]!);
+    expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' }, cart: ['tea'] });
+  });
+
+  test.each(ENDS.slice(0, 2))('%s works while Redis is out of memory', async (_, deed) => {
+    const { app, browser } = await open();
+    app.on('/end', ({ session }) => deed(session));
+    await begin(brownouts[0]!);
+    expect((await browser.post('/end')).status).toBe(200);
+    expect(await browser.cookie('sid')).toBeUndefined();
+    expect(await sessionKeys(stage.client)).toEqual([]);
+  });
+
+  test('logout on a server that takes no writes gets 503, and the cookie stays', async () => {
+    const { browser } = await open();
+    await begin(brownouts[1]!);
+    const { json, setCookies } = await browser.post('/logout');
+    expect([json, setCookies]).toEqual([UNAVAILABLE, []]);
+    await end(browser);
+    expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
+  });
+
+  test.each([...brownouts, blackouts[0]!])(
+    'a change that cannot be stored because Redis $name: 503 where the middleware stores first, else a line in the log',
+    async (outage) => {
+      const logger = new CapturedLog();
+      const { app, browser } = await open({ logger, session: { rolling: true } });
+      app.on('/write', async ({ session, response }) => {
+        session['late'] = 1;
+        await begin(outage);
+        response.setHeader('x-of-the-handler', 'yes');
+        return 'done';
+      });
+      const { status, json, headers, setCookies } = await browser.get('/write');
+      if (variant.storesFirst) {
+        expect([status, json, headers.get('retry-after'), setCookies]).toEqual([503, UNAVAILABLE, '1', []]);
+        expect(headers.get('x-of-the-handler')).toBeNull();
+      } else expect(status).toBe(200);
+      await until(
+        () =>
+          logger.matching(/^error .*The session store is unavailable \((OOM: EVALSHA|READONLY: EVALSHA|connection|timeout)/).length === 1,
+        'the failure is logged',
+      );
+      await end(browser);
+      expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' }, cart: ['tea'] });
+    },
+  );
+
+  test('a touch that fails is logged, and the answer is that of the handler', async () => {
+    const logger = new CapturedLog();
+    const { app, browser } = await open({ logger, store: { touchAfter: 0 } });
+    await app.store.drain();
+    app.on('/cut', async () => {
+      await begin(blackouts[0]!);
+      return 'fine';
+    });
+    expect((await browser.get('/cut')).text).toBe('fine');
+    await until(() => logger.matching(/^error .*The session store is unavailable/).length === 1, 'the failure is logged');
+  });
+
+  test('a session in use goes on living while Redis is out of memory', async () => {
+    const { app, browser } = await open({ store: { touchAfter: 0 } });
+    const key = app.store.settings.prefix + app.store.handleOf(((await browser.sid()) ?? '') as never);
+    await app.store.drain();
+    await stage.client.pexpire(key, 5_000);
+    await begin(brownouts[0]!);
+    expect((await browser.get('/whoami')).status).toBe(200);
+    await app.store.drain();
+    expect(await stage.client.pttl(key)).toBeGreaterThan(1_000_000);
+  });
+
+  test('store.logErrors gets the failures', async () => {
+    const errors: unknown[] = [];
+    const { app, browser } = await open({ store: { logErrors: (error) => void errors.push((error as { reason?: string }).reason) } });
+    app.on('/write', ({ session }) => void (session['late'] = 1));
+    await begin(brownouts[0]!);
+    await browser.get('/write');
+    await until(() => errors.length > 0, 'the failure is told');
+    expect(errors).toEqual(['OOM']);
+  });
+
+  test('store.logErrors: false silences them', async () => {
+    const logger = new CapturedLog();
+    const { browser } = await open({ logger, store: { logErrors: false } });
+    await begin(brownouts[0]!);
+    expect((await browser.post('/login/grace')).status).toBe(503);
+    expect(logger.matching(/^(error|warn)/)).toEqual([]);
+  });
+});

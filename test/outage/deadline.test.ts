@@ -1,0 +1,70 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { EndedSession, SessionRecord, Sid } from '../../src/index.js';
+import type { Browser } from '../support/browser.js';
+import { Gate } from '../support/barrier.js';
+import { HeldStore } from '../support/blockable-store.js';
+import { createScriptedApp, type AnySession, type ScriptedApp } from '../support/scripted-app.js';
+import { until } from '../support/until.js';
+
+/** In ms. */
+const DEADLINE = 2_000;
+/** So long each load takes: most of the deadline. */
+const LOAD = 1_500;
+
+class SlowStore extends HeldStore {
+  slow = false;
+
+  override async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
+    if (this.slow) await passed(LOAD);
+    return super.find(sid);
+  }
+}
+
+function passed(ms: number): Promise<void> {
+  const begunAt = performance.now();
+  return until(() => performance.now() - begunAt >= ms, 'the time has passed');
+}
+
+describe.each(['builtin', 'express-session'] as const)('store.deadline with the middleware %s', (middleware) => {
+  let app: ScriptedApp;
+  afterEach(() => app.close());
+
+  async function open(unset: 'keep' | 'destroy' = 'keep'): Promise<{ store: SlowStore; browser: Browser }> {
+    const store = new SlowStore({ deadline: DEADLINE, logErrors: false });
+    app = await createScriptedApp({ store, session: { middleware, unset } });
+    const browser = app.browser();
+    await browser.post('/login/ada');
+    store.slow = true;
+    return { store, browser };
+  }
+
+  test.each<[string, (session: AnySession, request: { session: unknown }) => void]>([
+    ['a change', (session) => void (session['cart'] = ['tea'])],
+    ['an unset session', (_, request) => void (request.session = null)],
+  ])('is what load and commit of a request may take together: %s', async (_, change) => {
+    const { store, browser } = await open('destroy');
+    const gate = new Gate(1);
+    store.gate = gate;
+    app.on('/change', ({ session, request }) => change(session, request as unknown as { session: unknown }));
+    const begunAt = performance.now();
+    await browser.get('/change').catch(() => undefined);
+    // Each with a deadline of its own would have taken 3.5 s.
+    expect(performance.now() - begunAt).toBeLessThan(3_000);
+    gate.open();
+    await app.store.drain();
+  });
+
+  test('is what each explicit call may take besides', async () => {
+    const { store, browser } = await open();
+    app.on('/save', async ({ session }) => {
+      session['cart'] = ['tea'];
+      const gate = new Gate(1);
+      store.gate = gate;
+      const saved = session.save();
+      await passed(DEADLINE - LOAD + 500);
+      gate.open();
+      await saved;
+    });
+    expect((await browser.get('/save')).status).toBe(200);
+  });
+});

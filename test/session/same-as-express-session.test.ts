@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { MemorySessionStore, RedisSessionStore } from '../../src/index.js';
+import { ourContestant, stockContestant, wrappingContestant, type Contestant } from '../support/implementations.js';
+import { DIFFERENCES } from '../support/differences.js';
+import { play, programs } from '../support/scenarios.js';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+
+const SEED = 20_261_123;
+const PROGRAMS = 100;
+const LONGEST = 30_000;
+
+describe('the same program', () => {
+  let redis: RedisServer;
+  let client: Redis;
+  let other: Redis;
+  let stock: Contestant;
+  let ours: Contestant[];
+  beforeAll(async () => {
+    redis = await startRedis();
+    client = new Redis(redis.options);
+    other = new Redis({ ...redis.options, db: 1 });
+    stock = await stockContestant();
+    ours = await Promise.all([
+      ourContestant('builtin', new MemorySessionStore({ logErrors: false })),
+      ourContestant('builtin', new RedisSessionStore(client, { logErrors: false, deadline: 5_000 }), client),
+      ourContestant('express-session', new MemorySessionStore({ logErrors: false })),
+      ourContestant('express-session', new RedisSessionStore(other, { logErrors: false, deadline: 5_000 }), other),
+      wrappingContestant(),
+    ]);
+  });
+  afterAll(async () => {
+    await Promise.all([stock, ...ours].map((contestant) => contestant.close()));
+    client.disconnect();
+    other.disconnect();
+    await redis.stop();
+  });
+
+  test(
+    `shows the same with stock express-session and with ours, or a difference of the list (seed ${SEED})`,
+    async () => {
+      const sameness = fc.asyncProperty(programs, async (program) => {
+        const unexplained = (await play(program, stock, ours)).filter(({ difference }) => difference === undefined);
+        expect(unexplained).toEqual([]);
+      });
+      await fc.assert(sameness, { seed: SEED, numRuns: PROGRAMS });
+    },
+    2 * LONGEST,
+  );
+
+  test.each(DIFFERENCES)('shows the difference "$name" where it is expected', async ({ name, example, shownBy }) => {
+    const shown = (await play(example, stock, ours)).filter(({ difference }) => difference === name);
+    expect(new Set(shown.map(({ contestant }) => contestant))).toEqual(
+      new Set(ours.map((one) => one.name).filter((one) => shownBy.test(one))),
+    );
+  });
+
+  test('is one that the list of differences knows by name', async () => {
+    const list = await readFile('docs/differences-from-express-session.md', 'utf8');
+    const headings = [...list.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading);
+    expect(headings).toEqual(expect.arrayContaining(DIFFERENCES.map(({ name }) => name)));
+    expect(isDeepStrictEqual(new Set(DIFFERENCES.map(({ name }) => name)).size, DIFFERENCES.length)).toBe(true);
+  });
+});

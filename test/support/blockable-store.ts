@@ -1,0 +1,66 @@
+import {
+  MemorySessionStore,
+  type EndedSession,
+  type EntryDelta,
+  type Terms,
+  type NewSession,
+  type SessionRecord,
+  type Sid,
+} from '../../src/index.js';
+import type { Gate } from './barrier.js';
+
+/** A store whose writes wait where the test wants it, or fail. */
+export class HeldStore extends MemorySessionStore {
+  /** Where writes wait. */
+  gate: Gate | undefined;
+  /** How writes fail. */
+  failure: Error | undefined;
+  /** How reads fail. */
+  loadFailure: Error | undefined;
+  /** The writes so far, by name. */
+  readonly writes: string[] = [];
+  /** How many sessions were looked for so far. */
+  loads = 0;
+
+  override async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
+    this.loads++;
+    if (this.loadFailure !== undefined) throw this.loadFailure;
+    return super.find(sid);
+  }
+
+  override async create(sid: Sid, session: NewSession): Promise<SessionRecord> {
+    await this.#arrive('create');
+    return super.create(sid, session);
+  }
+
+  override async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord | undefined> {
+    await this.#arrive('save');
+    return super.save(sid, record, delta, terms);
+  }
+
+  override async touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord | undefined> {
+    await this.#arrive('touch');
+    return super.touch(sid, record, terms);
+  }
+
+  override async rotate(sid: Sid, record: SessionRecord, next: Sid): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {
+    await this.#arrive('rotate');
+    return super.rotate(sid, record, next);
+  }
+
+  override async destroy(sid: Sid): Promise<boolean> {
+    await this.#arrive('destroy');
+    return super.destroy(sid);
+  }
+
+  /** Ends a session as somebody else would, past the gate. */
+  async endBehind(sid: Sid): Promise<void> {
+    await super.destroy(sid);
+  }
+
+  async #arrive(write: string): Promise<void> {
+    this.writes.push(write);
+    await this.gate?.pass();
+    if (this.failure !== undefined) throw this.failure;
+  }
+}
