@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { HttpException } from '@nestjs/common';
 import type { RedisSessionError } from '../redis-session.errors.js';
 import { giveWhenRefused } from './refusal-headers.js';
-import { answerOf, bodyOf } from '../http/response/session-answer.js';
+import { answerOf, bodyOf } from '../http/response/error-response.js';
 
 /**
  * What an answer about the session may have besides.

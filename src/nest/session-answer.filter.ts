@@ -7,7 +7,7 @@ import {
   SessionStoreUnavailableError,
   type RedisSessionError,
 } from '../redis-session.errors.js';
-import { answerOf, bodyOf } from '../http/response/session-answer.js';
+import { answerOf, bodyOf } from '../http/response/error-response.js';
 
 /**
  * Answers what nobody has caught of `SessionManager` and stores: those know no response, so their errors are no exceptions of Nest, which would answer

@@ -1,8 +1,8 @@
 import { useDictionaryMode } from './dictionary-mode.js';
 import { ExpressStoreFacade } from '../../express-session/express-store-facade.js';
 import { addVary, isResponse } from '../response/response-headers.js';
-import { ResponseGate, type GateKeeper, type Substitute } from '../response/response-gate.js';
-import { answerOf, notStored, REFUSED, renderAnswer } from '../response/session-answer.js';
+import { ResponseGate, type GateKeeper, type Substitute } from '../response/buffered-response.js';
+import { answerOf, notStored, REFUSED, renderAnswer } from '../response/error-response.js';
 import { commitLate, commitSession, type CookieNews } from './session-commit.js';
 import { Passage } from './passage.js';
 import { hasSession, type SessionRequest } from './request-properties.js';

@@ -1,11 +1,11 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import { watchClient, type ClientWatcher } from './client-watch.js';
-import { putGate, type Gate, type GatedMethods } from './gated-methods.js';
-import { doneOf, HeldWrites, refuseWrite, swallow, type WriteArguments } from './held-writes.js';
+import { watchClient, type ClientWatcher } from './client-disconnect.js';
+import { putGate, type Gate, type GatedMethods } from './buffered-methods.js';
+import { doneOf, HeldWrites, refuseWrite, swallow, type WriteArguments } from './buffered-writes.js';
 import { applyHead, refuse, type HeadArguments } from './response-headers.js';
-import { hasStatusMessage, SentLook } from './sent-look.js';
+import { hasStatusMessage, SentLook } from './headers-sent-override.js';
 
 type GateState = 'waiting' | 'held' | 'open' | 'closed' | 'abandoned';
 

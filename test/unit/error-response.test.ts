@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { renderAnswer } from '../../src/http/response/session-answer.js';
+import { renderAnswer } from '../../src/http/response/error-response.js';
 
 test('the page of an answer shows its message as text', () => {
   const { body } = renderAnswer({ statusCode: 409, message: `<b>"Tom" & 'Jerry'</b>`, code: undefined, headers: {} }, 'text/html');

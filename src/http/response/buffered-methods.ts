@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { WriteArguments } from './held-writes.js';
+import type { WriteArguments } from './buffered-writes.js';
 import type { HeadArguments } from './response-headers.js';
 
 /** Under which name a response has its gate. */

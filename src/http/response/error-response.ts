@@ -7,7 +7,7 @@ import {
   SessionStoreUnavailableError,
 } from '../../redis-session.errors.js';
 import { prefersHtml } from './accept.js';
-import type { Substitute } from './response-gate.js';
+import type { Substitute } from './buffered-response.js';
 
 /** What a client is told in the place of an answer that its session has prevented. */
 export interface SessionAnswer {
