@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { HttpException } from '@nestjs/common';
 import type { RedisSessionError } from '../redis-session.errors.js';
 import { giveWhenRefused } from './refusal-headers.js';
-import { answerOf, bodyOf } from '../http/response/error-response.js';
+import { errorResponseOf, errorBodyOf } from '../http/response/error-response.js';
 
 /**
  * What an answer about the session may have besides.
@@ -32,7 +32,7 @@ export class SessionHttpException extends HttpException {
     readonly code: string,
     { reason, cause }: SessionHttpExceptionDetails = {},
   ) {
-    super(bodyOf({ statusCode, message, code, reason }), statusCode, cause === undefined ? {} : { cause });
+    super(errorBodyOf({ statusCode, message, code, reason }), statusCode, cause === undefined ? {} : { cause });
     this.reason = reason;
   }
 }
@@ -47,13 +47,13 @@ export const GUARD_ANSWERS = {
 /** Errors that are answers to the client become exceptions of Nest; others are faults of the application and stay what they are. */
 export function toHttpException(error: RedisSessionError, response: ServerResponse): Error {
   // Not by a filter, so that they are there with the application's own filters too.
-  giveWhenRefused(response, answerOf(error)?.headers ?? {});
+  giveWhenRefused(response, errorResponseOf(error)?.headers ?? {});
   return withoutHeaders(error);
 }
 
 /** The same where there is no response to give headers to. */
 export function withoutHeaders(error: RedisSessionError): Error {
-  const { statusCode, message, reason } = answerOf(error) ?? {};
+  const { statusCode, message, reason } = errorResponseOf(error) ?? {};
   if (statusCode === undefined || message === undefined) return error;
   return new SessionHttpException(statusCode, message, error.code, { reason, cause: error });
 }

@@ -7,7 +7,7 @@ import {
   SessionStoreUnavailableError,
   type RedisSessionError,
 } from '../redis-session.errors.js';
-import { answerOf, bodyOf } from '../http/response/error-response.js';
+import { errorResponseOf, errorBodyOf } from '../http/response/error-response.js';
 
 /**
  * Answers what nobody has caught of `SessionManager` and stores: those know no response, so their errors are no exceptions of Nest, which would answer
@@ -22,7 +22,7 @@ export class SessionAnswerFilter implements ExceptionFilter<RedisSessionError> {
 
   catch(error: RedisSessionError, host: ArgumentsHost): void {
     if (error instanceof SessionStoreUnavailableError) this.logError(error);
-    const answer = answerOf(error);
+    const answer = errorResponseOf(error);
     if (host.getType() === 'http' && answer !== undefined) return this.#reply(host.getArgByIndex(1), answer);
     // As Nest's own filter there. Elsewhere (GraphQL, microservices) what returns nothing has left the error to Nest.
     if (host.getType() === 'ws')
@@ -32,10 +32,10 @@ export class SessionAnswerFilter implements ExceptionFilter<RedisSessionError> {
         .emit?.('exception', { status: 'error', message: answer?.message });
   }
 
-  #reply(response: unknown, answer: NonNullable<ReturnType<typeof answerOf>>): void {
+  #reply(response: unknown, answer: NonNullable<ReturnType<typeof errorResponseOf>>): void {
     const { httpAdapter } = this.adapterHost;
     if (httpAdapter.isHeadersSent(response)) return void httpAdapter.end(response);
     for (const [name, value] of Object.entries(answer.headers)) httpAdapter.setHeader(response, name, value);
-    httpAdapter.reply(response, bodyOf(answer), answer.statusCode);
+    httpAdapter.reply(response, errorBodyOf(answer), answer.statusCode);
   }
 }

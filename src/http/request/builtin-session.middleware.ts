@@ -1,8 +1,8 @@
 import { useDictionaryMode } from './dictionary-mode.js';
 import { ExpressStoreFacade } from '../../express-session/express-store-facade.js';
 import { addVary, isResponse } from '../response/response-headers.js';
-import { ResponseGate, type GateKeeper, type Substitute } from '../response/buffered-response.js';
-import { answerOf, notStored, REFUSED, renderAnswer } from '../response/error-response.js';
+import { BufferedResponse, type ResponseHooks, type ReplacementResponse } from '../response/buffered-response.js';
+import { errorResponseOf, notStoredResponse, INTERNAL_ERROR, renderErrorResponse } from '../response/error-response.js';
 import { commitLate, commitSession, type CookieNews } from './session-commit.js';
 import { Passage } from './passage.js';
 import { hasSession, type SessionRequest } from './request-properties.js';
@@ -28,7 +28,7 @@ export function builtinSessionMiddleware(runtime: SessionRuntime): SessionHandle
       useDictionaryMode(request);
       if (isResponse(response)) {
         useDictionaryMode(response);
-        exchange.watch = new ResponseGate(response, new SessionKeeper(exchange));
+        exchange.watch = new BufferedResponse(response, new SessionHooks(exchange));
       }
       const serve = () => {
         exchange.install();
@@ -44,7 +44,7 @@ export function builtinSessionMiddleware(runtime: SessionRuntime): SessionHandle
   };
 }
 
-class SessionKeeper implements GateKeeper {
+class SessionHooks implements ResponseHooks {
   #news: CookieNews = 'none';
   #isHeadOut: boolean;
   #lateFailure: string | undefined;
@@ -53,7 +53,7 @@ class SessionKeeper implements GateKeeper {
     this.#isHeadOut = exchange.response.headersSent;
   }
 
-  beforeHead(): void | Promise<void> {
+  commit(): void | Promise<void> {
     const news = commitSession(this.exchange);
     if (typeof news === 'string') this.#news = news;
     else
@@ -62,7 +62,7 @@ class SessionKeeper implements GateKeeper {
       });
   }
 
-  head(): void {
+  addHeaders(): void {
     this.#isHeadOut = true;
     const { runtime, request, response, dropped } = this.exchange;
     const current = this.#news === 'set' ? this.exchange.current : undefined;
@@ -74,7 +74,7 @@ class SessionKeeper implements GateKeeper {
   }
 
   /** The head is out, so the client can be told nothing any more. What can be stored is; what cannot is logged. */
-  beforeEnd(): void | Promise<void> {
+  commitLate(): void | Promise<void> {
     const failed = (error: unknown) => this.#logLate(error);
     try {
       return commitLate(this.exchange, this.#isHeadOut)?.then(() => undefined, failed);
@@ -90,13 +90,13 @@ class SessionKeeper implements GateKeeper {
     this.#lateFailure = failure;
   }
 
-  substitute(error: unknown): Substitute {
+  replacementFor(error: unknown): ReplacementResponse {
     this.exchange.runtime.logError(error);
-    return renderAnswer(answerOf(error) ?? notStored(error), this.exchange.request.headers.accept);
+    return renderErrorResponse(errorResponseOf(error) ?? notStoredResponse(error), this.exchange.request.headers.accept);
   }
 
-  substituteRefused(error: unknown): Substitute {
+  replacementForRefused(error: unknown): ReplacementResponse {
     this.exchange.runtime.logError(error);
-    return renderAnswer(REFUSED, this.exchange.request.headers.accept);
+    return renderErrorResponse(INTERNAL_ERROR, this.exchange.request.headers.accept);
   }
 }

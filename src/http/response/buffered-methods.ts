@@ -2,13 +2,13 @@ import type { ServerResponse } from 'node:http';
 import type { WriteArguments } from './buffered-writes.js';
 import type { HeadArguments } from './response-headers.js';
 
-/** Under which name a response has its gate. */
-const GATE = Symbol('response gate');
+/** Under which name a response has what its methods ask. */
+const INTERCEPTED = Symbol('intercepted methods of a response');
 
-type GatedResponse = ServerResponse & { [GATE]?: Gate };
+type InterceptedResponse = ServerResponse & { [INTERCEPTED]?: InterceptedMethods };
 
-/** What the methods of a response ask. */
-export interface Gate {
+/** What is called in the place of a response's methods. */
+export interface InterceptedMethods {
   writeHead(args: HeadArguments): void;
   write(args: WriteArguments): boolean;
   end(args: WriteArguments): void;
@@ -16,70 +16,70 @@ export interface Gate {
 }
 
 /** The methods through which a response leaves. */
-export type GatedMethods = Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
-type MethodName = keyof GatedMethods;
+export type ResponseMethods = Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
+type MethodName = keyof ResponseMethods;
 
-// The methods of every response that has a gate. Closures for each response would cost 2 us (docs/performance.md).
+// The same four functions on every response. Closures for each response would cost 2 us (docs/performance.md).
 
-function writeHead(this: GatedResponse, ...args: HeadArguments): ServerResponse {
-  const { [GATE]: gate } = this;
-  if (gate === undefined) return callBeneath(this, 'writeHead', args);
-  gate.writeHead(args);
+function writeHead(this: InterceptedResponse, ...args: HeadArguments): ServerResponse {
+  const { [INTERCEPTED]: methods } = this;
+  if (methods === undefined) return callOriginal(this, 'writeHead', args);
+  methods.writeHead(args);
   return this;
 }
 
-function write(this: GatedResponse, ...args: WriteArguments): boolean {
-  const { [GATE]: gate } = this;
-  return gate === undefined ? callBeneath(this, 'write', args) : gate.write(args);
+function write(this: InterceptedResponse, ...args: WriteArguments): boolean {
+  const { [INTERCEPTED]: methods } = this;
+  return methods === undefined ? callOriginal(this, 'write', args) : methods.write(args);
 }
 
-function end(this: GatedResponse, ...args: WriteArguments): ServerResponse {
-  const { [GATE]: gate } = this;
-  if (gate === undefined) return callBeneath(this, 'end', args);
-  gate.end(args);
+function end(this: InterceptedResponse, ...args: WriteArguments): ServerResponse {
+  const { [INTERCEPTED]: methods } = this;
+  if (methods === undefined) return callOriginal(this, 'end', args);
+  methods.end(args);
   return this;
 }
 
-function flushHeaders(this: GatedResponse): void {
-  const { [GATE]: gate } = this;
-  if (gate === undefined) callBeneath(this, 'flushHeaders', []);
-  else gate.flushHeaders();
+function flushHeaders(this: InterceptedResponse): void {
+  const { [INTERCEPTED]: methods } = this;
+  if (methods === undefined) callOriginal(this, 'flushHeaders', []);
+  else methods.flushHeaders();
 }
 
-const GATED = { writeHead, write, end, flushHeaders } as GatedMethods;
-const METHODS = Object.keys(GATED) as readonly MethodName[];
+const INTERCEPTORS = { writeHead, write, end, flushHeaders } as ResponseMethods;
+const METHOD_NAMES = Object.keys(INTERCEPTORS) as readonly MethodName[];
 
 /**
- * Puts a gate before a response, whose methods ask it from now on. They are the response's own: nothing that responses share is changed.
+ * Calls `methods` in the place of a response's own from now on. They are put on the response itself: nothing that responses share is changed.
  *
- * @returns the methods that the response itself had before, as those of a compression. What has none is its prototype's.
+ * @returns the methods that the response itself had before, such as a compression's. For the others, call its prototype's.
  */
-export function putGate(response: GatedResponse, gate: Gate): Partial<GatedMethods> | undefined {
-  const own = methodsOn(response);
-  response[GATE] = gate;
+export function interceptMethods(response: InterceptedResponse, methods: InterceptedMethods): Partial<ResponseMethods> | undefined {
+  const original = methodsOn(response);
+  response[INTERCEPTED] = methods;
   response.writeHead = writeHead;
-  response.write = write as GatedMethods['write'];
-  response.end = end as GatedMethods['end'];
+  response.write = write as ResponseMethods['write'];
+  response.end = end as ResponseMethods['end'];
   response.flushHeaders = flushHeaders;
+  return original;
+}
+
+function methodsOn(response: InterceptedResponse): Partial<ResponseMethods> | undefined {
+  const { [INTERCEPTED]: before } = response;
+  // It, or what it inherits from, is the response to another request too: it leaves when both let it.
+  if (before !== undefined) return Object.fromEntries(METHOD_NAMES.map((name) => [name, spreading(before, name)]));
+  let own: Partial<ResponseMethods> | undefined;
+  for (const name of METHOD_NAMES) if (Object.hasOwn(response, name)) own = { ...own, [name]: response[name] };
   return own;
 }
 
-function methodsOn(response: GatedResponse): Partial<GatedMethods> | undefined {
-  const { [GATE]: gate } = response;
-  // It, or what it inherits from, is the response to another request too: both gates have to let it pass.
-  if (gate !== undefined) return Object.fromEntries(METHODS.map((name) => [name, methodOf(gate, name)]));
-  let own: Partial<GatedMethods> | undefined;
-  for (const name of METHODS) if (Object.hasOwn(response, name)) own = { ...own, [name]: response[name] };
-  return own;
+function spreading(methods: InterceptedMethods, name: MethodName): (...args: unknown[]) => unknown {
+  return (...args) => (methods[name] as (args: unknown[]) => unknown)(args);
 }
 
-function methodOf(gate: Gate, name: MethodName): (...args: unknown[]) => unknown {
-  return (...args) => (gate[name] as (args: unknown[]) => unknown)(args);
-}
-
-/** What one of these methods does that somebody has put on a response without a gate. */
-function callBeneath(response: ServerResponse, name: MethodName, args: unknown[]): never {
+/** For a response on which somebody has put one of these functions, and which is not intercepted. */
+function callOriginal(response: ServerResponse, name: MethodName, args: unknown[]): never {
   let owner: object = response;
-  while ((owner as GatedMethods)[name] === GATED[name]) owner = Object.getPrototypeOf(owner) as object;
-  return Reflect.apply((owner as GatedMethods)[name], response, args as never) as never;
+  while ((owner as ResponseMethods)[name] === INTERCEPTORS[name]) owner = Object.getPrototypeOf(owner) as object;
+  return Reflect.apply((owner as ResponseMethods)[name], response, args as never) as never;
 }

@@ -1,325 +1,323 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import { watchClient, type ClientWatcher } from './client-disconnect.js';
-import { putGate, type Gate, type GatedMethods } from './buffered-methods.js';
-import { doneOf, HeldWrites, refuseWrite, swallow, type WriteArguments } from './buffered-writes.js';
-import { applyHead, refuse, type HeadArguments } from './response-headers.js';
-import { hasStatusMessage, SentLook } from './headers-sent-override.js';
+import { interceptMethods, type InterceptedMethods, type ResponseMethods } from './buffered-methods.js';
+import { BufferedWrites, callbackOf, discard, refuseWriteAfterEnd, type WriteArguments } from './buffered-writes.js';
+import { onDisconnect } from './client-disconnect.js';
+import { hasStatusMessage, HeadersSentOverride } from './headers-sent-override.js';
+import { applyHead, throwHeadersSent, type HeadArguments } from './response-headers.js';
 
-type GateState = 'waiting' | 'held' | 'open' | 'closed' | 'abandoned';
+type BufferedState = 'pending' | 'buffering' | 'committed' | 'ended' | 'replaced';
 
-/** The answer to send in the place of an abandoned one. */
-export interface Substitute {
+/** The response to send in the place of the application's. */
+export interface ReplacementResponse {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** What stands between an application and its client. */
-export interface GateKeeper {
-  /** Called before the first byte leaves. What it answers with a promise is waited for; when it throws or rejects, the answer is abandoned. */
-  beforeHead(): void | Promise<void>;
-  /** Called before the end of a response whose head is out already, and when the client has gone. It may not fail. */
-  beforeEnd(): void | Promise<void>;
-  /** The head is about to leave. */
-  head(): void;
-  /** The answer that did not pass is abandoned. */
-  substitute(error: unknown): Substitute;
-  /** The answer has passed, and is abandoned since Node refuses to send what the application made of it. */
-  substituteRefused(error: unknown): Substitute;
+/** What has to happen before a response may leave, and what to send when it fails. */
+export interface ResponseHooks {
+  /** Called before the first byte leaves. A promise is waited for; when it rejects, or this throws, the response is replaced. */
+  commit(): void | Promise<void>;
+  /** Called before the end of a response whose head is out already, and when the client has gone. A promise is waited for. It must not fail. */
+  commitLate(): void | Promise<void>;
+  /** Called once the commit has succeeded, when the head is about to leave. */
+  addHeaders(): void;
+  /** What to send when the commit has failed. */
+  replacementFor(error: unknown): ReplacementResponse;
+  /** What to send when the commit has succeeded, and Node refuses to send what the application wrote. */
+  replacementForRefused(error: unknown): ReplacementResponse;
 }
 
 /**
- * Holds a response back until its keeper lets it pass. What the application writes meanwhile is kept in order.
+ * Keeps what an application writes to a response, in order, until the commit that it waits for has answered.
  *
- * - `waiting`: nothing was written. An explicit `writeHead` is kept: it sends nothing by itself.
- * - `held`: something was written, and the keeper has not let it pass.
- * - `open`: the head is out.
- * - `closed`: the end is out.
- * - `abandoned`: something else was answered; the rest of the application's answer goes nowhere.
+ * - `pending`: nothing was written. An explicit `writeHead` is kept: it sends nothing by itself.
+ * - `buffering`: something was written, and a commit has not answered.
+ * - `committed`: the head is out.
+ * - `ended`: the end is out.
+ * - `replaced`: something else was sent; the rest of what the application writes goes nowhere.
  *
- * Goes by the response that it was given: what calls its methods may be a proxy of it, or inherit from it.
+ * Acts on the response that it was given: what calls its methods may be a proxy of it, or inherit from it.
  */
-export class ResponseGate implements Gate, ClientWatcher {
-  #state: GateState;
+export class BufferedResponse implements InterceptedMethods {
+  #state: BufferedState;
   #head: [statusCode: number, reason?: string] | undefined;
-  #look: SentLook | undefined;
-  #held: HeldWrites | undefined;
-  /** Whether the application has ended its answer, and Node has not refused to. */
+  #headersSent: HeadersSentOverride | undefined;
+  #buffered: BufferedWrites | undefined;
+  /** Whether the application has ended its response, and Node has not refused to. */
   #isEnded = false;
   #isWatching = false;
-  #asker: AsyncResource | undefined;
-  #watchers: Set<ClientWatcher> | undefined;
+  #stopWatching: (() => void) | undefined;
   readonly #earlierHeaders: OutgoingHttpHeaders;
-  readonly #own: Partial<GatedMethods> | undefined;
+  readonly #original: Partial<ResponseMethods> | undefined;
 
   constructor(
     readonly response: ServerResponse,
-    private readonly keeper: GateKeeper,
+    private readonly hooks: ResponseHooks,
   ) {
-    this.#state = response.headersSent ? 'open' : 'waiting';
+    this.#state = response.headersSent ? 'committed' : 'pending';
     this.#earlierHeaders = response.getHeaders();
-    this.#own = putGate(response, this);
+    this.#original = interceptMethods(response, this);
   }
 
-  /** Asks the keeper once more should the client go before the end: that changes nothing about what the application did to the session. */
+  /** Commits once more should the client go before the end: that it has gone does not undo what was done for it. */
   watchClient(): void {
-    // One that is added after the end, by an access log, would never be taken off.
-    if (this.#isWatching || this.#state === 'closed' || this.#state === 'abandoned') return;
+    // A listener that is added after the end, because an access log asks, would never be taken off.
+    if (this.#isWatching || this.#state === 'ended' || this.#state === 'replaced') return;
     this.#isWatching = true;
-    this.#asker = new AsyncResource('SessionClient', { requireManualDestroy: true });
-    this.#watchers = watchClient(this.response, this);
+    // The async context of the connection knows nothing of this request.
+    const request = new AsyncResource('SessionClient', { requireManualDestroy: true });
+    this.#stopWatching = onDisconnect(this.response, () => {
+      if (this.#state === 'pending' || this.#state === 'committed') request.runInAsyncScope(() => void this.hooks.commitLate());
+    });
   }
 
   get hasBegun(): boolean {
-    return this.#state !== 'waiting';
+    return this.#state !== 'pending';
   }
 
   get isHeadOut(): boolean {
-    return this.#state === 'open' || this.#state === 'closed';
+    return this.#state === 'committed' || this.#state === 'ended';
   }
 
   get hasEnded(): boolean {
     return this.#isEnded;
   }
 
-  clientGone(): void {
-    // In the async context of this request: that of the connection knows nothing of it.
-    if (this.#state === 'waiting' || this.#state === 'open') this.#asker?.runInAsyncScope(() => void this.keeper.beforeEnd());
-  }
-
   writeHead(args: HeadArguments): void {
-    if (this.#state === 'open' || this.#state === 'closed') this.#pass('writeHead', args);
-    else if (this.#state === 'abandoned') this.#sendSubstituteHead();
+    if (this.#state === 'committed' || this.#state === 'ended') this.#callOriginal('writeHead', args);
+    else if (this.#state === 'replaced') this.#sendReplacementHead();
     else {
-      if (this.response.headersSent) refuse();
+      if (this.response.headersSent) throwHeadersSent();
       this.#head = applyHead(this.response, args);
-      this.#lookSent();
+      this.#overrideHeadersSent();
     }
   }
 
   write(args: WriteArguments): boolean {
-    if (this.#state === 'waiting') this.#arrive();
+    if (this.#state === 'pending') this.#begin();
     switch (this.#state) {
-      case 'held':
+      case 'buffering':
         if (!this.#isEnded) return this.#writes.write(args);
-        refuseWrite(args);
+        refuseWriteAfterEnd(args);
         return true;
-      case 'abandoned':
-        swallow(args);
+      case 'replaced':
+        discard(args);
         return true;
       default:
-        return this.#pass('write', args);
+        return this.#callOriginal('write', args);
     }
   }
 
   end(args: WriteArguments): void {
     if (this.#isEnded) return this.#endAgain(args);
-    const wasOpen = this.#state === 'open';
-    if (this.#state === 'waiting') this.#arrive();
+    const wasCommitted = this.#state === 'committed';
+    if (this.#state === 'pending') this.#begin();
     switch (this.#state) {
-      case 'held':
-        return this.#holdEnd(args);
-      case 'abandoned':
-        return swallow(args);
+      case 'buffering':
+        return this.#bufferEnd(args);
+      case 'replaced':
+        return discard(args);
       default:
-        return wasOpen ? this.#endLate(args) : this.#finish(args);
+        return wasCommitted ? this.#endLate(args) : this.#finish(args);
     }
   }
 
   /** A second end says nothing, as with express-session. Node would make an error of its data that ends the process. */
   #endAgain(args: WriteArguments): void {
-    const done = doneOf(args);
-    if (done === undefined) return;
-    if (this.#state === 'held') this.#writes.end([done]);
-    else if (this.#state === 'abandoned') swallow([done]);
-    else this.#pass('end', [done]);
+    const callback = callbackOf(args);
+    if (callback === undefined) return;
+    if (this.#state === 'buffering') this.#writes.end([callback]);
+    else if (this.#state === 'replaced') discard([callback]);
+    else this.#callOriginal('end', [callback]);
   }
 
   flushHeaders(): void {
-    if (this.#state === 'waiting') this.#arrive();
-    if (this.#state === 'open' || this.#state === 'closed') this.#pass('flushHeaders', []);
-    else if (this.#state === 'held' && !this.#isEnded) this.#writes.flushHeaders();
+    if (this.#state === 'pending') this.#begin();
+    if (this.#state === 'committed' || this.#state === 'ended') this.#callOriginal('flushHeaders', []);
+    else if (this.#state === 'buffering' && !this.#isEnded) this.#writes.flushHeaders();
   }
 
-  /** Calls the method beneath: the one that the response had itself, else the one that its prototype has now. */
-  #pass<Name extends keyof GatedMethods>(name: Name, args: unknown[]): ReturnType<GatedMethods[Name]> {
+  /** Calls the method that the response itself had, else the one that its prototype has now. */
+  #callOriginal<Name extends keyof ResponseMethods>(name: Name, args: unknown[]): ReturnType<ResponseMethods[Name]> {
     const { response } = this;
-    const method = this.#own?.[name] ?? (Object.getPrototypeOf(response) as GatedMethods)[name];
+    const method = this.#original?.[name] ?? (Object.getPrototypeOf(response) as ResponseMethods)[name];
     try {
-      return Reflect.apply(method, response, args as never) as ReturnType<GatedMethods[Name]>;
+      return Reflect.apply(method, response, args as never) as ReturnType<ResponseMethods[Name]>;
     } catch (error) {
-      // Whoever catches that may answer in another way, which has to pass the keeper too.
-      if (!response.headersSent && this.#state !== 'abandoned') this.#state = 'waiting';
+      // An error handler that catches this may send another response, which has to wait for a commit too.
+      if (!response.headersSent && this.#state !== 'replaced') this.#state = 'pending';
       throw error;
     }
   }
 
-  /** The first byte wants to leave. */
-  #arrive(): void {
+  /** The application has written something for the first time. */
+  #begin(): void {
     try {
-      const pending = this.keeper.beforeHead();
-      if (pending !== undefined) return this.#hold(pending);
+      const committing = this.hooks.commit();
+      if (committing !== undefined) return this.#buffer(committing);
       this.#prepareHead();
     } catch (error) {
-      return this.#abandon(error);
+      return this.#replaceFailed(error);
     }
-    this.#open();
+    this.#sendHead();
   }
 
-  #hold(pending: Promise<void>): void {
-    this.#state = 'held';
-    this.#lookSent();
-    pending.then(
+  #buffer(committing: Promise<void>): void {
+    this.#state = 'buffering';
+    this.#overrideHeadersSent();
+    committing.then(
       () => this.#release(),
-      (error: unknown) => this.#abandon(error),
+      (error: unknown) => this.#replaceFailed(error),
     );
   }
 
+  /** The commit has succeeded. */
   #release(): void {
     try {
       this.#prepareHead();
     } catch (error) {
-      return this.#abandon(error);
+      return this.#replaceFailed(error);
     }
-    this.#passHeld(() => this.#open());
+    this.#sendBuffered(() => this.#sendHead());
   }
 
   #prepareHead(): void {
-    this.#lookAsIs();
-    this.keeper.head();
+    this.#restoreHeadersSent();
+    this.hooks.addHeaders();
   }
 
-  #open(): void {
+  #sendHead(): void {
     const head = this.#head;
     this.#head = undefined;
-    this.#state = 'open';
-    if (head !== undefined) this.#pass('writeHead', head);
+    this.#state = 'committed';
+    if (head !== undefined) this.#callOriginal('writeHead', head);
   }
 
-  get #writes(): HeldWrites {
-    this.#held ??= new HeldWrites(this.response);
-    return this.#held;
+  get #writes(): BufferedWrites {
+    this.#buffered ??= new BufferedWrites(this.response);
+    return this.#buffered;
   }
 
-  #holdEnd(args: WriteArguments): void {
+  #bufferEnd(args: WriteArguments): void {
     this.#writes.end(args);
     this.#isEnded = true;
   }
 
-  /** Nobody is there any more to catch what Node throws. */
-  #passHeld(open: () => void): void {
+  /** The application's calls have returned long ago, so it cannot catch what Node throws. */
+  #sendBuffered(commit: () => void): void {
     try {
-      open();
-      this.#passWrites();
+      commit();
+      this.#sendWrites();
     } catch (error) {
-      this.#abandonRefused(error);
+      this.#replaceRefused(error);
     }
   }
 
-  #passWrites(): void {
-    if (this.#held === undefined) return;
-    const { held, isAwaited } = this.#held.take();
+  #sendWrites(): void {
+    if (this.#buffered === undefined) return;
+    const { writes, needsDrain } = this.#buffered.take();
     let wantsMore = true;
-    for (const [index, [method, ...args]] of held.entries()) {
-      if (method === 'write') wantsMore = this.#pass('write', args);
-      else if (method === 'flushHeaders') this.#pass('flushHeaders', []);
-      else this.#passEnd(args, index === 0);
+    for (const [index, [method, ...args]] of writes.entries()) {
+      if (method === 'write') wantsMore = this.#callOriginal('write', args);
+      else if (method === 'flushHeaders') this.#callOriginal('flushHeaders', []);
+      else this.#sendEnd(args, index === 0);
     }
-    if (isAwaited && wantsMore) this.#askForMore();
+    if (needsDrain && wantsMore) this.#emitDrain();
   }
 
-  /** An end that comes first is the one that was waited for; after a write, something may have changed since. */
-  #passEnd(args: WriteArguments, isFirst: boolean): void {
-    if (this.#state === 'held') this.#writes.end(args);
-    else if (this.#state === 'closed') this.#pass('end', args);
+  /** An end that comes first is the one that the commit was for; after a write, something may have changed since. */
+  #sendEnd(args: WriteArguments, isFirst: boolean): void {
+    if (this.#state === 'buffering') this.#writes.end(args);
+    else if (this.#state === 'ended') this.#callOriginal('end', args);
     else if (isFirst) this.#finish(args);
     else this.#endLate(args);
   }
 
-  /** The head is out already; what changed since then is stored before the end is. */
+  /** The head is out already; what changed since then is committed before the end is sent. */
   #endLate(args: WriteArguments): void {
-    const pending = this.keeper.beforeEnd();
-    if (pending === undefined) return this.#finish(args);
-    this.#state = 'held';
-    this.#holdEnd(args);
-    const finish = () => this.#passHeld(() => (this.#state = 'open'));
-    pending.then(finish, finish);
+    const committing = this.hooks.commitLate();
+    if (committing === undefined) return this.#finish(args);
+    this.#state = 'buffering';
+    this.#bufferEnd(args);
+    const finish = () => this.#sendBuffered(() => (this.#state = 'committed'));
+    committing.then(finish, finish);
   }
 
   #finish(args: WriteArguments): void {
-    this.#state = 'closed';
+    this.#state = 'ended';
     this.#isEnded = false;
-    this.#pass('end', args);
+    this.#callOriginal('end', args);
     this.#isEnded = true;
-    this.#watchers?.delete(this);
+    this.#stopWatching?.();
   }
 
-  #abandon(error: unknown): void {
-    this.#replace(() => this.keeper.substitute(error));
+  #replaceFailed(error: unknown): void {
+    this.#replace(() => this.hooks.replacementFor(error));
   }
 
-  /** What was stored is told all the same: the cookie belongs to the substitute too. */
-  #abandonRefused(error: unknown): void {
-    this.#replace(() => this.keeper.substituteRefused(error), { withHead: true });
+  /** The commit has succeeded, so its headers belong to the replacement too. */
+  #replaceRefused(error: unknown): void {
+    this.#replace(() => this.hooks.replacementForRefused(error), { addsHeaders: true });
   }
 
-  #replace(substitute: () => Substitute, { withHead = false } = {}): void {
+  #replace(replacementOf: () => ReplacementResponse, { addsHeaders = false } = {}): void {
     const { response } = this;
-    this.#lookAsIs();
-    response.on('unpipe', closeSource);
-    const answer = substitute();
+    this.#restoreHeadersSent();
+    response.on('unpipe', destroyUnread);
+    const replacement = replacementOf();
     try {
       if (response.headersSent) response.destroy();
-      else this.#answer(answer, withHead);
+      else this.#sendReplacement(replacement, addsHeaders);
     } catch (refusal) {
-      this.keeper.substituteRefused(refusal);
+      this.hooks.replacementForRefused(refusal);
       response.destroy();
     }
-    this.#state = 'abandoned';
+    this.#state = 'replaced';
     this.#isEnded = true;
-    if (this.#held === undefined) return;
-    const { held, isAwaited } = this.#held.take();
-    for (const [, ...args] of held) swallow(args as WriteArguments);
-    if (isAwaited) this.#askForMore();
+    if (this.#buffered === undefined) return;
+    const { writes, needsDrain } = this.#buffered.take();
+    for (const [, ...args] of writes) discard(args as WriteArguments);
+    if (needsDrain) this.#emitDrain();
   }
 
-  /** In a turn of its own, as Node does: what a listener throws is not for a promise here to catch. */
-  #askForMore(): void {
+  /** In a turn of its own, as Node does: a promise here must not catch what a listener throws. */
+  #emitDrain(): void {
     process.nextTick(() => this.response.emit('drain'));
   }
 
-  #answer({ statusCode, headers, body }: Substitute, withHead: boolean): void {
+  #sendReplacement({ statusCode, headers, body }: ReplacementResponse, addsHeaders: boolean): void {
     const { response } = this;
     for (const name of response.getHeaderNames()) response.removeHeader(name);
-    // The substitute depends on what it says, and on what the headers from before say.
+    // The replacement depends on what it says, and on what the headers from before say.
     const vary = [this.#earlierHeaders['vary'] ?? [], headers['Vary'] ?? []].flat().join(', ');
     // Node counts the bytes only while nobody has ever taken that header off.
-    const answered = { ...this.#earlierHeaders, ...headers, Vary: vary || undefined, 'Content-Length': Buffer.byteLength(body) };
-    for (const [name, value] of Object.entries(answered)) if (value !== undefined) response.setHeader(name, value);
-    if (withHead) this.keeper.head();
+    const all = { ...this.#earlierHeaders, ...headers, Vary: vary || undefined, 'Content-Length': Buffer.byteLength(body) };
+    for (const [name, value] of Object.entries(all)) if (value !== undefined) response.setHeader(name, value);
+    if (addsHeaders) this.hooks.addHeaders();
     response.statusCode = statusCode;
     if (hasStatusMessage(response)) response.statusMessage = '';
     this.#finish([body]);
   }
 
-  /** Something beneath has kept the substitute, as a compression may, and asks for its head now. */
-  #sendSubstituteHead(): void {
-    if (!this.response.headersSent) this.#pass('writeHead', [this.response.statusCode]);
+  /** A wrapper below, such as a compression, has kept the replacement, and asks for its head now. */
+  #sendReplacementHead(): void {
+    if (!this.response.headersSent) this.#callOriginal('writeHead', [this.response.statusCode]);
   }
 
-  #lookSent(): void {
-    this.#look ??= new SentLook(this.response);
+  #overrideHeadersSent(): void {
+    this.#headersSent ??= new HeadersSentOverride(this.response);
   }
 
-  #lookAsIs(): void {
-    this.#look?.takeOff();
-    this.#look = undefined;
+  #restoreHeadersSent(): void {
+    this.#headersSent?.undo();
+    this.#headersSent = undefined;
   }
 }
 
 /** The end of the response takes off the stream that was piped into it, which nobody would read to its end any more. */
-function closeSource(source: Readable): void {
+function destroyUnread(source: Readable): void {
   if (source.listenerCount('data') === 0) source.destroy();
 }

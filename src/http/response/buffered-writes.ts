@@ -3,67 +3,67 @@ import { types } from 'node:util';
 import { nodeError } from './response-headers.js';
 
 /** What `write` and `end` take. */
-export type WriteArguments = [chunk?: unknown, encoding?: BufferEncoding | Done, callback?: Done];
-type Done = (error?: Error | null) => void;
-export type Held = ['write', ...WriteArguments] | ['end', ...WriteArguments] | ['flushHeaders'];
+export type WriteArguments = [chunk?: unknown, encoding?: BufferEncoding | Callback, callback?: Callback];
+type Callback = (error?: Error | null) => void;
+type BufferedWrite = ['write', ...WriteArguments] | ['end', ...WriteArguments] | ['flushHeaders'];
 
 /**
- * What an application has written into a response that is held, in order. When that is much, it is told to wait (`write` answers false,
- * and `drain` follows), so a stream that is piped into the response waits too.
+ * What an application has written to a response that is not committed, in order. Beyond the response's high water mark the application is told to
+ * wait (`write` returns false, and `drain` follows), so a stream that is piped into the response waits too.
  */
-export class HeldWrites {
-  #held: Held[] = [];
+export class BufferedWrites {
+  #writes: BufferedWrite[] = [];
   #bytes = 0;
-  #isAwaited = false;
+  #needsDrain = false;
 
   constructor(private readonly response: ServerResponse) {}
 
-  /** Whether there is room for more. Throws as Node would: once it is held, nobody is there to catch. */
+  /** Whether there is room for more. Throws as Node would: when the write is sent later, the application can no longer catch. */
   write(args: WriteArguments): boolean {
     this.#bytes += lengthOf(args);
-    this.#held.push(['write', ...args]);
+    this.#writes.push(['write', ...args]);
     const hasRoom = this.#bytes < this.response.writableHighWaterMark;
-    this.#isAwaited ||= !hasRoom;
+    this.#needsDrain ||= !hasRoom;
     return hasRoom;
   }
 
   end(args: WriteArguments): void {
     if (args[0] && typeof args[0] !== 'function') lengthOf(args);
-    this.#held.push(['end', ...args]);
+    this.#writes.push(['end', ...args]);
   }
 
   flushHeaders(): void {
-    this.#held.push(['flushHeaders']);
+    this.#writes.push(['flushHeaders']);
   }
 
-  /** Hands over what was held, and forgets it. `isAwaited`: somebody waits for `drain`. */
-  take(): { readonly held: readonly Held[]; readonly isAwaited: boolean } {
-    const taken = { held: this.#held, isAwaited: this.#isAwaited };
-    this.#held = [];
+  /** Hands over what was written, and forgets it. `needsDrain`: the application waits for `drain`. */
+  take(): { readonly writes: readonly BufferedWrite[]; readonly needsDrain: boolean } {
+    const taken = { writes: this.#writes, needsDrain: this.#needsDrain };
+    this.#writes = [];
     this.#bytes = 0;
-    this.#isAwaited = false;
+    this.#needsDrain = false;
     return taken;
   }
 }
 
-/** Who is told when it was written. */
-export function doneOf(args: WriteArguments): Done | undefined {
-  return args.find((arg) => typeof arg === 'function') as Done | undefined;
+/** The callback among the arguments of `write` or `end`. */
+export function callbackOf(args: WriteArguments): Callback | undefined {
+  return args.find((arg) => typeof arg === 'function') as Callback | undefined;
 }
 
-/** Whoever waits for it to be written goes on. */
-export function swallow(args: WriteArguments): void {
-  const done = doneOf(args);
-  if (done !== undefined) process.nextTick(done);
+/** Sends nothing, and calls back as if it were sent, so that the application goes on. */
+export function discard(args: WriteArguments): void {
+  const callback = callbackOf(args);
+  if (callback !== undefined) process.nextTick(callback);
 }
 
 /**
- * Tells whoever writes after an end that is held. Not by an event: while it is held nothing says that the response has ended (`writableEnded`), so nobody
- * can know, and an `error` that nobody listens for ends the process.
+ * Calls back with Node's error for a write after the end. No `error` event: while the end is buffered `writableEnded` is false, so the application
+ * cannot know, and an `error` that nobody listens for ends the process.
  */
-export function refuseWrite(args: WriteArguments): void {
-  const done = doneOf(args);
-  if (done !== undefined) process.nextTick(done, nodeError(Error, 'ERR_STREAM_WRITE_AFTER_END', 'write after end'));
+export function refuseWriteAfterEnd(args: WriteArguments): void {
+  const callback = callbackOf(args);
+  if (callback !== undefined) process.nextTick(callback, nodeError(Error, 'ERR_STREAM_WRITE_AFTER_END', 'write after end'));
 }
 
 function lengthOf([chunk, encoding]: WriteArguments): number {

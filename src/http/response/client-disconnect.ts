@@ -1,37 +1,37 @@
 import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 
-/** Under which name a socket has those who want to know when it closes. */
-const WATCHERS = Symbol('watchers of a client');
+/** Under which name a socket has what to call when it closes. */
+const LISTENERS = Symbol('disconnect listeners');
 
-/** Wants to know when its client has gone. */
-export interface ClientWatcher {
-  clientGone(): void;
-}
-
-type WatchedSocket = Socket & { [WATCHERS]?: Set<ClientWatcher> };
+type Listener = () => void;
+type WatchedSocket = Socket & { [LISTENERS]?: Set<Listener> };
 
 /**
- * Lets somebody know when the client of a response goes. One listener for each connection and all its requests: one for each response costs
- * 2 us (docs/performance.md). Returns where to take the watcher off once the response has ended, where that is needed.
+ * Calls a listener when the client of a response goes. One `close` listener for each connection and all its requests: one for each response
+ * costs 2 us (docs/performance.md).
+ *
+ * @returns takes the listener off, for when the response has ended and the connection goes on
  */
-export function watchClient(response: ServerResponse, watcher: ClientWatcher): Set<ClientWatcher> | undefined {
+export function onDisconnect(response: ServerResponse, listener: Listener): () => void {
   const socket = socketOf(response);
   if (socket === undefined) {
-    response.on('close', () => watcher.clientGone());
-    return undefined;
+    response.on('close', listener);
+    return () => response.off('close', listener);
   }
-  return (socket[WATCHERS] ?? watchSocket(socket)).add(watcher);
+  const listeners = socket[LISTENERS] ?? watchSocket(socket);
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
-function watchSocket(socket: WatchedSocket): Set<ClientWatcher> {
-  const watchers = new Set<ClientWatcher>();
-  socket[WATCHERS] = watchers;
+function watchSocket(socket: WatchedSocket): Set<Listener> {
+  const listeners = new Set<Listener>();
+  socket[LISTENERS] = listeners;
   socket.on('close', () => {
-    for (const watcher of watchers) watcher.clientGone();
-    watchers.clear();
+    for (const listener of listeners) listener();
+    listeners.clear();
   });
-  return watchers;
+  return listeners;
 }
 
 /** `undefined` where one request may end and the connection go on (HTTP/2), or where there is none (a request made up in a test). */

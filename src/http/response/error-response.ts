@@ -7,59 +7,59 @@ import {
   SessionStoreUnavailableError,
 } from '../../redis-session.errors.js';
 import { prefersHtml } from './accept.js';
-import type { Substitute } from './buffered-response.js';
+import type { ReplacementResponse } from './buffered-response.js';
 
-/** What a client is told in the place of an answer that its session has prevented. */
-export interface SessionAnswer {
+/** The response that a client gets when its session prevents the application's. */
+export interface ErrorResponse {
   readonly statusCode: number;
   readonly message: string;
   /** A `RedisSessionErrorCode`, or one of the guard's. */
   readonly code: string | undefined;
-  /** Stable, to switch on among answers of the same `code`. */
+  /** Stable, to switch on among responses of the same `code`. */
   readonly reason?: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The answer that an error stands for. `undefined` for a fault of the application, of which a client is told nothing. */
-export function answerOf(error: unknown): SessionAnswer | undefined {
+/** The response for an error. `undefined` for a fault of the application, about which the client learns nothing. */
+export function errorResponseOf(error: unknown): ErrorResponse | undefined {
   if (error instanceof SessionStoreUnavailableError) {
     const { statusCode, code, headers } = error;
-    // Without the reason, which is for those who run the application.
+    // Without the error's own message, which is for the people who run the application.
     return { statusCode, message: 'The session store is unavailable. Try again.', code, headers };
   }
-  const isAnswer = error instanceof SessionGoneError || error instanceof SessionRefusedError || error instanceof CrossOriginError;
-  if (!isAnswer) return undefined;
+  const hasResponse = error instanceof SessionGoneError || error instanceof SessionRefusedError || error instanceof CrossOriginError;
+  if (!hasResponse) return undefined;
   const { statusCode, message, code } = error;
   return { statusCode, message, code, reason: error instanceof CrossOriginError ? error.reason : undefined, headers: {} };
 }
 
-/** The body of an answer. */
-export function bodyOf({ statusCode, message, code, reason }: Omit<SessionAnswer, 'headers'>) {
+/** The body of an error response. */
+export function errorBodyOf({ statusCode, message, code, reason }: Omit<ErrorResponse, 'headers'>) {
   return { statusCode, error: STATUS_CODES[statusCode], message, code, ...(reason === undefined ? {} : { reason }) };
 }
 
-/** What a client is told whose answer Node refused to send. Why is for the log. */
-export const REFUSED: SessionAnswer = { statusCode: 500, message: 'Internal server error', code: undefined, headers: {} };
+/** For a response that Node refused to send. The reason goes to the log. */
+export const INTERNAL_ERROR: ErrorResponse = { statusCode: 500, message: 'Internal server error', code: undefined, headers: {} };
 
-/** What it is told whose session cannot be stored for a reason that is the application's. */
-export function notStored(error: unknown): SessionAnswer {
+/** For a session that cannot be stored because of what the application put into it. */
+export function notStoredResponse(error: unknown): ErrorResponse {
   const code = error instanceof RedisSessionError ? error.code : undefined;
   return { statusCode: 500, message: 'The session could not be stored.', code, headers: {} };
 }
 
-/** An answer as it is sent: a page for whom `Accept` prefers one, else JSON. */
-export function renderAnswer(answer: SessionAnswer, accept: string | undefined): Substitute {
+/** An error response as it is sent: a page when `Accept` prefers one, else JSON. */
+export function renderErrorResponse(response: ErrorResponse, accept: string | undefined): ReplacementResponse {
   const isPage = prefersHtml(accept);
   const type = isPage ? 'text/html; charset=utf-8' : 'application/json; charset=utf-8';
   return {
-    statusCode: answer.statusCode,
-    headers: { 'Content-Type': type, Vary: 'Accept', ...answer.headers },
-    body: isPage ? pageOf(answer) : JSON.stringify(bodyOf(answer)),
+    statusCode: response.statusCode,
+    headers: { 'Content-Type': type, Vary: 'Accept', ...response.headers },
+    body: isPage ? pageOf(response) : JSON.stringify(errorBodyOf(response)),
   };
 }
 
-/** Nothing of the request is in it. */
-function pageOf({ statusCode, message }: SessionAnswer): string {
+/** Contains nothing of the request. */
+function pageOf({ statusCode, message }: ErrorResponse): string {
   const title = STATUS_CODES[statusCode] ?? '';
   return `<!doctype html>
 <html lang="en">

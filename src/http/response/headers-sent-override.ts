@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import { refuse } from './response-headers.js';
+import { throwHeadersSent } from './response-headers.js';
 
-/** Where Node has the head of a response once it is written: from then on it says that it is sent, and refuses to change it. */
+/** Where Node keeps the head of a response once it is written. From then on `headersSent` is true, and a header that is set throws. */
 const HEAD = '_header';
 
 type Head = string | null;
@@ -11,37 +11,37 @@ const NO_HEAD_YET = '\r\n';
 const HEADER_METHODS = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const;
 
 /**
- * Makes a response look and behave as if its head were sent: it says so, and lets nobody change it. An error handler that answers once more
- * would otherwise put its status and length on the answer that is held.
+ * Makes `headersSent` true and lets nobody set a header, for a response that is buffered: an error handler that answers once more would
+ * otherwise put its status and length on what was written.
  *
- * A response of Node's HTTP/1 server does all of that as soon as it has a head, also for those who ask for nothing else (compression before
- * 1.7.5). Others, as those of HTTP/2, get properties of their own for as long as it lasts.
+ * A response of Node's HTTP/1 server is given a head, which does all of that, also for code that looks at `_header` (compression before 1.7.5).
+ * Others, such as those of HTTP/2, get properties of their own until {@link undo}.
  */
-export class SentLook {
+export class HeadersSentOverride {
   readonly #statusCode: number;
   readonly #statusMessage: string | undefined;
   readonly #head: Head | undefined;
-  readonly #covered: Cover | undefined;
+  readonly #properties: OverridingProperties | undefined;
 
   constructor(private readonly response: ServerResponse) {
     this.#statusCode = response.statusCode;
     this.#statusMessage = hasStatusMessage(response) ? response.statusMessage : undefined;
     this.#head = replaceHead(response, NO_HEAD_YET);
-    this.#covered = response.headersSent ? undefined : new Cover(response);
+    this.#properties = response.headersSent ? undefined : new OverridingProperties(response);
   }
 
-  /** Makes it what it was again, also where somebody has set another status meanwhile. */
-  takeOff(): void {
+  /** Restores the response, also where an error handler has set another status meanwhile. */
+  undo(): void {
     const { response } = this;
     if (this.#head !== undefined) replaceHead(response, this.#head);
-    this.#covered?.takeOff();
+    this.#properties?.undo();
     if (response.statusCode !== this.#statusCode) response.statusCode = this.#statusCode;
     if (hasStatusMessage(response) && response.statusMessage !== this.#statusMessage)
       response.statusMessage = this.#statusMessage as string;
   }
 }
 
-/** HTTP/2 has none (RFC 9113, section 8.3.2), and Node warns whoever looks at it. */
+/** HTTP/2 has none (RFC 9113, section 8.3.2), and Node warns when it is read. */
 export function hasStatusMessage({ req }: ServerResponse): boolean {
   return (req as Partial<ServerResponse['req']> | undefined)?.httpVersionMajor !== 2;
 }
@@ -55,13 +55,13 @@ function replaceHead(response: ServerResponse, head: Head): Head | undefined {
   return before;
 }
 
-/** Properties of a response that say of it what is not so. A method that it does not have it does not get. */
-class Cover {
+/** Overrides `headersSent` and the methods that change headers. A method that the response does not have it does not get. */
+class OverridingProperties {
   readonly #before: [name: string, own: PropertyDescriptor | undefined][] = [];
 
   constructor(private readonly response: ServerResponse) {
     this.#put('headersSent', true);
-    for (const name of HEADER_METHODS) if (typeof response[name] === 'function') this.#put(name, refuse);
+    for (const name of HEADER_METHODS) if (typeof response[name] === 'function') this.#put(name, throwHeadersSent);
   }
 
   #put(name: string, value: unknown): void {
@@ -69,7 +69,7 @@ class Cover {
     Object.defineProperty(this.response, name, { configurable: true, writable: true, value });
   }
 
-  takeOff(): void {
+  undo(): void {
     for (const [name, own] of this.#before) {
       if (own === undefined) Reflect.deleteProperty(this.response, name);
       else Object.defineProperty(this.response, name, own);

@@ -17,12 +17,12 @@ export function takesHeaders(response: ServerResponse): boolean {
   return !response.headersSent && isResponse(response);
 }
 
-/** Whether the client can still be answered something else: its answer has not begun, and it has not gone. */
+/** Whether the client can still be sent another response: this one has not begun, and the client has not gone. */
 export function canBeAnswered(request: IncomingMessage, response: ServerResponse): boolean {
   return !response.headersSent && !isClientGone(request, response);
 }
 
-/** Whether nobody waits for the answer any more. */
+/** Whether the client no longer waits for the response. */
 export function isClientGone(request: IncomingMessage, response: ServerResponse): boolean {
   // Over HTTP/2 a request may end, and its connection go on.
   const { stream } = response as { readonly stream?: { readonly destroyed: boolean } };
@@ -39,8 +39,8 @@ export function applyHead(response: ServerResponse, [statusCode, reason, headers
   return typeof reason === 'string' ? [statusCode, reason] : [statusCode];
 }
 
-/** What Node throws when somebody changes the head of a response that is sent. */
-export function refuse(): never {
+/** Throws what Node throws when a header is set after the head was sent. */
+export function throwHeadersSent(): never {
   throw nodeError(Error, 'ERR_HTTP_HEADERS_SENT', 'Cannot set headers after they are sent to the client');
 }
 
@@ -74,7 +74,7 @@ function checkStatusCode(statusCode: number): void {
   if (!isStatusCode) throw nodeError(RangeError, 'ERR_HTTP_INVALID_STATUS_CODE', `Invalid status code: ${statusCode}`);
 }
 
-/** Says that the answer is another one where that header of the request is (RFC 9110, section 12.5.5), beside what the application says. */
+/** Adds a request header to `Vary` (RFC 9110, section 12.5.5), beside those that the application has named. */
 export function addVary(response: ServerResponse, name: string): void {
   const vary = response.getHeader('Vary');
   if (vary === undefined) {
