@@ -8,12 +8,13 @@ const AGE = 'originalMaxAge';
 /** Names under which a cookie's age is set. */
 const AGES = new Set<string>([AGE, 'maxAge', 'expires']);
 
+/** Under which name the cookie that an application has tells whose it is. A `WeakMap` keeps its requests alive until the next full collection. */
+const REQUEST_COOKIE = Symbol('request cookie');
+
 type KeptAttribute = (typeof KEPT_ATTRIBUTES)[number];
 
 /** The cookie of a session while one request uses it: what it is, and which of its attributes this request has set. */
 export class RequestCookie {
-  static readonly #shown = new WeakMap<object, RequestCookie>();
-
   /** For the application, which sets what it wants another way. */
   readonly shown: Cookie;
   #set: ReadonlySet<KeptAttribute> = new Set();
@@ -28,17 +29,13 @@ export class RequestCookie {
     private readonly cookie: Cookie,
     private readonly configured: (attributes?: CookieAttributes) => Cookie,
   ) {
-    this.shown = new Proxy(cookie, {
-      set: (target, name, value) => {
-        this.#note(name);
-        return Reflect.set(target, name, value);
-      },
-      deleteProperty: (target, name) => {
-        this.#note(name);
-        return Reflect.deleteProperty(target, name);
-      },
-    });
-    RequestCookie.#shown.set(this.shown, this);
+    this.shown = new Proxy(cookie, new CookieTraps(this));
+  }
+
+  /** Whose `shown` that object is; `undefined` for any other, also for what inherits from one. */
+  static #of(value: object): RequestCookie | undefined {
+    const found = (value as { [REQUEST_COOKIE]?: RequestCookie })[REQUEST_COOKIE];
+    return found?.shown === value ? found : undefined;
   }
 
   get data(): CookieAttributes {
@@ -89,7 +86,7 @@ export class RequestCookie {
     if (typeof value !== 'object' || value === null)
       throw misuse('cannot be replaced by what is no cookie. Set its attributes: req.session.cookie.maxAge = 60_000');
     if (value === this.shown) return false;
-    const other = RequestCookie.#shown.get(value);
+    const other = RequestCookie.#of(value);
     if (other !== undefined) {
       this.#become(other.#configuredAndSet());
       this.#set = other.#set;
@@ -131,7 +128,8 @@ export class RequestCookie {
     Object.assign(this.cookie, attributes);
   }
 
-  #note(name: string | symbol): void {
+  /** The application has set or deleted that attribute. */
+  note(name: string | symbol): void {
     const kept = KEPT_ATTRIBUTES.find((one) => one === name || (one === AGE && AGES.has(String(name))));
     if (kept === undefined) return;
     this.#set = new Set([...this.#set, kept]);
@@ -143,6 +141,29 @@ export class RequestCookie {
     Object.assign(this.cookie, maxAge === undefined ? { expires: dateOf(expires) } : { maxAge: ageOf(maxAge) });
     this.#set = new Set([...this.#set, AGE]);
     this.#ageSetBy = 'object';
+  }
+}
+
+class CookieTraps implements ProxyHandler<Cookie> {
+  // Private at run time too: `util.inspect` with `showProxy` shows the handler.
+  readonly #owner: RequestCookie;
+
+  constructor(owner: RequestCookie) {
+    this.#owner = owner;
+  }
+
+  get(target: Cookie, name: string | symbol, receiver: unknown): unknown {
+    return name === REQUEST_COOKIE ? this.#owner : Reflect.get(target, name, receiver);
+  }
+
+  set(target: Cookie, name: string | symbol, value: unknown): boolean {
+    this.#owner.note(name);
+    return Reflect.set(target, name, value);
+  }
+
+  deleteProperty(target: Cookie, name: string | symbol): boolean {
+    this.#owner.note(name);
+    return Reflect.deleteProperty(target, name);
   }
 }
 
