@@ -2,7 +2,7 @@ import { SessionMisuseError } from '../../redis-session.errors.js';
 import { ActiveSession, afterItsEnd, type SessionHost, type TimeLimit } from '../../session/active-session.js';
 import { LONGEST_STRETCH } from '../../session/lifetime.js';
 import { isPositive, kindOf } from '../../session/option-checks.js';
-import type { Entries } from '../../session/entries.js';
+import type { AssignmentWatcher, Entries } from '../../session/entries.js';
 import type { CookieAttributes, Device, Terms, SessionRecord } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
 import { checkCookie, type Cookie } from '../cookie/cookie.js';
@@ -58,7 +58,7 @@ export interface SessionPlace {
 }
 
 /** One session as one request uses it: the active session, its cookie, the two objects that handlers have of it, and what their methods do. */
-export class RequestSession implements SessionHost, SessionOwner {
+export class RequestSession implements SessionHost, SessionOwner, AssignmentWatcher {
   /** How many callbacks are about to be called. */
   #callbacks = 0;
   readonly active: ActiveSession;
@@ -77,7 +77,7 @@ export class RequestSession implements SessionHost, SessionOwner {
   ) {
     this.active = new ActiveSession(place.runtime.store, this, sid, record, loadedAt);
     this.#told = record;
-    this.active.entries.onAssignment = (name) => this.#noteLateChange(name);
+    this.active.entries.watcher = this;
   }
 
   /** What `req.session` is. Most requests ask for one of the two only. */
@@ -232,9 +232,9 @@ export class RequestSession implements SessionHost, SessionOwner {
   }
 
   /** Once: what is told is a fault in the application, which each change would tell again. */
-  #noteLateChange(name: string): void {
+  noteAssignment(name: string): void {
     if (!this.place.hasEnded) return;
-    this.active.entries.onAssignment = undefined;
+    this.active.entries.watcher = undefined;
     // It may be stored by a call that follows at once.
     setImmediate(() => void this.#tellLateChange(name));
   }
