@@ -19,6 +19,7 @@ import { refusalMiddleware } from './nest/refusal-middleware.js';
 import { SessionAnswerFilter } from './nest/session-answer.filter.js';
 import { SessionGuard } from './nest/session.guard.js';
 import { SessionMiddleware } from './nest/session.middleware.js';
+import { SessionLog } from './nest/session-log.js';
 import { shortSecretWarning, suspectTimes, ttlGivenTo } from './http/request/session-option-problems.js';
 import { SessionRuntime } from './http/request/session-runtime.js';
 import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
@@ -37,7 +38,6 @@ import { SESSION_CONNECTION, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } fr
 import { servedByBoth } from './redis-session.routes.js';
 import { openRedis, type OpenRedis } from './redis/client/redis-client.js';
 import type { RedisEventChannel } from './redis/events/redis-event-channel.js';
-import { SessionLog } from './session-log.js';
 import { answerWithin } from './session/deadline.js';
 import { kindOf } from './session/option-checks.js';
 import { SessionEvents } from './session/session-events.js';

@@ -1,7 +1,7 @@
 import { createParamDecorator } from '@nestjs/common';
 import type { Identity as StoredIdentity } from '../session/identity.js';
 import type { NamedParameter } from './named-parameter.js';
-import { requestContextOf } from '../http/request/request-context.js';
+import { requestContextOf } from './execution-context.js';
 
 /**
  * Who is signed in, or with a name one field of it: `@Identity() who: Identity`, `@Identity('id') id: string`.

@@ -2,7 +2,7 @@ import { createParamDecorator } from '@nestjs/common';
 import { readEntry } from '../http/request/session-proxy.js';
 import type { NamedParameter } from './named-parameter.js';
 import type { HttpSession } from '../http/request/http-session.js';
-import { requestContextOf } from '../http/request/request-context.js';
+import { requestContextOf } from './execution-context.js';
 
 /**
  * The session of the request, or with a name one of its entries: `@Session() session: HttpSession`, `@Session('cart') cart?: Item[]`.

@@ -4,7 +4,7 @@ import { warnOnce } from '../session/warn-once.js';
 import { demandsOf, type Demands } from './demands.js';
 import { GUARD_ANSWERS, SessionHttpException } from './http-exceptions.js';
 import type { Identity } from './identity.decorator.js';
-import { confirmIdentity, endedReasonOf, peekedOf, requestContextOf, runtimeOf } from '../http/request/request-context.js';
+import { confirmIdentity, endedReasonOf, peekedOf, requestContextOf, runtimeOf } from './execution-context.js';
 import { SessionRuntime } from '../http/request/session-runtime.js';
 
 const SECOND = 1_000;

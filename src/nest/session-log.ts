@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
-import type { LinePrinter } from './session/failure-log.js';
-import type { SessionStore } from './session/store/session-store.js';
+import type { LinePrinter } from '../session/failure-log.js';
+import type { SessionStore } from '../session/store/session-store.js';
 
 const MOST_HANDLES = 1_000;
 
