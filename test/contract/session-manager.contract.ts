@@ -6,7 +6,7 @@ import { expiresAt } from '../../src/session/session-record.js';
 import type { SessionStore } from '../../src/session/store/session-store.js';
 import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
-import { Gate } from '../support/barrier.js';
+import { Barrier } from '../support/barrier.js';
 import { interposed } from '../support/interposed-store.js';
 import { refusal } from '../support/refusal.js';
 import { until } from '../support/until.js';
@@ -524,14 +524,14 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         ['regenerates', async (visitor) => (await visitor.arrive()).supersede()],
         ['rotates', async (visitor) => (await visitor.arrive()).rotate()],
         ['reauthenticates', async (visitor) => (await visitor.arrive()).reauthenticate()],
-      ])('is not survived by a request that %s', async (_, deed) => {
+      ])('is not survived by a request that %s', async (_, operation) => {
         const { store, manager } = await start();
         for (const genid of [generateSid, () => `custom ${generateSid()}` as Sid]) {
           const visitor = await new Visitor(store, undefined, genid).signIn();
           const arrived = await visitor.arrive();
           await manager.revokeAll('ada');
           visitor.arrive = () => Promise.resolve(arrived);
-          expect(await refusal(() => deed(visitor))).toMatchObject({ code: 'SESSION_GONE' });
+          expect(await refusal(() => operation(visitor))).toMatchObject({ code: 'SESSION_GONE' });
           await until(async () => (await manager.count('ada')) + (await manager.count('grace')) === 0, 'nobody is signed in');
           expect(await store.load(arrived.sid)).toBeUndefined();
         }
@@ -745,17 +745,17 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
             fc.asyncProperty(fc.array(fc.nat(4), { minLength: 24, maxLength: 24 }), async (pauses) => {
               const { store } = await start();
               const visitor = await new Visitor(store, undefined, genid).signIn('ada', { roles: ['admin'] });
-              const gate = new Gate(2);
+              const barrier = new Barrier(2);
               let next = 0;
               const slow = interposed(store, async () => turns(pauses[next++ % pauses.length] ?? 0));
               const tab = new Visitor(slow, visitor.sid, genid);
               const moving = tab.request(async (session) => {
-                await gate.pass();
+                await barrier.pass();
                 await move(session);
               });
-              const updating = gate.pass().then(() => new SessionManager(slow).updateIdentity('ada', { roles: [] }));
-              await gate.full;
-              gate.open();
+              const updating = barrier.pass().then(() => new SessionManager(slow).updateIdentity('ada', { roles: [] }));
+              await barrier.full;
+              barrier.open();
               await Promise.all([moving, updating]);
               expect(await new Visitor(store, tab.sid, genid).whoami()).toEqual({ id: 'ada', roles: [] });
             }),

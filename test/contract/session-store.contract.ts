@@ -1072,7 +1072,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       });
     });
 
-    it('settles when all writes begun so far were answered', async () => {
+    it('resolves when all writes begun so far were answered', async () => {
       const store = await start();
       const sid = generateSid();
       let isAnswered = false;

@@ -511,8 +511,8 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
           isFirst = false;
           return String(Number(text) + 1);
         };
-        const exchanged = store.compareAndSet(created.handle, 'ada', 'n', change);
-        expect(await exchanged).toBe(true);
+        const changed = store.compareAndSet(created.handle, 'ada', 'n', change);
+        expect(await changed).toBe(true);
         await meanwhile;
         expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 11, m: 2, o: 1 }));
       });

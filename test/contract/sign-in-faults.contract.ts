@@ -5,7 +5,7 @@ import type { SessionStore } from '../../src/session/store/session-store.js';
 import type { Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { FAULTS, FaultyProcess } from '../support/faulty-process.js';
-import { Gate } from '../support/barrier.js';
+import { Barrier } from '../support/barrier.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
 import { passes, type OpenStore } from './session-store.contract.js';
@@ -117,13 +117,13 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
       const process = new FaultyProcess(store);
       const session = await new Visitor(process.store, browser.sid).arrive();
       process.log.length = 0;
-      const gate = new Gate(1);
-      process.hold('destroy', gate);
+      const barrier = new Barrier(1);
+      process.hold('destroy', barrier);
       const signedInAgain = login(session);
-      await gate.full;
+      await barrier.full;
       await passes(store, 2);
       const third = await signedIn(store);
-      gate.open();
+      barrier.open();
       await signedInAgain;
       const alive = await Promise.all([session.sid, other.sid!, third.sid!].map(async (sid) => (await store.load(sid)) !== undefined));
       // The other one signed in first.

@@ -5,7 +5,7 @@ import type { Answer, Browser } from '../support/browser.js';
 import { CapturedLog } from '../support/captured-log.js';
 import type { AnySession, ScriptedApp } from '../support/scripted-app.js';
 import { sidOf } from '../support/signed-cookie.js';
-import { useVariant, variants, type StageOptions } from '../support/variants.js';
+import { useVariant, variants, type HarnessOptions } from '../support/variants.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -31,11 +31,11 @@ function attributesOf({ setCookies }: Answer): string[] {
 const isPersistent = ({ setCookies }: Answer) => /; Expires=/.test(setCookies[0] ?? '');
 
 describe.each(variants)('the cookie of a sign-in, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   /** An application, and a visitor whose session has a cookie of its own. */
-  async function planted(options: StageOptions = {}): Promise<{ app: ScriptedApp; browser: Browser }> {
-    const app = await stage.open(options);
+  async function planted(options: HarnessOptions = {}): Promise<{ app: ScriptedApp; browser: Browser }> {
+    const app = await harness.open(options);
     const browser = app.browser();
     app.on('/plant', ({ session }) => {
       session['cart'] = 1;
@@ -102,7 +102,7 @@ describe.each(variants)('the cookie of a sign-in, $name', (variant) => {
 });
 
 describe.each(variants)('a whole cookie that is assigned, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   const BODY = {
     note: 'x',
     cookie: { ...PLANTED, maxAge: MINUTE, originalMaxAge: 5 * MINUTE, secure: true, serialize: 1, data: { domain: 'x' } },
@@ -113,7 +113,7 @@ describe.each(variants)('a whole cookie that is assigned, $name', (variant) => {
     ['and then somebody signs in', (session) => session.login({ id: 'ada' })],
   ])('as a plain object gives its age and nothing else, %s', async (_what, then) => {
     const logger = new CapturedLog();
-    const app = await stage.open({ logger });
+    const app = await harness.open({ logger });
     app.on('/assign', async ({ session, request }) => {
       Object.assign(session, request.body as object);
       await then(session);
@@ -134,7 +134,7 @@ describe.each(variants)('a whole cookie that is assigned, $name', (variant) => {
     ['no date', { expires: null }, null],
     ['nothing', {}, 10 * MINUTE],
   ])('as a plain object may have %s', async (_what, cookie, expected) => {
-    const app = await stage.open({ session: { cookie: { maxAge: 10 * MINUTE } } });
+    const app = await harness.open({ session: { cookie: { maxAge: 10 * MINUTE } } });
     app.on('/assign', ({ session, request }) => void Object.assign(session, request.body as object));
     app.on('/cookie', ({ session }) => session.cookie);
     const browser = app.browser();
@@ -148,7 +148,7 @@ describe.each(variants)('a whole cookie that is assigned, $name', (variant) => {
     'as a plain object with an age that is none is refused: %j',
     async (cookie) => {
       const logger = new CapturedLog();
-      const app = await stage.open({ logger });
+      const app = await harness.open({ logger });
       app.on('/assign', ({ session, request }) => void Object.assign(session, request.body as object));
       const answer = await app.browser().post('/assign', { cookie });
       expect([answer.status, logger.matching('SESSION_MISUSE').length > 0]).toEqual([500, true]);
@@ -156,7 +156,7 @@ describe.each(variants)('a whole cookie that is assigned, $name', (variant) => {
   );
 
   test("of express-session's class is taken as it is", async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const { Cookie } = expressSession as unknown as { Cookie: new (options: object) => AnySession['cookie'] };
     app.on('/assign', ({ session }) => void (session.cookie = new Cookie({ sameSite: 'strict', httpOnly: false, maxAge: HOUR })));
     app.on('/note', ({ session }) => void Object.assign(session, { note: 1 }));
@@ -171,7 +171,7 @@ describe.each(variants)('a whole cookie that is assigned, $name', (variant) => {
 });
 
 describe.each(variants)('the default absolute timeout, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   const EIGHT_HOURS = 8 * HOUR;
 
   async function lifetimeOf(app: ScriptedApp, { setCookies }: Answer): Promise<number> {
@@ -209,30 +209,30 @@ describe.each(variants)('the default absolute timeout, $name', (variant) => {
   ];
 
   test.each(cases)('goes as far as it is widened: %s', async (_what, begin, expected) => {
-    const app = await stage.open();
+    const app = await harness.open();
     app.on('/begin', async ({ session, request }) => void (await begin(session, request as never)));
     expect(await lifetimeOf(app, await app.browser().get('/begin'))).toBe(expected);
   });
 
   test('is widened by cookie.expires that a handler sets', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     app.on('/begin', ({ session }) => ((session.cookie.expires = new Date(Date.now() + 30 * DAY)), login(session)));
     expect(Math.round((await lifetimeOf(app, await app.browser().get('/begin'))) / MINUTE)).toBe((30 * DAY) / MINUTE);
   });
 
-  test.each<[string, StageOptions['session'], StageOptions['store']]>([
+  test.each<[string, HarnessOptions['session'], HarnessOptions['store']]>([
     ['maxAge', { cookie: { maxAge: 500 * DAY } }, {}],
     ['ttl', {}, { ttl: 500 * 86_400 }],
     ['maxAge by a function', { cookie: () => ({ maxAge: 500 * DAY }) }, {}],
   ])('is widened by a configured %s, also where a plain object is assigned', async (_what, session, store) => {
-    const app = await stage.open({ session, store });
-    app.on('/assign', (exchange) => void Object.assign(exchange.session, { cart: 1, cookie: { maxAge: 900 * DAY } }));
+    const app = await harness.open({ session, store });
+    app.on('/assign', (context) => void Object.assign(context.session, { cart: 1, cookie: { maxAge: 900 * DAY } }));
     expect(await lifetimeOf(app, await app.browser().post('/login/ada'))).toBe(500 * DAY);
     expect(await lifetimeOf(app, await app.browser().get('/assign'))).toBe(500 * DAY);
   });
 
   test('is not widened by what the visitor had', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     app.on('/visit', ({ session }) => ((session['cart'] = 1), long(session.cookie)));
     expect(await lifetimeOf(app, await browser.get('/visit'))).toBe(30 * DAY);
@@ -240,7 +240,7 @@ describe.each(variants)('the default absolute timeout, $name', (variant) => {
   });
 
   test('is never moved afterwards', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     await browser.post('/login/ada');
     app.on('/long', ({ session }) => long(session.cookie));

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Cookie } from '../../src/http/cookie/cookie.js';
 import type { Answer } from '../support/browser.js';
 import type { AnySession } from '../support/scripted-app.js';
-import { useVariant, variants, type StageOptions } from '../support/variants.js';
+import { useVariant, variants, type HarnessOptions } from '../support/variants.js';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -16,9 +16,9 @@ function attribute({ setCookies }: Answer, name: string): string | undefined {
 }
 
 describe.each(variants)('the age in a Set-Cookie, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
-  test.each<[string, StageOptions, (session: AnySession) => unknown, number]>([
+  test.each<[string, HarnessOptions, (session: AnySession) => unknown, number]>([
     ['configured', { session: { cookie: { maxAge: HOUR } } }, () => undefined, 3_600],
     ['configured as a fraction of a second', { session: { cookie: { maxAge: 1_500 } } }, () => undefined, 2],
     ['of a function', { session: { cookie: () => ({ maxAge: HOUR }) } }, () => undefined, 3_600],
@@ -26,7 +26,7 @@ describe.each(variants)('the age in a Set-Cookie, $name', (variant) => {
     ['set as a date', {}, (session) => void (session.cookie.expires = new Date(Date.now() + HOUR)), 3_600],
     ['of a sign-in', {}, (session) => session.login({ id: 'ada' }, { ttl: 60 }), 60],
   ])('is told as Max-Age beside Expires, for clients whose clock is wrong: %s', async (_what, options, set, seconds) => {
-    const app = await stage.open(options);
+    const app = await harness.open(options);
     app.on('/set', async ({ session }) => {
       session['note'] = 1;
       await set(session);
@@ -41,7 +41,7 @@ describe.each(variants)('the age in a Set-Cookie, $name', (variant) => {
   });
 
   test('is 0 where the cookie is dropped', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     await browser.post('/login/ada');
     const answer = await browser.post('/logout');
@@ -49,7 +49,7 @@ describe.each(variants)('the age in a Set-Cookie, $name', (variant) => {
   });
 
   test('is in neither where the cookie ends with the browser, nor in what a session shows of it', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     const answer = await browser.post('/login/ada');
     expect([attribute(answer, 'Max-Age'), attribute(answer, 'Expires')]).toEqual([undefined, undefined]);
@@ -61,10 +61,10 @@ describe.each(variants)('the age in a Set-Cookie, $name', (variant) => {
 });
 
 describe.each(variants)('a cookie whose age is changed for a session that is there, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
-  async function remembered(options: StageOptions = {}) {
-    const app = await stage.open({ session: { cookie: { maxAge: HOUR } }, ...options });
+  async function remembered(options: HarnessOptions = {}) {
+    const app = await harness.open({ session: { cookie: { maxAge: HOUR } }, ...options });
     const browser = app.browser();
     await browser.post('/login/ada');
     const idle = async () => {

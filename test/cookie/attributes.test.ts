@@ -12,13 +12,13 @@ import { generateSid } from '../../src/session/sid.js';
 import type { Answer } from '../support/browser.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { TEST_SECRET } from '../support/create-app.js';
-import { Gate } from '../support/barrier.js';
+import { Barrier } from '../support/barrier.js';
 import { createScriptedApp } from '../support/scripted-app.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { keyOf } from '../support/stored-session.js';
 import { writeTlsCertificates } from '../support/tls-certificates.js';
 import { until } from '../support/until.js';
-import { redisVariants, useVariant, variants, type StageOptions } from '../support/variants.js';
+import { redisVariants, useVariant, variants, type HarnessOptions } from '../support/variants.js';
 
 const HTTPS = { 'x-forwarded-proto': 'https' };
 const SIGN_IN = '/login/ada';
@@ -32,17 +32,17 @@ function onlyCookie({ setCookies }: Answer): { pair: string; name: string; attri
 }
 
 describe.each(variants)('the attributes of the cookie, $name', (variant) => {
-  const stage = useVariant(variant);
-  const behindProxy = (cookie: object, more: object = {}): StageOptions => ({ session: { proxy: true, cookie, ...more } });
+  const harness = useVariant(variant);
+  const behindProxy = (cookie: object, more: object = {}): HarnessOptions => ({ session: { proxy: true, cookie, ...more } });
 
   test('by default: sid, for the whole host, not for scripts, not with requests from other sites', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const { name, attributes } = onlyCookie(await app.browser().post(SIGN_IN));
     expect([name, attributes]).toEqual(['sid', ['Path=/', 'HttpOnly', 'SameSite=Lax']]);
   });
 
   test('secure: true makes it __Host-sid, which is sent, read and dropped as browsers ask', async () => {
-    const app = await stage.open(behindProxy({ secure: true }));
+    const app = await harness.open(behindProxy({ secure: true }));
     const { pair, name, attributes } = onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS));
     expect([name, attributes]).toEqual(['__Host-sid', ['Path=/', 'HttpOnly', 'Secure', 'SameSite=Lax']]);
     expect((await app.browser().get('/whoami', { cookie: pair, ...HTTPS })).json).toEqual({ identity: { id: 'ada' } });
@@ -58,12 +58,12 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
     ['another path', { cookie: { secure: true, path: '/login' } }, 'sid'],
     ['a domain', { cookie: { secure: true, domain: 'example.org' } }, 'sid'],
   ])('with secure: true and %s it is called otherwise', async (_, more, expected) => {
-    const app = await stage.open(behindProxy({ secure: true }, more));
+    const app = await harness.open(behindProxy({ secure: true }, more));
     expect(onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS)).name).toBe(expected);
   });
 
   test('a secure cookie is not sent over plain http', async () => {
-    const app = await stage.open(behindProxy({ secure: true }));
+    const app = await harness.open(behindProxy({ secure: true }));
     expect((await app.browser().post(SIGN_IN)).setCookies).toEqual([]);
   });
 
@@ -78,7 +78,7 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
       priority: 'high',
       maxAge: 60_000,
     };
-    const app = await stage.open(behindProxy(cookie, { name: 'sid' }));
+    const app = await harness.open(behindProxy(cookie, { name: 'sid' }));
     const { pair, attributes } = onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS));
     app.on('/login', ({ session }) => session.logout());
     const dropped = onlyCookie(await app.browser().post('/login', undefined, { cookie: pair, ...HTTPS }));
@@ -89,7 +89,7 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
   });
 
   test('other cookies of the response stay, also when the session is dropped', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     app.on('/both', async ({ session, response }) => {
       response.cookie('theme', 'dark');
@@ -113,7 +113,7 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
     ['expires', { maxAge: Infinity }],
   ])('a change of its %s that no cookie can have is an error of that request, and is not stored: %j', async (name, change) => {
     const logger = new CapturedLog();
-    const app = await stage.open({ logger });
+    const app = await harness.open({ logger });
     const browser = app.browser();
     await browser.post(SIGN_IN);
     app.on('/change', ({ session }) => void (session['late'] = Object.assign(session.cookie, change).path));
@@ -134,7 +134,7 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
   test.each<object>([{ secure: 0 }, { httpOnly: 1 }, { partitioned: 1 }, { domain: '' }, { path: '' }, { priority: '' }, { maxAge: 1e14 }])(
     'a change that can be sent is kept with all others, also where it is stored in other words: %j',
     async (change) => {
-      const app = await stage.open();
+      const app = await harness.open();
       const browser = app.browser();
       app.on('/change', ({ session }) => void (session['note'] = Object.assign(session.cookie, change, { sameSite: 'strict' }).path));
       app.on('/read', ({ session }) => ({ sameSite: session.cookie.sameSite }));
@@ -144,7 +144,7 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
   );
 
   test('regenerate and then login in one request sets one cookie, that of the login', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     await browser.post(SIGN_IN);
     app.on('/switch', async ({ session, request }) => {
@@ -158,16 +158,16 @@ describe.each(variants)('the attributes of the cookie, $name', (variant) => {
 });
 
 describe.each(variants)("'auto', $name", (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   const AUTO = { secure: 'auto', sameSite: 'auto' } as const;
   const PLAIN = ['Path=/', 'HttpOnly', 'SameSite=Lax'];
   const SECURE = ['Path=/', 'HttpOnly', 'Secure', 'SameSite=None'];
 
-  test.each<[string, StageOptions['session']]>([
+  test.each<[string, HarnessOptions['session']]>([
     ['given in an object', { cookie: AUTO }],
     ['given by a function', { cookie: () => AUTO }],
   ])('%s is resolved for each request', async (_, session) => {
-    const app = await stage.open({ session: { proxy: true, ...session } });
+    const app = await harness.open({ session: { proxy: true, ...session } });
     expect(onlyCookie(await app.browser().post(SIGN_IN)).attributes).toEqual(PLAIN);
     const { pair, attributes } = onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS));
     expect(attributes).toEqual(SECURE);
@@ -183,20 +183,20 @@ describe.each(variants)("'auto', $name", (variant) => {
   });
 
   test('a function that gives no cookie fails the request, which is answered', async () => {
-    const app = await stage.open({ session: { cookie: () => ({ maxAge: '1800000' as never }) } });
+    const app = await harness.open({ session: { cookie: () => ({ maxAge: '1800000' as never }) } });
     expect((await app.browser().post(SIGN_IN)).status).toBe(500);
     expect((await app.browser().post(SIGN_IN, undefined, { cookie: signedCookie(generateSid()) })).status).toBe(500);
   });
 
   test('a function sees the request', async () => {
-    const app = await stage.open({
+    const app = await harness.open({
       session: { cookie: (request) => ({ maxAge: request.headers['x-remember'] === 'yes' ? 86_400_000 : null }) },
     });
     expect(onlyCookie(await app.browser().post(SIGN_IN, undefined, { 'x-remember': 'yes' })).attributes.join()).toContain('Expires=');
     expect(onlyCookie(await app.browser().post(SIGN_IN)).attributes.join()).not.toContain('Expires=');
   });
 
-  const trusting: [string, Partial<StageOptions>, string[]][] = [
+  const trusting: [string, Partial<HarnessOptions>, string[]][] = [
     ['session.proxy: true', { session: { proxy: true, cookie: AUTO } }, SECURE],
     ['"trust proxy" of Express', { session: { cookie: AUTO }, prepare: (app) => void app.set('trust proxy', 'loopback') }, SECURE],
     [
@@ -213,13 +213,13 @@ describe.each(variants)("'auto', $name", (variant) => {
   ];
   test.each(trusting)('behind a TLS proxy with %s', async (_, options, expected) => {
     const logger = new CapturedLog();
-    const app = await stage.open({ ...options, logger });
+    const app = await harness.open({ ...options, logger });
     for (let i = 0; i < 3; i++) expect(onlyCookie(await app.browser().post(SIGN_IN, undefined, HTTPS)).attributes).toEqual(expected);
     expect(logger.matching(/warn .*X-Forwarded-Proto: https.*"trust proxy".*"session.proxy"/)).toHaveLength(expected === PLAIN ? 1 : 0);
   });
 
   test('X-Forwarded-Proto of several proxies counts by the outermost', async () => {
-    const app = await stage.open({ session: { proxy: true, cookie: AUTO } });
+    const app = await harness.open({ session: { proxy: true, cookie: AUTO } });
     const attributes = async (protocols: string) =>
       onlyCookie(await app.browser().post(SIGN_IN, undefined, { 'x-forwarded-proto': protocols })).attributes;
     expect(await attributes('HTTPS , http')).toEqual(SECURE);
@@ -229,7 +229,7 @@ describe.each(variants)("'auto', $name", (variant) => {
   test('a connection over TLS is secure by itself, whatever is said of proxies', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'tls-'));
     const { ca, certFile, keyFile } = await writeTlsCertificates(directory);
-    const app = await stage.open({ session: { proxy: false, cookie: AUTO } });
+    const app = await harness.open({ session: { proxy: false, cookie: AUTO } });
     const server = createServer({ cert: await readFile(certFile), key: await readFile(keyFile) }, app.app.getHttpAdapter().getInstance());
     try {
       await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -252,11 +252,11 @@ describe.each(variants)("'auto', $name", (variant) => {
 });
 
 describe.each(variants)('secrets, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   const [OLD, NEW] = ['the old secret, long enough for everybody', 'the new secret, long enough for everybody'];
 
   test('with several, the first signs and all verify', async () => {
-    const app = await stage.open({ session: { secret: [NEW, OLD, Buffer.from(TEST_SECRET)] } });
+    const app = await harness.open({ session: { secret: [NEW, OLD, Buffer.from(TEST_SECRET)] } });
     const browser = app.browser();
     await browser.post(SIGN_IN);
     const sid = (await browser.sid()) ?? '';
@@ -268,10 +268,10 @@ describe.each(variants)('secrets, $name', (variant) => {
 });
 
 describe.each(variants)('cookies that come in, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
-  async function signedIn(options?: StageOptions) {
-    const app = await stage.open(options);
+  async function signedIn(options?: HarnessOptions) {
+    const app = await harness.open(options);
     const browser = app.browser();
     await browser.post(SIGN_IN);
     const sid = (await browser.sid()) ?? '';
@@ -336,7 +336,7 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
     ['/admin', ['/admin', '/admin/', '/admin/users', '/admin?x=1'], ['/', '/administrator', '/Admin', '/x/admin']],
     ['/admin/', ['/admin/', '/admin/users'], ['/', '/administrator']],
   ])('count for requests under the path %s', async (path, inside, outside) => {
-    const app = await stage.open({ session: { cookie: { path } } });
+    const app = await harness.open({ session: { cookie: { path } } });
     for (const url of ['/', '/admin', '/admin/', '/admin/users', '/administrator', '/Admin', '/x/admin'])
       app.on(url, ({ request }) => ({ has: [request.session, request.sessionID, request.sessionStore].map((one) => one !== undefined) }));
     for (const url of inside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: [true, true, true] }]);
@@ -367,12 +367,12 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
 test('several cookies of one name have one deadline for all', async () => {
   /** Answers the first question once it may, and no other. */
   class SlowStore extends MemorySessionStore {
-    readonly gate = new Gate(1);
+    readonly barrier = new Barrier(1);
     finds = 0;
 
     override async find(): Promise<undefined> {
       if (++this.finds > 1) await new Promise(() => undefined);
-      await this.gate.pass();
+      await this.barrier.pass();
     }
   }
   const store = new SlowStore({ deadline: 1_000 });
@@ -383,10 +383,10 @@ test('several cookies of one name have one deadline for all', async () => {
     app.browser().get(`/who?began=${began}`, { cookie: sids.map((sid) => signedCookie(sid)).join('; ') });
 
   const before = ask('before', generateSid(), generateSid());
-  await store.gate.full;
+  await store.barrier.full;
   const after = ask('after', generateSid());
   await until(() => store.finds === 2, 'the later request waits');
-  store.gate.open();
+  store.barrier.open();
   await Promise.all([before, after]);
 
   expect(givenUp).toEqual(['before', 'after']);
@@ -394,11 +394,11 @@ test('several cookies of one name have one deadline for all', async () => {
 });
 
 describe.each(redisVariants)('bad cookies and Redis, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('cost no command, whatever they hold', async () => {
-    const app = await stage.open();
-    const before = await stage.redis.commandCounts();
+    const app = await harness.open();
+    const before = await harness.redis.commandCounts();
     for (const header of [
       'sid',
       `sid=${'a'.repeat(8_000)}`,
@@ -407,19 +407,19 @@ describe.each(redisVariants)('bad cookies and Redis, $name', (variant) => {
       signedCookie('x'.repeat(5_000)),
     ])
       expect((await app.browser().get('/read', { cookie: header })).status).toBe(200);
-    expect(await stage.redis.commandCounts()).toEqual(before);
+    expect(await harness.redis.commandCounts()).toEqual(before);
   });
 });
 
 describe.each(redisVariants)('a stored cookie, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('a session stored with a domain that no cookie can have is served, changed and told of as configured', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     await browser.post(SIGN_IN);
     const domain = `${'a'.repeat(64)}.example`;
-    await stage.client.hset(keyOf(app.store, (await browser.sid()) ?? ''), '@cookie', JSON.stringify({ domain }));
+    await harness.client.hset(keyOf(app.store, (await browser.sid()) ?? ''), '@cookie', JSON.stringify({ domain }));
     app.on('/write', ({ session }) => void (session['written'] = 1));
     expect((await browser.get('/write')).status).toBe(200);
     expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });

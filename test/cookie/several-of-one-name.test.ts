@@ -18,12 +18,12 @@ async function signedIn(app: ScriptedApp, id: string): Promise<{ sid: Sid; cooki
 }
 
 describe.each(variants)('several cookies of one name, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   const who = async (app: ScriptedApp, ...cookies: string[]) =>
     (await app.browser().get('/whoami', { cookie: cookies.join('; ') })).json.identity?.id;
 
   test('the first whose session exists wins, of at most three that are well signed', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const [ada, grace] = [await signedIn(app, 'ada'), await signedIn(app, 'grace')];
     expect(await who(app, ada.cookie, grace.cookie)).toBe('ada');
     expect(await who(app, grace.cookie, ada.cookie)).toBe('grace');
@@ -32,7 +32,7 @@ describe.each(variants)('several cookies of one name, $name', (variant) => {
   });
 
   test('those that are not well signed do not count, however many there are', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const { sid, cookie } = await signedIn(app, 'ada');
     const garbage = Array.from({ length: 400 }, (_, index) => `sid=${index}`);
     expect(await who(app, ...garbage, cookie)).toBe('ada');
@@ -41,7 +41,7 @@ describe.each(variants)('several cookies of one name, $name', (variant) => {
   });
 
   test('the same cookie twice counts once', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const { cookie } = await signedIn(app, 'ada');
     const dead = gone();
     expect(await who(app, dead, dead, dead, dead, cookie)).toBe('ada');
@@ -53,7 +53,7 @@ describe.each(variants)('several cookies of one name, $name', (variant) => {
     ['login of the same user', (app, cookie) => app.browser().post('/login/ada', undefined, { cookie })],
     ['regenerate', (app, cookie) => app.browser().post('/regenerate', undefined, { cookie })],
   ])('%s ends all sessions that they open', async (_what, end) => {
-    const app = await stage.open();
+    const app = await harness.open();
     app.on('/regenerate', ({ session }) => session.regenerate());
     const sessions = [await signedIn(app, 'ada'), await signedIn(app, 'bob'), await signedIn(app, 'ada')];
     const header = sessions.map(({ cookie }) => cookie).join('; ');
@@ -61,7 +61,7 @@ describe.each(variants)('several cookies of one name, $name', (variant) => {
     await end(app, header);
     for (const { sid, cookie } of sessions) {
       expect(await who(app, cookie)).toBeUndefined();
-      expect(await stage.stored(app, sid)).toBeUndefined();
+      expect(await harness.stored(app, sid)).toBeUndefined();
     }
     expect(await who(app, spared.cookie)).toBe('ada');
     const left = await app.app.get(SessionManager).list('ada');
@@ -70,7 +70,7 @@ describe.each(variants)('several cookies of one name, $name', (variant) => {
   });
 
   test('a login ends a session besides that it does not take anything from, where a dead cookie comes first', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const [ada, bob] = [await signedIn(app, 'ada'), await signedIn(app, 'bob')];
     await app.browser().post('/login/grace', undefined, { cookie: [gone(), ada.cookie, bob.cookie].join('; ') });
     expect(await who(app, ada.cookie)).toBeUndefined();
@@ -78,7 +78,7 @@ describe.each(variants)('several cookies of one name, $name', (variant) => {
   });
 
   test('a cookie whose secret was replaced ends nothing', async () => {
-    const app = await stage.open({ store: { rotationGrace: 0 } });
+    const app = await harness.open({ store: { rotationGrace: 0 } });
     app.on('/rotate', ({ session }) => session.rotate());
     const old = await signedIn(app, 'ada');
     const browser = app.browser();
@@ -91,19 +91,19 @@ describe.each(variants)('several cookies of one name, $name', (variant) => {
   });
 
   test('two of one session, before and after a rotation, are one', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     app.on('/rotate', ({ session }) => session.rotate());
     const old = await signedIn(app, 'ada');
     const browser = app.browser();
     await browser.get('/rotate', { cookie: old.cookie });
     const cookie = `${old.cookie}; ${signedCookie((await browser.sid()) ?? '')}`;
     expect((await app.browser().post('/login/ada', undefined, { cookie })).setCookies).toHaveLength(1);
-    expect(await stage.stored(app, old.sid)).toBeUndefined();
+    expect(await harness.stored(app, old.sid)).toBeUndefined();
   });
 
   test('those that are not well signed are counted in the log now and then, and nothing of them is in it', async () => {
     const logger = new CapturedLog();
-    const app = await stage.open({ logger });
+    const app = await harness.open({ logger });
     const { sid, cookie } = await signedIn(app, 'ada');
     const bad = [signedCookie(sid, { secret: 'x'.repeat(40) }), 'sid=s:planted', `${cookie}x`];
     for (const header of bad) expect(await who(app, header)).toBeUndefined();

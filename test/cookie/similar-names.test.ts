@@ -31,7 +31,7 @@ const SUSPECTS = [...BYTES, ...CHARACTERS].filter((suspect) => suspect !== ';' &
 const isWhiteSpace = (text: string) => text === ' ' || text === '\t';
 
 describe.each(variants)('a cookie whose name is only nearly that of the session, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   async function signedIn(app: ScriptedApp): Promise<string> {
     const browser = app.browser();
@@ -55,7 +55,7 @@ describe.each(variants)('a cookie whose name is only nearly that of the session,
     ['before the name', (suspect, value) => `a=1;${suspect}${HOST_SID}=${value}`],
     ['after the name', (suspect, value) => `${HOST_SID}${suspect}=${value}`],
   ])('is another one: nothing but space and tab %s is white space', async (_where, header) => {
-    const app = await stage.open(SECURE);
+    const app = await harness.open(SECURE);
     const value = await signedIn(app);
     const found = await whoAre(
       app,
@@ -68,7 +68,7 @@ describe.each(variants)('a cookie whose name is only nearly that of the session,
     ['before the value', (suspect, value) => `${HOST_SID}=${suspect}${value}`],
     ['after the value', (suspect, value) => `${HOST_SID}=${value}${suspect}`],
   ])('nor is anything but space and tab %s', async (_where, header) => {
-    const app = await stage.open(SECURE);
+    const app = await harness.open(SECURE);
     const value = await signedIn(app);
     const found = await whoAre(
       app,
@@ -78,7 +78,7 @@ describe.each(variants)('a cookie whose name is only nearly that of the session,
   });
 
   test('does not hide the session, however many there are', async () => {
-    const app = await stage.open(SECURE);
+    const app = await harness.open(SECURE);
     const value = await signedIn(app);
     const planted = Array.from({ length: 20 }, (_, index) => `\xA0${HOST_SID}=${index}`).join('; ');
     expect(await whoAre(app, [`${planted}; ${HOST_SID}=${value}`])).toEqual(['mallory']);
@@ -90,14 +90,14 @@ describe.each(variants)('a cookie whose name is only nearly that of the session,
       request.cookies = Object.fromEntries(pairs.map(([name, value]) => [name.trim(), decodeURIComponent(value.trim())]));
       next();
     };
-    const app = await stage.open({ ...SECURE, prepare: (nest) => void nest.use(strips) });
+    const app = await harness.open({ ...SECURE, prepare: (nest) => void nest.use(strips) });
     const value = await signedIn(app);
     expect(await whoAre(app, [`\xA0${HOST_SID}=${value}`])).toEqual([null]);
   });
 
   test('is not brought in by cookie-parser, whatever it was verified with', async () => {
     const old = 'a secret that was taken away, which was long enough too';
-    const app = await stage.open({ ...SECURE, prepare: (nest) => void nest.use(cookieParser([old])) });
+    const app = await harness.open({ ...SECURE, prepare: (nest) => void nest.use(cookieParser([old])) });
     const value = await signedIn(app);
     const sid = /^s:(.*)\./.exec(decodeURIComponent(value))?.[1] ?? '';
     const forged = signedCookie(sid, { name: HOST_SID, secret: old });

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Response } from 'express';
 import { peekSession, sessionOf } from '../../src/express.js';
-import type { Exchange } from '../support/scripted-app.js';
+import type { HandlerContext } from '../support/scripted-app.js';
 import { useVariant, variants } from '../support/variants.js';
 
 describe.each(variants)('Vary: Cookie, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
-  const reads: [string, (exchange: Exchange) => unknown][] = [
+  const reads: [string, (context: HandlerContext) => unknown][] = [
     ['req.session', ({ request }) => request.session?.['cart']],
     ['sessionOf()', ({ request }) => sessionOf(request as never).identity],
     ['peekSession()', ({ request }) => peekSession(request as never)?.identity],
@@ -16,8 +16,8 @@ describe.each(variants)('Vary: Cookie, $name', (variant) => {
     ['req.session = null', ({ request }) => void (request.session = null)],
   ];
   test.each(reads)('is on the answer of whoever asked for the session: %s', async (_what, read) => {
-    const app = await stage.open();
-    app.on('/read', (exchange) => void (read(exchange), exchange.response.set('Cache-Control', 'public, max-age=60')));
+    const app = await harness.open();
+    app.on('/read', (context) => void (read(context), context.response.set('Cache-Control', 'public, max-age=60')));
     const browser = app.browser();
     for (let visit = 0; visit < 2; visit++) {
       const { headers, setCookies } = await browser.get('/read');
@@ -29,7 +29,7 @@ describe.each(variants)('Vary: Cookie, $name', (variant) => {
   });
 
   test('is not on the answer of a request that leaves the session alone, with a cookie or without', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     expect((await browser.get('/plain')).headers.get('vary')).toBeNull();
     await browser.post('/login/ada');
@@ -50,7 +50,7 @@ describe.each(variants)('Vary: Cookie, $name', (variant) => {
       'Accept, Cookie',
     ],
   ])('is added to what the application says: %s', async (_what, vary, expected) => {
-    const app = await stage.open();
+    const app = await harness.open();
     app.on('/read', async ({ session, response }) => {
       void session['cart'];
       await vary(response);
@@ -62,7 +62,7 @@ describe.each(variants)('Vary: Cookie, $name', (variant) => {
   });
 
   test('is on a redirect and on an error', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     app.on('/redirect', ({ session, response }) => void (session.identity ?? response.redirect('/login')));
     app.on('/error', ({ session }) => {
       throw new Error(String(session['cart']));

@@ -208,16 +208,16 @@ class AccountController {
 }
 
 describe.each(redisVariants)('requests of another site, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   const openAccount = (redis?: TestAppOptions['redis']) =>
-    stage.open({ session: { csrf: true }, controllers: [AccountController], ...(redis === undefined ? {} : { redis }) });
+    harness.open({ session: { csrf: true }, controllers: [AccountController], ...(redis === undefined ? {} : { redis }) });
 
   test('cannot sign anybody in', async () => {
     const app = await openAccount();
     const answer = await sendTo(app.origin, { path: '/account/login', headers: CROSS_SITE });
     expect(JSON.parse(answer.body)).toEqual(refused('cross-site'));
     expect(headerOf(answer, 'set-cookie')).toEqual([]);
-    expect(await stage.client.keys('*')).toEqual([]);
+    expect(await harness.client.keys('*')).toEqual([]);
     expect(headerOf(await sendTo(app.origin, { path: '/account/login', headers: SAME_ORIGIN }), 'set-cookie')).toHaveLength(1);
   });
 
@@ -225,22 +225,22 @@ describe.each(redisVariants)('requests of another site, $name', (variant) => {
     const app = await openAccount();
     const sid = await storedSid(app.store, { identity: { id: 'ada' } });
     const cookie = signedCookie(sid);
-    const before = await stage.client.hgetall(keyOf(app.store, sid));
+    const before = await harness.client.hgetall(keyOf(app.store, sid));
     const answer = await sendTo(app.origin, { path: '/account/delete', headers: { ...CROSS_SITE, cookie } });
     expect(JSON.parse(answer.body)).toEqual(refused('cross-site'));
     expect(headerOf(answer, 'set-cookie')).toEqual([]);
-    expect(await stage.client.hgetall(keyOf(app.store, sid))).toEqual(before);
+    expect(await harness.client.hgetall(keyOf(app.store, sid))).toEqual(before);
     expect(await sendTo(app.origin, { path: '/account/page', method: 'GET', headers: { ...CROSS_SITE, cookie } })).toMatchObject({
       body: 'page',
     });
   });
 
   test.each(blackouts)('are refused, and others are not, while Redis $name', async ({ begin, end }) => {
-    const proxy = await startProxy(stage.redis.port);
+    const proxy = await startProxy(harness.redis.port);
     try {
       const app = await openAccount({ host: '127.0.0.1', port: proxy.port, commandTimeout: 1_000 });
       const cookie = signedCookie(await storedSid(app.store, { identity: { id: 'ada' } }));
-      await begin(stage.redis, proxy);
+      await begin(harness.redis, proxy);
       const answers = await Promise.all(
         [CROSS_SITE, SAME_ORIGIN].flatMap((headers) =>
           ['/account/delete', '/plain'].map((path) => sendTo(app.origin, { path, headers: { ...headers, cookie } })),
@@ -248,7 +248,7 @@ describe.each(redisVariants)('requests of another site, $name', (variant) => {
       );
       expect(answers.map(({ status }) => status)).toEqual([403, 403, 503, 200]);
     } finally {
-      await end(stage.redis, proxy);
+      await end(harness.redis, proxy);
       await proxy.stop();
     }
   });

@@ -3,10 +3,10 @@ import { describe, expect, test } from '@jest/globals';
 import type { Browser } from '../support/browser.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import type { ScriptedApp } from '../support/scripted-app.js';
-import { redisVariants, useVariant, variants, type Stage, type StageOptions } from '../support/variants.js';
+import { redisVariants, useVariant, variants, type Harness, type HarnessOptions } from '../support/variants.js';
 
-async function open(stage: Stage, options?: StageOptions) {
-  const app = await stage.open(options);
+async function open(harness: Harness, options?: HarnessOptions) {
+  const app = await harness.open(options);
   addRoutes(app);
   return app;
 }
@@ -26,10 +26,10 @@ const tokenOf = async (browser: Browser) => (await browser.get('/form')).text;
 const accepts = async (browser: Browser, token: unknown) => (await browser.post('/send', { token })).text;
 
 describe.each(variants)('the CSRF token, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('is good in later requests of its session, and other on each call', async () => {
-    const browser = (await open(stage)).browser();
+    const browser = (await open(harness)).browser();
     await browser.get('/login/ada');
     const tokens = [await tokenOf(browser), await tokenOf(browser), await tokenOf(browser)];
     expect(new Set(tokens).size).toBe(3);
@@ -40,7 +40,7 @@ describe.each(variants)('the CSRF token, $name', (variant) => {
   });
 
   test('is not good in another session', async () => {
-    const app = await open(stage);
+    const app = await open(harness);
     const [ada, eve] = [app.browser(), app.browser()];
     await ada.get('/login/ada');
     await eve.get('/login/eve');
@@ -49,22 +49,22 @@ describe.each(variants)('the CSRF token, $name', (variant) => {
   });
 
   test('of a visitor has the session stored, empty as it is, so that it is good when the form comes back', async () => {
-    const app = await open(stage);
+    const app = await open(harness);
     const browser = app.browser();
     const answer = await browser.get('/form');
     expect(answer.setCookies).toHaveLength(1);
-    expect(await stage.stored(app, await browser.sid())).toMatchObject({ entries: {} });
+    expect(await harness.stored(app, await browser.sid())).toMatchObject({ entries: {} });
     expect(await accepts(browser, answer.text)).toBe('true');
   });
 
   test('of a session that is stored says nothing of its cookie', async () => {
-    const browser = (await open(stage, { session: { cookie: { maxAge: 600_000 } } })).browser();
+    const browser = (await open(harness, { session: { cookie: { maxAge: 600_000 } } })).browser();
     expect((await browser.get('/form')).setCookies).toHaveLength(1);
     expect((await browser.get('/form')).setCookies).toEqual([]);
   });
 
   test('of a visitor is not good after the sign-in, nor is that of one user for the next', async () => {
-    const browser = (await open(stage)).browser();
+    const browser = (await open(harness)).browser();
     const tokens = [await tokenOf(browser)];
     for (const user of ['ada', 'ada', 'bob']) {
       await browser.get(`/login/${user}`);
@@ -75,7 +75,7 @@ describe.each(variants)('the CSRF token, $name', (variant) => {
   });
 
   test('is not good after regenerate and after logout', async () => {
-    const browser = (await open(stage)).browser();
+    const browser = (await open(harness)).browser();
     await browser.get('/login/ada');
     const first = await tokenOf(browser);
     await browser.get('/regenerate');
@@ -86,7 +86,7 @@ describe.each(variants)('the CSRF token, $name', (variant) => {
   });
 
   test('stays good after a rotation, for the secret before it too', async () => {
-    const browser = (await open(stage)).browser();
+    const browser = (await open(harness)).browser();
     await browser.get('/login/ada');
     const [token, before] = [await tokenOf(browser), await browser.clone()];
     await browser.get('/rotate');
@@ -97,7 +97,7 @@ describe.each(variants)('the CSRF token, $name', (variant) => {
   });
 
   test('is that of the new session when the sign-in is in the same request', async () => {
-    const app = await open(stage);
+    const app = await open(harness);
     app.on('/enter', async ({ session }) => {
       const before = session.csrfToken();
       await session.login({ id: 'ada' });
@@ -110,7 +110,7 @@ describe.each(variants)('the CSRF token, $name', (variant) => {
   });
 
   test('is not good when it was tampered with, and what is no token is none', async () => {
-    const browser = (await open(stage)).browser();
+    const browser = (await open(harness)).browser();
     await browser.get('/login/ada');
     const token = await tokenOf(browser);
     const bytes = Buffer.from(token, 'base64url');
@@ -151,7 +151,7 @@ describe.each(variants)('the CSRF token, $name', (variant) => {
 
   test("works with ids of one's own making, where a rotation makes a new session", async () => {
     let count = 0;
-    const browser = (await open(stage, { session: { genid: () => `visitor-${++count}` } })).browser();
+    const browser = (await open(harness, { session: { genid: () => `visitor-${++count}` } })).browser();
     await browser.get('/login/ada');
     const token = await tokenOf(browser);
     expect(await accepts(browser, token)).toBe('true');
@@ -160,7 +160,7 @@ describe.each(variants)('the CSRF token, $name', (variant) => {
   });
 
   test('of a destroyed session is not given out, and none is good for it', async () => {
-    const app = await open(stage);
+    const app = await open(harness);
     app.on('/end', async ({ session }) => {
       const token = session.csrfToken();
       await session.logout();
@@ -177,20 +177,20 @@ describe.each(variants)('the CSRF token, $name', (variant) => {
   });
 
   test('does not show up in the session, nor in the store', async () => {
-    const app = await open(stage);
+    const app = await open(harness);
     const browser = app.browser();
     await browser.get('/fill');
     await tokenOf(browser);
     expect((await browser.get('/read')).json).toEqual({ cart: ['tea'] });
-    expect(await stage.stored(app, await browser.sid())).toMatchObject({ entries: { cart: ['tea'] } });
+    expect(await harness.stored(app, await browser.sid())).toMatchObject({ entries: { cart: ['tea'] } });
   });
 });
 
 describe.each(redisVariants)('the CSRF token of applications that share a store, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('is good with any secret in use, and no longer with one that is not', async () => {
-    const withSecrets = (secret: string[]) => open(stage, { session: { secret } });
+    const withSecrets = (secret: string[]) => open(harness, { session: { secret } });
     const [old, both, fresh] = [
       await withSecrets(['old'.repeat(20)]),
       await withSecrets(['new'.repeat(20), 'old'.repeat(20)]),

@@ -3,7 +3,7 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler } 
 import { csrfMiddleware, sessionMiddleware, type CsrfOptions, type SessionMiddlewareOptions } from '../../src/express.js';
 import { RedisSessionConfigError } from '../../src/index.js';
 import { TEST_SECRET } from '../support/create-app.js';
-import { HeldStore } from '../support/blockable-store.js';
+import { BlockableStore } from '../support/blockable-store.js';
 import { CROSS_SITE, SAME_ORIGIN, sendTo } from '../support/origin-client.js';
 import { serve, type PlainServer } from '../support/plain-app.js';
 import { signedCookie } from '../support/signed-cookie.js';
@@ -31,7 +31,7 @@ const answer =
 
 describe('the csrf option without Nest', () => {
   async function open(csrf: SessionMiddlewareOptions['csrf'], options: Partial<SessionMiddlewareOptions> = {}) {
-    const store = new HeldStore();
+    const store = new BlockableStore();
     const server = await start((app) => {
       app.post('/hook', answer('hooked'));
       app.use(sessionMiddleware({ secret: TEST_SECRET, store, csrf, ...options }) as RequestHandler);
@@ -73,7 +73,7 @@ describe('the csrf option without Nest', () => {
   });
 
   test('is checked at the start', async () => {
-    const build = () => sessionMiddleware({ secret: TEST_SECRET, store: new HeldStore(), csrf: { trustedOrigins: ['*'] } });
+    const build = () => sessionMiddleware({ secret: TEST_SECRET, store: new BlockableStore(), csrf: { trustedOrigins: ['*'] } });
     expect(build).toThrow(RedisSessionConfigError);
     expect(build).toThrow(/"csrf\.trustedOrigins\[0\]" must be an origin/);
   });

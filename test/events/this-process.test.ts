@@ -2,7 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { SessionEvents, SessionManager, type SessionEventMap, type SessionEventName } from '../../src/index.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { keyOf } from '../support/stored-session.js';
-import { redisVariants, useVariant, variants, type Stage, type StageOptions } from '../support/variants.js';
+import { redisVariants, useVariant, variants, type Harness, type HarnessOptions } from '../support/variants.js';
 
 const NAMES = Object.keys({
   created: 0,
@@ -20,8 +20,8 @@ const NAMES = Object.keys({
 type Told = readonly [SessionEventName, SessionEventMap[SessionEventName]];
 
 /** An application, everything that its `SessionEvents` tell, and a visitor who has a cart. */
-async function observed(stage: Stage, options: StageOptions = {}) {
-  const app = await stage.open(options);
+async function observed(harness: Harness, options: HarnessOptions = {}) {
+  const app = await harness.open(options);
   const events = app.app.get(SessionEvents);
   let told: Told[] = [];
   const sids = new Set<string>();
@@ -33,9 +33,9 @@ async function observed(stage: Stage, options: StageOptions = {}) {
   app.on('/fill', ({ session }) => void (session['cart'] = ['tea']));
   app.on('/rotate', ({ session }) => session.rotate());
   app.on('/reauthenticate', ({ session }) => session.reauthenticate());
-  app.on('/regenerate', async (exchange) => {
-    await exchange.session.regenerate();
-    exchange.session['cart'] = ['new'];
+  app.on('/regenerate', async (context) => {
+    await context.session.regenerate();
+    context.session['cart'] = ['new'];
   });
   app.on('/read-cart', ({ session }) => session['cart'] ?? null);
   const browser = app.browser();
@@ -54,10 +54,10 @@ async function observed(stage: Stage, options: StageOptions = {}) {
 }
 
 describe.each(variants)('SessionEvents, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('tell once of each step in the life of a session, with its handle and its user', async () => {
-    const { during } = await observed(stage);
+    const { during } = await observed(harness);
     expect(await during('/whoami')).toEqual({ told: [], handle: '' });
 
     const visitor = await during('/fill');
@@ -91,7 +91,7 @@ describe.each(variants)('SessionEvents, $name', (variant) => {
   });
 
   test('tell of a sid that a rotation has replaced', async () => {
-    const { app, browser, during } = await observed(stage, { store: { rotationGrace: 0 } });
+    const { app, browser, during } = await observed(harness, { store: { rotationGrace: 0 } });
     const { handle } = await during('/login/ada');
     const old = (await browser.sid()) ?? '';
     for (const path of ['/rotate', '/rotate', '/rotate']) await during(path);
@@ -104,13 +104,13 @@ describe.each(variants)('SessionEvents, $name', (variant) => {
     ['save at the end', (session) => (session['note'] = 1)],
     ['save by hand', (session) => Object.assign(session, { note: 1 }).save()],
     ['rotation', (session) => session.rotate().catch(() => undefined)],
-  ])('tell once of a %s that found its session ended by somebody else', async (_, deed) => {
-    const { app, during } = await observed(stage);
+  ])('tell once of a %s that found its session ended by somebody else', async (_, operation) => {
+    const { app, during } = await observed(harness);
     const { handle } = await during('/login/ada');
     app.on('/late', async ({ session }) => {
       void session['identity'];
       await app.app.get(SessionManager).revoke('ada', session.handle);
-      await deed(session as never);
+      await operation(session as never);
     });
     expect((await during('/late')).told).toEqual([
       ['revoked', { handle, userId: 'ada', reason: 'revoked' }],
@@ -128,7 +128,7 @@ describe.each(variants)('SessionEvents, $name', (variant) => {
     ['rejects', () => Promise.reject(new Error('of a listener'))],
   ])('harm nobody when a listener %s, and tell the others', async (_, listener) => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
-    const app = await stage.open();
+    const app = await harness.open();
     const events = app.app.get(SessionEvents);
     for (const name of NAMES) events.on(name, listener);
     let others = 0;
@@ -145,23 +145,23 @@ describe.each(variants)('SessionEvents, $name', (variant) => {
 });
 
 describe.each(redisVariants)('SessionEvents over foreign data, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('tell once a request of an entry, or a session, that nobody here has written', async () => {
-    const { app, browser, during } = await observed(stage);
+    const { app, browser, during } = await observed(harness);
     const { handle } = await during('/login/ada');
     const key = keyOf(app.store, (await browser.sid()) ?? '');
-    await stage.client.hset(key, 'cart', '{"broken');
+    await harness.client.hset(key, 'cart', '{"broken');
     expect((await during('/read-cart')).told).toEqual([['rejected', { handle, userId: 'ada', what: 'entry' }]]);
-    await stage.client.hset(key, '@meta', 'not ours');
+    await harness.client.hset(key, '@meta', 'not ours');
     expect((await during('/whoami')).told).toEqual([['rejected', { handle, what: 'session' }]]);
-    await stage.client.set(key, 'a string');
+    await harness.client.set(key, 'a string');
     expect((await during('/whoami')).told).toEqual([['rejected', { handle, what: 'session' }]]);
   });
 
   test('name a sid of a custom genid by its handle only', async () => {
     let count = 0;
-    const { app, browser, during, take } = await observed(stage, { session: { genid: () => `a-secret-of-its-own-${++count}` } });
+    const { app, browser, during, take } = await observed(harness, { session: { genid: () => `a-secret-of-its-own-${++count}` } });
     const before = await during('/login/ada');
     const after = await during('/rotate');
     expect(after.told.map(([name, { handle }]) => [name, handle])).toEqual([

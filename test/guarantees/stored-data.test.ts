@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import { CapturedLog } from '../support/captured-log.js';
 import { CapturedOutput } from '../support/captured-output.js';
 import { TEST_SECRET } from '../support/create-app.js';
-import { ImmortalKeys } from '../support/keys-without-ttl.js';
+import { KeysWithoutTtl } from '../support/keys-without-ttl.js';
 import type { Browser } from '../support/browser.js';
 import type { ScriptedApp } from '../support/scripted-app.js';
 import { keyOf, sessionKeys } from '../support/stored-session.js';
@@ -76,28 +76,28 @@ async function journey(browser: Browser): Promise<{ secrets: string[]; bodies: s
 const found = (secrets: readonly string[], text: string) => secrets.filter((secret) => text.includes(secret));
 
 describe.each(redisVariants)('everything expires (G5), $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('no key is ever seen without a TTL', async () => {
-    const app = await stage.open({ store: { touchAfter: 0 } });
+    const app = await harness.open({ store: { touchAfter: 0 } });
     equip(app);
-    const watch = new ImmortalKeys(stage.client);
+    const watch = new KeysWithoutTtl(harness.client);
     await Promise.all(Array.from({ length: 4 }, () => journey(app.browser())));
     expect(await watch.stop()).toEqual([]);
     expect(watch.looks).toBeGreaterThan(20);
   });
 
   test('the TTL never exceeds what is left of the absolute timeout', async () => {
-    const app = await stage.open({ store: { ttl: 100, absoluteTtl: 100, touchAfter: 0 } });
+    const app = await harness.open({ store: { ttl: 100, absoluteTtl: 100, touchAfter: 0 } });
     equip(app);
     const browser = app.browser();
     await browser.post('/login/ada');
     const key = keyOf(app.store, (await browser.sid()) ?? '');
-    const created = Number.parseInt((await stage.client.hget(key, '@meta'))?.split('|')[1] ?? '', 36);
+    const created = Number.parseInt((await harness.client.hget(key, '@meta'))?.split('|')[1] ?? '', 36);
     for (const path of ['/write', '/read', '/save', '/rotate']) {
       await browser.post(path);
       await app.store.drain();
-      expect(await stage.client.pexpiretime(key)).toBeLessThanOrEqual(created + 100_000);
+      expect(await harness.client.pexpiretime(key)).toBeLessThanOrEqual(created + 100_000);
     }
   });
 });
@@ -115,15 +115,15 @@ class RecordingFilter extends BaseExceptionFilter {
 }
 
 describe.each(redisVariants)('secrets stay out (G6), $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   let output: CapturedOutput | undefined;
   afterEach(() => output?.release());
 
   test('neither Redis nor logs nor errors nor bodies hold a sid, a secret or a cookie', async () => {
     const logger = new CapturedLog();
-    const app = await stage.open({ logger, providers: [{ provide: APP_FILTER, useClass: RecordingFilter }] });
+    const app = await harness.open({ logger, providers: [{ provide: APP_FILTER, useClass: RecordingFilter }] });
     equip(app);
-    const recorder = await stage.redis.monitor();
+    const recorder = await harness.redis.monitor();
     output = new CapturedOutput();
     caught.length = 0;
 
@@ -138,19 +138,19 @@ describe.each(redisVariants)('secrets stay out (G6), $name', (variant) => {
 
   test('errors of an outage hold neither key nor data nor password', async () => {
     const logger = new CapturedLog();
-    const app = await stage.open({ logger, providers: [{ provide: APP_FILTER, useClass: RecordingFilter }] });
+    const app = await harness.open({ logger, providers: [{ provide: APP_FILTER, useClass: RecordingFilter }] });
     equip(app);
     const browser = app.browser();
     await browser.post('/login/ada');
     const sid = (await browser.sid()) ?? '';
     caught.length = 0;
     output = new CapturedOutput();
-    await stage.client.config('SET', 'maxmemory', '1');
+    await harness.client.config('SET', 'maxmemory', '1');
     try {
       for (const path of ['/write', '/save', '/rotate', '/login/grace']) await browser.post(path);
       await until(() => logger.matching('unavailable (OOM').length >= 1, 'the failures are logged');
     } finally {
-      await stage.client.config('SET', 'maxmemory', '0');
+      await harness.client.config('SET', 'maxmemory', '0');
     }
     expect(caught.length).toBe(3);
     const said = logger.lines.join() + output.text + caught.join();
@@ -158,18 +158,18 @@ describe.each(redisVariants)('secrets stay out (G6), $name', (variant) => {
   });
 
   test('a request that is logged with all that hangs on it does not show the signing secret', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     app.on('/inspect', ({ request }) => inspect(request, { depth: 20, showHidden: true }));
     expect(found([TEST_SECRET], (await app.browser().get('/inspect')).text)).toEqual([]);
   });
 });
 
 describe.each(redisVariants)('bad data is no session (G8), $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   async function spoilt(spoil: (key: string) => Promise<unknown>) {
     const logger = new CapturedLog();
-    const app = await stage.open({ logger });
+    const app = await harness.open({ logger });
     const browser = app.browser();
     app.on('/fill', ({ session }) => void Object.assign(session, { cart: ['tea'], note: 1 }));
     await browser.post('/login/ada');
@@ -179,7 +179,7 @@ describe.each(redisVariants)('bad data is no session (G8), $name', (variant) => 
     return { app, browser, logger, handle: sid.slice(0, 22) };
   }
 
-  const redis = () => stage.client;
+  const redis = () => harness.client;
   test.each<[string, (key: string) => Promise<unknown>]>([
     ['a string', (key) => redis().set(key, '{"identity":{"id":"ada"}}')],
     ['a list', async (key) => redis().multi().del(key).rpush(key, 'identity').exec()],

@@ -1,43 +1,43 @@
 import { describe, expect, test } from '@jest/globals';
 import { startProxy } from '../support/start-proxy.js';
-import { Gate } from '../support/barrier.js';
+import { Barrier } from '../support/barrier.js';
 import type { AnySession, ScriptedApp } from '../support/scripted-app.js';
 import { age, keyOf } from '../support/stored-session.js';
 import { signedCookie } from '../support/signed-cookie.js';
-import { redisVariants, useVariant, variants, type Stage, type StageOptions } from '../support/variants.js';
+import { redisVariants, useVariant, variants, type Harness, type HarnessOptions } from '../support/variants.js';
 import { generateSid } from '../../src/session/sid.js';
 
 const LETTERS = Array.from('abcdefghijklmnopqrstuvwxyz');
 const HOUR = 3_600_000;
 
 describe.each(variants)('no lost updates (G3), $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('26 parallel requests that each write another entry all win', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
-    const gate = new Gate(LETTERS.length);
+    const barrier = new Barrier(LETTERS.length);
     app.on('/write', async ({ session, request }) => {
       const letter = request.query['letter'] as string;
       session[letter] = letter;
-      await gate.pass();
+      await barrier.pass();
     });
     await browser.post('/login/ada');
     const writes = Promise.all(LETTERS.map((letter) => browser.get(`/write?letter=${letter}`)));
-    await gate.full;
-    gate.open();
+    await barrier.full;
+    barrier.open();
     await writes;
-    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({
+    expect((await harness.stored(app, await browser.sid()))?.entries).toEqual({
       identity: { id: 'ada' },
       ...Object.fromEntries(LETTERS.map((letter) => [letter, letter])),
     });
   });
 
   test('of two requests that remove, change and add, each has its way; for the same entry the last one has', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     app.on('/fill', ({ session }) => void Object.assign(session, { removed: 1, nested: { n: 1 }, both: 0, kept: 1 }));
-    const [early, late] = [new Gate(1), new Gate(1)];
+    const [early, late] = [new Barrier(1), new Barrier(1)];
     app.on('/early', async ({ session }) => {
       delete session['removed'];
       session['both'] = 'early';
@@ -55,13 +55,13 @@ describe.each(variants)('no lost updates (G3), $name', (variant) => {
     await earlyDone;
     late.open();
     await lateDone;
-    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({ nested: { n: 2 }, both: 'late', kept: 1, added: 1 });
+    expect((await harness.stored(app, await browser.sid()))?.entries).toEqual({ nested: { n: 2 }, both: 'late', kept: 1, added: 1 });
   });
 });
 
 /** What Redis was asked for while `call` ran, by name; not what its scripts did. */
-async function commandsDuring(stage: Stage, app: ScriptedApp, call: () => Promise<unknown>): Promise<string[]> {
-  const recorder = await stage.redis.monitor();
+async function commandsDuring(harness: Harness, app: ScriptedApp, call: () => Promise<unknown>): Promise<string[]> {
+  const recorder = await harness.redis.monitor();
   await call();
   await app.store.drain();
   const commands = await recorder.stop();
@@ -70,10 +70,10 @@ async function commandsDuring(stage: Stage, app: ScriptedApp, call: () => Promis
 }
 
 describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
-  async function signedIn(options?: StageOptions) {
-    const app = await stage.open(options);
+  async function signedIn(options?: HarnessOptions) {
+    const app = await harness.open(options);
     const browser = app.browser();
     app.on('/fill', ({ session }) => void (session['cart'] = [{ sku: 'tea', options: { b: 1, a: 2 } }]));
     await browser.post('/login/ada');
@@ -82,14 +82,14 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
   }
 
   test('a visitor who writes nothing costs no command, no key and no cookie', async () => {
-    const app = await stage.open({ session: { rolling: true, resave: true, cookie: { maxAge: HOUR } } });
+    const app = await harness.open({ session: { rolling: true, resave: true, cookie: { maxAge: HOUR } } });
     const setCookies: string[] = [];
-    const commands = await commandsDuring(stage, app, async () => {
+    const commands = await commandsDuring(harness, app, async () => {
       for (const path of ['/plain', '/read', '/whoami', '/absent']) setCookies.push(...(await app.browser().get(path)).setCookies);
     });
     expect(commands).toEqual([]);
     expect(setCookies).toEqual([]);
-    expect(await stage.client.dbsize()).toBe(0);
+    expect(await harness.client.dbsize()).toBe(0);
   });
 
   test('a request that only reads costs one HGETALL, and no cookie', async () => {
@@ -97,7 +97,7 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
     app.on('/look', ({ session }) => ({ ...session, json: JSON.stringify(session), sku: session['cart'][0].sku }));
     for (const path of ['/plain', '/read', '/look']) {
       let setCookies: readonly string[] = [];
-      const commands = await commandsDuring(stage, app, async () => ({ setCookies } = await browser.get(path)));
+      const commands = await commandsDuring(harness, app, async () => ({ setCookies } = await browser.get(path)));
       expect([path, commands, setCookies]).toEqual([path, ['hgetall'], []]);
     }
   });
@@ -113,13 +113,13 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
   ])('%s writes nothing', async (_, change) => {
     const { app, browser } = await signedIn();
     app.on('/change', async ({ session }) => void (await change(session)));
-    expect(await commandsDuring(stage, app, () => browser.get('/change'))).toEqual(['hgetall']);
+    expect(await commandsDuring(harness, app, () => browser.get('/change'))).toEqual(['hgetall']);
   });
 
   test('a change writes its entry and no other', async () => {
     const { app, browser, key } = await signedIn();
     app.on('/change', ({ session }) => session['cart'].push('cup'));
-    const recorder = await stage.redis.monitor();
+    const recorder = await harness.redis.monitor();
     await browser.get('/change');
     const fields = (await recorder.stop()).filter(({ name, source }) => source === 'lua' && name === 'hset').map(({ args }) => args);
     expect(fields.map(([at, field]) => [at, field])).toEqual([
@@ -130,59 +130,59 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
 
   test('a touch is made once the session was not seen for touchAfter, and only once', async () => {
     const { app, browser, key } = await signedIn({ store: { touchAfter: 60 } });
-    await age(stage.client, key, 50_000);
-    expect(await commandsDuring(stage, app, () => browser.get('/plain'))).toEqual(['hgetall']);
-    await age(stage.client, key, 11_000);
-    await stage.client.pexpire(key, 5_000);
+    await age(harness.client, key, 50_000);
+    expect(await commandsDuring(harness, app, () => browser.get('/plain'))).toEqual(['hgetall']);
+    await age(harness.client, key, 11_000);
+    await harness.client.pexpire(key, 5_000);
 
-    expect(await commandsDuring(stage, app, () => browser.get('/plain'))).toEqual(['hgetall', 'evalsha', 'evalsha']);
+    expect(await commandsDuring(harness, app, () => browser.get('/plain'))).toEqual(['hgetall', 'evalsha', 'evalsha']);
 
-    expect(await stage.client.pttl(key)).toBeGreaterThan(1_795_000);
-    expect(await commandsDuring(stage, app, () => browser.get('/plain'))).toEqual(['hgetall']);
+    expect(await harness.client.pttl(key)).toBeGreaterThan(1_795_000);
+    expect(await commandsDuring(harness, app, () => browser.get('/plain'))).toEqual(['hgetall']);
   });
 
-  test('the cookie is renewed when the session is, and not in between', async () => {
+  test('the cookie is sent again when the session is touched, and not in between', async () => {
     const { browser, key } = await signedIn({ session: { cookie: { maxAge: HOUR } } });
     expect((await browser.get('/plain')).setCookies).toEqual([]);
-    await age(stage.client, key, 61_000);
+    await age(harness.client, key, 61_000);
     expect((await browser.get('/plain')).setCookies).toHaveLength(1);
     expect((await browser.get('/plain')).setCookies).toEqual([]);
   });
 
-  test('resave: true renews the cookie with every request, as it does the session', async () => {
+  test('resave: true sends the cookie with every request, as it touches the session', async () => {
     const { browser } = await signedIn({ session: { resave: true, cookie: { maxAge: HOUR } } });
     for (const path of ['/plain', '/read']) expect((await browser.get(path)).setCookies).toHaveLength(1);
   });
 
   test('rolling: false sends the cookie only when the session changed', async () => {
     const { app, browser, key } = await signedIn({ session: { rolling: false, cookie: { maxAge: HOUR } } });
-    await age(stage.client, key, 61_000);
+    await age(harness.client, key, 61_000);
     expect((await browser.get('/plain')).setCookies).toEqual([]);
     app.on('/write', ({ session }) => void (session['note'] = 1));
     expect((await browser.get('/write')).setCookies).toHaveLength(1);
   });
 
   test('nobody waits for a touch', async () => {
-    const proxy = await startProxy(stage.redis.port);
+    const proxy = await startProxy(harness.redis.port);
     try {
       const { app, browser, key } = await signedIn({ redis: { host: '127.0.0.1', port: proxy.port, commandTimeout: 30_000 } });
-      await age(stage.client, key, 61_000);
+      await age(harness.client, key, 61_000);
       app.on('/stall', () => proxy.stall());
-      const before = await stage.client.hget(key, '@meta');
+      const before = await harness.client.hget(key, '@meta');
 
       expect((await browser.get('/stall')).status).toBe(200);
 
-      expect(await stage.client.hget(key, '@meta')).toBe(before);
+      expect(await harness.client.hget(key, '@meta')).toBe(before);
       await proxy.heal();
       await app.store.drain();
-      expect(await stage.client.hget(key, '@meta')).not.toBe(before);
+      expect(await harness.client.hget(key, '@meta')).not.toBe(before);
     } finally {
       await proxy.stop();
     }
   });
 
   test('cookies that are not ours cost no command', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const sid = generateSid();
     const headers = [
       'sid=',
@@ -193,13 +193,13 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
       signedCookie(sid, { secret: 'another' }),
       signedCookie(sid, { name: 'other' }),
     ];
-    const commands = await commandsDuring(stage, app, () => Promise.all(headers.map((cookie) => app.browser().get('/read', { cookie }))));
+    const commands = await commandsDuring(harness, app, () => Promise.all(headers.map((cookie) => app.browser().get('/read', { cookie }))));
     expect(commands).toEqual([]);
   });
 
   test('200 parallel reads of one session write nothing', async () => {
     const { app, browser } = await signedIn();
-    const commands = await commandsDuring(stage, app, () => Promise.all(Array.from({ length: 200 }, () => browser.get('/read'))));
+    const commands = await commandsDuring(harness, app, () => Promise.all(Array.from({ length: 200 }, () => browser.get('/read'))));
     expect(new Set(commands)).toEqual(new Set(['hgetall']));
     expect(commands.length).toBeLessThanOrEqual(200);
   });

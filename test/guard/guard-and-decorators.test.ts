@@ -62,10 +62,10 @@ class PartsController {
 const NOTHING = { type: 'undefined' };
 
 describe.each(variants)('the decorators, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   async function open(entries: Record<string, unknown> = {}) {
-    const app = await stage.open({ controllers: [PartsController] });
+    const app = await harness.open({ controllers: [PartsController] });
     const browser = app.browser();
     app.on('/fill', ({ session }) => void Object.assign(session, entries));
     await browser.get('/fill');
@@ -161,7 +161,7 @@ class CustomController {
 const SIGNED_OUT = { statusCode: 401, error: 'Unauthorized', message: 'Sign in first.', code: 'SESSION_REQUIRED' };
 
 describe.each(variants)('SessionGuard, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   const controllers = [GuardedController, PublicController, CustomController];
 
   async function signIn(app: ScriptedApp, identity: object) {
@@ -172,26 +172,26 @@ describe.each(variants)('SessionGuard, $name', (variant) => {
   }
 
   test('answers 401 to those who are not signed in, with a body to switch on, and lets others pass', async () => {
-    const app = await stage.open({ controllers });
+    const app = await harness.open({ controllers });
     const answer = await app.browser().get('/guarded');
     expect([answer.status, answer.json, answer.setCookies]).toEqual([401, SIGNED_OUT, []]);
     expect((await (await signIn(app, { id: 0 })).get('/guarded')).text).toBe('in');
   });
 
   test('@Public() opens a handler, or a whole class', async () => {
-    const app = await stage.open({ controllers });
+    const app = await harness.open({ controllers });
     expect((await app.browser().get('/guarded/open')).text).toBe('open');
     expect((await app.browser().get('/lobby')).text).toBe('open');
   });
 
   test('works as a global guard', async () => {
-    const app = await stage.open({ controllers: [PublicController], providers: [{ provide: APP_GUARD, useClass: SessionGuard }] });
+    const app = await harness.open({ controllers: [PublicController], providers: [{ provide: APP_GUARD, useClass: SessionGuard }] });
     expect((await app.browser().get('/plain')).json).toEqual(SIGNED_OUT);
     expect((await app.browser().get('/lobby')).text).toBe('open');
   });
 
   test('each of its steps can be overridden', async () => {
-    const app = await stage.open({ controllers });
+    const app = await harness.open({ controllers });
     const [user, admin] = [await signIn(app, { id: 1, role: 'user' }), await signIn(app, { id: 2, role: 'admin' })];
     expect((await app.browser().get('/custom/admin')).json).toEqual({
       statusCode: 401,
@@ -207,7 +207,7 @@ describe.each(variants)('SessionGuard, $name', (variant) => {
   });
 
   test('asks the function "identity" where there is one, and takes what is no identity for nobody', async () => {
-    const app = await stage.open({
+    const app = await harness.open({
       controllers: [GuardedController, PartsController],
       identity: (session) => (session as unknown as AnySession)['user'] as Identity,
     });
@@ -236,13 +236,13 @@ describe.each(variants)('SessionGuard, $name', (variant) => {
 });
 
 describe.each(variants)('a route that the session middleware does not cover, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test.each(['/guarded', '/parts/session', '/parts/cart', '/parts/who'])(
     '%s answers 500, and the log says how to mend it',
     async (path) => {
       const logger = new CapturedLog();
-      const app = await stage.open({ controllers: [GuardedController, PartsController], exclude: ['{*path}'], logger });
+      const app = await harness.open({ controllers: [GuardedController, PartsController], exclude: ['{*path}'], logger });
       expect((await app.browser().get(path)).json).toEqual({ statusCode: 500, message: 'Internal server error' });
       expect(logger.matching(/No session middleware ran for this request. Import RedisSessionModule in the root module/)).toHaveLength(1);
     },
@@ -250,7 +250,7 @@ describe.each(variants)('a route that the session middleware does not cover, $na
 });
 
 describe.each(redisVariants)('an identity written by hand, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   const deep = `{"id":"ada","deep":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
 
@@ -266,10 +266,10 @@ describe.each(redisVariants)('an identity written by hand, $name', (variant) => 
     ['nothing', ''],
     ['what is nested without end', deep],
   ])('that is %s is nobody, and its holder can sign in again', async (_, text) => {
-    const app = await stage.open({ controllers: [GuardedController, PartsController] });
+    const app = await harness.open({ controllers: [GuardedController, PartsController] });
     const browser = app.browser();
     await browser.post('/login/ada');
-    await stage.client.hset(keyOf(app.store, (await browser.sid()) ?? ''), 'identity', text);
+    await harness.client.hset(keyOf(app.store, (await browser.sid()) ?? ''), 'identity', text);
 
     expect((await browser.get('/guarded')).json).toEqual(SIGNED_OUT);
     expect((await browser.get('/parts/id')).json).toEqual(NOTHING);

@@ -2,12 +2,12 @@ import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Body, Controller, Post, UseGuards } from '@nestjs/common';
 import { Identity, Session, SessionGuard, SessionManager, SessionMiddleware, type HttpSession } from '../../src/index.js';
 import { recordCommands } from '../support/command-recorder.js';
-import { Gate } from '../support/barrier.js';
+import { Barrier } from '../support/barrier.js';
 import { UNAVAILABLE, useOutages } from '../support/outage-harness.js';
 import { blackouts } from '../support/outages.js';
 import { RawClient } from '../support/raw-client.js';
 import type { ScriptedApp } from '../support/scripted-app.js';
-import { redisVariants, useVariant, variants, type Stage, type StageOptions } from '../support/variants.js';
+import { redisVariants, useVariant, variants, type Harness, type HarnessOptions } from '../support/variants.js';
 
 @Controller('late')
 @UseGuards(SessionGuard)
@@ -29,8 +29,8 @@ function pass(ms: number): void {
 }
 
 /** The middleware stands before the body parsers, as the README shows for Passport. Somebody is signed in, and their body is on its way. */
-async function sendHead(open: (options: StageOptions) => Promise<ScriptedApp>, options: StageOptions = {}) {
-  const loaded = new Gate(1);
+async function sendHead(open: (options: HarnessOptions) => Promise<ScriptedApp>, options: HarnessOptions = {}) {
+  const loaded = new Barrier(1);
   const app = await open({
     ...options,
     controllers: [LateController],
@@ -68,28 +68,28 @@ async function sendHead(open: (options: StageOptions) => Promise<ScriptedApp>, o
 }
 
 describe.each(variants)('a body that comes long after the session was loaded, $name', (variant) => {
-  const stage: Stage = useVariant(variant);
+  const harness: Harness = useVariant(variant);
 
   test.each<[string, expected: object, (head: Awaited<ReturnType<typeof sendHead>>) => Promise<unknown>]>([
     ['signs out', { code: 'SESSION_REQUIRED' }, ({ browser }) => browser.post('/logout')],
     ['signs in as another', { code: 'SESSION_REQUIRED' }, ({ browser }) => browser.post('/login/bob')],
     ['is signed out', { code: 'SESSION_REQUIRED', reason: 'stolen' }, ({ app }) => app.app.get(SessionManager).revokeAll('ada', 'stolen')],
   ])('is answered 401 when its user meanwhile %s', async (_, expected, act) => {
-    const head = await sendHead(stage.open);
+    const head = await sendHead(harness.open);
     await act(head);
     pass(1_001);
     expect(await head.finish()).toMatchObject({ status: 401, json: expected });
   });
 
   test('is answered by the entries that were loaded, when its session is still there', async () => {
-    const head = await sendHead(stage.open);
+    const head = await sendHead(harness.open);
     await head.browser.get('/theme?is=light');
     pass(1_001);
     expect(await head.finish()).toEqual({ status: 201, json: { who: { id: 'ada' }, seen: 'dark', body: { text: 'late' } } });
   });
 
   test('is answered, when the secret of its session has long been replaced by that of another request', async () => {
-    const head = await sendHead(stage.open, { store: { rotationGrace: 0 } });
+    const head = await sendHead(harness.open, { store: { rotationGrace: 0 } });
     head.app.on('/rotate', ({ session }) => session.rotate());
     await head.browser.post('/rotate');
     await head.browser.get('/theme?is=light');
@@ -99,15 +99,15 @@ describe.each(variants)('a body that comes long after the session was loaded, $n
 });
 
 describe.each(redisVariants)('what the guard asks, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test.each<[string, ms: number, commands: string[]]>([
     // Back, so that a busy machine cannot make it more.
     ['nothing within a second', -60_000, []],
     ['one command later', 1_001, ['hmget']],
   ])('is %s', async (_, ms, expected) => {
-    const head = await sendHead(stage.open);
-    const recorder = await recordCommands(stage.redis.options, stage.client);
+    const head = await sendHead(harness.open);
+    const recorder = await recordCommands(harness.redis.options, harness.client);
     pass(ms);
     expect(await head.finish()).toMatchObject({ status: 201 });
     expect((await recorder.stop()).map(({ name }) => name)).toEqual(expected);

@@ -3,12 +3,12 @@ import { Controller, Get, Injectable, UseGuards, type ExecutionContext } from '@
 import { FreshLogin, Public, Roles, SessionGuard, SessionHttpException, type Identity } from '../../src/index.js';
 import { recovered, UNAVAILABLE, useOutages } from '../support/outage-harness.js';
 import { blackouts } from '../support/outages.js';
-import { Gate } from '../support/barrier.js';
+import { Barrier } from '../support/barrier.js';
 import { refusal } from '../support/refusal.js';
 import type { AnySession } from '../support/scripted-app.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { age, keyOf } from '../support/stored-session.js';
-import { redisVariants, useVariant, variants, type Stage, type StageOptions } from '../support/variants.js';
+import { redisVariants, useVariant, variants, type Harness, type HarnessOptions } from '../support/variants.js';
 
 const MINUTE = 60_000;
 const SIGNED_OUT = { statusCode: 401, error: 'Unauthorized', message: 'Sign in first.', code: 'SESSION_REQUIRED' };
@@ -102,18 +102,18 @@ class OwnController {
 
 const controllers = [FreshController, LobbyController, RolesController, OwnController];
 
-async function signedIn(stage: Stage, identity: object = { id: 'ada' }, options: StageOptions = {}) {
-  const app = await stage.open({ controllers, ...options });
+async function signedIn(harness: Harness, identity: object = { id: 'ada' }, options: HarnessOptions = {}) {
+  const app = await harness.open({ controllers, ...options });
   app.on('/in', ({ session }) => session.login(identity as Identity));
   app.on('/reauthenticate', ({ session }) => session.reauthenticate());
   const browser = app.browser();
   await browser.post('/in');
-  const older = async (ms: number) => age(stage.client, keyOf(app.store, (await browser.sid()) ?? ''), ms);
+  const older = async (ms: number) => age(harness.client, keyOf(app.store, (await browser.sid()) ?? ''), ms);
   return { app, browser, older, sid: (await browser.sid()) ?? '' };
 }
 
 describe.each(variants)('@Roles(), $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test.each<[unknown, number, number]>([
     [['admin'], 200, 403],
@@ -130,20 +130,20 @@ describe.each(variants)('@Roles(), $name', (variant) => {
     [['Admin', 'admin ', 'administrator'], 403, 403],
     [[null, 0, true], 403, 403],
   ])('roles %j: %d where "admin" is asked for, %d where "editor" or "author" is', async (roles, admin, either) => {
-    const { browser } = await signedIn(stage, { id: 'ada', roles });
+    const { browser } = await signedIn(harness, { id: 'ada', roles });
     const answers = [await browser.get('/roles'), await browser.get('/roles/either'), await browser.get('/roles/inherited')];
     expect(answers.map(({ status }) => status)).toEqual([admin, either, 403]);
     expect(answers[2]?.json).toEqual(WITHOUT_ROLE);
   });
 
   test('asks first who it is: 401 for nobody, and @Public() opens a handler', async () => {
-    const app = await stage.open({ controllers });
+    const app = await harness.open({ controllers });
     expect((await app.browser().get('/roles')).json).toEqual(SIGNED_OUT);
     expect((await app.browser().get('/roles/open')).text).toBe('open');
   });
 
   test('and @FreshLogin() close a handler of a class that is @Public()', async () => {
-    const { app, browser } = await signedIn(stage);
+    const { app, browser } = await signedIn(harness);
     expect((await app.browser().get('/lobby')).text).toBe('open');
     for (const path of ['/lobby/fresh', '/lobby/admin']) expect((await app.browser().get(path)).json).toEqual(SIGNED_OUT);
     expect([(await browser.get('/lobby/fresh')).text, (await browser.get('/lobby/admin')).json]).toEqual(['fresh', WITHOUT_ROLE]);
@@ -157,10 +157,10 @@ describe('@FreshLogin() with what is no time', () => {
 });
 
 describe.each(redisVariants)('@FreshLogin(), $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('answers 401 with a reason when the sign-in is older, until the user proves again who they are', async () => {
-    const { app, browser, older } = await signedIn(stage);
+    const { app, browser, older } = await signedIn(harness);
     expect((await app.browser().get('/fresh')).json).toEqual(SIGNED_OUT);
     expect((await browser.get('/fresh')).text).toBe('fresh');
     await older(4 * MINUTE);
@@ -174,7 +174,7 @@ describe.each(redisVariants)('@FreshLogin(), $name', (variant) => {
   });
 
   test('is not made fresh by use or by rotations', async () => {
-    const { app, browser, older } = await signedIn(stage, { id: 'ada' }, { store: { touchAfter: 0 } });
+    const { app, browser, older } = await signedIn(harness, { id: 'ada' }, { store: { touchAfter: 0 } });
     app.on('/use', async ({ session }) => {
       session['note'] = 1;
       await session.save();
@@ -187,16 +187,16 @@ describe.each(redisVariants)('@FreshLogin(), $name', (variant) => {
   });
 
   test('of a handler takes the place of that of its class, and @Public() needs no sign-in at all', async () => {
-    const { app, browser, older } = await signedIn(stage, { id: 'ada' }, { store: { ttl: 120 * 60 } });
+    const { app, browser, older } = await signedIn(harness, { id: 'ada' }, { store: { ttl: 120 * 60 } });
     await older(60 * MINUTE);
     expect([(await browser.get('/fresh')).status, (await browser.get('/fresh/long')).text]).toEqual([401, 'fresh']);
     expect([(await browser.get('/fresh/open')).text, (await app.browser().get('/fresh/open')).text]).toEqual(['open', 'open']);
   });
 
   test("goes by Redis' time, which a fresh process first asks for", async () => {
-    const { browser, older } = await signedIn(stage);
+    const { browser, older } = await signedIn(harness);
     await older(4 * MINUTE);
-    const fresh = async () => browser.at((await stage.open({ controllers })).origin);
+    const fresh = async () => browser.at((await harness.open({ controllers })).origin);
     expect((await (await fresh()).get('/fresh')).text).toBe('fresh');
     await older(2 * MINUTE);
     expect((await (await fresh()).get('/fresh')).json).toEqual(NOT_FRESH);
@@ -206,7 +206,7 @@ describe.each(redisVariants)('@FreshLogin(), $name', (variant) => {
     const { now } = performance;
     // Seen from after the suspension, the monotonic clock was ahead of the one on the wall by an hour.
     const before = jest.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + 60 * MINUTE);
-    const { browser, older } = await signedIn(stage);
+    const { browser, older } = await signedIn(harness);
     expect((await browser.get('/fresh')).text).toBe('fresh');
     before.mockRestore();
     await older(6 * MINUTE);
@@ -214,19 +214,19 @@ describe.each(redisVariants)('@FreshLogin(), $name', (variant) => {
   });
 
   test('answers 503 when that cannot be learnt, and never lets pass', async () => {
-    const { browser } = await signedIn(stage);
-    const fresh = browser.at((await stage.open({ controllers })).origin);
-    await stage.client.call('ACL', 'SETUSER', 'default', '-time');
+    const { browser } = await signedIn(harness);
+    const fresh = browser.at((await harness.open({ controllers })).origin);
+    await harness.client.call('ACL', 'SETUSER', 'default', '-time');
     try {
       const answer = await fresh.get('/fresh');
       expect([answer.status, answer.json, answer.headers.get('retry-after')]).toEqual([503, UNAVAILABLE, '1']);
     } finally {
-      await stage.client.call('ACL', 'SETUSER', 'default', '+time');
+      await harness.client.call('ACL', 'SETUSER', 'default', '+time');
     }
   });
 
   test('and its other steps can be overridden', async () => {
-    const { app, browser, older } = await signedIn(stage, { id: 'ada', roles: ['admin'] });
+    const { app, browser, older } = await signedIn(harness, { id: 'ada', roles: ['admin'] });
     const as = async (identity: object) => {
       app.on('/as', ({ session }) => session.login(identity as Identity));
       const other = app.browser();
@@ -245,12 +245,12 @@ describe.each(redisVariants)('@FreshLogin(), $name', (variant) => {
 });
 
 describe.each(variants)('session.reauthenticate(), $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   const who = async (app: Awaited<ReturnType<typeof signedIn>>['app'], sid: string) =>
     (await app.browser().get('/whoami', { cookie: signedCookie(sid) })).json.identity;
 
   test('gives a new sid and keeps all else; the old one is dead at once', async () => {
-    const { app, browser, sid } = await signedIn(stage);
+    const { app, browser, sid } = await signedIn(harness);
     app.on('/fill', ({ session }) => void (session['cart'] = ['tea']));
     app.on('/prove', async ({ session }) => {
       const before = Number(session.authenticatedAt);
@@ -268,7 +268,7 @@ describe.each(variants)('session.reauthenticate(), $name', (variant) => {
   });
 
   test('leaves no way back to a sid of an earlier rotation either', async () => {
-    const { app, browser, sid } = await signedIn(stage);
+    const { app, browser, sid } = await signedIn(harness);
     app.on('/rotate', ({ session }) => session.rotate());
     await browser.post('/rotate');
     expect(await who(app, sid)).toEqual({ id: 'ada' });
@@ -277,39 +277,39 @@ describe.each(variants)('session.reauthenticate(), $name', (variant) => {
   });
 
   test('keeps what requests in parallel have changed before (G3), and lets none write after it with the secret that it has ended', async () => {
-    const { app, browser } = await signedIn(stage);
-    const gate = new Gate(2);
+    const { app, browser } = await signedIn(harness);
+    const barrier = new Barrier(2);
     app.on('/late', async ({ session }) => {
       void session['identity'];
-      await gate.pass();
+      await barrier.pass();
       session['late'] = 1;
     });
     app.on('/prove', async ({ session }) => {
       session['mine'] = 1;
-      await gate.pass();
+      await barrier.pass();
       await session.reauthenticate();
     });
     const other = await browser.clone();
     const answers = [other.post('/late'), browser.post('/prove')];
-    await gate.full;
+    await barrier.full;
     app.on('/early', ({ session }) => void (session['early'] = 1));
     await (await browser.clone()).post('/early');
-    gate.open();
+    barrier.open();
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200]);
     expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' }, early: 1, mine: 1 });
   });
 
   test('of two at once one wins, and the other, whose secret that has ended, is 401 with no cookie', async () => {
-    const { app, browser } = await signedIn(stage, { id: 'ada' }, { session: { rolling: true } });
-    const gate = new Gate(2);
+    const { app, browser } = await signedIn(harness, { id: 'ada' }, { session: { rolling: true } });
+    const barrier = new Barrier(2);
     app.on('/prove', async ({ session }) => {
       void session['identity'];
-      await gate.pass();
+      await barrier.pass();
       await session.reauthenticate();
     });
     const answers = Promise.all([browser.post('/prove'), browser.post('/prove')]);
-    await gate.full;
-    gate.open();
+    await barrier.full;
+    barrier.open();
     expect((await answers).map(({ status }) => status)).toEqual(expect.arrayContaining([200, 401]));
     expect((await answers).find(({ status }) => status === 401)?.json).toMatchObject({ code: 'SESSION_GONE' });
     expect((await answers).flatMap(({ setCookies }) => setCookies)).toHaveLength(1);
@@ -320,7 +320,7 @@ describe.each(variants)('session.reauthenticate(), $name', (variant) => {
     ['a new visitor', () => undefined],
     ['a visitor with a cart', (session) => Object.assign(session, { cart: [] }).save()],
   ])('is refused for %s: nobody is signed in', async (_, before) => {
-    const app = await stage.open();
+    const app = await harness.open();
     app.on('/prove', async ({ session }) => {
       await before(session);
       return { refused: await refusal(() => session.reauthenticate()), at: session.authenticatedAt ?? null };
@@ -330,9 +330,9 @@ describe.each(variants)('session.reauthenticate(), $name', (variant) => {
   });
 
   test('answers 401 SESSION_GONE when the session has ended meanwhile, and leaves the cookie alone', async () => {
-    const { app, browser } = await signedIn(stage);
+    const { app, browser } = await signedIn(harness);
     app.on('/prove', async ({ session }) => {
-      await stage.end(app, session.id);
+      await harness.end(app, session.id);
       await session.reauthenticate();
     });
     const answer = await browser.post('/prove');
@@ -341,7 +341,7 @@ describe.each(variants)('session.reauthenticate(), $name', (variant) => {
 
   test('moves a session whose sid is of a custom genid, with all it has, and its end', async () => {
     let count = 0;
-    const { app, browser, sid } = await signedIn(stage, { id: 'ada' }, { session: { genid: () => `custom-${++count}` } });
+    const { app, browser, sid } = await signedIn(harness, { id: 'ada' }, { session: { genid: () => `custom-${++count}` } });
     app.on('/prove', async ({ session }) => {
       session['note'] = 1;
       const before = Number(session.authenticatedAt);
@@ -359,7 +359,7 @@ describe.each(redisVariants)('session.reauthenticate() while Redis is away, $nam
   const outages = useOutages(variant);
 
   test.each(blackouts.slice(0, 2))('answers 503 when it $name, and the session goes on as it was', async (outage) => {
-    const { browser: patient, sid } = await signedIn(outages.stage);
+    const { browser: patient, sid } = await signedIn(outages.harness);
     const app = await outages.open({ controllers });
     const browser = patient.at(app.origin);
     app.on('/prove', async ({ session }) => {

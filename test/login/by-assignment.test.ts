@@ -7,7 +7,7 @@ import { refusal } from '../support/refusal.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { until } from '../support/until.js';
-import { useVariant, variants, type Stage, type StageOptions } from '../support/variants.js';
+import { useVariant, variants, type Harness, type HarnessOptions } from '../support/variants.js';
 
 @Controller('secrets')
 @UseGuards(SessionGuard)
@@ -23,8 +23,8 @@ const identity = (session: SessionEntries) => (session as { passport?: { user?: 
 const TOLD: readonly SessionEventName[] = ['loggedIn', 'loggedOut', 'destroyed', 'lost'];
 
 /** An application that signs in and out by assignment, and a visitor with a cart. */
-async function open(stage: Stage, options: StageOptions = {}) {
-  const app = await stage.open({ identity, controllers: [SecretsController], ...options });
+async function open(harness: Harness, options: HarnessOptions = {}) {
+  const app = await harness.open({ identity, controllers: [SecretsController], ...options });
   app.on('/cart', ({ session }) => void (session['cart'] = ['tea']));
   app.on(
     '/sign-in',
@@ -55,17 +55,17 @@ function aMomentLater(since: number): Promise<void> {
 }
 
 describe('express-session, which tells the cookie before it saves', () => {
-  const stage = useVariant({ name: 'express-session × memory', middleware: 'express-session', kind: 'memory', storesFirst: false });
+  const harness = useVariant({ name: 'express-session × memory', middleware: 'express-session', kind: 'memory', storesFirst: false });
   const WARNING = /keeps its sid.*session fixation.*req\.session\.regenerate\(\)/;
 
   test('keeps the sid of a session that is assigned an identity, and the log says once what to do', async () => {
     // First in this file: it is said once in a process.
     const logger = new CapturedLog();
-    const { app, browser } = await open(stage, { logger });
+    const { app, browser } = await open(harness, { logger });
     const sid = await browser.sid();
-    app.on('/sign-in-regenerated', async (exchange) => {
-      await exchange.session.regenerate();
-      exchange.session['passport'] = { user: { id: 'ada' } };
+    app.on('/sign-in-regenerated', async (context) => {
+      await context.session.regenerate();
+      context.session['passport'] = { user: { id: 'ada' } };
     });
     await browser.post('/sign-in-regenerated');
     expect(await browser.sid()).not.toBe(sid);
@@ -78,33 +78,33 @@ describe('express-session, which tells the cookie before it saves', () => {
 });
 
 describe.each(variants.filter(({ storesFirst }) => storesFirst))('a session that becomes somebody’s by assignment, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test.each(['/sign-in', '/sign-in-save'])('has a new sid, and a planted cookie is dead at once: %s', async (path) => {
-    const { app, browser } = await open(stage);
+    const { app, browser } = await open(harness);
     const planted = (await browser.sid()) ?? '';
     await browser.post(path);
     expect(await browser.sid()).not.toBe(planted);
     expect((await browser.get('/read')).json).toEqual({ cart: ['tea'], passport: { user: { id: 'ada' } } });
-    expect(await stage.stored(app, planted)).toBeUndefined();
+    expect(await harness.stored(app, planted)).toBeUndefined();
     expect((await app.browser().get('/read', { cookie: signedCookie(planted) })).json).toEqual({});
     expect((await app.browser().get('/secrets', { cookie: signedCookie(planted) })).status).toBe(401);
   });
 
   test('has another one when it becomes somebody else’s, and none when the same user is assigned again', async () => {
-    const { app, browser } = await open(stage);
+    const { app, browser } = await open(harness);
     await browser.post('/sign-in');
     const ada = (await browser.sid()) ?? '';
     await browser.post('/sign-in');
     expect(await browser.sid()).toBe(ada);
     await browser.post('/sign-in?as=grace');
     expect(await browser.sid()).not.toBe(ada);
-    expect(await stage.stored(app, ada)).toBeUndefined();
+    expect(await harness.stored(app, ada)).toBeUndefined();
     expect((await browser.get('/read')).json).toMatchObject({ passport: { user: { id: 'grace' } } });
   });
 
   test('keeps a sid that nobody had before this request', async () => {
-    const { app, told } = await open(stage);
+    const { app, told } = await open(harness);
     let sid = '';
     app.on('/sign-in-late', async ({ session }) => {
       session['cart'] = [];
@@ -120,7 +120,7 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('a session that
 
   test('stays a visitor’s when the head of the response has left, and the log says so', async () => {
     const logErrors = jest.fn<(error: Error) => void>();
-    const { app, browser } = await open(stage, { store: { logErrors } });
+    const { app, browser } = await open(harness, { store: { logErrors } });
     const sid = await browser.sid();
     app.on('/late', ({ session, response }) => {
       response.write('head');
@@ -146,7 +146,7 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('a session that
   });
 
   test('does not end a session beside which another request has written to it', async () => {
-    const { app, browser } = await open(stage);
+    const { app, browser } = await open(harness);
     const other = await browser.clone();
     app.on('/note', ({ session }) => void (session['note'] = 'kept'));
     app.on('/sign-in-beside', async ({ session }) => {
@@ -158,10 +158,10 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('a session that
   });
 
   test('is dropped where the session has ended meanwhile, and the cookie is left alone', async () => {
-    const { app, browser, told } = await open(stage);
+    const { app, browser, told } = await open(harness);
     app.on('/sign-in-ended', async ({ session }) => {
       session['passport'] = { user: { id: 'ada' } };
-      await stage.end(app, session.id);
+      await harness.end(app, session.id);
     });
     const answer = await browser.post('/sign-in-ended');
     expect([answer.status, answer.setCookies]).toEqual([200, []]);
@@ -170,10 +170,10 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('a session that
 });
 
 describe.each(variants)('an identity that is assigned, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('counts as a sign-in the first time, and never when another one takes its place', async () => {
-    const { browser } = await open(stage);
+    const { browser } = await open(harness);
     expect(await sinceOf(browser)).toBe(null);
     const before = Date.now();
     await browser.post('/sign-in');
@@ -187,7 +187,7 @@ describe.each(variants)('an identity that is assigned, $name', (variant) => {
   });
 
   test('does not make a session live longer when another one takes its place', async () => {
-    const { app, browser } = await open(stage);
+    const { app, browser } = await open(harness);
     await browser.post('/sign-in');
     const absolute = async () => (await app.store.load(((await browser.sid()) ?? '') as never))?.absoluteEndsAt;
     const end = await absolute();
@@ -197,7 +197,7 @@ describe.each(variants)('an identity that is assigned, $name', (variant) => {
   });
 
   test('is told of as a sign-in, and when it is taken away as a sign-out', async () => {
-    const { browser, told, handle } = await open(stage);
+    const { browser, told, handle } = await open(harness);
     const visitor = await handle();
     await browser.post('/sign-in');
     const ada = await handle();
@@ -213,7 +213,7 @@ describe.each(variants)('an identity that is assigned, $name', (variant) => {
   });
 
   test('is told of as a sign-out of who was there before', async () => {
-    const { browser, told, handle } = await open(stage);
+    const { browser, told, handle } = await open(harness);
     await browser.post('/sign-in');
     const ada = await handle();
     told.length = 0;
@@ -233,7 +233,7 @@ describe.each(variants)('an identity that is assigned, $name', (variant) => {
   });
 
   test('by Passport’s req.login() counts as a sign-in each time, and is told of; so is its req.logout()', async () => {
-    const { browser, told, handle } = await open(stage, { imports: [passportModule()] });
+    const { browser, told, handle } = await open(harness, { imports: [passportModule()] });
     const signIn = (username: string, password: string) => browser.post('/passport/login?keep=yes', { username, password });
     await signIn('ada', 'lovelace');
     const ada = await handle();

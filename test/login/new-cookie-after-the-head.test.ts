@@ -4,8 +4,8 @@ import type { Request, Response } from 'express';
 import { sessionOf } from '../../src/express.js';
 import { SessionManager, type HttpSession } from '../../src/index.js';
 import { CapturedLog } from '../support/captured-log.js';
-import { Gate } from '../support/barrier.js';
-import { HeldStore } from '../support/blockable-store.js';
+import { Barrier } from '../support/barrier.js';
+import { BlockableStore } from '../support/blockable-store.js';
 import { createScriptedApp, type AnySession } from '../support/scripted-app.js';
 import { until } from '../support/until.js';
 import { useVariant, variants } from '../support/variants.js';
@@ -48,36 +48,36 @@ class LateController {
 }
 
 describe.each(variants)('a call that needs a new cookie, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   const refused = (call: string) => ({ outcome: expect.stringMatching(new RegExp(`^SESSION_MISUSE session\\.${call}\\(\\) .*before`)) });
 
   describe.each(Object.keys(BEGIN))('after %s', (begin) => {
     test.each(MOVING)('is refused, and the session stays what it was: %s()', async (call) => {
-      const app = await stage.open({ controllers: [LateController] });
+      const app = await harness.open({ controllers: [LateController] });
       const browser = app.browser();
       await browser.post('/login/ada');
       const sid = await browser.sid();
-      const before = await stage.stored(app, sid);
+      const before = await harness.stored(app, sid);
       const answer = await browser.get(`/late/${call}/${begin}`);
       expect([answer.json, answer.setCookies]).toEqual([refused(call), []]);
-      expect((await stage.stored(app, sid))?.entries).toEqual(before?.entries);
+      expect((await harness.stored(app, sid))?.entries).toEqual(before?.entries);
       expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
       expect([await new SessionManager(app.store).count('ada'), await new SessionManager(app.store).count('grace')]).toEqual([1, 0]);
     });
 
     test.each(BEGINNING)('is refused, and no session begins: %s()', async (call) => {
-      const app = await stage.open({ controllers: [LateController] });
+      const app = await harness.open({ controllers: [LateController] });
       const answer = await app.browser().get(`/late/${call}/${begin}`);
       expect([answer.json, answer.setCookies]).toEqual([refused(call), []]);
       expect([app.store.events.count('created'), await new SessionManager(app.store).count('grace')]).toEqual([0, 0]);
     });
 
     test('is none where the session is there already: save() and increment()', async () => {
-      const app = await stage.open({ controllers: [LateController] });
+      const app = await harness.open({ controllers: [LateController] });
       const browser = app.browser();
       await browser.post('/login/ada');
       for (const call of ['save', 'increment']) expect((await browser.get(`/late/${call}/${begin}`)).json).toEqual({ outcome: 'resolved' });
-      expect((await stage.stored(app, await browser.sid()))?.entries).toMatchObject({ visits: 1 });
+      expect((await harness.stored(app, await browser.sid()))?.entries).toMatchObject({ visits: 1 });
     });
   });
 
@@ -93,7 +93,7 @@ describe.each(variants)('a call that needs a new cookie, $name', (variant) => {
         response.end('{"saved":true}');
       }
     }
-    const app = await stage.open({ controllers: [ToldController] });
+    const app = await harness.open({ controllers: [ToldController] });
     const browser = app.browser();
     expect((await browser.get('/told')).json).toEqual({ saved: true });
     expect((await browser.get('/read')).json).toEqual({ visits: 1 });
@@ -113,7 +113,7 @@ describe.each(variants)('a call that needs a new cookie, $name', (variant) => {
       }
     }
     const logger = new CapturedLog();
-    const app = await stage.open({ controllers: [AfterController], logger });
+    const app = await harness.open({ controllers: [AfterController], logger });
     const browser = app.browser();
     await browser.post('/login/ada');
     await browser.get('/after');
@@ -126,17 +126,17 @@ describe.each(variants)('a call that needs a new cookie, $name', (variant) => {
 describe('with express-session, a login that nobody waits for', () => {
   test('and that comes too late for the cookie is logged once', async () => {
     const logged: Error[] = [];
-    const store = new HeldStore({ deadline: 60_000, logErrors: (error) => void logged.push(error) });
+    const store = new BlockableStore({ deadline: 60_000, logErrors: (error) => void logged.push(error) });
     const app = await createScriptedApp({ store, session: { middleware: 'express-session' } });
     try {
       app.on('/login-and-leave', ({ session }) => {
-        store.gate = new Gate(1);
+        store.barrier = new Barrier(1);
         void session.login({ id: 'ada' });
         return 'left';
       });
       const browser = app.browser();
       expect((await browser.get('/login-and-leave')).text).toBe('left');
-      store.gate?.open();
+      store.barrier?.open();
       await until(() => logged.length > 0, 'it is logged');
       await browser.get('/plain');
       expect(logged).toEqual([

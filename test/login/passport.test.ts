@@ -19,10 +19,10 @@ class AccountController {
 const identity = (session: SessionEntries) => (session as { passport?: { user?: Identity } }).passport?.user;
 
 describe.each(variants)('an identity that the application keeps where Passport does, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('is the identity for guard and decorators', async () => {
-    const app = await stage.open({ identity, controllers: [AccountController] });
+    const app = await harness.open({ identity, controllers: [AccountController] });
     const browser = app.browser();
     app.on('/sign-in', ({ session }) => void (session['passport'] = { user: { id: 'ada' } }));
     app.on('/sign-out', ({ session }) => delete session['passport'].user);
@@ -35,11 +35,11 @@ describe.each(variants)('an identity that the application keeps where Passport d
 
   test('counts for what is kept at login and for what ends with the session', async () => {
     const either: typeof identity = (session) => identity(session) ?? (session as { identity?: Identity }).identity;
-    const app = await stage.open({ identity: either, controllers: [AccountController] });
+    const app = await harness.open({ identity: either, controllers: [AccountController] });
     const browser = app.browser();
     app.on('/sign-in', ({ session }) => void Object.assign(session, { passport: { user: { id: 'ada' } }, cart: ['tea'] }));
     app.on('/regenerate', async ({ session }) => {
-      await stage.end(app, session.id);
+      await harness.end(app, session.id);
       return refusal(() => session.regenerate());
     });
     await browser.get('/sign-in');
@@ -50,14 +50,14 @@ describe.each(variants)('an identity that the application keeps where Passport d
   });
 
   test('refuses a login of ours, which nobody would find there', async () => {
-    const app = await stage.open({ identity });
+    const app = await harness.open({ identity });
     const browser = app.browser();
     app.on('/login', ({ session }) => refusal(() => session.login({ id: 'grace' })));
     expect((await browser.post('/login')).json).toMatchObject({ code: 'SESSION_MISUSE' });
   });
 
   test("stays the same user's through a save that says nothing of it", async () => {
-    const app = await stage.open({ identity });
+    const app = await harness.open({ identity });
     const browser = app.browser();
     app.on('/sign-in', ({ session }) => void Object.assign(session, { passport: { user: { id: 'ada' } } }));
     app.on('/note', ({ session }) => void (session['note'] = 1));
@@ -71,10 +71,10 @@ describe.each(variants)('an identity that the application keeps where Passport d
 });
 
 describe.each(variants)('passport 0.7 with passport-local, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   async function open() {
-    const app = await stage.open({ identity, imports: [passportModule()], controllers: [AccountController] });
+    const app = await harness.open({ identity, imports: [passportModule()], controllers: [AccountController] });
     app.on('/cart', ({ session }) => void (session['cart'] = ['tea']));
     const browser = app.browser();
     const signIn = (username: string, password: string, query = '') => browser.post(`/passport/login${query}`, { username, password });
@@ -87,9 +87,9 @@ describe.each(variants)('passport 0.7 with passport-local, $name', (variant) => 
     const before = (await browser.sid()) ?? '';
     expect((await signIn('ada', 'lovelace')).json).toEqual({ user: 'Ada' });
     expect(await browser.sid()).not.toBe(before);
-    expect(await stage.stored(app, before)).toBeUndefined();
+    expect(await harness.stored(app, before)).toBeUndefined();
     expect((await browser.get('/account')).json).toEqual({ who: { id: 'ada' }, id: 'ada', user: 'Ada' });
-    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({ passport: { user: { id: 'ada' } } });
+    expect((await harness.stored(app, await browser.sid()))?.entries).toEqual({ passport: { user: { id: 'ada' } } });
     expect((await app.browser().get('/account', { cookie: signedCookie(before) })).status).toBe(401);
   });
 
@@ -114,7 +114,7 @@ describe.each(variants)('passport 0.7 with passport-local, $name', (variant) => 
     await signIn('ada', 'lovelace');
     const sid = (await browser.sid()) ?? '';
     expect((await browser.post('/passport/logout')).json).toEqual({ user: null });
-    expect(await stage.stored(app, sid)).toBeUndefined();
+    expect(await harness.stored(app, sid)).toBeUndefined();
     expect((await browser.get('/account')).status).toBe(401);
     expect((await app.browser().get('/account', { cookie: signedCookie(sid) })).status).toBe(401);
   });
@@ -132,7 +132,7 @@ describe.each(variants)('passport 0.7 with passport-local, $name', (variant) => 
     });
     const answer = await browser.get('/out');
     expect([answer.status, answer.text]).toEqual([200, 'signed out']);
-    await until(async () => (await stage.stored(app, sid)) === undefined, 'the session has ended');
+    await until(async () => (await harness.stored(app, sid)) === undefined, 'the session has ended');
     expect((await browser.get('/account')).status).toBe(401);
   });
 

@@ -5,7 +5,7 @@ import { Controller, Get, UseGuards } from '@nestjs/common';
 import expressSession from 'express-session';
 import { Identity, Session, SessionGuard, type RedisSessionStoreOptions, type SessionCallback, type Sid } from '../../src/index.js';
 import { type Browser } from '../support/browser.js';
-import { createClassicApp, type ClassicApp } from '../support/connect-redis-app.js';
+import { createConnectRedisApp, type ConnectRedisApp } from '../support/connect-redis-app.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { createScriptedApp, type AnySession, type ScriptedApp } from '../support/scripted-app.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
@@ -37,7 +37,7 @@ afterAll(() => redis.stop());
 
 describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
   let ours: ScriptedApp;
-  let theirs: ClassicApp;
+  let theirs: ConnectRedisApp;
   let here: Browser;
   let there: Browser;
 
@@ -49,7 +49,7 @@ describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
       store: { kind: 'connect-redis', prefix: PREFIX, ...store },
       controllers: [GuardedController],
     });
-    theirs = await createClassicApp({
+    theirs = await createConnectRedisApp({
       client: redis.client(),
       session: { secret: TEST_SECRET, ...session },
       store: { prefix: PREFIX, ...store } as object,

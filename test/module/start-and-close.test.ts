@@ -286,7 +286,7 @@ describe('100 applications, one after the other, leave no handle and no listener
   test.each<[string, () => TestAppOptions]>([
     ['with a client of their own', () => ({ redis: redis.url, store: { deadline } })],
     ['with a given client', () => ({ redis: client, store: { deadline } })],
-    ['with a given client and the classic layout', () => ({ redis: client, store: { deadline, kind: 'connect-redis' } })],
+    ['with a given client and the layout of connect-redis', () => ({ redis: client, store: { deadline, kind: 'connect-redis' } })],
     ['with a client of their own and shared events', () => ({ redis: redis.url, store: { deadline, events: 'cluster' } })],
     ['with a given client and shared events', () => ({ redis: client, store: { deadline, events: 'cluster' } })],
     ['in memory', () => ({ store: { deadline, kind: 'memory' } })],

@@ -6,17 +6,17 @@ import { blackouts, brownouts } from '../support/outages.js';
 import type { AnySession, ScriptedApp } from '../support/scripted-app.js';
 import { sessionKeys } from '../support/stored-session.js';
 import { until } from '../support/until.js';
-import { redisVariants, type StageOptions } from '../support/variants.js';
+import { redisVariants, type HarnessOptions } from '../support/variants.js';
 
-type Deed = readonly [name: string, deed: (session: AnySession) => unknown];
+type Operation = readonly [name: string, operation: (session: AnySession) => unknown];
 
-const WRITES: readonly Deed[] = [
+const WRITES: readonly Operation[] = [
   ['login', (session) => session.login({ id: 'grace' })],
   ['save', (session) => Object.assign(session, { late: 1 }).save()],
   ['rotate', (session) => session.rotate()],
 ];
 /** Redis deletes also when it is out of memory. */
-const ENDS: readonly Deed[] = [
+const ENDS: readonly Operation[] = [
   ['logout', (session) => session.logout()],
   ['destroy', (session) => session.destroy()],
   ['regenerate', (session) => session.regenerate()],
@@ -24,9 +24,9 @@ const ENDS: readonly Deed[] = [
 
 describe.each(redisVariants)('when the session cannot be stored (G7), $name', (variant) => {
   const outages = useOutages(variant);
-  const { stage, begin } = outages;
+  const { harness, begin } = outages;
 
-  async function open(options?: StageOptions): Promise<{ app: ScriptedApp; browser: Browser }> {
+  async function open(options?: HarnessOptions): Promise<{ app: ScriptedApp; browser: Browser }> {
     const app = await outages.open(options);
     const browser = app.browser();
     app.on('/fill', ({ session }) => void (session['cart'] = ['tea']));
@@ -43,29 +43,29 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
 
   const stalled = blackouts.filter(({ name }) => name !== 'asks for a password');
   const cases = [
-    ...stalled.flatMap((outage) => [...WRITES, ...ENDS].map((deed) => [outage, deed] as const)),
-    ...brownouts.flatMap((outage) => WRITES.map((deed) => [outage, deed] as const)),
+    ...stalled.flatMap((outage) => [...WRITES, ...ENDS].map((operation) => [outage, operation] as const)),
+    ...brownouts.flatMap((outage) => WRITES.map((operation) => [outage, operation] as const)),
   ];
 
-  test.each(cases.map(([outage, [name, deed]]) => ({ outage, deed, why: outage.name, name })))(
+  test.each(cases.map(([outage, [name, operation]]) => ({ outage, operation, why: outage.name, name })))(
     'because Redis $why in the midst of a request, an awaited $name gets 503 in time and nothing is half done',
-    async ({ outage, deed }) => {
+    async ({ outage, operation }) => {
       const { app, browser } = await open();
       const sid = await browser.sid();
-      app.on('/deed', async ({ session }) => {
+      app.on('/operation', async ({ session }) => {
         await begin(outage);
-        await deed(session);
+        await operation(session);
       });
 
       const began = performance.now();
-      const { status, json, headers, setCookies } = await browser.get('/deed');
+      const { status, json, headers, setCookies } = await browser.get('/operation');
 
       expect([status, json, headers.get('retry-after'), setCookies]).toEqual([503, UNAVAILABLE, '1', []]);
       expect(performance.now() - began).toBeLessThan(10_000);
       expect(await browser.sid()).toBe(sid);
       await end(browser);
       await app.store.drain();
-      expect(new Set(await sessionKeys(stage.client))).toEqual(new Set(await keysOf(app, browser)));
+      expect(new Set(await sessionKeys(harness.client))).toEqual(new Set(await keysOf(app, browser)));
     },
   );
 
@@ -84,7 +84,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
     expect((await browser.post('/login/grace')).json).toEqual(UNAVAILABLE);
     await end(browser);
     expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' }, cart: ['tea'] });
-    expect(await sessionKeys(stage.client)).toEqual(await keysOf(app, browser));
+    expect(await sessionKeys(harness.client)).toEqual(await keysOf(app, browser));
   });
 
   test('sessions are read while Redis is out of memory', async () => {
@@ -93,13 +93,13 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
     expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' }, cart: ['tea'] });
   });
 
-  test.each(ENDS.slice(0, 2))('%s works while Redis is out of memory', async (_, deed) => {
+  test.each(ENDS.slice(0, 2))('%s works while Redis is out of memory', async (_, operation) => {
     const { app, browser } = await open();
-    app.on('/end', ({ session }) => deed(session));
+    app.on('/end', ({ session }) => operation(session));
     await begin(brownouts[0]!);
     expect((await browser.post('/end')).status).toBe(200);
     expect(await browser.cookie('sid')).toBeUndefined();
-    expect(await sessionKeys(stage.client)).toEqual([]);
+    expect(await sessionKeys(harness.client)).toEqual([]);
   });
 
   test('logout on a server that takes no writes gets 503, and the cookie stays', async () => {
@@ -153,11 +153,11 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
     const { app, browser } = await open({ store: { touchAfter: 0 } });
     const key = app.store.settings.prefix + app.store.handleOf(((await browser.sid()) ?? '') as never);
     await app.store.drain();
-    await stage.client.pexpire(key, 5_000);
+    await harness.client.pexpire(key, 5_000);
     await begin(brownouts[0]!);
     expect((await browser.get('/whoami')).status).toBe(200);
     await app.store.drain();
-    expect(await stage.client.pttl(key)).toBeGreaterThan(1_000_000);
+    expect(await harness.client.pttl(key)).toBeGreaterThan(1_000_000);
   });
 
   test('store.logErrors gets the failures', async () => {

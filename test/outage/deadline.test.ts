@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { EndedSession, SessionRecord, Sid } from '../../src/index.js';
 import type { Browser } from '../support/browser.js';
-import { Gate } from '../support/barrier.js';
-import { HeldStore } from '../support/blockable-store.js';
+import { Barrier } from '../support/barrier.js';
+import { BlockableStore } from '../support/blockable-store.js';
 import { createScriptedApp, type AnySession, type ScriptedApp } from '../support/scripted-app.js';
 import { until } from '../support/until.js';
 
@@ -11,7 +11,7 @@ const DEADLINE = 2_000;
 /** So long each load takes: most of the deadline. */
 const LOAD = 1_500;
 
-class SlowStore extends HeldStore {
+class SlowStore extends BlockableStore {
   slow = false;
 
   override async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
@@ -43,14 +43,14 @@ describe.each(['builtin', 'express-session'] as const)('store.deadline with the 
     ['an unset session', (_, request) => void (request.session = null)],
   ])('is what load and commit of a request may take together: %s', async (_, change) => {
     const { store, browser } = await open('destroy');
-    const gate = new Gate(1);
-    store.gate = gate;
+    const barrier = new Barrier(1);
+    store.barrier = barrier;
     app.on('/change', ({ session, request }) => change(session, request as unknown as { session: unknown }));
     const begunAt = performance.now();
     await browser.get('/change').catch(() => undefined);
     // Each with a deadline of its own would have taken 3.5 s.
     expect(performance.now() - begunAt).toBeLessThan(3_000);
-    gate.open();
+    barrier.open();
     await app.store.drain();
   });
 
@@ -58,11 +58,11 @@ describe.each(['builtin', 'express-session'] as const)('store.deadline with the 
     const { store, browser } = await open();
     app.on('/save', async ({ session }) => {
       session['cart'] = ['tea'];
-      const gate = new Gate(1);
-      store.gate = gate;
+      const barrier = new Barrier(1);
+      store.barrier = barrier;
       const saved = session.save();
       await passed(DEADLINE - LOAD + 500);
-      gate.open();
+      barrier.open();
       await saved;
     });
     expect((await browser.get('/save')).status).toBe(200);

@@ -22,7 +22,7 @@ import { blackouts, type Outage } from '../support/outages.js';
 import type { ScriptedApp } from '../support/scripted-app.js';
 import { keyOf } from '../support/stored-session.js';
 import { until } from '../support/until.js';
-import { redisVariants, type StageOptions } from '../support/variants.js';
+import { redisVariants, type HarnessOptions } from '../support/variants.js';
 
 @Controller('shop')
 class ShopController {
@@ -53,10 +53,10 @@ const NEEDS_NONE = ['/shop/public', '/plain'];
 
 describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (variant) => {
   const outages = useOutages(variant);
-  const { stage, end } = outages;
+  const { harness, end } = outages;
 
   /** An application with ada signed in, and then the outage. */
-  async function during(outage: Outage, options: StageOptions = {}): Promise<{ app: ScriptedApp; browser: Browser }> {
+  async function during(outage: Outage, options: HarnessOptions = {}): Promise<{ app: ScriptedApp; browser: Browser }> {
     const app = await outages.open({ controllers: [ShopController], ...options });
     const browser = app.browser();
     await browser.post('/login/ada');
@@ -149,9 +149,9 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
     ['written with its own head', (response: Response) => void response.writeHead(200, { 'x-head': 'own' }).end('without a session')],
   ])('a handler that does without the session says nothing of it: its answer is %s', async (_, answer) => {
     const { app, browser } = await during(blackouts[0]!);
-    app.on('/either', (exchange) => {
-      expect(() => exchange.session).toThrow(HttpException);
-      return answer(exchange.response);
+    app.on('/either', (context) => {
+      expect(() => context.session).toThrow(HttpException);
+      return answer(context.response);
     });
     const { status, text, headers } = await browser.get('/either');
     expect([status, text, headers.get('retry-after')]).toEqual([200, 'without a session', null]);
@@ -186,6 +186,6 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
     expect((await browser.get('/shop/account')).status).toBe(401);
     expect((await browser.post('/login/ada')).status).toBe(200);
     expect((await browser.get('/shop/account')).status).toBe(200);
-    expect(await stage.client.exists(keyOf(app.store, (await browser.sid()) ?? ''))).toBe(1);
+    expect(await harness.client.exists(keyOf(app.store, (await browser.sid()) ?? ''))).toBe(1);
   });
 });

@@ -7,13 +7,13 @@ import morgan from 'morgan';
 import { pinoHttp } from 'pino-http';
 import { peekSession, sessionOf } from '../../src/express.js';
 import type { Browser } from '../support/browser.js';
-import { Gate } from '../support/barrier.js';
+import { Barrier } from '../support/barrier.js';
 import { UNAVAILABLE, useOutages } from '../support/outage-harness.js';
 import { blackouts } from '../support/outages.js';
 import { RawClient } from '../support/raw-client.js';
 import type { ScriptedApp } from '../support/scripted-app.js';
 import { until } from '../support/until.js';
-import { redisVariants, type StageOptions } from '../support/variants.js';
+import { redisVariants, type HarnessOptions } from '../support/variants.js';
 
 /** A look at the session, as logs take one where nobody catches what they throw. */
 class Looks {
@@ -69,7 +69,7 @@ describe.each(redisVariants)('code that only looks at the session, $name', (vari
   const outages = useOutages(variant);
 
   /** An application with ada signed in, and then the outage. */
-  async function during(options: StageOptions): Promise<{ app: ScriptedApp; browser: Browser }> {
+  async function during(options: HarnessOptions): Promise<{ app: ScriptedApp; browser: Browser }> {
     const app = await outages.open(options);
     const browser = app.browser();
     await browser.post('/login/ada');
@@ -88,7 +88,7 @@ describe.each(redisVariants)('code that only looks at the session, $name', (vari
 
   test('finds no session in an outage once the client has gone: req.session in morgan', async () => {
     const looks = new Looks(property);
-    const reached = new Gate(1);
+    const reached = new Barrier(1);
     const { app, browser } = await during({ imports: [loggingModule(LOGS[0]![1](looks))] });
     app.on('/endless', () => reached.pass());
     looks.seen.length = 0;

@@ -7,7 +7,7 @@ import { SessionManager } from '../../src/session/session-manager.js';
 import type { Handle } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { PATIENT } from '../support/connections.js';
-import { DEEDS, GUEST_DEEDS } from '../support/session-operations.js';
+import { OPERATIONS, GUEST_OPERATIONS } from '../support/session-operations.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
 import { Visitor } from '../support/visitor.js';
@@ -41,34 +41,34 @@ function open(options: StoreOptions = {}): readonly RedisSessionStore[] {
 interface Request {
   readonly browser: number;
   readonly process: number;
-  readonly deed: (session: ActiveSession) => unknown;
+  readonly operation: (session: ActiveSession) => unknown;
   /** How many turns of the event loop it waits before it begins. */
   readonly turns: number;
 }
 
-const request = (deeds: Record<string, (session: ActiveSession) => unknown>): fc.Arbitrary<Request> =>
+const request = (operations: Record<string, (session: ActiveSession) => unknown>): fc.Arbitrary<Request> =>
   fc.record({
     browser: fc.nat(BROWSERS - 1),
     process: fc.nat(2),
-    deed: fc.constantFrom(...Object.values(deeds)),
+    operation: fc.constantFrom(...Object.values(operations)),
     turns: fc.nat(12),
   });
-const requests = fc.array(request(DEEDS), { minLength: 4, maxLength: 12 });
-const guestRequests = fc.array(request(GUEST_DEEDS), { minLength: 1, maxLength: 6 });
+const requests = fc.array(request(OPERATIONS), { minLength: 4, maxLength: 12 });
+const guestRequests = fc.array(request(GUEST_OPERATIONS), { minLength: 1, maxLength: 6 });
 
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The session of the user with which the request came, and the one with which it left. What it is refused with does not matter here. */
-async function perform(stores: readonly RedisSessionStore[], visitor: Visitor, { process, deed, turns: wait }: Request) {
+async function perform(stores: readonly RedisSessionStore[], visitor: Visitor, { process, operation, turns: wait }: Request) {
   const tab = new Visitor(stores[process]!, visitor.sid);
   await turns(wait);
   let came: Handle | undefined;
   const done = await tab
     .request(async (session) => {
       came = session.record?.userId === 'ada' ? session.handle : undefined;
-      await deed(session);
+      await operation(session);
     })
     .then(
       () => true,
@@ -97,7 +97,7 @@ describe('on a real Redis, in several processes, a race', () => {
     'with %s leaves nothing alive that was there before it, or that was made of it',
     async (call) => {
       await fc.assert(
-        fc.asyncProperty(requests, guestRequests, fc.nat(12), async (deeds, guestDeeds, wait) => {
+        fc.asyncProperty(requests, guestRequests, fc.nat(12), async (operations, guestOperations, wait) => {
           const stores = open();
           const [store] = stores as [RedisSessionStore];
           const visitors: Visitor[] = [];
@@ -116,8 +116,8 @@ describe('on a real Redis, in several processes, a race', () => {
           };
           const [, ...outcomes] = await Promise.all([
             revoke(),
-            ...deeds.map((deed) => perform(stores, visitors[deed.browser]!, deed)),
-            ...guestDeeds.map((deed) => perform(stores, guests[deed.browser]!, deed)),
+            ...operations.map((operation) => perform(stores, visitors[operation.browser]!, operation)),
+            ...guestOperations.map((operation) => perform(stores, guests[operation.browser]!, operation)),
           ]);
           await Promise.all(stores.map((one) => one.drain()));
 
@@ -148,15 +148,15 @@ describe('on a real Redis, in several processes, a race', () => {
     'of sign-ins leaves no more than may be, with %s',
     async (policy) => {
       await fc.assert(
-        fc.asyncProperty(guestRequests, requests, fc.integer({ min: 1, max: 3 }), async (guestDeeds, deeds, limit) => {
+        fc.asyncProperty(guestRequests, requests, fc.integer({ min: 1, max: 3 }), async (guestOperations, operations, limit) => {
           const stores = open({ maxSessionsPerUser: { limit, policy } });
           const [store] = stores as [RedisSessionStore];
           const visitor = await new Visitor(store).signIn();
-          const signIns = Array.from({ length: 6 }, (_, n) => ({ browser: 0, process: n % 3, deed: DEEDS.login, turns: n % 4 }));
+          const signIns = Array.from({ length: 6 }, (_, n) => ({ browser: 0, process: n % 3, operation: OPERATIONS.login, turns: n % 4 }));
           await Promise.all([
-            ...signIns.map((deed) => perform(stores, new Visitor(store), deed)),
-            ...guestDeeds.map((deed) => perform(stores, new Visitor(store), deed)),
-            ...deeds.map((deed) => perform(stores, visitor, deed)),
+            ...signIns.map((operation) => perform(stores, new Visitor(store), operation)),
+            ...guestOperations.map((operation) => perform(stores, new Visitor(store), operation)),
+            ...operations.map((operation) => perform(stores, visitor, operation)),
           ]);
           await Promise.all(stores.map((one) => one.drain()));
           await until(

@@ -26,17 +26,17 @@ async function run(store: SessionStore, steps: readonly Step[], sids: readonly S
   await store.create(first!, { entries: new Map(), terms: TERMS, userId: 'ada' });
   const told = [first!];
   const outcomes: unknown[] = [];
-  for (const { by, do: deed, isEarly } of steps) {
+  for (const { by, do: operation, isEarly } of steps) {
     const sid = told[by % told.length]!;
     const record = await store.load(sid);
     const next = sids[told.length];
     const age = isEarly ? 10 * 60_000 : 0;
     if (record === undefined || next === undefined) continue;
-    if (deed === 'touch') outcomes.push((await store.touch(sid, record, TERMS))?.secret);
-    if (deed === 'change user')
+    if (operation === 'touch') outcomes.push((await store.touch(sid, record, TERMS))?.secret);
+    if (operation === 'change user')
       outcomes.push((await store.save(sid, record, { set: new Map(), removed: [], userId: 'eve' }, TERMS))?.secret);
-    if (deed === 'rotate' || deed === 'reauthenticate') {
-      const rotation = await store.rotate(sid, record, next, { reauthenticated: deed === 'reauthenticate', age });
+    if (operation === 'rotate' || operation === 'reauthenticate') {
+      const rotation = await store.rotate(sid, record, next, { reauthenticated: operation === 'reauthenticate', age });
       if (rotation?.rotated === true) told.push(next);
       outcomes.push([rotation?.rotated, rotation?.record.secret]);
     }

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import type { IndexedAt, SessionIndex } from '../../src/session/store/session-index.js';
 import { generateSid, handleOf, type Handle } from '../../src/session/sid.js';
-import { ImmortalKeys } from '../support/keys-without-ttl.js';
+import { KeysWithoutTtl } from '../support/keys-without-ttl.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
 import { newSession } from '../contract/session-store.contract.js';
@@ -102,7 +102,7 @@ describe('RedisSessionIndex', () => {
   it('has an end at every moment', async () => {
     const { index, now } = await start();
     const watcher = server.client().duplicate();
-    const immortal = new ImmortalKeys(watcher);
+    const watch = new KeysWithoutTtl(watcher);
     await Promise.all(
       Array.from({ length: 40 }, async (_, n) => {
         const [handle, old] = [newHandle(), newHandle()];
@@ -115,8 +115,8 @@ describe('RedisSessionIndex', () => {
         await index.remove('ada', [handle]);
       }),
     );
-    await until(() => immortal.looks > 5, 'it was looked at');
-    expect(await immortal.stop()).toEqual([]);
+    await until(() => watch.looks > 5, 'it was looked at');
+    expect(await watch.stop()).toEqual([]);
     watcher.disconnect();
   });
 

@@ -223,7 +223,7 @@ describe('RedisSessionStore', () => {
         async (store, sid) => (await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x' }), store.find(sid)),
       ],
       ['compareAndSet', { hmget: 1, evalsha: 1 }, (store, sid) => store.compareAndSet(handleOf(sid), 'ada', 'n', () => '2')],
-      ['exchange that changes nothing', { hmget: 1 }, (store, sid) => store.compareAndSet(handleOf(sid), 'ada', 'n', () => undefined)],
+      ['compareAndSet that changes nothing', { hmget: 1 }, (store, sid) => store.compareAndSet(handleOf(sid), 'ada', 'n', () => undefined)],
       [
         'reserve and confirm',
         { evalsha: 2 },
@@ -665,7 +665,7 @@ describe('RedisSessionStore', () => {
       await frozen.stop();
     });
 
-    it('settles when a write that hangs was given up', async () => {
+    it('resolves when a write that hangs was given up', async () => {
       const frozen = await startRedis();
       const { client, close } = openRedis(frozen.url, () => undefined);
       const store = new RedisSessionStore(client);

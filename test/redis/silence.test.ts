@@ -97,8 +97,8 @@ describe.each(clients)('when Redis stops answering, with %s,', (_, connect) => {
       { redis: client, session: { secret: TEST_SECRET }, store: { kind: 'connect-redis', deadline: COMMAND_TIMEOUT, logErrors: false } },
       false,
     );
-    const classic = await openStore(options, { client } as OpenRedis, console);
-    const loadThere = () => answerWithin(COMMAND_TIMEOUT + 100, classic.load(NOBODY));
+    const theirLayout = await openStore(options, { client } as OpenRedis, console);
+    const loadThere = () => answerWithin(COMMAND_TIMEOUT + 100, theirLayout.load(NOBODY));
     expect(await outcomes(1, loadThere)).toEqual(['answered']);
     server.pause();
     expect(await outcomes(4, loadThere)).toEqual(['timeout', 'timeout', 'outage', 'outage']);

@@ -5,8 +5,8 @@ import type { Request } from 'express';
 import { interval, map, take, tap } from 'rxjs';
 import { SessionStoreUnavailableError } from '../../src/index.js';
 import { sessionOf, type SessionHandler } from '../../src/express.js';
-import { Gate } from '../support/barrier.js';
-import { useHeldApps } from '../support/blockable-app.js';
+import { Barrier } from '../support/barrier.js';
+import { useBlockableApps } from '../support/blockable-app.js';
 import type { Answerer, PlainRequest } from '../support/plain-app.js';
 import { headerOf } from '../support/raw-client.js';
 import type { AnySession } from '../support/scripted-app.js';
@@ -17,10 +17,10 @@ const TOO_LATE: unknown = expect.objectContaining({ code: 'SESSION_MISUSE', mess
 const OUTAGE = new SessionStoreUnavailableError('timeout');
 
 describe('a session that changes after the head is out', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
 
   /** Sends the head at once, then an event, then waits for the test before it changes the session and ends. */
-  const events = (changes: Gate, change: (session: AnySession) => unknown = (session) => (session['visits'] = 2)): Answerer => {
+  const events = (changes: Barrier, change: (session: AnySession) => unknown = (session) => (session['visits'] = 2)): Answerer => {
     return async (request, response) => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders();
       response.write('data: one\n\n');
@@ -31,7 +31,7 @@ describe('a session that changes after the head is out', () => {
   };
 
   test('is stored before the end of the response, which then comes', async () => {
-    const changes = new Gate(1);
+    const changes = new Barrier(1);
     const app = await open(events(changes));
     const client = await app.ask('GET', await app.cookieOf({ visits: 1 }));
     await client.receives('data: one');
@@ -46,7 +46,7 @@ describe('a session that changes after the head is out', () => {
   });
 
   test('is logged when it cannot be stored, and the response ends all the same', async () => {
-    const changes = new Gate(1);
+    const changes = new Barrier(1);
     const app = await open(events(changes));
     const client = await app.ask('GET', await app.cookieOf({ visits: 1 }));
     await client.receives('data: one');
@@ -57,7 +57,7 @@ describe('a session that changes after the head is out', () => {
   });
 
   test('is logged when it cannot be text, and the response ends all the same', async () => {
-    const changes = new Gate(1);
+    const changes = new Barrier(1);
     changes.open();
     const app = await open(events(changes, (session) => (session['bad'] = 1n)));
     expect((await app.answer('GET', await app.cookieOf({}))).body).toBe('data: one\n\ndata: two\n\n');
@@ -65,7 +65,7 @@ describe('a session that changes after the head is out', () => {
   });
 
   test('is stored when it changes while the head is held', async () => {
-    const changes = new Gate(1);
+    const changes = new Barrier(1);
     const app = await open((request, response) => {
       request.session['visits'] = 2;
       return events(changes, (session) => (session['visits'] = 3))(request, response);
@@ -95,7 +95,7 @@ describe('a session that changes after the head is out', () => {
   });
 
   test('is stored once for each request of a connection whose client goes during the last', async () => {
-    const reached = new Gate(1);
+    const reached = new Barrier(1);
     const app = await open((request, response) => {
       request.session['visits'] += 1;
       if (request.headers['x-last'] === undefined) response.end('done');
@@ -128,7 +128,7 @@ describe('a session that changes after the head is out', () => {
 });
 
 describe('a session that begins after the head is out', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
   const begin: Answerer = (request, response) => (response.write('some'), (request.session['visits'] = 1), response.end());
 
   test('is not stored, since its cookie can no longer be sent, and an error says so', async () => {
@@ -149,7 +149,7 @@ describe('a session that begins after the head is out', () => {
   });
 
   test('is told of once, also when the client leaves before the end', async () => {
-    const end = new Gate(1);
+    const end = new Barrier(1);
     const app = await open(async (request, response) => {
       response.write('some');
       request.session['visits'] = 1;
@@ -166,7 +166,7 @@ describe('a session that begins after the head is out', () => {
   });
 
   test('is stored all the same when its client has left before the head was out', async () => {
-    const end = new Gate(1);
+    const end = new Barrier(1);
     const app = await open(async (request, response) => {
       response.writeHead(200);
       request.session['visits'] = 1;
@@ -190,7 +190,7 @@ describe('a session that begins after the head is out', () => {
 });
 
 describe('a touch', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
   const due = { touchAfter: 0, deadline: 60_000 };
 
   const answers: [string, Answerer][] = [
@@ -204,9 +204,9 @@ describe('a touch', () => {
   test.each(answers)('is made once for %s, which does not wait for it', async (_, answer) => {
     const app = await open(answer, { store: due });
     const headers = await app.cookieOf({ visits: 1 });
-    const gate = app.hold();
+    const barrier = app.hold();
     expect(await app.answer('GET', headers)).toMatchObject({ status: 200, body: 'done' });
-    gate.open();
+    barrier.open();
     await app.roundTrip();
     expect(app.store.writes).toEqual(['create', 'touch']);
   });
@@ -219,14 +219,14 @@ describe('a touch', () => {
     expect(app.logged).toEqual([OUTAGE]);
   });
 
-  test('is waited for where the answer renews the cookie, which is left alone when the session has ended', async () => {
+  test('is waited for where the response sends the cookie again, which is left alone when the session has ended', async () => {
     const app = await open((_, response) => response.end('done'), { store: due, session: { cookie: { maxAge: 60_000 } } });
     const headers = await app.cookieOf({ visits: 1 });
-    const gate = app.hold();
+    const barrier = app.hold();
     const client = await app.ask('GET', headers);
-    await gate.full;
+    await barrier.full;
     await app.endBehind(headers);
-    gate.open();
+    barrier.open();
     const answer = await client.answer();
     expect(answer).toMatchObject({ status: 200, body: 'done' });
     expect(headerOf(answer, 'set-cookie')).toEqual([]);
@@ -234,7 +234,7 @@ describe('a touch', () => {
 });
 
 describe('a client that leaves', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
 
   test('while its answer is held changes nothing about what is stored, once', async () => {
     const app = await open((request, response) => {
@@ -243,12 +243,12 @@ describe('a client that leaves', () => {
       response.end('done');
     });
     const headers = await app.cookieOf({ visits: 1 });
-    const gate = app.hold();
+    const barrier = app.hold();
     const client = await app.ask('GET', headers);
-    await gate.full;
+    await barrier.full;
     client.leave();
     await app.roundTrip();
-    gate.open();
+    barrier.open();
     await app.roundTrip();
     expect(await app.stored(headers)).toEqual({ visits: 2 });
     expect(app.store.writes).toEqual(['create', 'save']);
@@ -258,7 +258,7 @@ describe('a client that leaves', () => {
     ['before anything was written', () => undefined],
     ['in the middle of the answer', (response: { write(text: string): unknown }) => void response.write('some')],
   ])('%s changes nothing about what is stored, once', async (_, begin) => {
-    const [change, end] = [new Gate(1), new Gate(1)];
+    const [change, end] = [new Barrier(1), new Barrier(1)];
     const app = await open(async (request, response) => {
       begin(response);
       request.session['visits'] = 2;
@@ -278,7 +278,7 @@ describe('a client that leaves', () => {
   });
 
   test('does not keep a later change of its request from being stored', async () => {
-    const gone = new Gate(1);
+    const gone = new Barrier(1);
     const app = await open(async (request, response) => {
       await new Promise((resolve) => response.on('close', resolve));
       request.session['visits'] = 2;
@@ -308,15 +308,15 @@ class EventsController {
 }
 
 describe('events of Nest', () => {
-  const stage = useVariant({ name: 'builtin × memory', middleware: 'builtin', kind: 'memory', storesFirst: true });
+  const harness = useVariant({ name: 'builtin × memory', middleware: 'builtin', kind: 'memory', storesFirst: true });
 
   test('are sent as they come, and what changed meanwhile is stored', async () => {
-    const app = await stage.open({ controllers: [EventsController] });
+    const app = await harness.open({ controllers: [EventsController] });
     app.on('/write', ({ session }) => void (session['note'] = 'kept'));
     const browser = app.browser();
     await browser.get('/write');
     const answer = await browser.get('/events');
     expect(answer.text.match(/data: \d/g)).toEqual(['data: 0', 'data: 1', 'data: 2']);
-    await until(async () => (await stage.stored(app, await browser.sid()))?.entries['seen'] === 2, 'the last change is stored');
+    await until(async () => (await harness.stored(app, await browser.sid()))?.entries['seen'] === 2, 'the last change is stored');
   });
 });

@@ -9,9 +9,9 @@ import type { Response } from 'express';
 import { SessionGoneError, SessionStoreUnavailableError } from '../../src/index.js';
 import { sessionMiddleware, sessionOf, type SessionHandler } from '../../src/express.js';
 import { TEST_SECRET } from '../support/create-app.js';
-import { Gate } from '../support/barrier.js';
-import { useHeldApps, type HeldApp } from '../support/blockable-app.js';
-import { HeldStore } from '../support/blockable-store.js';
+import { Barrier } from '../support/barrier.js';
+import { useBlockableApps, type BlockableApp } from '../support/blockable-app.js';
+import { BlockableStore } from '../support/blockable-store.js';
 import type { Answerer } from '../support/plain-app.js';
 import { headerOf } from '../support/raw-client.js';
 import { refusal } from '../support/refusal.js';
@@ -25,16 +25,16 @@ function notes(): { list: unknown[]; note: (what: unknown) => void } {
   return { list, note: (what) => void list.push(what) };
 }
 
-/** Asks, and returns once a write of the store waits at the gate. */
-async function askHeld(app: HeldApp, headers: Record<string, string> = {}) {
-  const gate = app.hold();
+/** Asks, and returns once a write of the store waits at the barrier. */
+async function askBlocked(app: BlockableApp, headers: Record<string, string> = {}) {
+  const barrier = app.hold();
   const client = await app.ask('GET', headers);
-  await gate.full;
-  return { client, gate };
+  await barrier.full;
+  return { client, barrier };
 }
 
 describe('a held answer', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
 
   test('looks as sent to the application, which can change nothing about it any more', async () => {
     const { list, note } = notes();
@@ -47,8 +47,8 @@ describe('a held answer', () => {
       note((await refusal(() => response.writeHead(500)))?.code);
       response.statusCode = 500;
     });
-    const { client, gate } = await askHeld(app);
-    gate.open();
+    const { client, barrier } = await askBlocked(app);
+    barrier.open();
     const answer = await client.answer();
     const sent = 'ERR_HTTP_HEADERS_SENT';
     expect(list).toEqual([[true, false], sent, sent, sent, sent]);
@@ -64,9 +64,9 @@ describe('a held answer', () => {
       response.end('done');
       note([response.writableEnded, response.writableFinished]);
     });
-    const { client, gate } = await askHeld(app);
+    const { client, barrier } = await askBlocked(app);
     await app.roundTrip();
-    gate.open();
+    barrier.open();
     await client.answer();
     expect(list).toEqual([
       [false, false],
@@ -83,8 +83,8 @@ describe('a held answer', () => {
       }
       response.end();
     });
-    const { client, gate } = await askHeld(app);
-    gate.open();
+    const { client, barrier } = await askBlocked(app);
+    barrier.open();
     expect(await client.answer()).toMatchObject({ status: 200, body: 'onetwothree' });
   });
 
@@ -121,9 +121,9 @@ describe('a held answer', () => {
       await turn();
       await refusal(() => response.status(500).json({ error: 'something much longer than the answer before' }));
     });
-    const { client, gate } = await askHeld(app);
+    const { client, barrier } = await askBlocked(app);
     await app.roundTrip();
-    gate.open();
+    barrier.open();
     const answer = await client.answer();
     expect(answer).toMatchObject({ status: 200, body: '{"done":true}' });
     expect(headerOf(answer, 'content-length')).toEqual(['13']);
@@ -135,8 +135,8 @@ describe('a held answer', () => {
       response.json({ done: true });
       throw new Error('after the answer');
     });
-    const { client, gate } = await askHeld(app);
-    gate.open();
+    const { client, barrier } = await askBlocked(app);
+    barrier.open();
     expect((await client.answer()).statusLine).toBe('');
     expect(app.store.writes).toEqual(['create']);
     await app.roundTrip();
@@ -150,10 +150,10 @@ describe('a held answer', () => {
       response.write('two', 'utf8', () => note('two written'));
       response.end('three', () => note('ended'));
     });
-    const { client, gate } = await askHeld(app);
+    const { client, barrier } = await askBlocked(app);
     await app.roundTrip();
     expect(list).toEqual([]);
-    gate.open();
+    barrier.open();
     expect((await client.answer()).body).toBe('onetwothree');
     expect(list).toEqual(['one written', 'two written', 'ended']);
   });
@@ -169,10 +169,10 @@ describe('a held answer', () => {
       await once(response, 'drain');
       response.end();
     });
-    const { client, gate } = await askHeld(app);
+    const { client, barrier } = await askBlocked(app);
     await app.roundTrip();
     expect(list).toEqual([true, false, false]);
-    gate.open();
+    barrier.open();
     expect((await client.answer()).body).toHaveLength(101_001);
     expect(list).toEqual([true, false, false, 'drain']);
   });
@@ -186,10 +186,10 @@ describe('a held answer', () => {
       const source = new Readable({ read: () => void source.push(produced++ < pieces ? piece : null) });
       source.pipe(response);
     });
-    const { client, gate } = await askHeld(app);
+    const { client, barrier } = await askBlocked(app);
     expect(produced).toBeLessThan(10);
     client.pause();
-    gate.open();
+    barrier.open();
     await app.roundTrip();
     expect(produced).toBeLessThan(pieces);
     client.resume();
@@ -205,11 +205,11 @@ describe('a held answer', () => {
     const compress = compression({ threshold: 0 }) as unknown as SessionHandler;
     const change: Answerer = (request, response) => ((request.session['visits'] = 1), answer(request, response.type('text/plain')));
     const app = await open(change, { before: compress });
-    const gate = app.hold();
+    const barrier = app.hold();
     const fetched = fetch(app.origin).then(async (response) => ({ response, text: await response.text() }));
-    await gate.full;
+    await barrier.full;
     await app.roundTrip();
-    gate.open();
+    barrier.open();
     const { response, text } = await fetched;
     expect(response.headers.get('content-encoding')).toBe('gzip');
     expect(response.headers.getSetCookie()).toHaveLength(1);
@@ -221,13 +221,13 @@ describe('a held answer', () => {
       request.session['visits'] = 1;
       response.end('first');
     });
-    const gate = app.hold();
+    const barrier = app.hold();
     const client = await app.ask('GET', { connection: 'keep-alive' });
     client.request('GET', '/ping');
-    await gate.full;
+    await barrier.full;
     await app.roundTrip();
     expect(client.received).toBe('');
-    gate.open();
+    barrier.open();
     await client.answer();
     expect(client.received).toMatch(/first[^]*pong$/);
   });
@@ -240,10 +240,10 @@ describe('a held answer', () => {
       request.session['visits'] = 1;
       wrap(response).end('done');
     });
-    const { client, gate } = await askHeld(app);
+    const { client, barrier } = await askBlocked(app);
     await app.roundTrip();
     expect(client.received).toBe('');
-    gate.open();
+    barrier.open();
     const answer = await client.answer();
     expect([answer.status, answer.body, headerOf(answer, 'set-cookie').length]).toEqual([200, 'done', 1]);
   });
@@ -267,11 +267,11 @@ describe('a held answer', () => {
       request.session['visits'] = 1;
       response.end('done');
     });
-    const { client, gate } = await askHeld(app, { expect: '100-continue', 'content-length': '2' });
+    const { client, barrier } = await askBlocked(app, { expect: '100-continue', 'content-length': '2' });
     await client.receives('HTTP/1.1 100 Continue\r\n\r\n');
     await app.roundTrip();
     expect(client.received).toBe('HTTP/1.1 100 Continue\r\n\r\n');
-    gate.open();
+    barrier.open();
     await client.receives('HTTP/1.1 200 OK\r\n');
     client.leave();
   });
@@ -315,9 +315,9 @@ describe('a held answer', () => {
       note(response.write('more', (error) => note((error as { code?: string } | null | undefined)?.code)));
       response.flushHeaders();
     });
-    const { client, gate } = await askHeld(app);
+    const { client, barrier } = await askBlocked(app);
     await app.roundTrip();
-    gate.open();
+    barrier.open();
     expect(await client.answer()).toMatchObject({ status: 200, body: 'done' });
     expect(list).toEqual([true, 'ERR_STREAM_WRITE_AFTER_END']);
   });
@@ -327,8 +327,8 @@ describe('a held answer', () => {
     // Node keeps what is set on it where the response itself does not look.
     ['a response that inherits from it', (response: Response) => Object.create(response) as Response, ['sid']],
   ])('waits for the session of a second request too, which is answered through %s', async (_, through, cookies) => {
-    const store = new HeldStore({ deadline: 60_000 });
-    const gate = (store.gate = new Gate(1));
+    const store = new BlockableStore({ deadline: 60_000 });
+    const barrier = (store.barrier = new Barrier(1));
     const second = sessionMiddleware({ secret: TEST_SECRET, store, name: 'second' });
     const app = await open((request, response) => {
       const [inner, answer] = [new IncomingMessage(request.socket), through(response)];
@@ -336,10 +336,10 @@ describe('a held answer', () => {
       second(inner, answer, () => (Object.assign(sessionOf(inner), { visits: 1 }), answer.end('done')));
     });
     const client = await app.ask();
-    await gate.full;
+    await barrier.full;
     await app.roundTrip();
     expect(client.received).toBe('');
-    gate.open();
+    barrier.open();
     const answer = await client.answer();
     expect([answer.status, answer.body]).toEqual([200, 'done']);
     expect(headerOf(answer, 'set-cookie').map((cookie) => cookie.split('=', 1)[0])).toEqual(cookies);
@@ -376,7 +376,7 @@ describe('a held answer', () => {
 });
 
 describe('a second end with data', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
   let errors: unknown[];
   beforeEach(() => {
     errors = [];
@@ -436,7 +436,7 @@ describe('a second end with data', () => {
 });
 
 describe('an answer that Node refuses to send', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
   const refused: [string, string, Answerer][] = [
     ['a status code', 'ERR_HTTP_INVALID_STATUS_CODE', (_, response) => ((response.statusCode = 1_000), response.end('done'))],
     ['a reason', 'ERR_INVALID_CHAR', (_, response) => ((response.statusMessage = 'a\nb'), response.end('done'))],
@@ -471,8 +471,8 @@ describe('an answer that Node refuses to send', () => {
 
   test.each(refused)('for %s is told in its own words when it was held, and what was stored is not denied', async (_, code, answer) => {
     const app = await open((request, response) => ((request.session['visits'] = 1), answer(request, response)));
-    const { client, gate } = await askHeld(app);
-    gate.open();
+    const { client, barrier } = await askBlocked(app);
+    barrier.open();
     const received = await client.answer();
     expect(app.logged).toEqual([expect.objectContaining({ code, stack: expect.stringContaining('Error') })]);
     expect(app.store.writes).toEqual(['create']);
@@ -530,7 +530,7 @@ describe('an answer that Node refuses to send', () => {
 });
 
 describe('an abandoned answer', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
 
   test('takes what the application still writes, and tells it that all is well', async () => {
     const { list, note } = notes();
@@ -626,14 +626,14 @@ describe('an abandoned answer', () => {
       },
       { store: { deadline: 50 } },
     );
-    const { client, gate } = await askHeld(app);
+    const { client, barrier } = await askBlocked(app);
     expect(await client.answer()).toMatchObject({ status: 503, body: expect.stringContaining('SESSION_STORE_UNAVAILABLE') });
-    gate.open();
+    barrier.open();
   });
 });
 
 describe('a call that the answer does not wait for', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
   const calls: [string, Answerer, string[]][] = [
     ['save', ({ session }) => ((session['visits'] = 2), session.save()), ['save']],
     ['save with a callback', ({ session }) => ((session['visits'] = 2), session.save(() => undefined)), ['save']],
@@ -648,10 +648,10 @@ describe('a call that the answer does not wait for', () => {
   test.each(calls)('%s is done before a byte leaves', async (_, call, writes) => {
     const app = await open((request, response) => (void call(request, response), response.end('done')));
     const headers = await app.cookieOf({ visits: 1 });
-    const { client, gate } = await askHeld(app, headers);
+    const { client, barrier } = await askBlocked(app, headers);
     await app.roundTrip();
     expect(client.received).toBe('');
-    gate.open();
+    barrier.open();
     const answer = await client.answer();
     expect(answer).toMatchObject({ status: 200, body: 'done' });
     expect(headerOf(answer, 'set-cookie')).toHaveLength(writes.includes('save') ? 0 : 1);
@@ -670,9 +670,9 @@ describe('a call that the answer does not wait for', () => {
   test('login turns the answer into 401 when the session of a signed-in requester has ended meanwhile', async () => {
     const app = await open((request, response) => (void sessionOf(request).login({ id: 'ada' }), response.end('done')));
     const headers = await app.cookieOf({ identity: { id: 'ada' } });
-    const { client, gate } = await askHeld(app, headers);
+    const { client, barrier } = await askBlocked(app, headers);
     await app.endBehind(headers);
-    gate.open();
+    barrier.open();
     expect(JSON.parse((await client.answer()).body)).toMatchObject({ statusCode: 401, code: new SessionGoneError().code });
   });
 });

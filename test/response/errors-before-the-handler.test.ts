@@ -6,7 +6,7 @@ import { TEST_SECRET, type TestAppOptions } from '../support/create-app.js';
 import { createScriptedApp, type AnySession, type ScriptedApp } from '../support/scripted-app.js';
 import { serve, type PlainServer } from '../support/plain-app.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
-import { HeldStore } from '../support/blockable-store.js';
+import { BlockableStore } from '../support/blockable-store.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { storedSid } from '../support/stored-sid.js';
 
@@ -113,7 +113,7 @@ describe.each(['builtin', 'express-session'] as const)('what fails on the way to
         throw new Error('disk full');
       };
     }
-    const store = Object.assign(new HeldStore(), { loadFailure: new SessionStoreUnavailableError('timeout') });
+    const store = Object.assign(new BlockableStore(), { loadFailure: new SessionStoreUnavailableError('timeout') });
     const app = await open(store, { logger: new FailingLog() });
     const statusOf = async (path: string) => (await app.browser().get(path, { cookie: signedCookie(generateSid()) })).status;
     expect([await statusOf('/plain'), await statusOf('/plain')]).toEqual([200, 200]);

@@ -17,8 +17,8 @@ import responseTime from 'response-time';
 import { SessionStoreUnavailableError } from '../../src/index.js';
 import { sessionMiddleware, sessionOf } from '../../src/express.js';
 import { TEST_SECRET } from '../support/create-app.js';
-import { Gate } from '../support/barrier.js';
-import { HeldStore } from '../support/blockable-store.js';
+import { Barrier } from '../support/barrier.js';
+import { BlockableStore } from '../support/blockable-store.js';
 import { serve, type PlainServer } from '../support/plain-app.js';
 import { headerOf, RawClient, type RawAnswer } from '../support/raw-client.js';
 import { refusal } from '../support/refusal.js';
@@ -62,7 +62,7 @@ describe('beside another middleware', () => {
   describe.each(NEIGHBOURS)('%s', (_, make, look) => {
     describe.each(['before', 'after'] as const)('mounted %s', (place) => {
       test.each(ANSWERS)('an answer by %s is whole, held and not', async (_name, answer) => {
-        const store = new HeldStore();
+        const store = new BlockableStore();
         const app = express().disable('x-powered-by').disable('etag');
         app.set('views', directory).engine('view', (_path, { text }: { text?: string }, done) => done(null, text));
         await writeFile(join(directory, 'text.view'), '');
@@ -103,7 +103,7 @@ describe('express-session on the same request', () => {
       saveUninitialized: false,
       store: new expressSession.MemoryStore(),
     });
-  const ours = () => sessionMiddleware({ secret: TEST_SECRET, store: new HeldStore(), name: 'ours' }) as RequestHandler;
+  const ours = () => sessionMiddleware({ secret: TEST_SECRET, store: new BlockableStore(), name: 'ours' }) as RequestHandler;
 
   test.each([
     ['ours', [ours, theirs]],
@@ -140,7 +140,7 @@ describe('over HTTP/2', () => {
     await new Promise((resolve) => server?.close(resolve));
   });
 
-  async function open(store: HeldStore, handler: (request: IncomingMessage, response: ServerResponse) => unknown) {
+  async function open(store: BlockableStore, handler: (request: IncomingMessage, response: ServerResponse) => unknown) {
     const session = sessionMiddleware({ secret: TEST_SECRET, store });
     server = createServer((request, response) => {
       const [http1Request, http1Response] = [request, response] as unknown as [IncomingMessage, ServerResponse];
@@ -158,8 +158,8 @@ describe('over HTTP/2', () => {
   }
 
   test('an answer is held, looks as sent meanwhile, and leaves with its cookie', async () => {
-    const store = new HeldStore({ deadline: 60_000 });
-    const gate = (store.gate = new Gate(1));
+    const store = new BlockableStore({ deadline: 60_000 });
+    const barrier = (store.barrier = new Barrier(1));
     const seen: unknown[] = [];
     const ask = await open(store, async (request, response) => {
       Object.assign(sessionOf(request), { visits: 1 });
@@ -169,7 +169,7 @@ describe('over HTTP/2', () => {
       seen.push(response.headersSent, response.writableEnded, 'setHeaders' in response === hadSetHeaders);
       for (const change of ['setHeader', 'appendHeader'] as const) seen.push((await refusal(() => response[change]('X-Two', '2')))?.code);
       response.end('more');
-      gate.open();
+      barrier.open();
     });
     const { head, body } = await ask();
     expect(seen).toEqual([true, false, true, 'ERR_HTTP_HEADERS_SENT', 'ERR_HTTP_HEADERS_SENT']);
@@ -179,7 +179,7 @@ describe('over HTTP/2', () => {
   });
 
   test('what is answered in the place of an answer has no status message, of which Node would warn', async () => {
-    const store = new HeldStore({ logErrors: false });
+    const store = new BlockableStore({ logErrors: false });
     store.failure = new SessionStoreUnavailableError('timeout');
     const ask = await open(store, (request, response) => (Object.assign(sessionOf(request), { visits: 1 }), response.end('done')));
     const { head, body } = await ask({ accept: 'text/html' });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { sessionOf } from '../../src/express.js';
 import { SessionStoreUnavailableError, type Sid } from '../../src/index.js';
-import { Gate } from '../support/barrier.js';
-import { useHeldApps, type HeldAppOptions } from '../support/blockable-app.js';
+import { Barrier } from '../support/barrier.js';
+import { useBlockableApps, type BlockableAppOptions } from '../support/blockable-app.js';
 import type { Answerer, PlainRequest } from '../support/plain-app.js';
 import { headerOf, type RawAnswer } from '../support/raw-client.js';
 import { refusal } from '../support/refusal.js';
@@ -24,7 +24,7 @@ const read: Answerer = ({ session }, response) => response.end(String(session['v
 const ignore: Answerer = (_, response) => response.end('done');
 
 describe('a save that finds its session gone', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
 
   test.each([true, false, 'touch'] as const)(
     'drops the change and leaves the cookie to a sign-in in parallel, rolling: %s',
@@ -33,11 +33,11 @@ describe('a save that finds its session gone', () => {
       const headers = await app.cookieOf({ visits: 1 });
       const lost: unknown[] = [];
       app.store.events.on('lost', (event) => lost.push(event));
-      const gate = app.hold();
+      const barrier = app.hold();
       const client = await app.ask('GET', headers);
-      await gate.full;
+      await barrier.full;
       await app.endBehind(headers);
-      gate.open();
+      barrier.open();
       const answer = await client.answer();
       expect(answer).toMatchObject({ status: 200, body: 'done' });
       expect(cookieNews(answer)).toBe('nothing');
@@ -59,10 +59,10 @@ describe('a save that finds its session gone', () => {
 });
 
 describe('the cookie', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
 
   const destroyed = { unset: 'destroy' } as const;
-  const own: [string, Answerer, HeldAppOptions['session']?][] = [
+  const own: [string, Answerer, BlockableAppOptions['session']?][] = [
     ['destroy', async ({ session }, response) => (await session.destroy(), response.end())],
     [
       'destroy with a callback',
@@ -144,7 +144,7 @@ describe('the cookie', () => {
 });
 
 describe('when the cookie is sent', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
   const due = { touchAfter: 0 };
   const table: [
     rolling: true | 'touch' | false,
@@ -187,7 +187,7 @@ describe('when the cookie is sent', () => {
     ['reads it', ({ session }) => session['visits']],
     ['has stored a change', ({ session }) => Object.assign(session, { visits: 2 }).save()],
   ])('never over that of a sign-in in parallel, by a request that %s, rolling: true', async (_, act) => {
-    const signedIn = new Gate(1);
+    const signedIn = new Barrier(1);
     const answer: Answerer = async (request, response) => {
       await act(request);
       await signedIn.pass();
@@ -242,7 +242,7 @@ describe('when the cookie is sent', () => {
 });
 
 describe('how long a session lives', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
   const changes: [string, Answerer][] = [
     ['without another change', ({ session }, response) => ((session.cookie.maxAge = MINUTE), response.end())],
     [
@@ -285,7 +285,7 @@ describe('how long a session lives', () => {
 });
 
 describe('req.session', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
 
   test.each([
     ['at first', () => undefined],
@@ -323,7 +323,7 @@ describe('req.session', () => {
 });
 
 describe('several cookies of the name', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
   const unknown = () => `${'x'.repeat(22)}${Math.random().toString(36).padEnd(32, 'x').slice(0, 32).replace('.', '_')}` as Sid;
 
   test('the first whose session exists counts', async () => {
@@ -359,20 +359,20 @@ describe('several cookies of the name', () => {
 });
 
 describe('two requests of one session', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
 
   test('share no object', async () => {
-    const gate = new Gate(2);
+    const barrier = new Barrier(2);
     const app = await open(async ({ session }, response) => {
       const seen = session['cart'].length;
       session['cart'].push('tea');
-      await gate.pass();
+      await barrier.pass();
       response.end(String(seen));
     });
     const headers = await app.cookieOf({ cart: [] });
     const clients = await Promise.all([app.ask('GET', headers), app.ask('GET', headers)]);
-    await gate.full;
-    gate.open();
+    await barrier.full;
+    barrier.open();
     expect((await Promise.all(clients.map((client) => client.answer()))).map(({ body }) => body)).toEqual(['0', '0']);
   });
 });

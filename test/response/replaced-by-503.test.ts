@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../src/index.js';
-import { useHeldApps } from '../support/blockable-app.js';
+import { useBlockableApps } from '../support/blockable-app.js';
 import type { Answerer } from '../support/plain-app.js';
 import { headerOf } from '../support/raw-client.js';
 
@@ -22,7 +22,7 @@ const page = (title: string, text: string) => `<!doctype html>
 `;
 
 describe('the answer in the place of one whose session cannot be stored', () => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
 
   test('is a page for a browser, with nothing of the request in it', async () => {
     const app = await open(change, { before: (_, response, next) => (response.setHeader('Vary', 'Origin'), next()) });

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SessionStoreUnavailableError } from '../../src/index.js';
-import { useHeldApps } from '../support/blockable-app.js';
+import { useBlockableApps } from '../support/blockable-app.js';
 import type { Answerer } from '../support/plain-app.js';
 import { headerOf, type RawAnswer } from '../support/raw-client.js';
 
@@ -118,17 +118,17 @@ function withoutSession({ headers, ...answer }: RawAnswer): RawAnswer {
 }
 
 describe.each(WAYS)('an answer by $name', ({ answer, method = 'GET', request = {} }) => {
-  const open = useHeldApps();
+  const open = useBlockableApps();
   const plain = async () => withoutSession(await (await open(answer, { session: false })).answer(method, request));
 
   test('leaves when the session is stored, and no byte of it before', async () => {
     const app = await open(changing(answer));
-    const gate = app.hold();
+    const barrier = app.hold();
     const client = await app.ask(method, request);
-    await gate.full;
+    await barrier.full;
     await app.roundTrip();
     expect(client.received).toBe('');
-    gate.open();
+    barrier.open();
     const received = await client.answer();
     expect(withoutSession(received)).toEqual({ ...(await plain()), headers: expectedHeaders(await plain(), received) });
     expect(headerOf(received, 'set-cookie')).toContainEqual(
@@ -171,7 +171,7 @@ describe.each(WAYS)('an answer by $name', ({ answer, method = 'GET', request = {
   });
 });
 
-async function pieceCount(app: Awaited<ReturnType<ReturnType<typeof useHeldApps>>>, method: string, request: Record<string, string>) {
+async function pieceCount(app: Awaited<ReturnType<ReturnType<typeof useBlockableApps>>>, method: string, request: Record<string, string>) {
   const client = await app.ask(method, request);
   const answer = await client.answer();
   return { answer, pieces: client.pieces };

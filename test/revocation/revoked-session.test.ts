@@ -11,12 +11,12 @@ import { generateSid, handleOf } from '../../src/session/sid.js';
 import type { Answer, Browser } from '../support/browser.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { createScriptedApp, type AnySession, type ScriptedApp } from '../support/scripted-app.js';
-import { Gate } from '../support/barrier.js';
+import { Barrier } from '../support/barrier.js';
 import { refusal } from '../support/refusal.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { keyOf } from '../support/stored-session.js';
 import { until } from '../support/until.js';
-import { redisVariants, useVariant, variants, type StageOptions } from '../support/variants.js';
+import { redisVariants, useVariant, variants, type HarnessOptions } from '../support/variants.js';
 
 const REQUESTS = 10;
 const SIGN_IN_FIRST = { statusCode: 401, error: 'Unauthorized', message: 'Sign in first.', code: 'SESSION_REQUIRED' };
@@ -50,10 +50,10 @@ const clears = ({ setCookies }: Answer) => setCookies.map((cookie) => /^sid=;.*E
 const outcome = (answer: Answer) => [answer.status, answer.json, clears(answer)];
 
 describe.each(variants)('a session that somebody else has ended, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
-  async function open(options: StageOptions = {}): Promise<{ app: ScriptedApp; browser: Browser; cookie: string; sid: string }> {
-    const app = await stage.open({ controllers: [DevicesController], ...options });
+  async function open(options: HarnessOptions = {}): Promise<{ app: ScriptedApp; browser: Browser; cookie: string; sid: string }> {
+    const app = await harness.open({ controllers: [DevicesController], ...options });
     const browser = app.browser();
     await browser.post('/login/ada');
     const cookie = (await browser.cookie('sid'))!.cookieString();
@@ -159,18 +159,18 @@ describe.each(variants)('a session that somebody else has ended, $name', (varian
     ['signs in again', (session) => session.login({ id: 'ada' }, { keep: true }), 'SESSION_GONE'],
     ['signs in as another', (session) => session.login({ id: 'eve' }), 'SESSION_GONE'],
     ['signs out', (session) => session.logout(), 'done'],
-  ])('stays ended while each of %s requests is under way', async (_, deed, expected) => {
+  ])('stays ended while each of %s requests is under way', async (_, operation, expected) => {
     const { app, cookie } = await open();
-    const gate = new Gate(REQUESTS);
-    app.on('/deed', async ({ session }) => {
+    const barrier = new Barrier(REQUESTS);
+    app.on('/operation', async ({ session }) => {
       void session['cart'];
-      await gate.pass();
-      return (await refusal(() => deed(session))) ?? { code: 'done' };
+      await barrier.pass();
+      return (await refusal(() => operation(session))) ?? { code: 'done' };
     });
-    const answers = Promise.all(Array.from({ length: REQUESTS }, () => app.browser().get('/deed', { cookie })));
-    await gate.full;
+    const answers = Promise.all(Array.from({ length: REQUESTS }, () => app.browser().get('/operation', { cookie })));
+    await barrier.full;
     expect(await managerOf(app).revokeAll('ada')).toBe(1);
-    gate.open();
+    barrier.open();
     expect([...new Set((await answers).map(({ json }) => json.code))]).toEqual([expected]);
     expect((await app.browser().get('/devices', { cookie })).json).toEqual({ ...SIGN_IN_FIRST, reason: 'revoked' });
     await until(async () => (await managerOf(app).count('ada')) + (await managerOf(app).count('eve')) === 0, 'nobody is signed in');
@@ -181,13 +181,13 @@ describe.each(variants)('a session that somebody else has ended, $name', (varian
     ['regenerate', (session) => session.regenerate()],
     ['rotate', (session) => session.rotate()],
     ['reauthenticate', (session) => session.reauthenticate()],
-  ])('%s from it, when nobody catches that, answers 401 SESSION_GONE', async (_, deed) => {
+  ])('%s from it, when nobody catches that, answers 401 SESSION_GONE', async (_, operation) => {
     const { app, browser } = await open();
-    app.on('/deed', async ({ session }) => {
+    app.on('/operation', async ({ session }) => {
       await managerOf(app).revokeAll('ada');
-      await deed(session);
+      await operation(session);
     });
-    expect(outcome(await browser.get('/deed'))).toEqual([401, GONE, []]);
+    expect(outcome(await browser.get('/operation'))).toEqual([401, GONE, []]);
   });
 
   test('a sign-in beyond the limit answers 409, stores nothing and sets no cookie', async () => {
@@ -248,10 +248,10 @@ describe.each(variants)('a session that somebody else has ended, $name', (varian
 });
 
 describe.each(variants.filter(({ storesFirst }) => storesFirst))('several cookies, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('who has another session too is signed in by that one', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const first = app.browser();
     await first.post('/login/ada');
     const cookie = (await first.cookie('sid'))!.cookieString();
@@ -264,7 +264,7 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('several cookie
   });
 
   test('of sessions that were all ended have the reason of the first one told', async () => {
-    const app = await stage.open({ controllers: [DevicesController] });
+    const app = await harness.open({ controllers: [DevicesController] });
     const cookies: string[] = [];
     for (const user of ['ada', 'grace']) {
       const browser = app.browser();
@@ -276,7 +276,7 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('several cookie
   });
 
   test('are left alone when the other one cannot be looked for', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     await browser.post('/login/ada');
     const cookie = (await browser.cookie('sid'))!.cookieString();
@@ -290,37 +290,37 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('several cookie
 });
 
 describe.each(redisVariants)('a session that somebody else has ended in Redis, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('leaves word of it for five minutes, and nothing of what was in it', async () => {
-    const app = await stage.open({ controllers: [DevicesController] });
+    const app = await harness.open({ controllers: [DevicesController] });
     const browser = app.browser();
     await browser.post('/login/ada');
     const cookie = (await browser.cookie('sid'))!.cookieString();
     const key = keyOf(app.store, (await browser.sid())!);
     await managerOf(app).revokeAll('ada');
     // And of that moment, for whoever meets another session of that time.
-    expect(new Set(await stage.client.keys('*'))).toEqual(new Set([key, 'sess:user:ada']));
-    expect(await stage.client.zrange('sess:user:ada', 0, '-1')).toEqual([expect.stringMatching(/^!/)]);
-    expect(await stage.client.hkeys(key)).toEqual(['@gone']);
-    expect(await stage.client.pttl(key)).toBeGreaterThan(290_000);
-    expect(await stage.client.pttl(key)).toBeLessThanOrEqual(300_000);
+    expect(new Set(await harness.client.keys('*'))).toEqual(new Set([key, 'sess:user:ada']));
+    expect(await harness.client.zrange('sess:user:ada', 0, '-1')).toEqual([expect.stringMatching(/^!/)]);
+    expect(await harness.client.hkeys(key)).toEqual(['@gone']);
+    expect(await harness.client.pttl(key)).toBeGreaterThan(290_000);
+    expect(await harness.client.pttl(key)).toBeLessThanOrEqual(300_000);
     const ask = async () => (await app.browser().get('/devices', { cookie })).json;
     expect(await ask()).toEqual({ ...SIGN_IN_FIRST, reason: 'revoked' });
-    await stage.client.pexpire(key, 1);
-    await until(async () => (await stage.client.exists(key)) === 0, 'the time is over');
+    await harness.client.pexpire(key, 1);
+    await until(async () => (await harness.client.exists(key)) === 0, 'the time is over');
     expect(await ask()).toEqual(SIGN_IN_FIRST);
   });
 });
 
 describe.each(redisVariants)('the manager of a job, which serves no requests, beside an application in Redis, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('lists the sessions of a user, changes their identity and ends them', async () => {
-    const app = await stage.open({ controllers: [DevicesController] });
+    const app = await harness.open({ controllers: [DevicesController] });
     const browser = app.browser();
     await browser.post('/login/ada');
-    @Module({ imports: [RedisSessionModule.forRoot({ redis: stage.redis.options, session: { secret: TEST_SECRET } })] })
+    @Module({ imports: [RedisSessionModule.forRoot({ redis: harness.redis.options, session: { secret: TEST_SECRET } })] })
     class JobModule {}
     const job = await NestFactory.createApplicationContext(JobModule, { logger: false });
     try {

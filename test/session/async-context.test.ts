@@ -4,8 +4,8 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import { MemorySessionStore, type EndedSession, type SessionRecord, type Sid } from '../../src/index.js';
 import { generateSid } from '../../src/session/sid.js';
-import { Gate } from '../support/barrier.js';
-import { HeldStore } from '../support/blockable-store.js';
+import { Barrier } from '../support/barrier.js';
+import { BlockableStore } from '../support/blockable-store.js';
 import { RawClient } from '../support/raw-client.js';
 import { createScriptedApp, type ScriptedApp, type Script } from '../support/scripted-app.js';
 import { signedCookie } from '../support/signed-cookie.js';
@@ -24,7 +24,7 @@ const prepare = (nest: NestExpressApplication) =>
 const NAMES = ['ada', 'grace', 'edith', 'joan'];
 
 describe.each(redisVariants)('a request goes on in the context of who asked, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   /** Asks for a path as each of them, all at once, and gives what each was answered. */
   async function askAll(app: ScriptedApp, path: string, cookieOf: (name: string) => string): Promise<unknown[]> {
@@ -33,17 +33,17 @@ describe.each(redisVariants)('a request goes on in the context of who asked, $na
   }
 
   /** Holds the handlers until all have come, so that what they begin is sent together. */
-  async function answersOf(script: (exchange: Parameters<Script>[0]) => unknown, { joined = false } = {}): Promise<unknown[]> {
-    const app = await stage.open({ prepare });
+  async function answersOf(script: (context: Parameters<Script>[0]) => unknown, { joined = false } = {}): Promise<unknown[]> {
+    const app = await harness.open({ prepare });
     const sids = new Map<string, Sid>();
     const shared = await storedSid(app.store, { n: 1 });
     for (const name of NAMES) sids.set(name, joined ? shared : await storedSid(app.store, { n: 1 }));
-    const gate = new Gate(NAMES.length);
-    void gate.full.then(() => gate.open());
-    app.on('/ask', async (exchange) => {
+    const barrier = new Barrier(NAMES.length);
+    void barrier.full.then(() => barrier.open());
+    app.on('/ask', async (context) => {
       const loadedBy = asker.getStore();
-      await gate.pass();
-      await script(exchange);
+      await barrier.pass();
+      await script(context);
       return [loadedBy, asker.getStore()];
     });
     return askAll(app, '/ask', (name) => signedCookie(sids.get(name)!));
@@ -80,7 +80,7 @@ describe.each(redisVariants)('a request goes on in the context of who asked, $na
   });
 
   test('in what listens to its events', async () => {
-    const app = await stage.open({ prepare });
+    const app = await harness.open({ prepare });
     const heard: unknown[] = [];
     for (const name of ['created', 'loggedIn', 'destroyed'] as const)
       app.store.events.on(name, ({ userId }) => heard.push([name, userId, asker.getStore()]));
@@ -103,10 +103,10 @@ class MuteStore extends MemorySessionStore {
 }
 
 /** Tells in whose context it is written to. */
-class WatchedStore extends HeldStore {
+class WatchedStore extends BlockableStore {
   readonly writers: unknown[] = [];
 
-  override async save(...args: Parameters<HeldStore['save']>): ReturnType<HeldStore['save']> {
+  override async save(...args: Parameters<BlockableStore['save']>): ReturnType<BlockableStore['save']> {
     this.writers.push(asker.getStore());
     return super.save(...args);
   }
@@ -132,7 +132,7 @@ describe('what a request has changed is stored in the context of who asked', () 
   test('when its client has gone', async () => {
     const store = new WatchedStore();
     app = await createScriptedApp({ store, prepare });
-    const changed = new Gate(NAMES.length);
+    const changed = new Barrier(NAMES.length);
     app.on('/change', ({ session }) => {
       session['by'] = asker.getStore();
       return changed.pass();

@@ -7,7 +7,7 @@ import { expressSessionMiddleware } from '../../src/express-session/express-sess
 import { resolveSessionOptions } from '../../src/http/request/session-options.js';
 import { SessionRuntime } from '../../src/http/request/session-runtime.js';
 import { TEST_SECRET } from '../support/create-app.js';
-import { content, deed, Doer, fresh, type Deed, type Entries } from '../support/object-scenarios.js';
+import { content, operation, Doer, fresh, type Operation, type Entries } from '../support/object-scenarios.js';
 import { plainExpress, serve, type PlainServer } from '../support/plain-app.js';
 import { RecordingStore, type Write } from '../support/recording-store.js';
 import type { AnySession } from '../support/scripted-app.js';
@@ -17,12 +17,12 @@ import { storedSid } from '../support/stored-sid.js';
 
 const RUNS = 250;
 
-type Step = Deed | { readonly does: 'save' } | { readonly does: 'reload' };
+type Step = Operation | { readonly does: 'save' } | { readonly does: 'reload' };
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 12, arbitrary: deed },
+  { weight: 12, arbitrary: operation },
   { weight: 1, arbitrary: fc.constantFrom<Step>({ does: 'save' }, { does: 'reload' }) },
 );
-const program = fc.array(step, { maxLength: 12 });
+const scenario = fc.array(step, { maxLength: 12 });
 
 /** What a session should be like: a plain object, and what of it is stored. */
 class Model {
@@ -36,7 +36,7 @@ class Model {
     this.current = fresh(stored ?? {});
   }
 
-  perform(one: Deed): unknown {
+  perform(one: Operation): unknown {
     const seen = this.doer.perform(this.current, one);
     // An entry that is undefined is none.
     for (const name of Object.keys(this.current)) if (this.current[name] === undefined) delete this.current[name];
@@ -129,11 +129,11 @@ describe.each([
 
   test('does what a plain object would, and what differs in the end is written, and nothing else', async () => {
     const start = fc.option(content, { nil: undefined });
-    await fc.assert(fc.asyncProperty(start, fc.array(program, { minLength: 1, maxLength: 3 }), play), { numRuns: RUNS });
+    await fc.assert(fc.asyncProperty(start, fc.array(scenario, { minLength: 1, maxLength: 3 }), play), { numRuns: RUNS });
   }, 60_000);
 
-  test('is not written by a program that only looks at it', async () => {
-    const looks: Deed['does'][] = [
+  test('is not written by a scenario that only looks at it', async () => {
+    const looks: Operation['does'][] = [
       'get',
       'in',
       'hasOwn',
@@ -147,7 +147,7 @@ describe.each([
       'ownNames',
     ];
     const looking = fc.array(
-      deed.filter(({ does }) => looks.includes(does)),
+      operation.filter(({ does }) => looks.includes(does)),
       { maxLength: 12 },
     );
     const unwritten = fc.asyncProperty(content, looking, async (begin, steps) => {
@@ -160,6 +160,6 @@ describe.each([
 });
 
 /** Not by `expect`, to which an entry called "constructor" is another class. */
-function check(one: Deed, seen: unknown, expected: unknown): void {
+function check(one: Operation, seen: unknown, expected: unknown): void {
   if (!isDeepStrictEqual(seen, expected)) throw new Error(`${inspect(one)} saw ${inspect(seen)} instead of ${inspect(expected)}`);
 }

@@ -3,13 +3,18 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SessionManager, type TrackOptions } from '../../src/index.js';
 import { RawClient } from '../support/raw-client.js';
 import { keyOf } from '../support/stored-session.js';
-import { redisVariants, useVariant, variants, type Stage, type StageOptions } from '../support/variants.js';
+import { redisVariants, useVariant, variants, type Harness, type HarnessOptions } from '../support/variants.js';
 
 const BOTH = { ip: true, userAgent: true };
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64)';
 
-async function signedIn(stage: Stage, track: TrackOptions | undefined, headers: Record<string, string> = {}, options: StageOptions = {}) {
-  const app = await stage.open({ store: { track, touchAfter: 0 }, ...options });
+async function signedIn(
+  harness: Harness,
+  track: TrackOptions | undefined,
+  headers: Record<string, string> = {},
+  options: HarnessOptions = {},
+) {
+  const app = await harness.open({ store: { track, touchAfter: 0 }, ...options });
   const browser = app.browser();
   await browser.post('/login/ada', undefined, headers);
   const manager = app.app.get(SessionManager);
@@ -24,7 +29,7 @@ async function signedIn(stage: Stage, track: TrackOptions | undefined, headers: 
 const trusting = (proxies: boolean | string) => (app: NestExpressApplication) => void app.set('trust proxy', proxies);
 
 describe.each(variants)('store.track, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test.each<[TrackOptions | undefined, object]>([
     [undefined, {}],
@@ -34,7 +39,7 @@ describe.each(variants)('store.track, $name', (variant) => {
     [{ userAgent: true }, { userAgent: BROWSER }],
     [BOTH, { ip: '127.0.0.1', userAgent: BROWSER }],
   ])('%j keeps what it says', async (track, expected) => {
-    const { device } = await signedIn(stage, track, { 'user-agent': BROWSER });
+    const { device } = await signedIn(harness, track, { 'user-agent': BROWSER });
     expect(await device()).toEqual(expected);
   });
 
@@ -46,7 +51,7 @@ describe.each(variants)('store.track, $name', (variant) => {
   ])('keeps the address as "trust proxy" has it when it trusts %s', async (_, proxies, ip) => {
     const forwarded = { 'x-forwarded-for': '203.0.113.7, 198.51.100.2' };
     const { device } = await signedIn(
-      stage,
+      harness,
       BOTH,
       forwarded,
       proxies === undefined ? {} : { prepare: trusting(proxies), store: { track: BOTH } },
@@ -55,7 +60,7 @@ describe.each(variants)('store.track, $name', (variant) => {
   });
 
   test('is what the latest write or touch came from', async () => {
-    const { app, browser, device } = await signedIn(stage, BOTH, { 'user-agent': 'first' });
+    const { app, browser, device } = await signedIn(harness, BOTH, { 'user-agent': 'first' });
     app.on('/write', ({ session }) => void (session['note'] = 1));
     await browser.get('/whoami', { 'user-agent': 'touch' });
     expect((await device()).userAgent).toBe('touch');
@@ -64,7 +69,7 @@ describe.each(variants)('store.track, $name', (variant) => {
   });
 
   test('of requests that cost no write is not kept', async () => {
-    const { browser, device } = await signedIn(stage, BOTH, { 'user-agent': 'first' }, { store: { track: BOTH } });
+    const { browser, device } = await signedIn(harness, BOTH, { 'user-agent': 'first' }, { store: { track: BOTH } });
     await browser.get('/whoami', { 'user-agent': 'second' });
     expect((await device()).userAgent).toBe('first');
   });
@@ -79,7 +84,7 @@ describe.each(variants)('store.track, $name', (variant) => {
     ['one that a cut would split', 'x' + '\u00e9'.repeat(200), 'x' + '\u00e9'.repeat(127)],
     ['JSON and markup', '{"ip":"1"}<b>"\\', '{"ip":"1"}<b>"\\'],
   ])('takes a User-Agent that is %s', async (_, sent, kept) => {
-    const { app, device, browser } = await signedIn(stage, BOTH);
+    const { app, device, browser } = await signedIn(harness, BOTH);
     const cookie = (await browser.cookie('sid'))?.cookieString() ?? '';
     const client = await RawClient.connect(app.origin);
     client.request('GET', '/whoami', { cookie, 'user-agent': sent });
@@ -90,7 +95,7 @@ describe.each(variants)('store.track, $name', (variant) => {
   });
 
   test('of a client that says nothing any more is not what it said before', async () => {
-    const { app, device, browser } = await signedIn(stage, BOTH, { 'user-agent': 'first' });
+    const { app, device, browser } = await signedIn(harness, BOTH, { 'user-agent': 'first' });
     const cookie = (await browser.cookie('sid'))?.cookieString() ?? '';
     const client = await RawClient.connect(app.origin);
     client.request('GET', '/whoami', { cookie });
@@ -100,7 +105,7 @@ describe.each(variants)('store.track, $name', (variant) => {
 
   test('takes an odd X-Forwarded-For as it is, at most 256 bytes of it', async () => {
     const { device } = await signedIn(
-      stage,
+      harness,
       BOTH,
       { 'x-forwarded-for': 'z'.repeat(5_000) },
       { prepare: trusting(true), store: { track: BOTH } },
@@ -110,14 +115,14 @@ describe.each(variants)('store.track, $name', (variant) => {
 });
 
 describe.each(redisVariants)('store.track in Redis, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('is kept apart from the entries, and nothing is when it is off', async () => {
-    const { app, browser } = await signedIn(stage, BOTH, { 'user-agent': BROWSER });
+    const { app, browser } = await signedIn(harness, BOTH, { 'user-agent': BROWSER });
     const key = keyOf(app.store, (await browser.sid()) ?? '');
-    expect(JSON.parse((await stage.client.hget(key, '@device')) ?? '')).toEqual({ ip: '127.0.0.1', userAgent: BROWSER });
+    expect(JSON.parse((await harness.client.hget(key, '@device')) ?? '')).toEqual({ ip: '127.0.0.1', userAgent: BROWSER });
     expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' } });
-    const other = await signedIn(stage, undefined, { 'user-agent': BROWSER });
-    expect(await stage.client.hexists(keyOf(other.app.store, (await other.browser.sid()) ?? ''), '@device')).toBe(0);
+    const other = await signedIn(harness, undefined, { 'user-agent': BROWSER });
+    expect(await harness.client.hexists(keyOf(other.app.store, (await other.browser.sid()) ?? ''), '@device')).toBe(0);
   });
 });

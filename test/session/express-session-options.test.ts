@@ -8,7 +8,7 @@ import { redisVariants } from '../support/variants.js';
 const PASSWORD = 'pass: word/?';
 const HALF_AN_HOUR = 1_800_000;
 
-describe.each(redisVariants)('the classic configuration, $name', ({ middleware }) => {
+describe.each(redisVariants)('a configuration of express-session, $name', ({ middleware }) => {
   let server: RedisServer;
   let database: Redis;
   let apps: ScriptedApp[] = [];

@@ -4,21 +4,21 @@ import { until } from '../support/until.js';
 import { redisVariants, useVariant, variants } from '../support/variants.js';
 
 describe.each(variants)('session.increment(), $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('fifty parallel requests all count', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     app.on('/begin', ({ session }) => void (session['visits'] = 0));
     app.on('/visit', async ({ session }) => ({ visits: await session.increment('visits') }));
     await browser.get('/begin');
     const answers = await Promise.all(Array.from({ length: 50 }, () => browser.get('/visit')));
     expect(answers.map(({ json }) => json.visits as number).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, n) => n + 1));
-    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({ visits: 50 });
+    expect((await harness.stored(app, await browser.sid()))?.entries).toEqual({ visits: 50 });
   });
 
   test('on a new session it creates it, and the sum is readable and not written again', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     app.on('/visit', async ({ session }) => {
       await session.increment('visits', 5);
@@ -27,7 +27,7 @@ describe.each(variants)('session.increment(), $name', (variant) => {
     });
     expect((await browser.get('/visit')).json).toEqual({ visits: 3 });
     expect((await browser.get('/visit')).json).toEqual({ visits: 6 });
-    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({ visits: 6 });
+    expect((await harness.stored(app, await browser.sid()))?.entries).toEqual({ visits: 6 });
   });
 
   test.each([
@@ -36,17 +36,17 @@ describe.each(variants)('session.increment(), $name', (variant) => {
     ['a sum that JavaScript does not know exactly', Number.MAX_SAFE_INTEGER, 1],
     ['a fraction to add', 1, 0.5],
   ])('%s rejects and changes nothing', async (_, value, by) => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     app.on('/begin', ({ session }) => void (session['n'] = value));
     app.on('/add', async ({ session }) => ({ code: await session.increment('n', by).catch((error: { code: string }) => error.code) }));
     await browser.get('/begin');
     expect((await browser.get('/add')).json).toEqual({ code: 'SESSION_MISUSE' });
-    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({ n: value });
+    expect((await harness.stored(app, await browser.sid()))?.entries).toEqual({ n: value });
   });
 
   test('an entry with an unsaved change, a reserved name and an ended session reject', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     const codeOf = (call: Promise<unknown>) => call.then(String, (error: { code: string }) => error.code);
     app.on('/begin', ({ session }) => void (session['n'] = 1));
@@ -58,7 +58,7 @@ describe.each(variants)('session.increment(), $name', (variant) => {
         await codeOf(session.increment('id')),
       ];
       await session.save();
-      await stage.end(app, session.id);
+      await harness.end(app, session.id);
       return { codes: [...codes, await codeOf(session.increment('n'))] };
     });
     await browser.get('/begin');
@@ -75,8 +75,8 @@ describe.each(redisVariants)('session.increment() without an answer, $name', (va
   const outages = useOutages(variant);
 
   test('rejects as outcome unknown and is not tried again', async () => {
-    const { stage, proxy, address } = outages;
-    const patient = await stage.open();
+    const { harness, proxy, address } = outages;
+    const patient = await harness.open();
     // Redis is to know the script, so that the addition is one command.
     patient.on('/begin', async ({ session }) => ({ n: await session.increment('n') }));
     const visitor = patient.browser();
@@ -84,7 +84,7 @@ describe.each(redisVariants)('session.increment() without an answer, $name', (va
 
     const app = await outages.open({ redis: { ...address, commandTimeout: 30_000 } });
     const browser = visitor.at(app.origin);
-    const entries = async () => (await stage.stored(app, await browser.sid()))?.entries;
+    const entries = async () => (await harness.stored(app, await browser.sid()))?.entries;
     app.on('/add', async ({ session }) => {
       proxy.stallAnswers();
       const { cause = {}, reason } = await session.increment('n').then(

@@ -16,10 +16,10 @@ import { TEST_SECRET } from '../support/create-app.js';
 import { serve, type PlainServer } from '../support/plain-app.js';
 
 /** `/form` gives a token of the library, and `/send` takes it in a header. */
-function protectedBy(protection: RequestHandler, tokenOf: (...exchange: Parameters<RequestHandler>) => unknown): Router {
+function protectedBy(protection: RequestHandler, tokenOf: (...args: Parameters<RequestHandler>) => unknown): Router {
   return Router()
     .use(protection)
-    .get('/form', (...exchange) => void exchange[1].json(tokenOf(...exchange)))
+    .get('/form', (...args) => void args[1].json(tokenOf(...args)))
     .post('/send', (_request, response) => void response.json('taken'));
 }
 

@@ -12,25 +12,25 @@ import { redisVariants, useVariant, variants } from '../support/variants.js';
 const MISUSE = { code: 'SESSION_MISUSE', message: expect.stringContaining('destroyed') };
 
 describe.each(variants)('login, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   /** A visitor with a cart and a note, who then signs in by `login`. */
   async function visitor(login: (session: AnySession) => unknown) {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     app.on('/fill', ({ session }) => void Object.assign(session, { cart: ['tea'], note: 'hello' }));
     app.on('/login', ({ session }) => login(session));
     await browser.get('/fill');
     const sid = await browser.sid();
     const answer = await browser.post('/login');
-    return { app, browser, answer, before: sid, entries: async () => (await stage.stored(app, await browser.sid()))?.entries };
+    return { app, browser, answer, before: sid, entries: async () => (await harness.stored(app, await browser.sid()))?.entries };
   }
 
   test('moves to a new sid; the old one is dead', async () => {
     const { app, browser, before, answer } = await visitor((session) => session.login({ id: 'ada' }));
     expect(answer.setCookies).toHaveLength(1);
     expect(await browser.sid()).not.toBe(before);
-    expect(await stage.stored(app, before)).toBeUndefined();
+    expect(await harness.stored(app, before)).toBeUndefined();
     expect((await app.browser().get('/whoami', { cookie: signedCookie(before ?? '') })).json).toEqual({ identity: null });
     expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
   });
@@ -69,10 +69,10 @@ describe.each(variants)('login, $name', (variant) => {
   });
 
   test('has stored the session when it resolves', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     app.on('/login', async ({ session }) => {
       await session.login({ id: 'ada' });
-      return await stage.stored(app, session.id);
+      return await harness.stored(app, session.id);
     });
     expect((await app.browser().post('/login')).json.entries).toEqual({ identity: { id: 'ada' } });
   });
@@ -96,10 +96,10 @@ describe.each(variants)('login, $name', (variant) => {
 });
 
 describe.each(variants)('the ends of a session, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
-  async function signedIn(options?: Parameters<typeof stage.open>[0]) {
-    const app = await stage.open(options);
+  async function signedIn(options?: Parameters<typeof harness.open>[0]) {
+    const app = await harness.open(options);
     const browser = app.browser();
     await browser.post('/login/ada');
     return { app, browser, sid: await browser.sid() };
@@ -118,7 +118,7 @@ describe.each(variants)('the ends of a session, $name', (variant) => {
     expect(answer.json).toEqual({ session: null });
     expect(answer.setCookies).toEqual(['sid=; Max-Age=0; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; SameSite=Lax']);
     expect(await browser.cookie('sid')).toBeUndefined();
-    expect(await stage.stored(app, sid)).toBeUndefined();
+    expect(await harness.stored(app, sid)).toBeUndefined();
     expect((await app.browser().get('/whoami', { cookie })).json).toEqual({ identity: null });
   });
 
@@ -152,7 +152,7 @@ describe.each(variants)('the ends of a session, $name', (variant) => {
 
     expect((await browser.get('/regenerate')).json).toEqual({ isOther: true, keys: ['cookie', 'note'], old: MISUSE });
     expect(await browser.sid()).not.toBe(sid);
-    expect(await stage.stored(app, sid)).toBeUndefined();
+    expect(await harness.stored(app, sid)).toBeUndefined();
     expect((await browser.get('/read')).json).toEqual({ note: 'new' });
   });
 
@@ -163,7 +163,7 @@ describe.each(variants)('the ends of a session, $name', (variant) => {
     const { app, browser, sid } = await signedIn({ session: { unset } });
     app.on('/null', ({ request }) => void (request.session = null));
     expect((await browser.get('/null')).status).toBe(200);
-    expect((await stage.stored(app, sid)) !== undefined).toBe(survives);
+    expect((await harness.stored(app, sid)) !== undefined).toBe(survives);
     expect((await browser.get('/whoami')).json).toEqual({ identity: survives ? { id: 'ada' } : null });
   });
 
@@ -175,7 +175,7 @@ describe.each(variants)('the ends of a session, $name', (variant) => {
       return { session: request.session ?? null, sid: request.sessionID };
     });
     expect((await browser.get('/delete')).json).toEqual({ session: null, sid });
-    expect(await stage.stored(app, sid)).toBeUndefined();
+    expect(await harness.stored(app, sid)).toBeUndefined();
     expect((await browser.get('/whoami')).json).toEqual({ identity: null });
   });
 
@@ -192,7 +192,7 @@ describe.each(variants)('the ends of a session, $name', (variant) => {
 
   test('a session ends after its idle timeout', async () => {
     const { app, browser, sid } = await signedIn();
-    await stage.expire(app, sid);
+    await harness.expire(app, sid);
     const answer = await browser.get('/whoami');
     expect([answer.json, answer.setCookies]).toEqual([{ identity: null }, []]);
     await browser.post('/login/ada');
@@ -211,31 +211,31 @@ describe.each(variants)('the ends of a session, $name', (variant) => {
     }
     // Requests go on meanwhile, so that it is not the idle timeout that ends it.
     await until(async () => (await browser.get('/whoami')).json.identity === null, 'the session has ended');
-    expect(await stage.stored(app, sid)).toBeUndefined();
+    expect(await harness.stored(app, sid)).toBeUndefined();
   });
 });
 
 describe.each(variants)('the methods of a session, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('save stores at once, and reload drops what is not stored', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     app.on('/write', async ({ session }) => {
       session['note'] = 'stored';
       await session.save();
-      const stored = await stage.stored(app, session.id);
+      const stored = await harness.stored(app, session.id);
       session['note'] = 'dropped';
       session['other'] = 1;
       await session.reload();
       return { stored: stored?.entries, now: { ...session, cookie: undefined } };
     });
     expect((await browser.get('/write')).json).toEqual({ stored: { note: 'stored' }, now: { note: 'stored' } });
-    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({ note: 'stored' });
+    expect((await harness.stored(app, await browser.sid()))?.entries).toEqual({ note: 'stored' });
   });
 
   test('reload shows what others changed, and rejects when the session has ended or was never stored', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     await browser.post('/login/ada');
     const other = await browser.clone();
@@ -246,7 +246,7 @@ describe.each(variants)('the methods of a session, $name', (variant) => {
       return { note: session['note'] };
     });
     app.on('/ended', async ({ session }) => {
-      await stage.end(app, session.id);
+      await harness.end(app, session.id);
       return refusal(() => session.reload());
     });
     expect((await browser.get('/reload')).json).toEqual({ note: 'by another request' });
@@ -255,7 +255,7 @@ describe.each(variants)('the methods of a session, $name', (variant) => {
   });
 
   test('every method takes a callback, answers with the session then, and calls back once', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     await browser.post('/login/ada');
     app.on('/callbacks', async ({ session, request }) => {
@@ -278,7 +278,7 @@ describe.each(variants)('the methods of a session, $name', (variant) => {
   });
 
   test('a callback gets the error, and what it throws is thrown as from any callback', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const surfaced: unknown[] = [];
     app.on(
       '/error',
@@ -303,7 +303,7 @@ describe.each(variants)('the methods of a session, $name', (variant) => {
   test('a promise that nobody awaits is logged when it rejects, and kills nothing', async () => {
     // The test runner fails a test during which a rejection was not handled.
     const logger = new CapturedLog();
-    const app = await stage.open({ logger });
+    const app = await harness.open({ logger });
     app.on('/forget', ({ session }) => {
       void session.reload();
       void session.rotate();
@@ -318,7 +318,7 @@ describe.each(variants)('the methods of a session, $name', (variant) => {
   });
 
   test('rotate gives a new sid to the same session; the old one stays good for the grace', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     await browser.post('/login/ada');
     const before = await browser.clone();
@@ -341,7 +341,7 @@ describe.each(variants)('the methods of a session, $name', (variant) => {
   });
 
   test('the sid before a rotation is dead once the grace is over, and writing with it leaves the new cookie alone', async () => {
-    const app = await stage.open({ session: { rolling: true }, store: { rotationGrace: 0.3 } });
+    const app = await harness.open({ session: { rolling: true }, store: { rotationGrace: 0.3 } });
     const browser = app.browser();
     await browser.post('/login/ada');
     const before = await browser.clone();
@@ -357,10 +357,10 @@ describe.each(variants)('the methods of a session, $name', (variant) => {
 });
 
 describe.each(variants.filter(({ storesFirst }) => storesFirst))('calls that nobody awaits, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('are made one after the other, and the answer waits for them', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     app.on('/chain', ({ session }) => {
       session['note'] = 1;
@@ -374,29 +374,29 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('calls that nob
 });
 
 describe.each(variants)('which sessions are stored, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('saveUninitialized: true stores and tells also a session that nobody wrote', async () => {
-    const app = await stage.open({ session: { saveUninitialized: true } });
+    const app = await harness.open({ session: { saveUninitialized: true } });
     const browser = app.browser();
     expect((await browser.get('/plain')).setCookies).toHaveLength(1);
     const sid = await browser.sid();
-    expect((await stage.stored(app, sid))?.entries).toEqual({});
+    expect((await harness.stored(app, sid))?.entries).toEqual({});
     expect((await browser.get('/plain')).setCookies).toEqual([]);
     expect(await browser.sid()).toBe(sid);
   });
 
   test('save() stores and tells a new session also when it is empty', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     app.on('/save', ({ session }) => session.save());
     expect((await browser.get('/save')).setCookies).toHaveLength(1);
-    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({});
+    expect((await harness.stored(app, await browser.sid()))?.entries).toEqual({});
   });
 
   test('genid makes the ids', async () => {
     let count = 0;
-    const app = await stage.open({ session: { genid: (request) => `${request.headers['x-name']?.toString() ?? 'nobody'}-${++count}` } });
+    const app = await harness.open({ session: { genid: (request) => `${request.headers['x-name']?.toString() ?? 'nobody'}-${++count}` } });
     const browser = app.browser();
     await browser.post('/login/ada', undefined, { 'x-name': 'ada' });
     expect(await browser.sid()).toMatch(/^ada-\d$/);
@@ -411,7 +411,7 @@ describe.each(variants)('which sessions are stored, $name', (variant) => {
   });
 
   test('a genid that repeats itself is refused with SESSION_CONFLICT, and opens nobody else’s session', async () => {
-    const app = await stage.open({ session: { genid: () => 'always the same' } });
+    const app = await harness.open({ session: { genid: () => 'always the same' } });
     app.on('/save', ({ session }) => refusal(() => Object.assign(session, { note: 'first' }).save()));
     const [first, second] = [app.browser(), app.browser()];
     expect((await first.get('/save')).text).toBe('');
@@ -425,7 +425,7 @@ describe.each(variants)('which sessions are stored, $name', (variant) => {
 
   test('a genid that returns no string is an error of the application', async () => {
     const logger = new CapturedLog();
-    const app = await stage.open({ logger, session: { genid: () => undefined as never } });
+    const app = await harness.open({ logger, session: { genid: () => undefined as never } });
     app.on('/use', ({ session }) => void (session['note'] = 1));
     expect((await app.browser().get('/use')).status).toBe(500);
     expect(logger.matching('"session.genid" must return').length).toBeGreaterThan(0);
@@ -433,18 +433,18 @@ describe.each(variants)('which sessions are stored, $name', (variant) => {
 });
 
 describe.each(variants)('the lifetime that a session chooses for itself, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   const DAY = 86_400_000;
 
-  async function remembered(set: (session: AnySession) => unknown, options?: Parameters<typeof stage.open>[0]) {
-    const app = await stage.open(options);
+  async function remembered(set: (session: AnySession) => unknown, options?: Parameters<typeof harness.open>[0]) {
+    const app = await harness.open(options);
     const browser = app.browser();
     app.on('/remember', ({ session }) => {
       session['note'] = 1;
       set(session);
     });
     const answer = await browser.get('/remember');
-    return { app, browser, answer, ttl: async () => (await stage.stored(app, await browser.sid()))?.ttl ?? -1 };
+    return { app, browser, answer, ttl: async () => (await harness.stored(app, await browser.sid()))?.ttl ?? -1 };
   }
 
   test('cookie.maxAge set for one session wins over store.ttl, and stays', async () => {
@@ -530,7 +530,7 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
     expect((await browser.get('/cookie')).json).toMatchObject({ sameSite: 'strict', httpOnly: false });
   });
 
-  test('a remembered session gets its cookie renewed when a touch is due', async () => {
+  test('a remembered session is sent its cookie again when a touch is due', async () => {
     const { browser } = await remembered((session) => (session.cookie.maxAge = DAY), { store: { touchAfter: 0 } });
     const { setCookies } = await browser.get('/plain');
     expect(setCookies).toHaveLength(1);
@@ -539,11 +539,11 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
 });
 
 describe.each(redisVariants)('a cookie that is half through its time, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   const MINUTE = 60_000;
 
   test('tells that to the handler, until the session is seen again', async () => {
-    const app = await stage.open({ session: { cookie: { maxAge: MINUTE } } });
+    const app = await harness.open({ session: { cookie: { maxAge: MINUTE } } });
     const browser = app.browser();
     const left = async (path: string) => Number((await browser.get(path)).text);
     app.on('/begin', ({ session }) => void (session['note'] = 1));
@@ -560,7 +560,7 @@ describe.each(redisVariants)('a cookie that is half through its time, $name', (v
       ['/touch', MINUTE],
       ['/login', MINUTE],
     ] as const) {
-      await age(stage.client, keyOf(app.store, (await browser.sid()) ?? ''), MINUTE / 2);
+      await age(harness.client, keyOf(app.store, (await browser.sid()) ?? ''), MINUTE / 2);
       const seen = await left(path);
       expect([path, seen <= before, seen > before - 5_000]).toEqual([path, true, true]);
       await app.store.drain();

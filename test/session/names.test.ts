@@ -82,7 +82,7 @@ const OF_EACH_OBJECT = ['constructor', 'toString', 'hasOwnProperty', 'valueOf'];
 /** What express-session has on a session, which assigning would break for the rest of the request. */
 const LENGTHS: Record<string, number> = { save: 1, reload: 1, regenerate: 1, destroy: 1, touch: 0, resetMaxAge: 0 };
 
-interface Contestant {
+interface Implementation {
   readonly name: string;
   /** Made when Redis runs. */
   open(): { session: SessionHandler; stored(sid: string): Promise<Record<string, unknown> | undefined> };
@@ -114,7 +114,7 @@ function keptBy(store: expressSession.MemoryStore): (sid: string) => unknown {
   return (sid) => sessions[sid] && { ...(JSON.parse(sessions[sid]) as object), cookie: undefined };
 }
 
-const OURS: Contestant[] = (['builtin', 'express-session'] as const).flatMap((middleware) => [
+const OURS: Implementation[] = (['builtin', 'express-session'] as const).flatMap((middleware) => [
   {
     name: `${middleware} × RedisSessionStore`,
     open: () => {
@@ -138,7 +138,7 @@ const OURS: Contestant[] = (['builtin', 'express-session'] as const).flatMap((mi
   },
 ]);
 
-const STOCK: Contestant = {
+const STOCK: Implementation = {
   name: 'stock express-session',
   open: () => {
     const store = new expressSession.MemoryStore();
@@ -197,9 +197,9 @@ const each = <T>(names: readonly string[], value: T | ((name: string) => T)) =>
   Object.fromEntries(names.map((name) => [name, typeof value === 'function' ? (value as (name: string) => T)(name) : value]));
 
 /** A visitor of an application with that session, and what is kept of the visitor's. */
-function useVisitors({ open }: Contestant) {
+function useVisitors({ open }: Implementation) {
   let app: PlainServer;
-  let stored: ReturnType<Contestant['open']>['stored'];
+  let stored: ReturnType<Implementation['open']>['stored'];
   beforeAll(async () => {
     const opened = open();
     ({ stored } = opened);
@@ -216,9 +216,9 @@ function useVisitors({ open }: Contestant) {
   };
 }
 
-describe.each([STOCK, ...OURS])('req.session of $name', (contestant) => {
-  const isStock = contestant === STOCK;
-  const visitor = useVisitors(contestant);
+describe.each([STOCK, ...OURS])('req.session of $name', (implementation) => {
+  const isStock = implementation === STOCK;
+  const visitor = useVisitors(implementation);
 
   test('lets in by no name whom nobody has let in', async () => {
     const { get } = visitor();
@@ -278,8 +278,8 @@ describe.each([STOCK, ...OURS])('req.session of $name', (contestant) => {
   });
 });
 
-describe.each(OURS)('the two views of one session, $name', (contestant) => {
-  const visitor = useVisitors(contestant);
+describe.each(OURS)('the two views of one session, $name', (implementation) => {
+  const visitor = useVisitors(implementation);
   const names = [...ENTRIES, ...OF_EACH_OBJECT];
   const isMember = (name: string) => MEMBERS.has(name);
 

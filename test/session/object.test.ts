@@ -34,14 +34,14 @@ const MEMBERS = [
 ];
 
 describe.each(variants)('the session object, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   async function openWith(entries: Record<string, unknown>, logger?: CapturedLog) {
-    const app = await stage.open(logger && { logger });
+    const app = await harness.open(logger && { logger });
     const browser = app.browser();
     app.on('/fill', ({ session }) => void Object.assign(session, entries));
     await browser.get('/fill');
-    return { app, browser, entries: async () => (await stage.stored(app, await browser.sid()))?.entries };
+    return { app, browser, entries: async () => (await harness.stored(app, await browser.sid()))?.entries };
   }
 
   test.each<[string, (session: AnySession) => unknown]>([
@@ -242,13 +242,13 @@ class EntryController {
 }
 
 describe.each(redisVariants)('the session object over foreign data, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('gives an entry that has the name of a member by @Session(name), and the member by its name', async () => {
-    const app = await stage.open({ controllers: [EntryController] });
+    const app = await harness.open({ controllers: [EntryController] });
     const browser = app.browser();
     await browser.post('/login/ada');
-    await stage.client.hset(keyOf(app.store, (await browser.sid()) ?? ''), { login: '"by hand"', id: '7', cookie: '"crumbs"' });
+    await harness.client.hset(keyOf(app.store, (await browser.sid()) ?? ''), { login: '"by hand"', id: '7', cookie: '"crumbs"' });
     app.on('/types', ({ session }) => ({ login: typeof session.login, id: session.id, path: session.cookie.path }));
 
     expect((await browser.get('/entry/login')).json).toEqual({ value: 'by hand' });

@@ -4,36 +4,36 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { MemorySessionStore, RedisSessionStore } from '../../src/index.js';
-import { ourContestant, stockContestant, wrappingContestant, type Contestant } from '../support/implementations.js';
+import { ourImplementation, stockImplementation, wrappingImplementation, type Implementation } from '../support/implementations.js';
 import { DIFFERENCES } from '../support/differences.js';
-import { play, programs } from '../support/scenarios.js';
+import { play, scenarios } from '../support/scenarios.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 
 const SEED = 20_261_123;
 const PROGRAMS = 100;
 const LONGEST = 30_000;
 
-describe('the same program', () => {
+describe('the same scenario', () => {
   let redis: RedisServer;
   let client: Redis;
   let other: Redis;
-  let stock: Contestant;
-  let ours: Contestant[];
+  let stock: Implementation;
+  let ours: Implementation[];
   beforeAll(async () => {
     redis = await startRedis();
     client = new Redis(redis.options);
     other = new Redis({ ...redis.options, db: 1 });
-    stock = await stockContestant();
+    stock = await stockImplementation();
     ours = await Promise.all([
-      ourContestant('builtin', new MemorySessionStore({ logErrors: false })),
-      ourContestant('builtin', new RedisSessionStore(client, { logErrors: false, deadline: 5_000 }), client),
-      ourContestant('express-session', new MemorySessionStore({ logErrors: false })),
-      ourContestant('express-session', new RedisSessionStore(other, { logErrors: false, deadline: 5_000 }), other),
-      wrappingContestant(),
+      ourImplementation('builtin', new MemorySessionStore({ logErrors: false })),
+      ourImplementation('builtin', new RedisSessionStore(client, { logErrors: false, deadline: 5_000 }), client),
+      ourImplementation('express-session', new MemorySessionStore({ logErrors: false })),
+      ourImplementation('express-session', new RedisSessionStore(other, { logErrors: false, deadline: 5_000 }), other),
+      wrappingImplementation(),
     ]);
   });
   afterAll(async () => {
-    await Promise.all([stock, ...ours].map((contestant) => contestant.close()));
+    await Promise.all([stock, ...ours].map((implementation) => implementation.close()));
     client.disconnect();
     other.disconnect();
     await redis.stop();
@@ -42,8 +42,8 @@ describe('the same program', () => {
   test(
     `shows the same with stock express-session and with ours, or a difference of the list (seed ${SEED})`,
     async () => {
-      const sameness = fc.asyncProperty(programs, async (program) => {
-        const unexplained = (await play(program, stock, ours)).filter(({ difference }) => difference === undefined);
+      const sameness = fc.asyncProperty(scenarios, async (scenario) => {
+        const unexplained = (await play(scenario, stock, ours)).filter(({ difference }) => difference === undefined);
         expect(unexplained).toEqual([]);
       });
       await fc.assert(sameness, { seed: SEED, numRuns: PROGRAMS });
@@ -53,7 +53,7 @@ describe('the same program', () => {
 
   test.each(DIFFERENCES)('shows the difference "$name" where it is expected', async ({ name, example, shownBy }) => {
     const shown = (await play(example, stock, ours)).filter(({ difference }) => difference === name);
-    expect(new Set(shown.map(({ contestant }) => contestant))).toEqual(
+    expect(new Set(shown.map(({ implementation }) => implementation))).toEqual(
       new Set(ours.map((one) => one.name).filter((one) => shownBy.test(one))),
     );
   });

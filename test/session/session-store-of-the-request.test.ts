@@ -9,18 +9,18 @@ function asked<T>(call: (done: (error: unknown, value?: T) => void) => unknown):
 }
 
 describe.each(variants)('req.sessionStore, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   /** The session of a visitor, and a handler that another request runs with its sid. */
   async function withVisitor(use: (store: Store, sid: string, app: ScriptedApp) => unknown) {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     app.on('/fill', ({ session }) => void Object.assign(session, { cart: ['tea'], note: 1 }));
     await browser.post('/login/ada');
     await browser.get('/fill');
     const sid = (await browser.sid()) ?? '';
     app.on('/use', ({ request }) => use(request.sessionStore, sid, app));
-    return { app, sid, answer: (await app.browser().get('/use')).json, entries: async () => (await stage.stored(app, sid))?.entries };
+    return { app, sid, answer: (await app.browser().get('/use')).json, entries: async () => (await harness.stored(app, sid))?.entries };
   }
 
   test('get gives the data of a session, with a cookie, and nothing for an unknown sid', async () => {
@@ -46,7 +46,7 @@ describe.each(variants)('req.sessionStore, $name', (variant) => {
 
   test('set does not bring back a session that has ended', async () => {
     const { entries } = await withVisitor(async (store, sid, app) => {
-      await stage.end(app, sid);
+      await harness.end(app, sid);
       await asked((done) => store.set(sid, { cart: ['cup'] } as unknown as SessionData, done));
     });
     expect(await entries()).toBeUndefined();
@@ -58,7 +58,7 @@ describe.each(variants)('req.sessionStore, $name', (variant) => {
   });
 
   test('regenerate does what session.regenerate does', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     await browser.post('/login/ada');
     const sid = await browser.sid();
@@ -68,7 +68,7 @@ describe.each(variants)('req.sessionStore, $name', (variant) => {
     });
     await browser.get('/regenerate');
     expect(await browser.sid()).not.toBe(sid);
-    expect(await stage.stored(app, sid)).toBeUndefined();
+    expect(await harness.stored(app, sid)).toBeUndefined();
     expect((await browser.get('/read')).json).toEqual({ note: 'new' });
   });
 });

@@ -4,7 +4,7 @@ import { refusal } from '../support/refusal.js';
 import type { AnySession, ScriptedApp } from '../support/scripted-app.js';
 import { age, keyOf } from '../support/stored-session.js';
 import { until } from '../support/until.js';
-import { redisVariants, useVariant, variants, type Stage, type StageOptions } from '../support/variants.js';
+import { redisVariants, useVariant, variants, type Harness, type HarnessOptions } from '../support/variants.js';
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
@@ -13,15 +13,15 @@ const DAY = 24 * HOUR;
 const SLACK = 5 * SECOND;
 
 /** A browser that has signed in as the options say, and what its session and its cookie have left. */
-async function signedIn(stage: Stage, login: LoginOptions = {}, options: StageOptions = {}) {
-  const app = await stage.open(options);
+async function signedIn(harness: Harness, login: LoginOptions = {}, options: HarnessOptions = {}) {
+  const app = await harness.open(options);
   const browser = app.browser();
   equip(app);
   app.on('/in', ({ session }) => session.login({ id: 'ada' }, login));
   const answer = await browser.post('/in');
   const ttl = async () => {
     await app.store.drain();
-    return (await stage.stored(app, await browser.sid()))?.ttl ?? -1;
+    return (await harness.stored(app, await browser.sid()))?.ttl ?? -1;
   };
   const cookieTtl = async () => (await browser.cookie('sid'))?.TTL();
   return { app, browser, answer, ttl, cookieTtl };
@@ -41,10 +41,10 @@ function expectAbout(actual: number | undefined, expected: number): void {
 }
 
 describe.each(variants)('login with a lifetime of its own, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('ttl is the idle timeout of the session and of its cookie, whatever comes later', async () => {
-    const { browser, ttl, cookieTtl } = await signedIn(stage, { ttl: 30 * 86_400 }, { store: { touchAfter: 0 } });
+    const { browser, ttl, cookieTtl } = await signedIn(harness, { ttl: 30 * 86_400 }, { store: { touchAfter: 0 } });
     expectAbout(await ttl(), 30 * DAY);
     expectAbout(await cookieTtl(), 30 * DAY);
     for (const path of ['/whoami', '/write', '/save', '/rotate', '/reauthenticate', '/write']) {
@@ -55,7 +55,7 @@ describe.each(variants)('login with a lifetime of its own, $name', (variant) => 
   });
 
   test('without ttl the cookie ends with the browser, and store.ttl counts', async () => {
-    const { answer, ttl } = await signedIn(stage, {}, { store: { ttl: 600 } });
+    const { answer, ttl } = await signedIn(harness, {}, { store: { ttl: 600 } });
     expect(answer.setCookies[0]).not.toContain('Expires=');
     expectAbout(await ttl(), 600 * SECOND);
   });
@@ -67,7 +67,7 @@ describe.each(variants)('login with a lifetime of its own, $name', (variant) => 
     ['its own absolute timeout may be shorter', { absoluteTtl: 60 }, undefined, 60 * SECOND],
     ['absoluteTtl: false leaves the idle timeout alone', { ttl: 10 * 86_400, absoluteTtl: false }, 7_200, 10 * DAY],
   ])('%s', async (_, login, absoluteTtl, expected) => {
-    const { browser, ttl } = await signedIn(stage, login, { store: { absoluteTtl, touchAfter: 0 } });
+    const { browser, ttl } = await signedIn(harness, login, { store: { absoluteTtl, touchAfter: 0 } });
     expectAbout(await ttl(), expected);
     for (const path of ['/write', '/rotate', '/whoami']) {
       await browser.post(path);
@@ -80,7 +80,7 @@ describe.each(variants)('login with a lifetime of its own, $name', (variant) => 
       [0, -1, Number.NaN, Infinity, '600', null, true, [600]].map((value) => [name, value] as const),
     ),
   )('%s: %p is refused, and changes nothing', async (name, value) => {
-    const { app, browser } = await signedIn(stage, { ttl: 7_200 });
+    const { app, browser } = await signedIn(harness, { ttl: 7_200 });
     const sid = await browser.sid();
     app.on('/again', async ({ session }) => ({
       refused: await refusal(() => session.login({ id: 'grace' }, { keep: true, [name]: value })),
@@ -94,11 +94,11 @@ describe.each(variants)('login with a lifetime of its own, $name', (variant) => 
       maxAge: 2 * HOUR,
     });
     expect([answer.setCookies, await browser.sid()]).toEqual([[], sid]);
-    expect((await stage.stored(app, sid))?.entries).toEqual({ identity: { id: 'ada' } });
+    expect((await harness.stored(app, sid))?.entries).toEqual({ identity: { id: 'ada' } });
   });
 
   test('a ttl beyond all measure is as long as can be', async () => {
-    const { browser, answer } = await signedIn(stage, { ttl: 1e300, absoluteTtl: 1e300 }, { store: { touchAfter: 0 } });
+    const { browser, answer } = await signedIn(harness, { ttl: 1e300, absoluteTtl: 1e300 }, { store: { touchAfter: 0 } });
     expect(answer.status).toBe(200);
     expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
     expect((await browser.get('/write')).setCookies[0]).toMatch(/Expires=\w+, \d\d \w+ 21\d\d /);
@@ -115,9 +115,9 @@ describe.each(variants)('login with a lifetime of its own, $name', (variant) => 
       },
     ],
   ])('a login that fails, %s, leaves the cookie as it was', async (what, login) => {
-    const { app, browser, ttl } = await signedIn(stage, { ttl: 7_200 });
+    const { app, browser, ttl } = await signedIn(harness, { ttl: 7_200 });
     app.on('/again', async ({ session }) => {
-      if (what.endsWith('ended')) await stage.end(app, session.id);
+      if (what.endsWith('ended')) await harness.end(app, session.id);
       return { refused: await refusal(() => login(session)), maxAge: session.cookie.originalMaxAge };
     });
     const answer = await browser.post('/again');
@@ -127,12 +127,12 @@ describe.each(variants)('login with a lifetime of its own, $name', (variant) => 
   });
 
   test('session.cookie.maxAge lowers and raises it later, and nobody is signed out', async () => {
-    const { app, browser, ttl, cookieTtl } = await signedIn(stage, { ttl: 7_200 });
+    const { app, browser, ttl, cookieTtl } = await signedIn(harness, { ttl: 7_200 });
     for (const maxAge of [60 * SECOND, 20 * HOUR, 5 * HOUR]) {
       app.on('/change', ({ session }) => void (session.cookie.maxAge = maxAge));
       await browser.post('/change');
       await browser.post('/write');
-      // What the session ends by at the latest was settled when it began.
+      // What the session ends by at the latest was fixed when it began.
       expectAbout(await ttl(), Math.min(maxAge, 8 * HOUR));
       expectAbout(await cookieTtl(), maxAge);
       expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
@@ -140,7 +140,7 @@ describe.each(variants)('login with a lifetime of its own, $name', (variant) => 
   });
 
   test.each(['ada', 'grace'])('signing in again, as %s, does not keep it, and may choose another', async (user) => {
-    const { app, browser, ttl } = await signedIn(stage, { ttl: 30 * 86_400 });
+    const { app, browser, ttl } = await signedIn(harness, { ttl: 30 * 86_400 });
     const answer = await browser.post(`/login/${user}`);
     expect(answer.setCookies[0]).not.toContain('Expires=');
     expectAbout(await ttl(), 1_800 * SECOND);
@@ -155,21 +155,21 @@ describe.each(variants)('login with a lifetime of its own, $name', (variant) => 
 });
 
 describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   afterEach(() => void jest.restoreAllMocks());
 
   const keyOfBrowser = async ({ app, browser }: Awaited<ReturnType<typeof signedIn>>) => keyOf(app.store, (await browser.sid()) ?? '');
 
   test('a ttl of the session is what the key has left, in the first answer and after every change', async () => {
-    const session = await signedIn(stage, { ttl: 7_200 }, { store: { touchAfter: 0, absoluteTtl: false } });
+    const session = await signedIn(harness, { ttl: 7_200 }, { store: { touchAfter: 0, absoluteTtl: false } });
     const key = await keyOfBrowser(session);
     for (const path of ['/whoami', '/write', '/rotate', '/reauthenticate']) {
-      expectAbout(await stage.client.pttl(key), 2 * HOUR);
-      await stage.client.pexpire(key, HOUR);
+      expectAbout(await harness.client.pttl(key), 2 * HOUR);
+      await harness.client.pexpire(key, HOUR);
       await session.browser.post(path);
       await session.app.store.drain();
       // A new secret is not a sign of life; a touch by the same request is.
-      expect(await stage.client.pttl(key)).toBeGreaterThan(2 * HOUR - SLACK);
+      expect(await harness.client.pttl(key)).toBeGreaterThan(2 * HOUR - SLACK);
     }
   });
 
@@ -177,35 +177,35 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     ['shorter', 600],
     ['longer', 7_200],
   ])('a %s store.ttl counts from the next touch on, and signs nobody out', async (_, changed) => {
-    const session = await signedIn(stage, {}, { store: { ttl: 1_200, absoluteTtl: 28_800 } });
+    const session = await signedIn(harness, {}, { store: { ttl: 1_200, absoluteTtl: 28_800 } });
     const key = await keyOfBrowser(session);
-    const next = await stage.open({ store: { ttl: changed, absoluteTtl: 28_800, touchAfter: 0 } });
-    expectAbout(await stage.client.pttl(key), 1_200 * SECOND);
+    const next = await harness.open({ store: { ttl: changed, absoluteTtl: 28_800, touchAfter: 0 } });
+    expectAbout(await harness.client.pttl(key), 1_200 * SECOND);
 
     expect((await session.browser.at(next.origin).get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
     await next.store.drain();
-    expectAbout(await stage.client.pttl(key), changed * SECOND);
+    expectAbout(await harness.client.pttl(key), changed * SECOND);
   });
 
   test.each<[string, number | false]>([
     ['longer', 50_000],
     ['none', false],
   ])('another store.absoluteTtl (%s) moves the end of no session that is there', async (_, absoluteTtl) => {
-    const session = await signedIn(stage, {}, { store: { ttl: 2_000, absoluteTtl: 2_000 } });
+    const session = await signedIn(harness, {}, { store: { ttl: 2_000, absoluteTtl: 2_000 } });
     const key = await keyOfBrowser(session);
-    const next = await stage.open({ store: { ttl: 2_000, absoluteTtl, touchAfter: 0 } });
+    const next = await harness.open({ store: { ttl: 2_000, absoluteTtl, touchAfter: 0 } });
     equip(next);
     const browser = session.browser.at(next.origin);
     const { createdAt } = (await browser.get('/ends')).json;
     for (const path of ['/whoami', '/write', '/rotate', '/reauthenticate', '/save']) {
       await browser.post(path);
       await next.store.drain();
-      expect(await stage.client.pexpiretime(key)).toBe(createdAt + 2_000 * SECOND);
+      expect(await harness.client.pexpiretime(key)).toBe(createdAt + 2_000 * SECOND);
     }
   });
 
   test('constant traffic ends at the absolute limit, to the millisecond, whatever the requests do', async () => {
-    const session = await signedIn(stage, {}, { store: { ttl: 2, absoluteTtl: 2.5, touchAfter: 0 } });
+    const session = await signedIn(harness, {}, { store: { ttl: 2, absoluteTtl: 2.5, touchAfter: 0 } });
     const { app, browser } = session;
     const key = await keyOfBrowser(session);
     const { createdAt } = (await browser.get('/ends')).json;
@@ -213,31 +213,31 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     const ends = new Set<number>();
     await until(async () => {
       for (const path of ['/write', '/whoami', '/save']) await browser.post(path);
-      const at = await stage.client.pexpiretime(key);
+      const at = await harness.client.pexpiretime(key);
       if (at > 0) ends.add(at);
       return at < 0;
     }, 'the session has ended');
 
     expect(Math.max(...ends)).toBe(end);
-    const [seconds = 0, microseconds = 0] = await stage.client.time();
+    const [seconds = 0, microseconds = 0] = await harness.client.time();
     expect(seconds * 1_000 + microseconds / 1_000).toBeGreaterThanOrEqual(end);
     expect((await browser.get('/whoami')).json).toEqual({ identity: null });
     await app.store.drain();
-    expect(await stage.client.exists(key)).toBe(0);
+    expect(await harness.client.exists(key)).toBe(0);
   });
 
   test('a request that is under way at the absolute end stores nothing any more', async () => {
-    const session = await signedIn(stage, {}, { store: { ttl: 600, absoluteTtl: 600 } });
+    const session = await signedIn(harness, {}, { store: { ttl: 600, absoluteTtl: 600 } });
     const key = await keyOfBrowser(session);
     session.app.on('/late', async ({ session: late }) => {
       void late['identity'];
       // What ends it is that Redis deletes the key, which need not be waited for.
-      await stage.client.pexpire(key, 1);
-      await until(async () => (await stage.client.exists(key)) === 0, 'the session has ended');
+      await harness.client.pexpire(key, 1);
+      await until(async () => (await harness.client.exists(key)) === 0, 'the session has ended');
       late['note'] = 'late';
     });
     expect((await session.browser.post('/late')).setCookies).toEqual([]);
-    expect(await stage.client.exists(key)).toBe(0);
+    expect(await harness.client.exists(key)).toBe(0);
   });
 
   test.each([-10, 10])('an application clock that is %d minutes off changes nothing', async (minutes) => {
@@ -245,37 +245,37 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     // The browser of this test has the same clock, so the cookie must live for longer than that is off.
     jest.spyOn(Date, 'now').mockImplementation(() => real() + minutes * 60 * SECOND);
     const session = await signedIn(
-      stage,
+      harness,
       { ttl: 1_200, absoluteTtl: 2_400 },
       { store: { touchAfter: 30, rotationGrace: 5, rotateAfter: 240 } },
     );
     const { app, browser, cookieTtl } = session;
     const key = await keyOfBrowser(session);
 
-    expectAbout(await stage.client.pttl(key), 1_200 * SECOND);
+    expectAbout(await harness.client.pttl(key), 1_200 * SECOND);
     expectAbout(await cookieTtl(), 1_200 * SECOND);
     const { createdAt, expiresAt } = (await browser.get('/ends')).json;
     expect(Math.abs(createdAt - real())).toBeLessThan(SLACK);
     expect(expiresAt - createdAt).toBe(1_200 * SECOND);
 
     // No touch is due, and none is made.
-    await stage.client.pexpire(key, 60 * SECOND);
+    await harness.client.pexpire(key, 60 * SECOND);
     expect((await browser.get('/whoami')).setCookies).toEqual([]);
     await app.store.drain();
-    expectAbout(await stage.client.pttl(key), 60 * SECOND);
+    expectAbout(await harness.client.pttl(key), 60 * SECOND);
 
     // Nor is a new secret due, until its time has come.
     const before = await browser.clone();
-    await age(stage.client, key, 250 * SECOND);
+    await age(harness.client, key, 250 * SECOND);
     expect((await browser.get('/whoami')).setCookies).toHaveLength(1);
     expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
     await app.store.drain();
     expect((await before.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
-    expectAbout(await stage.client.pttl(key), 1_200 * SECOND);
+    expectAbout(await harness.client.pttl(key), 1_200 * SECOND);
   });
 
   test('an application clock that jumps while sessions are in use ends none, and prolongs none', async () => {
-    const session = await signedIn(stage, {}, { store: { ttl: 300, absoluteTtl: 400, touchAfter: 0 } });
+    const session = await signedIn(harness, {}, { store: { ttl: 300, absoluteTtl: 400, touchAfter: 0 } });
     const key = await keyOfBrowser(session);
     const end = (await session.browser.get('/ends')).json.createdAt + 400 * SECOND;
     const real = Date.now.bind(Date);
@@ -285,8 +285,8 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
       await session.browser.post('/write');
       await session.app.store.drain();
       expect((await session.browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
-      expect(await stage.client.pexpiretime(key)).toBeLessThanOrEqual(end);
-      expectAbout(await stage.client.pttl(key), 300 * SECOND);
+      expect(await harness.client.pexpiretime(key)).toBeLessThanOrEqual(end);
+      expectAbout(await harness.client.pttl(key), 300 * SECOND);
     }
   });
 });

@@ -6,7 +6,7 @@ import { Session, SessionManager, SessionStoreUnavailableError, type HttpSession
 import { generateSid } from '../../src/session/sid.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { TEST_SECRET } from '../support/create-app.js';
-import { HeldStore } from '../support/blockable-store.js';
+import { BlockableStore } from '../support/blockable-store.js';
 import { plainExpress, serve } from '../support/plain-app.js';
 import { refusal } from '../support/refusal.js';
 import type { AnySession } from '../support/scripted-app.js';
@@ -26,10 +26,10 @@ class HiddenController {
 }
 
 describe.each(variants)('the two views of a session, $name', (variant) => {
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
 
   test('are two objects of one state: entries, what symbols name, cookie and end', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     const KEY = Symbol('key');
     app.on('/use', async ({ session, request: { session: theirs } }) => {
@@ -53,11 +53,11 @@ describe.each(variants)('the two views of a session, $name', (variant) => {
       who: { id: 'ada' },
       cart: ['tea', 'milk'],
     });
-    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({ identity: { id: 'ada' }, cart: ['tea', 'milk'] });
+    expect((await harness.stored(app, await browser.sid()))?.entries).toEqual({ identity: { id: 'ada' }, cart: ['tea', 'milk'] });
   });
 
   test('show the request out of sight, and no sid to who inspects the proxy', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     await browser.post('/login/ada');
     app.on('/look', ({ session, request }) => ({
@@ -77,7 +77,7 @@ describe.each(variants)('the two views of a session, $name', (variant) => {
 
   test('an entry that a member hides is read by @Session(name), and the log says so once', async () => {
     const logger = new CapturedLog();
-    const app = await stage.open({ logger, controllers: [HiddenController] });
+    const app = await harness.open({ logger, controllers: [HiddenController] });
     const browser = app.browser();
     app.on('/fill', ({ request }) => void Object.assign(request.session ?? {}, { login: true }));
     expect((await browser.get('/hidden/entry')).json).toEqual({ login: null });
@@ -89,7 +89,7 @@ describe.each(variants)('the two views of a session, $name', (variant) => {
   });
 
   test('sessionOf() stays readable after the end, and req.session is gone', async () => {
-    const app = await stage.open();
+    const app = await harness.open();
     const browser = app.browser();
     await browser.post('/login/ada');
     app.on('/end', async ({ session, request }) => {
@@ -101,18 +101,18 @@ describe.each(variants)('the two views of a session, $name', (variant) => {
   });
 
   test('with the option "identity", the entry of that name is like any other', async () => {
-    const app = await stage.open({ identity: (session) => (session as { user?: { id: string } }).user });
+    const app = await harness.open({ identity: (session) => (session as { user?: { id: string } }).user });
     const browser = app.browser();
     app.on('/fill', ({ request }) => void Object.assign(request.session ?? {}, { identity: { roles: ['user'] } }));
     app.on('/change', ({ session }) => void session['identity'].roles.push('admin'));
     await browser.get('/fill');
     await browser.get('/change');
-    expect((await stage.stored(app, await browser.sid()))?.entries).toEqual({ identity: { roles: ['user', 'admin'] } });
+    expect((await harness.stored(app, await browser.sid()))?.entries).toEqual({ identity: { roles: ['user', 'admin'] } });
     expect((await browser.get('/read')).json).toEqual({ identity: { roles: ['user', 'admin'] } });
   });
 
   test('the option "identity" does not find our members in a session', async () => {
-    const app = await stage.open({
+    const app = await harness.open({
       identity: (session) => ((session as { handle?: string }).handle ? { id: (session as { handle: string }).handle } : undefined),
     });
     app.on('/who', ({ request }) => ({
@@ -123,7 +123,7 @@ describe.each(variants)('the two views of a session, $name', (variant) => {
     app.on('/fill', ({ request }) => void Object.assign(request.session ?? {}, { note: 1 }));
     await browser.get('/fill');
     expect((await browser.get('/who')).json).toEqual({ who: null, authenticated: null });
-    if (variant.kind === 'hash') expect(await stage.client.keys('*user:*')).toEqual([]);
+    if (variant.kind === 'hash') expect(await harness.client.keys('*user:*')).toEqual([]);
   });
 
   test.each<[string, (session: AnySession, app: { get: (type: typeof SessionManager) => SessionManager }) => unknown]>([
@@ -140,7 +140,7 @@ describe.each(variants)('the two views of a session, $name', (variant) => {
     ['revokeOthers() of what has no handle', ({ req }, app) => app.get(SessionManager).revokeOthers(req.session)],
     ['list() with such a current session', ({ req }, app) => app.get(SessionManager).list('ada', { current: req.session })],
   ])('%s is SESSION_MISUSE, with a cure', async (_, misuse) => {
-    const app = await stage.open();
+    const app = await harness.open();
     app.on('/misuse', ({ session }) => refusal(() => misuse(session, app.app)));
     expect((await app.browser().get('/misuse')).json).toEqual(MISUSE);
   });
@@ -148,7 +148,7 @@ describe.each(variants)('the two views of a session, $name', (variant) => {
 
 describe('sessionOf()', () => {
   test('throws the 503 error after a failed load', async () => {
-    const store = new HeldStore({ logErrors: false });
+    const store = new BlockableStore({ logErrors: false });
     store.loadFailure = new SessionStoreUnavailableError('timeout');
     const session = sessionMiddleware({ secret: TEST_SECRET, store });
     const server = await serve(

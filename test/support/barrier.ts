@@ -1,5 +1,5 @@
 /** Holds requests inside their handlers: all that are expected arrive, then the test does something, then they go on together. */
-export class Gate {
+export class Barrier {
   readonly #arrivals: PromiseWithResolvers;
   readonly #opening: PromiseWithResolvers;
 
@@ -8,7 +8,7 @@ export class Gate {
     this.#opening = withResolvers();
   }
 
-  /** For handlers: waits until the gate is opened. */
+  /** For handlers: waits until the barrier is opened. */
   pass(): Promise<void> {
     if (--this.expected === 0) this.#arrivals.resolve();
     return this.#opening.promise;
@@ -32,8 +32,8 @@ interface PromiseWithResolvers {
 // Node 20 has no Promise.withResolvers.
 function withResolvers(): PromiseWithResolvers {
   let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
   });
   return { promise, resolve };
 }

@@ -2,8 +2,8 @@ import { afterEach, beforeEach } from '@jest/globals';
 import type { StoreOptions } from '../../src/index.js';
 import { sessionMiddleware, type SessionHandler, type SessionMiddlewareOptions } from '../../src/express.js';
 import { TEST_SECRET } from './create-app.js';
-import { Gate } from './barrier.js';
-import { HeldStore } from './blockable-store.js';
+import { Barrier } from './barrier.js';
+import { BlockableStore } from './blockable-store.js';
 import { plainExpress, serve, type Answerer, type PlainServer } from './plain-app.js';
 import { RawClient, type RawAnswer } from './raw-client.js';
 import { sidOf, signedCookie } from './signed-cookie.js';
@@ -11,8 +11,8 @@ import { sessionStoredIn } from './stored-session.js';
 import { storedSid } from './stored-sid.js';
 
 /** An application whose store waits or fails as the test says. */
-export interface HeldApp extends PlainServer {
-  readonly store: HeldStore;
+export interface BlockableApp extends PlainServer {
+  readonly store: BlockableStore;
   /** What the store's failures were logged as. */
   readonly logged: Error[];
   /** Opens a connection and asks for `/`. */
@@ -28,12 +28,12 @@ export interface HeldApp extends PlainServer {
   /** Lets the server answer another request, so that it had every chance to say something before. */
   roundTrip(): Promise<void>;
   /** From now on, writes wait. Returns where. */
-  hold(): Gate;
+  hold(): Barrier;
 }
 
 type CookieHeader = { cookie: string };
 
-export interface HeldAppOptions {
+export interface BlockableAppOptions {
   session?: Partial<SessionMiddlewareOptions> | false;
   store?: StoreOptions;
   /** What runs before the session middleware. */
@@ -41,27 +41,30 @@ export interface HeldAppOptions {
 }
 
 /** Call in a `describe`. Answers `/` as the handler says, and `/ping`. */
-export function useHeldApps(): (handler: Answerer, options?: HeldAppOptions) => Promise<HeldApp> {
+export function useBlockableApps(): (handler: Answerer, options?: BlockableAppOptions) => Promise<BlockableApp> {
   let servers: PlainServer[] = [];
   beforeEach(() => {
     servers = [];
   });
   afterEach(() => Promise.all(servers.map((server) => server.close())));
   return async (handler, options) => {
-    const app = await openHeldApp(handler, options);
+    const app = await openBlockableApp(handler, options);
     servers.push(app);
     return app;
   };
 }
 
-async function openHeldApp(handler: Answerer, { session = {}, store: storeOptions, before }: HeldAppOptions = {}): Promise<HeldApp> {
+async function openBlockableApp(
+  handler: Answerer,
+  { session = {}, store: storeOptions, before }: BlockableAppOptions = {},
+): Promise<BlockableApp> {
   const logged: Error[] = [];
-  const store = new HeldStore({ logErrors: (error) => void logged.push(error), deadline: 60_000, ...storeOptions });
+  const store = new BlockableStore({ logErrors: (error) => void logged.push(error), deadline: 60_000, ...storeOptions });
   const middleware = session === false ? undefined : sessionMiddleware({ secret: TEST_SECRET, store, ...session });
   const chain: SessionHandler = (request, response, next) =>
     (before ?? skip)(request, response, () => (middleware ?? skip)(request, response, next));
   const server = await serve(plainExpress(chain, { '/': handler, '/ping': (_, response) => response.end('pong') }));
-  const ask: HeldApp['ask'] = async (method = 'GET', headers = {}) => {
+  const ask: BlockableApp['ask'] = async (method = 'GET', headers = {}) => {
     const client = await RawClient.connect(server.origin);
     client.request(method, '/', headers);
     return client;
@@ -76,7 +79,7 @@ async function openHeldApp(handler: Answerer, { session = {}, store: storeOption
     stored: async ({ cookie }) => (await sessionStoredIn(store, undefined, sidOf(cookie)))?.entries,
     endBehind: ({ cookie }) => store.endBehind(sidOf(cookie)),
     roundTrip: async () => void (await fetch(`${server.origin}/ping`).then((answer) => answer.text())),
-    hold: () => (store.gate = new Gate(1)),
+    hold: () => (store.barrier = new Barrier(1)),
   };
 }
 

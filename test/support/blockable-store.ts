@@ -7,12 +7,12 @@ import {
   type SessionRecord,
   type Sid,
 } from '../../src/index.js';
-import type { Gate } from './barrier.js';
+import type { Barrier } from './barrier.js';
 
 /** A store whose writes wait where the test wants it, or fail. */
-export class HeldStore extends MemorySessionStore {
+export class BlockableStore extends MemorySessionStore {
   /** Where writes wait. */
-  gate: Gate | undefined;
+  barrier: Barrier | undefined;
   /** How writes fail. */
   failure: Error | undefined;
   /** How reads fail. */
@@ -53,14 +53,14 @@ export class HeldStore extends MemorySessionStore {
     return super.destroy(sid);
   }
 
-  /** Ends a session as somebody else would, past the gate. */
+  /** Ends a session as somebody else would, past the barrier. */
   async endBehind(sid: Sid): Promise<void> {
     await super.destroy(sid);
   }
 
   async #arrive(write: string): Promise<void> {
     this.writes.push(write);
-    await this.gate?.pass();
+    await this.barrier?.pass();
     if (this.failure !== undefined) throw this.failure;
   }
 }

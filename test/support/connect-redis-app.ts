@@ -8,21 +8,21 @@ import type { Redis } from 'ioredis';
 import type { Script } from './scripted-app.js';
 
 /** What a team has that did not change anything: Express, express-session and connect-redis 8. */
-export interface ClassicApp {
+export interface ConnectRedisApp {
   readonly origin: string;
   /** Answers requests of any method for that path. */
   on(path: string, script: Script): void;
   close(): Promise<void>;
 }
 
-export interface ClassicAppOptions {
+export interface ConnectRedisAppOptions {
   client: Redis;
   session: SessionOptions;
   /** Beside `client`, which is given. */
   store?: Omit<ConstructorParameters<typeof RedisStore>[0], 'client'>;
 }
 
-export async function createClassicApp({ client, session, store }: ClassicAppOptions): Promise<ClassicApp> {
+export async function createConnectRedisApp({ client, session, store }: ConnectRedisAppOptions): Promise<ConnectRedisApp> {
   const app = express();
   app.use(expressSession({ ...session, store: new RedisStore({ client, ...store }) }));
   const server = createServer(app).listen(0, '127.0.0.1');

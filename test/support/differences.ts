@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, Operation } from './implementations.js';
-import type { Observation, Program, Step } from './scenarios.js';
+import type { Observation, Scenario, Step } from './scenarios.js';
 
 /** What is to be explained. */
 interface Case {
@@ -17,8 +17,8 @@ export interface Difference {
   readonly shownBy: RegExp;
   /** Whether it is what makes the two observations differ. */
   explains(deviation: Case): boolean;
-  /** A program that shows it. */
-  readonly example: Program;
+  /** A scenario that shows it. */
+  readonly example: Scenario;
 }
 
 const MINUTE = 60_000;

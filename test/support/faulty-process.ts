@@ -1,7 +1,7 @@
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import type { SessionIndex } from '../../src/session/store/session-index.js';
 import type { SessionStore } from '../../src/session/store/session-store.js';
-import type { Gate } from './barrier.js';
+import type { Barrier } from './barrier.js';
 
 /** How a command goes wrong without a word: whoever sent it learns of all three only that no answer came. */
 export type Fault = 'does not run' | 'runs, and its answer is lost' | 'runs later';
@@ -45,9 +45,9 @@ export class FaultyProcess {
     this.#byName.set(name, faults);
   }
 
-  /** Its calls of that name wait at the gate before they run. */
-  hold(name: string, gate: Gate): void {
-    this.before = (called) => (called === name ? gate.pass() : Promise.resolve());
+  /** Its calls of that name wait at the barrier before they run. */
+  hold(name: string, barrier: Barrier): void {
+    this.before = (called) => (called === name ? barrier.pass() : Promise.resolve());
   }
 
   /** What runs later runs now. */

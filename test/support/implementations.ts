@@ -10,12 +10,12 @@ import { resolveSessionOptions, type SessionOptions } from '../../src/http/reque
 import { SessionRuntime } from '../../src/http/request/session-runtime.js';
 import type { SessionStore, Sid } from '../../src/index.js';
 import { TEST_SECRET } from './create-app.js';
-import { Gate } from './barrier.js';
+import { Barrier } from './barrier.js';
 import { serve } from './plain-app.js';
 import { sessionKeys } from './stored-session.js';
 import type { AnySession } from './scripted-app.js';
 
-/** The options in which programs differ. */
+/** The options in which scenarios differ. */
 export type Config = Pick<SessionOptions, 'resave' | 'saveUninitialized' | 'unset'> & { rolling: boolean; maxAge: number | null };
 
 /** What a handler does to its session. */
@@ -34,7 +34,7 @@ export interface Stored {
 }
 
 /** An application with a session middleware and a store, to be compared with others. */
-export interface Contestant {
+export interface Implementation {
   readonly name: string;
   readonly origin: string;
   /** What is kept under a sid; `undefined` without a session. */
@@ -43,16 +43,16 @@ export interface Contestant {
   count(): Promise<number>;
   end(sid: string): Promise<void>;
   clear(): Promise<void>;
-  /** Where the request waits that names that gate in its header `x-gate`. */
-  gate(name: string): Gate;
+  /** Where the request waits that names that barrier in its header `x-barrier`. */
+  barrier(name: string): Barrier;
   close(): Promise<void>;
 }
 
 type SharedStore = expressSession.MemoryStore & { sessions: Record<string, unknown> };
-type StoreView = Pick<Contestant, 'stored' | 'count' | 'end' | 'clear'>;
+type StoreView = Pick<Implementation, 'stored' | 'count' | 'end' | 'clear'>;
 
 /** express-session as it comes, over its own store. */
-export function stockContestant(): Promise<Contestant> {
+export function stockImplementation(): Promise<Implementation> {
   const shared = new expressSession.MemoryStore() as SharedStore;
   const handlerFor = (config: Config) => {
     // express-session keeps a part of the configuration in the store.
@@ -61,23 +61,27 @@ export function stockContestant(): Promise<Contestant> {
     const { rolling: _ours, ...options } = optionsOf(config);
     return expressSession({ ...options, rolling: config.rolling, store } as expressSession.SessionOptions) as unknown as SessionHandler;
   };
-  return openContestant('stock express-session', handlerFor, viewOfClassic(shared));
+  return openImplementation('stock express-session', handlerFor, viewOfExpressStore(shared));
 }
 
 /** One of our middlewares over one of our stores. */
-export function ourContestant(middleware: 'builtin' | 'express-session', store: SessionStore, client?: Redis): Promise<Contestant> {
+export function ourImplementation(middleware: 'builtin' | 'express-session', store: SessionStore, client?: Redis): Promise<Implementation> {
   const make = middleware === 'builtin' ? builtinSessionMiddleware : expressSessionMiddleware;
   const handlerFor = (config: Config): SessionHandler =>
     make(
       new SessionRuntime({ store, settings: resolveSessionOptions(optionsOf(config)), translate: (error) => error, warn: () => undefined }),
     );
-  return openContestant(`${middleware} × ${store.constructor.name}`, handlerFor, viewOfOurs(store, client));
+  return openImplementation(`${middleware} × ${store.constructor.name}`, handlerFor, viewOfOurs(store, client));
 }
 
 /** The built-in middleware over a store made for express-session. */
-export function wrappingContestant(): Promise<Contestant> {
+export function wrappingImplementation(): Promise<Implementation> {
   const store = new expressSession.MemoryStore() as SharedStore;
-  return openContestant('builtin × MemoryStore', (config) => sessionMiddleware({ ...optionsOf(config), store }), viewOfClassic(store));
+  return openImplementation(
+    'builtin × MemoryStore',
+    (config) => sessionMiddleware({ ...optionsOf(config), store }),
+    viewOfExpressStore(store),
+  );
 }
 
 function optionsOf({ maxAge, ...config }: Config): SessionOptions {
@@ -85,10 +89,10 @@ function optionsOf({ maxAge, ...config }: Config): SessionOptions {
   return { ...config, secret: TEST_SECRET, name: 'sid', cookie };
 }
 
-async function openContestant(name: string, handlerFor: (config: Config) => SessionHandler, view: StoreView): Promise<Contestant> {
+async function openImplementation(name: string, handlerFor: (config: Config) => SessionHandler, view: StoreView): Promise<Implementation> {
   const handlers = new Map<string, SessionHandler>();
-  const gates = new Map<string, Gate>();
-  const gate = (one: string) => gates.get(one) ?? gates.set(one, new Gate(1)).get(one) ?? new Gate(1);
+  const barriers = new Map<string, Barrier>();
+  const barrier = (one: string) => barriers.get(one) ?? barriers.set(one, new Barrier(1)).get(one) ?? new Barrier(1);
 
   const session: SessionHandler = (request, response, next) => {
     const config = String(request.headers['x-config']);
@@ -97,8 +101,8 @@ async function openContestant(name: string, handlerFor: (config: Config) => Sess
     handler(request, response, next);
   };
   const operate = async (request: Request, response: Response) => {
-    const { 'x-gate': waitsAt } = request.headers;
-    if (typeof waitsAt === 'string') await gate(waitsAt).pass();
+    const { 'x-barrier': waitsAt } = request.headers;
+    if (typeof waitsAt === 'string') await barrier(waitsAt).pass();
     await run(request, response, request.body as Operation);
   };
   const failed = (_error: unknown, _request: Request, response: Response, _next: NextFunction) => void response.status(500).json('failed');
@@ -107,7 +111,7 @@ async function openContestant(name: string, handlerFor: (config: Config) => Sess
     .post('/', operate)
     .use(failed);
   const { origin, close } = await serve(app);
-  return { name, origin, gate, close, ...view };
+  return { name, origin, barrier, close, ...view };
 }
 
 /** Does what an operation says, and answers with what it then sees. */
@@ -202,7 +206,7 @@ function reversed(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).toReversed()) : value;
 }
 
-function viewOfClassic(store: SharedStore): StoreView {
+function viewOfExpressStore(store: SharedStore): StoreView {
   const all = promisify((done: (error: unknown, all?: Record<string, Record<string, unknown>>) => void) => store.all?.(done as never));
   return {
     stored: async (sid) => {

@@ -8,7 +8,7 @@ const KEYS_WITHOUT_END = `
   return found`;
 
 /** Looks again and again, between any two commands of others, for keys that would live for ever. */
-export class ImmortalKeys {
+export class KeysWithoutTtl {
   readonly #found = new Set<string>();
   readonly #watching: Promise<void>;
   #stopped = false;

@@ -17,7 +17,7 @@ const onTwo = <Does extends string>(...does: Does[]) => fc.record({ does: fc.con
 const withValue = <Does extends string>(...does: Does[]) => fc.record({ does: fc.constantFrom(...does), name, value });
 
 /** One thing that a handler may do to the entries. */
-export const deed = fc.oneof(
+export const operation = fc.oneof(
   { weight: 4, arbitrary: on('get', 'in', 'hasOwn', 'delete', 'assignItself', 'reorder', 'hold') },
   { weight: 3, arbitrary: onTwo('copy', 'swap', 'destructure') },
   { weight: 6, arbitrary: withValue('set', 'nest', 'unnest', 'spreadInto', 'append', 'define', 'changeHeld') },
@@ -27,17 +27,17 @@ export const deed = fc.oneof(
     arbitrary: fc.record({ does: fc.constantFrom('spread', 'stringify', 'forIn', 'keys', 'values', 'entries', 'ownNames') }),
   },
 );
-export type Deed = typeof deed extends fc.Arbitrary<infer T> ? T : never;
+export type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 
 /** The entries that a session begins with. */
 export const content = fc.dictionary(name, json);
 
-/** Does deeds to one object, and answers with what they see of it. */
+/** Carries out operations on one object, and answers with what they see of it. */
 export class Doer {
   /** A value that was read earlier and that the handler still has. */
   #held: unknown;
 
-  perform(target: Entries, one: Deed): unknown {
+  perform(target: Entries, one: Operation): unknown {
     switch (one.does) {
       case 'get':
         return inherited(target[one.name]);

@@ -4,7 +4,7 @@ import type { Outage } from './outages.js';
 import type { ScriptedApp } from './scripted-app.js';
 import { startProxy, type ChaosProxy } from './start-proxy.js';
 import { until } from './until.js';
-import { useVariant, type Stage, type StageOptions, type Variant } from './variants.js';
+import { useVariant, type Harness, type HarnessOptions, type Variant } from './variants.js';
 
 /** What a client is told while the store cannot be reached. */
 export const UNAVAILABLE = {
@@ -18,41 +18,41 @@ export const UNAVAILABLE = {
 const DEADLINE = 1_000;
 const COMMAND_TIMEOUT = 500;
 
-/** A stage, and a proxy through which its applications reach Redis, so that Redis can fail them. */
-export interface OutageStage {
-  readonly stage: Stage;
+/** A harness, and a proxy through which its applications reach Redis, so that Redis can fail them. */
+export interface OutageHarness {
+  readonly harness: Harness;
   /** Where applications find Redis. */
   readonly address: { readonly host: string; readonly port: number };
   /** That proxy, for what is no whole outage. */
   readonly proxy: ChaosProxy;
   /** Starts an application that finds Redis there. */
-  open(options?: StageOptions): Promise<ScriptedApp>;
+  open(options?: HarnessOptions): Promise<ScriptedApp>;
   /** Lets Redis fail until `end`, or the end of the test. */
   begin(outage: Outage): Promise<void>;
   end(): Promise<void>;
 }
 
 /** Call in a `describe`. */
-export function useOutages(variant: Variant): OutageStage {
+export function useOutages(variant: Variant): OutageHarness {
   let proxy: ChaosProxy;
   let ongoing: Outage | undefined;
   const end = async () => {
-    await ongoing?.end(stage.redis, proxy);
+    await ongoing?.end(harness.redis, proxy);
     ongoing = undefined;
   };
-  // Before the hooks of the stage, which need a Redis in order.
+  // Before the hooks of the harness, which need a Redis in order.
   afterEach(async () => {
     await end();
     await proxy.stop();
   });
-  const stage = useVariant(variant);
+  const harness = useVariant(variant);
   beforeEach(async () => {
-    proxy = await startProxy(stage.redis.port);
+    proxy = await startProxy(harness.redis.port);
   });
   const address = () => ({ host: '127.0.0.1', port: proxy.port });
 
   return {
-    stage,
+    harness,
     get address() {
       return address();
     },
@@ -60,14 +60,14 @@ export function useOutages(variant: Variant): OutageStage {
       return proxy;
     },
     open: (options) =>
-      stage.open({
+      harness.open({
         redis: { ...address(), commandTimeout: COMMAND_TIMEOUT },
         ...options,
         store: { deadline: DEADLINE, ...options?.store },
       }),
     begin: async (outage) => {
       ongoing = outage;
-      await outage.begin(stage.redis, proxy);
+      await outage.begin(harness.redis, proxy);
     },
     end,
   };

@@ -95,12 +95,12 @@ function ready(child: ChildProcess): Promise<void> {
     const read = (chunk: Buffer) => {
       log += chunk.toString();
       // The second one is what a sentinel says.
-      if (/Ready to accept connections|ready to accept connections at|Sentinel ID is/.test(log)) settle(resolve);
+      if (/Ready to accept connections|ready to accept connections at|Sentinel ID is/.test(log)) finish(resolve);
     };
-    const exited = () => settle(() => reject(new Error(`redis-server did not start:\n${log}`)));
+    const exited = () => finish(() => reject(new Error(`redis-server did not start:\n${log}`)));
     const failed = (error: NodeJS.ErrnoException) =>
-      settle(() => reject(error.code === 'ENOENT' ? new Error('redis-server is not installed: these tests need it on the PATH.') : error));
-    const settle = (how: () => void) => {
+      finish(() => reject(error.code === 'ENOENT' ? new Error('redis-server is not installed: these tests need it on the PATH.') : error));
+    const finish = (how: () => void) => {
       // Read on without listening, or the child would block on a full pipe.
       for (const output of [child.stdout, child.stderr]) output?.off('data', read).resume();
       child.off('close', exited);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { isDeepStrictEqual } from 'node:util';
 import { generateSid } from '../../src/session/sid.js';
-import type { Config, Contestant, Operation, Stored } from './implementations.js';
+import type { Config, Implementation, Operation, Stored } from './implementations.js';
 import { DIFFERENCES } from './differences.js';
 import { sidOf, signedCookie } from './signed-cookie.js';
 
@@ -21,7 +21,7 @@ export type Step =
   | { kind: 'expire'; client: Client };
 
 /** What an application is and what happens to it. */
-export interface Program {
+export interface Scenario {
   readonly config: Config;
   readonly steps: readonly Step[];
 }
@@ -47,9 +47,9 @@ export interface Observation {
   readonly sessions: number;
 }
 
-/** Where a contestant did otherwise than stock express-session. */
+/** Where a implementation did otherwise than stock express-session. */
 export interface Deviation {
-  readonly contestant: string;
+  readonly implementation: string;
   readonly step: Step;
   readonly config: Config;
   /** Its name in the list; `undefined` when it is not there. */
@@ -86,19 +86,19 @@ const config: fc.Arbitrary<Config> = fc.record({
   maxAge: fc.constantFrom(null, MINUTE),
 });
 
-/** Random programs. */
-export const programs: fc.Arbitrary<Program> = fc.record({ config, steps: fc.array(step, { minLength: 2, maxLength: 12 }) });
+/** Random scenarios. */
+export const scenarios: fc.Arbitrary<Scenario> = fc.record({ config, steps: fc.array(step, { minLength: 2, maxLength: 12 }) });
 
-/** Lets all play the same program, and tells where ours deviate from stock. After a deviation, that client begins anew. */
-export async function play(program: Program, stock: Contestant, ours: readonly Contestant[]): Promise<Deviation[]> {
+/** Lets all play the same scenario, and tells where ours deviate from stock. After a deviation, that client begins anew. */
+export async function play(scenario: Scenario, stock: Implementation, ours: readonly Implementation[]): Promise<Deviation[]> {
   const all = [stock, ...ours];
-  await Promise.all(all.map((contestant) => contestant.clear()));
-  const players = all.map((contestant) => new Player(contestant, program.config));
+  await Promise.all(all.map((implementation) => implementation.clear()));
+  const players = all.map((implementation) => new Player(implementation, scenario.config));
   const deviations: Deviation[] = [];
-  for (const one of program.steps) {
+  for (const one of scenario.steps) {
     const [expected, ...observations] = await Promise.all(players.map((player) => player.take(one)));
     if (expected === undefined) throw new Error('Nobody plays.');
-    const found = observations.map((observed, index) => compare(ours[index]?.name ?? '', one, program.config, expected, observed));
+    const found = observations.map((observed, index) => compare(ours[index]?.name ?? '', one, scenario.config, expected, observed));
     const deviating = found.filter((deviation) => deviation !== undefined);
     deviations.push(...deviating);
     if (deviating.length > 0) await Promise.all(players.map((player) => player.forget(one.client)));
@@ -106,21 +106,21 @@ export async function play(program: Program, stock: Contestant, ours: readonly C
   return deviations;
 }
 
-function compare(contestant: string, one: Step, settings: Config, stock: Observation, ours: Observation): Deviation | undefined {
+function compare(implementation: string, one: Step, settings: Config, stock: Observation, ours: Observation): Deviation | undefined {
   if (isDeepStrictEqual(stock, ours)) return undefined;
   const difference = DIFFERENCES.find(
-    ({ explains, shownBy }) => shownBy.test(contestant) && explains({ step: one, config: settings, stock, ours }),
+    ({ explains, shownBy }) => shownBy.test(implementation) && explains({ step: one, config: settings, stock, ours }),
   );
-  return { contestant, step: one, config: settings, difference: difference?.name, stock, ours };
+  return { implementation, step: one, config: settings, difference: difference?.name, stock, ours };
 }
 
-/** The clients of one contestant, with a cookie each. */
+/** The clients of one implementation, with a cookie each. */
 class Player {
   readonly #cookies = new Map<Client, string>();
   readonly #sids = new Map<Client, Set<string>>();
 
   constructor(
-    private readonly contestant: Contestant,
+    private readonly implementation: Implementation,
     private readonly settings: Config,
   ) {}
 
@@ -129,17 +129,17 @@ class Player {
     const before = await this.#stored(old);
     const answers = await this.#answers(one);
     const now = await this.#stored(this.#sid(one.client));
-    return { answers, before, after: await this.#stored(old), now, sessions: await this.contestant.count() };
+    return { answers, before, after: await this.#stored(old), now, sessions: await this.implementation.count() };
   }
 
   async #stored(sid: string | undefined): Promise<Stored | undefined> {
-    const stored = sid === undefined ? undefined : await this.contestant.stored(sid);
+    const stored = sid === undefined ? undefined : await this.implementation.stored(sid);
     return stored && { entries: plain(stored.entries), maxAge: stored.maxAge === undefined ? this.settings.maxAge : stored.maxAge };
   }
 
   /** Drops the client's cookie and all its sessions. */
   async forget(who: Client): Promise<void> {
-    for (const sid of this.#sids.get(who) ?? []) await this.contestant.end(sid);
+    for (const sid of this.#sids.get(who) ?? []) await this.implementation.end(sid);
     this.#sids.delete(who);
     this.#cookies.delete(who);
   }
@@ -150,7 +150,7 @@ class Player {
         return [await this.#ask(one.client, one.operation, this.#header(one.client, one.cookie))];
       case 'expire': {
         const sid = this.#sid(one.client);
-        if (sid !== undefined) await this.contestant.end(sid);
+        if (sid !== undefined) await this.implementation.end(sid);
         return [];
       }
       case 'parallel':
@@ -161,26 +161,26 @@ class Player {
   /** Both have loaded the session before the first does what it is to do, and is answered before the second does. */
   async #askBoth(who: Client, first: Operation, second: Operation): Promise<Outcome[]> {
     const header = this.#header(who, 'own');
-    const gates = [randomUUID(), randomUUID()] as const;
-    const pending = [first, second].map((operated, index) => this.#ask(who, operated, header, gates[index]));
-    await Promise.all(gates.map((gate) => this.contestant.gate(gate).full));
+    const barriers = [randomUUID(), randomUUID()] as const;
+    const pending = [first, second].map((operated, index) => this.#ask(who, operated, header, barriers[index]));
+    await Promise.all(barriers.map((barrier) => this.implementation.barrier(barrier).full));
     const answers: Outcome[] = [];
-    for (const [index, gate] of gates.entries()) {
-      this.contestant.gate(gate).open();
+    for (const [index, barrier] of barriers.entries()) {
+      this.implementation.barrier(barrier).open();
       const answer = await pending[index];
       if (answer !== undefined) answers.push(answer);
     }
     return answers;
   }
 
-  async #ask(who: Client, operated: Operation, header: string | undefined, gate?: string): Promise<Outcome> {
-    const response = await fetch(this.contestant.origin, {
+  async #ask(who: Client, operated: Operation, header: string | undefined, barrier?: string): Promise<Outcome> {
+    const response = await fetch(this.implementation.origin, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
         'x-config': JSON.stringify(this.settings),
         ...(header === undefined ? {} : { cookie: header }),
-        ...(gate === undefined ? {} : { 'x-gate': gate }),
+        ...(barrier === undefined ? {} : { 'x-barrier': barrier }),
       },
       body: JSON.stringify(operated),
     });

@@ -14,14 +14,14 @@ export type AnyExpressSession = Record<string, any> &
   Pick<HttpSession, 'id' | 'cookie' | 'save' | 'reload' | 'regenerate' | 'destroy' | 'touch' | 'resetMaxAge'>;
 
 /** What a scripted handler works with. The session is ours, and read from the request each time it is asked for. */
-export interface Exchange {
+export interface HandlerContext {
   readonly session: AnySession;
   readonly request: Omit<Request, 'session'> & { session?: AnyExpressSession | null | undefined };
   readonly response: Response;
 }
 
 /** What a handler does. What it returns is the answer. */
-export type Script = (exchange: Exchange) => unknown;
+export type Script = (context: HandlerContext) => unknown;
 
 /** An application whose handlers a test writes where it needs them. */
 export interface ScriptedApp extends TestApp {
@@ -53,7 +53,7 @@ export async function createScriptedApp({ controllers = [], ...options }: TestAp
         get session() {
           return sessionOf(request) as AnySession;
         },
-        request: request as unknown as Exchange['request'],
+        request: request as unknown as HandlerContext['request'],
         response,
       });
     }

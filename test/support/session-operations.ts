@@ -2,7 +2,7 @@ import type { ActiveSession } from '../../src/session/active-session.js';
 import { generateSid } from '../../src/session/sid.js';
 
 /** What requests do, each with its own look at the session. */
-export const DEEDS = {
+export const OPERATIONS = {
   login: (session) => session.login({ id: 'ada' }, true),
   'login as another': (session) => session.login({ id: 'grace' }, true),
   regenerate: (session) => session.supersede(),
@@ -14,8 +14,8 @@ export const DEEDS = {
 } satisfies Record<string, (session: ActiveSession) => unknown>;
 
 /** What the requests of those do who have not signed in yet. */
-export const GUEST_DEEDS = {
-  login: DEEDS.login,
+export const GUEST_OPERATIONS = {
+  login: OPERATIONS.login,
   'is signed in by a save': (session) => session.entries.set('identity', { id: 'ada' }),
-  save: DEEDS.save,
+  save: OPERATIONS.save,
 } satisfies Record<string, (session: ActiveSession) => unknown>;

@@ -28,9 +28,9 @@ export const variants: readonly Variant[] = [
 export const redisVariants = variants.filter(({ kind }) => kind === 'hash');
 
 /** Applications of one variant, closed after each test, and a look at their store from outside. */
-export interface Stage {
+export interface Harness {
   /** Starts an application of the variant, whose handlers the test writes. */
-  open(options?: StageOptions): Promise<ScriptedApp>;
+  open(options?: HarnessOptions): Promise<ScriptedApp>;
   /** The server, emptied after each test. Only for variants with Redis. */
   readonly redis: RedisServer;
   /** A client of that server, for looking in from outside. */
@@ -43,13 +43,13 @@ export interface Stage {
   expire(app: ScriptedApp, sid: string | undefined): Promise<void>;
 }
 
-export interface StageOptions extends Omit<TestAppOptions, 'store' | 'session'> {
+export interface HarnessOptions extends Omit<TestAppOptions, 'store' | 'session'> {
   session?: TestAppOptions['session'];
   store?: Exclude<TestAppOptions['store'], { load: unknown }>;
 }
 
 /** Call in a `describe`. */
-export function useVariant({ middleware, kind }: Variant): Stage {
+export function useVariant({ middleware, kind }: Variant): Harness {
   let server: RedisServer | undefined;
   let apps: ScriptedApp[] = [];
   const redis = () => {

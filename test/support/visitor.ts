@@ -3,7 +3,7 @@ import { isIdentity } from '../../src/session/identity.js';
 import type { SessionStore } from '../../src/session/store/session-store.js';
 import { generateSid, type Handle, type Sid } from '../../src/session/sid.js';
 
-type Deed<T> = (session: ActiveSession) => T | Promise<T>;
+type Operation<T> = (session: ActiveSession) => T | Promise<T>;
 
 /** Somebody with a browser, as far as a store and its sessions see one: keeps the sid that the last answer told. */
 export class Visitor {
@@ -43,9 +43,9 @@ export class Visitor {
   }
 
   /** Does it in a request, with the end that a request has: what changed is stored, and then the client is told the sid. */
-  async request<T>(deed: Deed<T>): Promise<T> {
+  async request<T>(operation: Operation<T>): Promise<T> {
     const session = await this.arrive();
-    const result = await deed(session);
+    const result = await operation(session);
     await this.depart(session);
     return result;
   }

@@ -5,8 +5,8 @@ import express4 from 'express4';
 import { SessionStoreUnavailableError } from '../../src/index.js';
 import { sessionMiddleware, sessionOf, type SessionHandler } from '../../src/express.js';
 import { TEST_SECRET } from '../support/create-app.js';
-import { Gate } from '../support/barrier.js';
-import { HeldStore } from '../support/blockable-store.js';
+import { Barrier } from '../support/barrier.js';
+import { BlockableStore } from '../support/blockable-store.js';
 import { serve, type PlainServer } from '../support/plain-app.js';
 import { headerOf, RawClient, type RawAnswer } from '../support/raw-client.js';
 
@@ -84,7 +84,7 @@ const count: RequestHandler = (request, response) => {
 describe.each(NESTS)('%s', (_, makes) => {
   describe.each(WAYS)('%s', (_way, lead) => {
     test.each([...makes.keys()])('has the session that is loaded by application %s, and no byte leaves before it is stored', async (at) => {
-      const store = new HeldStore({ deadline: 60_000 });
+      const store = new BlockableStore({ deadline: 60_000 });
       const session = sessionMiddleware({ secret: TEST_SECRET, store }) as RequestHandler;
       const signIn: RequestHandler = (request, response, next) =>
         void session(request, response, () => {
@@ -97,12 +97,12 @@ describe.each(NESTS)('%s', (_, makes) => {
       const origin = await open(nest(makes, lead, signIn, at, count));
       const first = await ask(origin, { 'x-user': 'ada' });
       expect(JSON.parse(first.body)).toEqual({ visits: 1, id: 'ada' });
-      const gate = (store.gate = new Gate(1));
+      const barrier = (store.barrier = new Barrier(1));
       const client = await RawClient.connect(origin);
       client.request('GET', '/', cookieOf(first));
-      await gate.full;
+      await barrier.full;
       expect(client.received).toBe('');
-      gate.open();
+      barrier.open();
       expect(JSON.parse((await client.answer()).body)).toEqual({ visits: 2, id: 'ada' });
     });
   });
@@ -115,7 +115,7 @@ describe('two versions of this package in one process', () => {
     other = await import('../../src/express.js');
     expect(other.sessionMiddleware).not.toBe(sessionMiddleware);
   });
-  const middlewares = (store = new HeldStore()): Record<'ours' | 'theirs', SessionHandler> => ({
+  const middlewares = (store = new BlockableStore()): Record<'ours' | 'theirs', SessionHandler> => ({
     ours: sessionMiddleware({ secret: TEST_SECRET, store }),
     theirs: other.sessionMiddleware({ secret: TEST_SECRET, store: new other.MemorySessionStore({ logErrors: false }), name: 'theirs' }),
   });
@@ -145,7 +145,7 @@ describe('two versions of this package in one process', () => {
   });
 
   test('leave a request alone whose session the other could not load', async () => {
-    const store = new HeldStore({ logErrors: false });
+    const store = new BlockableStore({ logErrors: false });
     const { ours, theirs } = middlewares(store);
     const cookie = cookieOf(await ask(await open(app(ours, visits))));
     store.loadFailure = new SessionStoreUnavailableError('timeout');
@@ -188,7 +188,7 @@ describe('somebody who patches the prototypes of Node after the first request', 
     Object.assign(request.session, { visits: 1 }),
     answer(request, response, next)
   );
-  const session = () => sessionMiddleware({ secret: TEST_SECRET, store: new HeldStore() }) as RequestHandler;
+  const session = () => sessionMiddleware({ secret: TEST_SECRET, store: new BlockableStore() }) as RequestHandler;
   const applications: [string, () => Express][] = [
     ['an application that reads its sessions', () => five().use(session(), reads)],
     ['an application that changes them', () => five().use(session(), changes)],
@@ -215,7 +215,7 @@ describe('somebody who patches the prototypes of Node after the first request', 
 });
 
 test('nothing that requests or responses share is changed by any of this', async () => {
-  const session = sessionMiddleware({ secret: TEST_SECRET, store: new HeldStore() }) as RequestHandler;
+  const session = sessionMiddleware({ secret: TEST_SECRET, store: new BlockableStore() }) as RequestHandler;
   for (const app of [five(), four()]) expect((await ask(await open(app.use(session, count)))).status).toBe(200);
   expect(shared()).toEqual(SHARED_BEFORE);
 });

@@ -17,7 +17,7 @@ import {
 import { SessionStoreUnavailableError } from '../../src/index.js';
 import type { Browser } from '../support/browser.js';
 import { TEST_SECRET } from '../support/create-app.js';
-import { HeldStore } from '../support/blockable-store.js';
+import { BlockableStore } from '../support/blockable-store.js';
 import { plainExpress, serve, type Answerer, type PlainRequest, type PlainServer } from '../support/plain-app.js';
 import { refusal } from '../support/refusal.js';
 import { createScriptedApp, type ScriptedApp } from '../support/scripted-app.js';
@@ -158,7 +158,7 @@ describe('sessionMiddleware', () => {
   });
 
   test('answers 503 with Retry-After through the error handler of Express when the session cannot be read', async () => {
-    const store = new HeldStore({ logErrors: false });
+    const store = new BlockableStore({ logErrors: false });
     const browser = (await open({ store }, { ...HANDLERS, '/health': (_, response) => response.json('well') })).browser();
     await browser.get('/visit');
     store.loadFailure = new SessionStoreUnavailableError('timeout');
@@ -290,7 +290,7 @@ describe('sessionMiddleware', () => {
   });
 
   test('answers 503 through a compression that only some routes of the application have', async () => {
-    const store = new HeldStore({ logErrors: false });
+    const store = new BlockableStore({ logErrors: false });
     const compress = compression({ threshold: 0 });
     const application = express().get('/plain', session({ store }), (_, response) => void response.end());
     application.get('/visit', compress, session({ store }), visit);

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import vendia from '@vendia/serverless-express';
 import { sessionMiddleware } from '../../src/express.js';
 import { TEST_SECRET } from '../support/create-app.js';
-import { HeldStore } from '../support/blockable-store.js';
+import { BlockableStore } from '../support/blockable-store.js';
 import { plainExpress } from '../support/plain-app.js';
 
 interface LambdaAnswer {
@@ -49,7 +49,7 @@ const EVENTS: [string, (cookie?: string) => object][] = [
 
 describe.each(WRAPPERS)('behind %s', (_name, wrap) => {
   test.each(EVENTS)('an event of API Gateway, %s, is answered with body and cookie', async (_, eventWith) => {
-    const store = new HeldStore();
+    const store = new BlockableStore();
     const session = sessionMiddleware({ secret: TEST_SECRET, store });
     const app = plainExpress(session, {
       '/': (request, response) => {

@@ -115,7 +115,7 @@ describe.each(PLACES)('the handshake of a WebSocket, with %s for a response', (_
     expect(await shake(store, sid, place, (session) => session.isNew)).toBe(true);
   });
 
-  test('renews no secret, of which it could tell nobody', async () => {
+  test('rotates no secret, of which it could tell nobody', async () => {
     const { store, sid } = await stored({ rotateAfter: 0.001 });
     expect(await shake(store, sid, place, (session) => session.id)).toBe(sid);
   });

@@ -275,7 +275,7 @@ describe('ActiveSession', () => {
       await expect(session.destroy()).rejects.toMatchObject({ reason: 'timeout' });
       answer.resolve();
       await first;
-      await settle();
+      await turn();
       expect(store.calls()).toEqual(['touch']);
     });
 
@@ -589,7 +589,7 @@ describe('ActiveSession', () => {
       const theirs = await startStored({ theirs: 1 }, {}, store);
       host.generateSid = () => `${theirs.session.sid.slice(0, 22)}${generateSid().slice(22)}` as Sid;
       await expect(session.login(ADA, [])).rejects.toMatchObject({ code: 'SESSION_CONFLICT' });
-      await settle();
+      await turn();
       expect(await stored(store, theirs.session.sid)).toEqual({ theirs: 1 });
     });
 
@@ -878,7 +878,7 @@ async function undone(store: ScriptedStore, sids: readonly Sid[]): Promise<void>
 }
 
 /** Lets everything run that waits for nothing but its turn. */
-function settle(): Promise<void> {
+function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import express from 'express';
 import { sessionMiddleware } from '../../src/express.js';
 import { TEST_SECRET } from '../support/create-app.js';
-import { HeldStore } from '../support/blockable-store.js';
+import { BlockableStore } from '../support/blockable-store.js';
 
 /** Whether V8 shares the classes of objects whose prototype was set. */
 const SHARES_CLASSES = Number.parseInt(process.versions.v8) >= 13;
@@ -18,7 +18,7 @@ class Response extends ServerResponse<Request> {}
 
 describe('the messages of a request with a session', () => {
   const messages = async (prepare: (request: object, response: object) => void, options = {}) => {
-    const session = sessionMiddleware({ secret: TEST_SECRET, store: new HeldStore() });
+    const session = sessionMiddleware({ secret: TEST_SECRET, store: new BlockableStore() });
     const server = createServer(options, (request, response) => {
       prepare(request, response);
       session(request, response, () => response.end([request, response].map(isFast).join()));

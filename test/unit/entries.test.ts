@@ -26,17 +26,17 @@ describe('Entries', () => {
     );
     type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-    it('under any program of reads, changes, saves that fail or not, reloads and moves', () => {
+    it('under any scenario of reads, changes, saves that fail or not, reloads and moves', () => {
       const content = fc.dictionary(name, value);
       fc.assert(
-        fc.property(content, fc.array(step, { maxLength: 40 }), (initial, program) => run(initial, program)),
+        fc.property(content, fc.array(step, { maxLength: 40 }), (initial, scenario) => run(initial, scenario)),
         { numRuns: 500 },
       );
     });
 
-    function run(initial: Record<string, unknown>, program: readonly Step[]): void {
+    function run(initial: Record<string, unknown>, scenario: readonly Step[]): void {
       const model = new Model(initial);
-      for (const one of program) {
+      for (const one of scenario) {
         model.take(one);
         model.check();
       }

@@ -560,7 +560,7 @@ describe('a secret below 32 bytes', () => {
 
 describe('a configuration of express-session starts as it stands', () => {
   test.each<[string, object]>([
-    ['the classic one', { name: 'sid', resave: true, rolling: true, saveUninitialized: false, cookie: { maxAge: 30 * MINUTE } }],
+    ['the usual one', { name: 'sid', resave: true, rolling: true, saveUninitialized: false, cookie: { maxAge: 30 * MINUTE } }],
     ['a cookie of 30 days', { cookie: { maxAge: 30 * DAY } }],
     ['maxAge null', { cookie: { path: '/', httpOnly: true, secure: false, maxAge: null } }],
     ['attributes that are there and undefined', { cookie: { maxAge: undefined, domain: undefined, path: undefined, sameSite: undefined } }],

@@ -7,7 +7,7 @@ import type { SessionFacts } from '../../src/session/session-record.js';
 import type { Handle, Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { generateSid } from '../../src/session/sid.js';
-import { DEEDS, GUEST_DEEDS } from '../support/session-operations.js';
+import { OPERATIONS, GUEST_OPERATIONS } from '../support/session-operations.js';
 import { Visitor } from '../support/visitor.js';
 
 const RUNS = { numRuns: 150, seed: 20_261 };
@@ -26,7 +26,7 @@ interface Outcome {
 }
 
 /** A memory store each of whose calls begins and answers when the scheduler says so, and a look at it past that. */
-class Stage {
+class Harness {
   readonly store: MemorySessionStore;
   readonly told = new Set<Handle>();
   readonly #created = new Set<Handle>();
@@ -62,14 +62,14 @@ class Stage {
   }
 
   /** A request of that browser. What it is refused with does not matter here. */
-  async request(visitor: Visitor, deed: (session: ActiveSession) => unknown): Promise<Outcome> {
+  async request(visitor: Visitor, operation: (session: ActiveSession) => unknown): Promise<Outcome> {
     const tab = visitor.clone();
     let came: Handle | undefined;
     const before = tab.sid;
     try {
       await tab.request(async (session) => {
         came = session.record?.userId === 'ada' ? session.handle : undefined;
-        await deed(session);
+        await operation(session);
       });
     } catch {
       tab.sid = before;
@@ -95,51 +95,53 @@ function schedule(scheduler: Scheduler, target: object, names: readonly string[]
 }
 
 const sids = fc.constantFrom<() => Sid>(generateSid, () => `custom ${generateSid()}` as Sid);
-const deeds = fc.array(fc.record({ browser: fc.nat(2), deed: fc.constantFrom(...Object.values(DEEDS)) }), { maxLength: 6 });
-const guestDeeds = fc.array(fc.record({ browser: fc.nat(1), deed: fc.constantFrom(...Object.values(GUEST_DEEDS)) }), { maxLength: 3 });
+const operations = fc.array(fc.record({ browser: fc.nat(2), operation: fc.constantFrom(...Object.values(OPERATIONS)) }), { maxLength: 6 });
+const guestOperations = fc.array(fc.record({ browser: fc.nat(1), operation: fc.constantFrom(...Object.values(GUEST_OPERATIONS)) }), {
+  maxLength: 3,
+});
 
 describe('a race', () => {
   it.each(['revokeAll', 'revokeOthers'] as const)(
     'with %s leaves nothing alive that was there before it, or that was made of it',
     async (call) => {
       await fc.assert(
-        fc.asyncProperty(fc.scheduler(), sids, deeds, guestDeeds, async (scheduler, genid, requests, guestRequests) => {
-          const stage = new Stage(scheduler);
-          const visitors = await Promise.all([0, 1, 2].map(() => new Visitor(stage.store, undefined, genid).signIn()));
-          const guests = [0, 1].map(() => new Visitor(stage.store, undefined, genid));
+        fc.asyncProperty(fc.scheduler(), sids, operations, guestOperations, async (scheduler, genid, requests, guestRequests) => {
+          const harness = new Harness(scheduler);
+          const visitors = await Promise.all([0, 1, 2].map(() => new Visitor(harness.store, undefined, genid).signIn()));
+          const guests = [0, 1].map(() => new Visitor(harness.store, undefined, genid));
           await guests[0]!.request(({ entries }) => entries.set('cart', ['tea']));
-          for (const visitor of visitors) stage.told.add(visitor.handle);
+          for (const visitor of visitors) harness.told.add(visitor.handle);
           const [spared] = visitors;
-          const manager = new SessionManager(stage.store);
-          stage.begin();
+          const manager = new SessionManager(harness.store);
+          harness.begin();
 
           let before: readonly Handle[] = [];
           let after: readonly Handle[] = [];
           const revoke = async () => {
             await scheduler.schedule(Promise.resolve(), 'the call begins');
-            before = (await stage.alive()).filter((handle) => call === 'revokeAll' || handle !== spared!.handle);
+            before = (await harness.alive()).filter((handle) => call === 'revokeAll' || handle !== spared!.handle);
             // Whose session has gone meanwhile is refused, and ends nothing.
             const answer = await (call === 'revokeAll' ? manager.revokeAll('ada') : manager.revokeOthers('ada', spared!.handle)).catch(
               () => undefined,
             );
             if (answer === undefined) before = [];
-            after = await stage.alive();
+            after = await harness.alive();
           };
           const outcomes = await scheduler.waitFor(
             Promise.all([
               revoke(),
-              ...requests.map(({ browser, deed }) => stage.request(visitors[browser]!, deed)),
-              ...guestRequests.map(({ browser, deed }) => stage.request(guests[browser]!, deed)),
+              ...requests.map(({ browser, operation }) => harness.request(visitors[browser]!, operation)),
+              ...guestRequests.map(({ browser, operation }) => harness.request(guests[browser]!, operation)),
             ]),
           );
           await scheduler.waitIdle();
 
           expect(after.filter((handle) => before.includes(handle))).toEqual([]);
-          const alive = await stage.alive();
+          const alive = await harness.alive();
           expect(alive.filter((handle) => before.includes(handle))).toEqual([]);
           for (const outcome of outcomes)
             if (outcome?.came !== undefined && before.includes(outcome.came)) expect(alive).not.toContain(outcome.left);
-          await expectNames(stage, manager);
+          await expectNames(harness, manager);
         }),
         RUNS,
       );
@@ -154,25 +156,25 @@ describe('a race', () => {
         fc.asyncProperty(
           fc.scheduler(),
           fc.integer({ min: 1, max: 3 }),
-          deeds,
-          guestDeeds,
+          operations,
+          guestOperations,
           async (scheduler, limit, requests, guestRequests) => {
-            const stage = new Stage(scheduler, { maxSessionsPerUser: { limit, policy } });
-            const signIns = Array.from({ length: 3 }, () => new Visitor(stage.store));
+            const harness = new Harness(scheduler, { maxSessionsPerUser: { limit, policy } });
+            const signIns = Array.from({ length: 3 }, () => new Visitor(harness.store));
             const visitors: Visitor[] = [];
-            for (let n = 0; n < Math.min(limit, 2); n++) visitors.push(await new Visitor(stage.store).signIn());
-            for (const visitor of visitors) stage.told.add(visitor.handle);
-            stage.begin();
+            for (let n = 0; n < Math.min(limit, 2); n++) visitors.push(await new Visitor(harness.store).signIn());
+            for (const visitor of visitors) harness.told.add(visitor.handle);
+            harness.begin();
             await scheduler.waitFor(
               Promise.all([
-                ...signIns.map((visitor) => stage.request(visitor, DEEDS.login)),
-                ...requests.map(({ browser, deed }) => stage.request(visitors[browser % visitors.length]!, deed)),
-                ...guestRequests.map(({ deed }) => stage.request(new Visitor(stage.store), deed)),
+                ...signIns.map((visitor) => harness.request(visitor, OPERATIONS.login)),
+                ...requests.map(({ browser, operation }) => harness.request(visitors[browser % visitors.length]!, operation)),
+                ...guestRequests.map(({ operation }) => harness.request(new Visitor(harness.store), operation)),
               ]),
             );
             await scheduler.waitIdle();
-            expect((await stage.alive()).length).toBeLessThanOrEqual(limit);
-            await expectNames(stage, new SessionManager(stage.store));
+            expect((await harness.alive()).length).toBeLessThanOrEqual(limit);
+            await expectNames(harness, new SessionManager(harness.store));
           },
         ),
         RUNS,
@@ -186,15 +188,15 @@ describe('a race', () => {
     async () => {
       await fc.assert(
         fc.asyncProperty(fc.scheduler(), fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 4 }), async (scheduler, limit, dead) => {
-          const stage = new Stage(scheduler, { maxSessionsPerUser: { limit, policy: 'reject' } });
-          for (let n = 0; n < Math.min(dead, limit); n++) await stage.store.destroy((await new Visitor(stage.store).signIn()).sid!);
-          stage.begin();
+          const harness = new Harness(scheduler, { maxSessionsPerUser: { limit, policy: 'reject' } });
+          for (let n = 0; n < Math.min(dead, limit); n++) await harness.store.destroy((await new Visitor(harness.store).signIn()).sid!);
+          harness.begin();
           const outcomes = await scheduler.waitFor(
-            Promise.all(Array.from({ length: 6 }, () => stage.request(new Visitor(stage.store), DEEDS.login))),
+            Promise.all(Array.from({ length: 6 }, () => harness.request(new Visitor(harness.store), OPERATIONS.login))),
           );
           await scheduler.waitIdle();
           const signedIn = outcomes.flatMap(({ left }) => left ?? []);
-          expect([signedIn.length, (await stage.alive()).toSorted()]).toEqual([limit, signedIn.toSorted()]);
+          expect([signedIn.length, (await harness.alive()).toSorted()]).toEqual([limit, signedIn.toSorted()]);
         }),
         RUNS,
       );
@@ -204,10 +206,10 @@ describe('a race', () => {
 });
 
 /** After one listing the index names all that is alive, and nothing else; and nothing is alive that nobody was told of. */
-async function expectNames(stage: Stage, manager: SessionManager): Promise<void> {
-  const listed = await stage.scheduler.waitFor(manager.list('ada'));
-  const alive = (await stage.alive()).toSorted();
+async function expectNames(harness: Harness, manager: SessionManager): Promise<void> {
+  const listed = await harness.scheduler.waitFor(manager.list('ada'));
+  const alive = (await harness.alive()).toSorted();
   expect(listed.sessions.map(({ handle }) => handle).toSorted()).toEqual(alive);
-  expect((await stage.names()).toSorted()).toEqual(alive);
-  for (const handle of [...alive, ...(await stage.alive('grace'))]) expect(stage.told).toContain(handle);
+  expect((await harness.names()).toSorted()).toEqual(alive);
+  for (const handle of [...alive, ...(await harness.alive('grace'))]) expect(harness.told).toContain(handle);
 }

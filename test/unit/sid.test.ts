@@ -45,7 +45,7 @@ describe('a sid of another form', () => {
   );
 });
 
-it('a classic handle is the hash of the whole sid, whatever its form', () => {
+it('a handle in the layout of connect-redis is the hash of the whole sid, whatever its form', () => {
   const sid = generateSid();
   expect(hashedHandleOf(sid)).toBe(sha256(sid));
 });

@@ -6,7 +6,7 @@ import { SessionManager } from '../../src/session/session-manager.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { passes } from '../contract/session-store.contract.js';
-import { Gate } from '../support/barrier.js';
+import { Barrier } from '../support/barrier.js';
 import { refusal } from '../support/refusal.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
@@ -374,7 +374,7 @@ describe('a save', () => {
   it('needs no more than one command in each period for that', async () => {
     const { store } = start({ ttl: 100, touchAfter: 5 });
     const visitor = await signedIn(store);
-    const renew = jest.spyOn(store.index, 'refresh');
+    const refresh = jest.spyOn(store.index, 'refresh');
     const began = Date.now();
     const clock = jest.spyOn(Date, 'now');
     try {
@@ -382,7 +382,7 @@ describe('a save', () => {
         clock.mockReturnValue(began + ms);
         await visitor.request(({ entries }) => entries.set('ms', ms));
       }
-      expect(renew).toHaveBeenCalledTimes(3);
+      expect(refresh).toHaveBeenCalledTimes(3);
     } finally {
       clock.mockRestore();
     }
@@ -453,16 +453,16 @@ describe('SessionManager', () => {
     const { handle } = await signedIn(store);
     const told: unknown[] = [];
     store.events.on('revoked', (event) => told.push(event));
-    const gate = new Gate(1);
+    const barrier = new Barrier(1);
     const revoke = store.revoke.bind(store);
     store.revoke = async (...call) => {
       const isEnded = await revoke(...call);
-      await gate.pass();
+      await barrier.pass();
       return isEnded;
     };
     expect(await refusal(() => manager.revoke('ada', handle, 'stolen'))).toMatchObject(UNANSWERED);
     expect(told).toEqual([]);
-    gate.open();
+    barrier.open();
     await until(() => told.length > 0, 'it is told');
     expect(told).toEqual([{ handle, userId: 'ada', reason: 'stolen' }]);
     // Nothing is left to end.
