@@ -14,7 +14,7 @@ import { seededRandom, shuffled } from './statistics.js';
 import { CONNECTIONS, SESSIONS, type Workload } from './workloads.js';
 
 /** Replies that are under way when the load stops have come by then. */
-const SETTLE_MS = 30;
+const COOL_DOWN_MS = 30;
 /** Requests until every connection has asked for each of its sessions, the slow ones too. */
 const TOUCHING = SESSIONS + 2 * CONNECTIONS;
 /** Measurements' worth of requests, for V8 to optimise what they run. */
@@ -122,7 +122,7 @@ export class Contest {
     const usage = () => server.ask<{ requests: number; cpu: number }>('usage');
     // Every session is asked for first, so that a touch that is due is not measured in one round and left out of the next.
     if (workload.bytes !== undefined) await this.underLoad(competitor, workload, (loader) => loader.ask('answers', TOUCHING));
-    await sleep(SETTLE_MS);
+    await sleep(COOL_DOWN_MS);
     const [redisBefore, before] = await Promise.all([this.#meter.read(), usage()]);
     const measured = await this.underLoad(competitor, workload, async (loader) => {
       await loader.ask('answers', LEAD_IN);
@@ -131,7 +131,7 @@ export class Contest {
       const [to, mark] = await Promise.all([usage(), loader.ask<LoadMark>('mark')]);
       return { mark, from, to };
     });
-    await sleep(SETTLE_MS);
+    await sleep(COOL_DOWN_MS);
     const [redisAfter, after] = await Promise.all([this.#meter.read(), usage()]);
     await competitor.verify(workload);
     // Redis is asked before and after the load, the server also in between, so that the lead-in does not count.

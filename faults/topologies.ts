@@ -8,7 +8,7 @@ import type { RedisConnection } from '../src/index.js';
 
 const MASTER_NAME = 'sessions';
 const SLOTS = 16_384;
-const SETTLED = 30_000;
+const READY_WITHIN = 30_000;
 
 /** Redis as the applications find it, and as faults get at it. */
 export interface Topology {
@@ -36,7 +36,7 @@ export async function startOneNode(): Promise<Topology> {
     nodes: [node],
     proxy,
     masters: async () => [node],
-    untilOk: () => until(async () => (await node.client().ping()) === 'PONG', 'the node answers', SETTLED),
+    untilOk: () => until(async () => (await node.client().ping()) === 'PONG', 'the node answers', READY_WITHIN),
     stop: async () => {
       await proxy.stop();
       await node.stop();
@@ -82,7 +82,7 @@ export async function startReplicated({ minReplicas }: { readonly minReplicas: n
         );
       },
       'the master has two replicas',
-      SETTLED,
+      READY_WITHIN,
     );
   await untilOk();
   return {
@@ -128,7 +128,7 @@ export async function startReplicatedCluster(): Promise<Topology> {
   await until(
     async () => (await Promise.all(nodes.map((node) => knows(node, 'cluster_known_nodes:6')))).every(Boolean),
     'all nodes have met',
-    SETTLED,
+    READY_WITHIN,
   );
   for (const [index, owner] of owners.entries()) {
     const id = await owner.client().cluster('MYID');
@@ -141,7 +141,7 @@ export async function startReplicatedCluster(): Promise<Topology> {
           () => false,
         )),
       'the replica knows its master',
-      SETTLED,
+      READY_WITHIN,
     );
   }
   const roles = async () =>
@@ -170,7 +170,7 @@ export async function startReplicatedCluster(): Promise<Topology> {
         return [...states, ...replicated].every(Boolean);
       },
       'the cluster is in order',
-      SETTLED,
+      READY_WITHIN,
     );
   await untilOk();
   return {

@@ -70,7 +70,7 @@ export async function tryFault(fault: Fault, { middleware, seconds, visitors: co
     heaps.stop();
     await topology.untilOk();
     await drain(origins);
-    for (const visitor of visitors) await visitor.settle();
+    for (const visitor of visitors) await visitor.lookOnceMore();
     const { keys, keysWithoutTtl } = await keysOf(topology);
     const logLines = processes.reduce((lines, { output }) => lines + output.split('\n').filter(Boolean).length, 0);
     const facts = {

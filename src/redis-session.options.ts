@@ -165,7 +165,7 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
         '"store.events" must not be "cluster" with "store.kind" "memory": there is no Redis to share events through. Leave it out.',
       );
     problems.push(...storeOptionProblems(storeOptions, idleOfCookie(session ?? {}), NAMES_IN_STORE));
-    if (kind === 'connect-redis') problems.push(...beyondClassic(storeOptions));
+    if (kind === 'connect-redis') problems.push(...unsupportedByConnectRedis(storeOptions));
     else if (kind !== 'memory' && typeof store.prefix === 'string') problems.push(...prefixProblems(store.prefix, 'store.prefix'));
   }
   if (identity !== undefined && typeof identity !== 'function')
@@ -174,7 +174,7 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
 }
 
 /** What the layout of connect-redis would leave undone without a word, while the application relies on it. */
-function beyondClassic({ absoluteTtl, rotateAfter, maxSessionsPerUser, revokeBefore, track }: StoreOptions): string[] {
+function unsupportedByConnectRedis({ absoluteTtl, rotateAfter, maxSessionsPerUser, revokeBefore, track }: StoreOptions): string[] {
   const asked = {
     absoluteTtl: absoluteTtl !== undefined && absoluteTtl !== false,
     rotateAfter: rotateAfter !== undefined,

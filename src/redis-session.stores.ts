@@ -24,7 +24,7 @@ export async function openStore(
   const open: Record<StoreKind, () => SessionStore | Promise<SessionStore>> = {
     memory: () => new MemorySessionStore(options),
     hash: () => new RedisSessionStore(required(connection), options),
-    'connect-redis': () => openClassicStore(required(connection), options, store.settings),
+    'connect-redis': () => openConnectRedisStore(required(connection), options, store.settings),
   };
   return printing(await open[store.kind](), log);
 }
@@ -52,14 +52,14 @@ export function placeOf({ redis, store }: ResolvedRedisSessionOptions): unknown 
   return { redis, kind: store.kind, prefix: store.settings.prefix };
 }
 
-async function openClassicStore(client: RedisClient, options: StoreOptions, settings: StoreSettings): Promise<SessionStore> {
+async function openConnectRedisStore(client: RedisClient, options: StoreOptions, settings: StoreSettings): Promise<SessionStore> {
   const { RedisStore } = await importConnectRedis();
   const { prefix, idle, serializer } = settings;
-  const classic = {
+  const wholeSerializer = {
     parse: (text: string) => parseWhole(serializer, text) as never,
     stringify: (data: object) => serializer.stringify(data) ?? '',
   };
-  const store = new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000), serializer: classic });
+  const store = new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000), serializer: wholeSerializer });
   return new ExpressStoreAdapter(askingNodes(store, new RedisNodes(client, settings), prefix), options, {
     classify: toStoreError,
   });

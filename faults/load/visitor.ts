@@ -88,7 +88,7 @@ export class Visitor {
   }
 
   /** Looks at the session once more when all is well again, and tries every cookie whose session was ended. */
-  async settle(): Promise<void> {
+  async lookOnceMore(): Promise<void> {
     if (this.#cookie !== undefined) await this.#look();
     const endsBy = performance.now() + ENDED_WITHIN;
     for (const cookie of this.#ended) {

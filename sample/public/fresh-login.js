@@ -19,11 +19,11 @@ function confirmPassword() {
   const open = new AbortController();
   const { signal } = open;
   return new Promise((resolve, reject) => {
-    const close = (settle) => {
+    const close = (finish) => {
       open.abort();
       dialog.close();
       form.reset();
-      settle();
+      finish();
     };
     // Esc closes it, too.
     dialog.addEventListener('close', () => close(() => reject(new Error('Nothing was changed.'))), { signal });

@@ -1,8 +1,6 @@
 /** The entry that says who is signed in. */
 export const IDENTITY_ENTRY = 'identity';
 
-const HALF_PAIR = /\p{Surrogate}/u;
-
 /** Who is signed in. Only `id` is required. */
 export interface Identity {
   readonly id: string | number;
@@ -15,7 +13,7 @@ export interface Identity {
 export function isIdentity<Who extends Identity = Identity>(value: unknown): value is Who {
   if (typeof value !== 'object' || value === null || !('id' in value)) return false;
   return (
-    (typeof value.id === 'string' && value.id !== '' && !HALF_PAIR.test(value.id)) ||
+    (typeof value.id === 'string' && value.id !== '' && value.id.isWellFormed()) ||
     (typeof value.id === 'number' && Number.isFinite(value.id))
   );
 }

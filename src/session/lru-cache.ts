@@ -24,3 +24,8 @@ export class LruCache<Value> {
     this.#young.set(key, value);
   }
 }
+
+/** For a key: one that is part of another, as a sid is of a header, keeps the whole other one in memory. */
+export function ownCopy<Text extends string>(text: Text): Text {
+  return Buffer.from(text).toString() as Text;
+}

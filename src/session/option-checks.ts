@@ -23,6 +23,14 @@ export function namesOf(group: string, names: readonly string[]): [string, strin
   return names.map((name) => [name, `${group}.${name}`]);
 }
 
+/** The options that were given: what is there and `undefined`, as `config.get()` yields it, is no wish. */
+export function withoutUndefined<Options extends object>(
+  options: Options,
+): { [Name in keyof Options]?: Exclude<Options[Name], undefined> } {
+  // `Object.fromEntries` does not know that the names are those that went in.
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+}
+
 export function isPositive(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value > 0;
 }

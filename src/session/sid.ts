@@ -1,6 +1,5 @@
 import { hash, randomFillSync } from 'node:crypto';
-import { ownCopy } from './own-copy.js';
-import { LruCache } from './lru-cache.js';
+import { LruCache, ownCopy } from './lru-cache.js';
 
 declare const sidBrand: unique symbol;
 declare const handleBrand: unique symbol;

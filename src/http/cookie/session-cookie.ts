@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SessionMisuseError } from '../../redis-session.errors.js';
-import { ownCopy } from '../../session/own-copy.js';
-import { LruCache } from '../../session/lru-cache.js';
+import { LruCache, ownCopy } from '../../session/lru-cache.js';
+import { withoutUndefined } from '../../session/option-checks.js';
 import type { CookieAttributes } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
 import { cookieValues } from './cookie-header.js';
@@ -11,13 +11,7 @@ import { createCookie, restartMaxAge, type Cookie } from './cookie.js';
 import { isSecureRequest } from '../request/request-security.js';
 import { takesHeaders } from '../response/response-headers.js';
 import { cookieOptionProblems } from '../request/session-option-problems.js';
-import {
-  COOKIE_DEFAULTS,
-  withoutUndefined,
-  type Secret,
-  type SessionCookieOptions,
-  type SessionSettings,
-} from '../request/session-options.js';
+import { COOKIE_DEFAULTS, type Secret, type SessionCookieOptions, type SessionSettings } from '../request/session-options.js';
 import { SuspiciousCookies } from './suspicious-cookies.js';
 import { VerifiedCookies } from './verified-cookies.js';
 

@@ -1,5 +1,4 @@
-import { ownCopy } from '../../session/own-copy.js';
-import { LruCache } from '../../session/lru-cache.js';
+import { LruCache, ownCopy } from '../../session/lru-cache.js';
 import type { Sid } from '../../session/sid.js';
 
 const GENERATION = 5_000;

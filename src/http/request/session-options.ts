@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
 import { resolveCsrfOption, type CsrfOptions, type CsrfSettings } from '../csrf/csrf-options.js';
 import { unshown } from '../../session/unshown.js';
-import { isPositive } from '../../session/option-checks.js';
+import { isPositive, withoutUndefined } from '../../session/option-checks.js';
 
 /** A key of the signature. */
 export type Secret = string | NodeJS.ArrayBufferView | KeyObject;
@@ -224,11 +224,6 @@ export function resolveSessionOptions(options: SessionOptions): SessionSettings 
 /** Idle timeout in seconds that the cookie asks for. */
 export function idleOfCookie({ cookie }: SessionOptions): number | undefined {
   return typeof cookie === 'object' && isPositive(cookie.maxAge) ? cookie.maxAge / 1_000 : undefined;
-}
-
-/** What is there and `undefined`, as `config.get()` yields it, is no wish: least of all for a cookie that scripts can read. */
-export function withoutUndefined(cookie: SessionCookieOptions): SessionCookieOptions {
-  return Object.fromEntries(Object.entries(cookie).filter(([, value]) => value !== undefined));
 }
 
 export function secretsOf(secret: unknown): Secret[] {

@@ -38,7 +38,7 @@ export class RedisBatch {
     for (const command of commands)
       attempt(command, () => {
         command.sendTo(this.#client).then(
-          (reply) => settle(command, reply),
+          (reply) => deliver(command, reply),
           (error: Error) => command.onError(error),
         );
       });
@@ -56,7 +56,7 @@ export class RedisBatch {
         if (replies === null) return failAll(closed());
         for (const [index, command] of sent.entries()) {
           const [error, reply] = replies[index] ?? [closed()];
-          if (error === null || error === undefined) settle(command, reply);
+          if (error === null || error === undefined) deliver(command, reply);
           else command.onError(error);
         }
       }, failAll);
@@ -66,7 +66,7 @@ export class RedisBatch {
   }
 }
 
-function settle(command: BatchedCommand, reply: unknown): void {
+function deliver(command: BatchedCommand, reply: unknown): void {
   attempt(command, () => command.onReply(reply));
 }
 

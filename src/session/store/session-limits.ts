@@ -13,7 +13,7 @@ type Limits = Pick<StoreSettings, 'maxBytes' | 'maxFieldBytes' | 'maxFields'>;
  */
 export function applyWithin(limits: Limits, before: EncodedEntries, delta: EntryDelta): EncodedEntries {
   for (const [name, text] of delta.set) {
-    if (name === '__proto__' || /\p{Surrogate}/u.test(name))
+    if (name === '__proto__' || !name.isWellFormed())
       throw new SessionSerializationError(`A session entry cannot be called ${JSON.stringify(name)}. Choose another name.`);
     const bytes = sizeOf([[name, text]]);
     if (bytes > limits.maxFieldBytes && bytes > sizeOf([[name, before.get(name) ?? '']]))

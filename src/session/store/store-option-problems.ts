@@ -1,13 +1,6 @@
-import { isPositive, kindOf, unknownNames } from '../option-checks.js';
+import { isPositive, kindOf, unknownNames, withoutUndefined } from '../option-checks.js';
 import { isThenable } from '../thenable.js';
-import {
-  STORE_DEFAULTS,
-  STORE_NAMES,
-  withoutUndefined,
-  type EntrySerializer,
-  type SessionsPerUser,
-  type StoreOptions,
-} from './store-options.js';
+import { STORE_DEFAULTS, STORE_NAMES, type EntrySerializer, type SessionsPerUser, type StoreOptions } from './store-options.js';
 
 const ELSEWHERE = new Map([
   ['client', 'redis'],

@@ -169,11 +169,3 @@ export const STORE_DEFAULTS = {
 } as const satisfies { [Name in keyof Required<StoreOptions>]: StoreOptions[Name] };
 
 export const STORE_NAMES: readonly string[] = Object.keys(STORE_DEFAULTS);
-
-/** The options that were given: what is there and `undefined`, as `config.get()` yields it, is no wish. */
-export function withoutUndefined<Options extends object>(
-  options: Options,
-): { [Name in keyof Options]?: Exclude<Options[Name], undefined> } {
-  // `Object.fromEntries` does not know that the names are those that went in.
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
-}

@@ -1,8 +1,9 @@
 import { RedisSessionConfigError } from '../../redis-session.errors.js';
 import { FailureLog } from '../failure-log.js';
 import { LONGEST_TIME } from '../lifetime.js';
+import { withoutUndefined } from '../option-checks.js';
 import { storeOptionProblems } from './store-option-problems.js';
-import { STORE_DEFAULTS, withoutUndefined, type EntrySerializer, type SessionsPerUser, type StoreOptions } from './store-options.js';
+import { STORE_DEFAULTS, type EntrySerializer, type SessionsPerUser, type StoreOptions } from './store-options.js';
 
 /** {@link StoreOptions} with every default filled in; all times in whole ms. */
 export interface StoreSettings {
