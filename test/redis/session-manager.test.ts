@@ -8,8 +8,7 @@ import { refusal } from '../support/refusal.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
-import { describeSessionManager } from '../contract/session-manager.contract.js';
-import { assertEveryKeyEnds, watchScripts, watchTtls } from '../support/watched-scripts.js';
+import { watchScripts } from '../support/watched-scripts.js';
 
 let server: RedisServer;
 let redis: OpenRedis;
@@ -24,15 +23,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await redis.close(1_000);
   await server.stop();
-});
-
-describeSessionManager('in Redis', async (options) => {
-  const { client, problems } = watchTtls(redis.client);
-  const check = async () => {
-    await assertEveryKeyEnds([server.client()]);
-    if (problems.length > 0) throw new Error(problems.join('\n'));
-  };
-  return { store: new RedisSessionStore(client, { prefix: `test${++prefixes}:`, deadline: 20_000, ...options }), check };
 });
 
 describe('SessionManager with Redis', () => {

@@ -12,7 +12,6 @@ import {
   created,
   CUSTOM_SID,
   deltaOf,
-  describeSessionStore,
   ended,
   entriesOf,
   found,
@@ -22,11 +21,8 @@ import {
   newSession,
   passes,
   rotated,
-  type OpenStore,
 } from '../contract/session-store.contract.js';
-import { describeOwnedSessions } from '../contract/session-store.users.contract.js';
-import { describeSessionIndex } from '../contract/session-index.contract.js';
-import { assertEveryKeyEnds, watchTtls } from '../support/watched-scripts.js';
+import { assertEveryKeyEnds } from '../support/watched-scripts.js';
 
 let server: RedisServer;
 let redis: OpenRedis;
@@ -49,15 +45,6 @@ function nextPrefix(): string {
   return `test${++prefixes}:`;
 }
 
-async function open(options: StoreOptions = {}): Promise<OpenStore> {
-  const { client, problems } = watchTtls(redis.client);
-  const check = async () => {
-    await assertEveryKeyEnds([outside]);
-    expect(problems).toEqual([]);
-  };
-  return { store: new RedisSessionStore(client, { prefix: nextPrefix(), ...options }), check };
-}
-
 function start(options: StoreOptions = {}): RedisSessionStore {
   return new RedisSessionStore(redis.client, { prefix: nextPrefix(), ...options });
 }
@@ -66,8 +53,6 @@ function start(options: StoreOptions = {}): RedisSessionStore {
 function startAgain({ settings }: RedisSessionStore, options: StoreOptions = {}): RedisSessionStore {
   return new RedisSessionStore(redis.client, { prefix: settings.prefix, ...options });
 }
-
-for (const describeStore of [describeSessionStore, describeOwnedSessions, describeSessionIndex]) describeStore('in Redis, one node', open);
 
 describe('RedisSessionStore', () => {
   afterAll(() => assertEveryKeyEnds([outside]));
