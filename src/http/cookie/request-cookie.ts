@@ -13,11 +13,12 @@ const REQUEST_COOKIE = Symbol('request cookie');
 
 type KeptAttribute = (typeof KEPT_ATTRIBUTES)[number];
 
+const NOTHING_SET: ReadonlySet<KeptAttribute> = new Set();
+
 /** The cookie of a session while one request uses it: what it is, and which of its attributes this request has set. */
 export class RequestCookie {
-  /** For the application, which sets what it wants another way. */
-  readonly shown: Cookie;
-  #set: ReadonlySet<KeptAttribute> = new Set();
+  #shown: Cookie | undefined;
+  #set: ReadonlySet<KeptAttribute> = NOTHING_SET;
   /** Who has last set the age in this request; `undefined` for nobody. */
   #ageSetBy: 'handler' | 'object' | 'login' | undefined;
 
@@ -26,10 +27,14 @@ export class RequestCookie {
    * @param configured makes one by configuration, with these attributes otherwise
    */
   constructor(
-    private readonly cookie: Cookie,
+    readonly cookie: Cookie,
     private readonly configured: (attributes?: CookieAttributes) => Cookie,
-  ) {
-    this.shown = new Proxy(cookie, new CookieTraps(this));
+  ) {}
+
+  /** The same cookie for the application: what it sets there is noted as set by this request. */
+  get shown(): Cookie {
+    this.#shown ??= new Proxy(this.cookie, new CookieTraps(this));
+    return this.#shown;
   }
 
   /** Whose `shown` that object is; `undefined` for any other, also for what inherits from one. */

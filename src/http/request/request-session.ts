@@ -99,7 +99,12 @@ export class RequestSession implements SessionHost, SessionOwner, AssignmentWatc
     return this.place.request;
   }
 
+  /** Not for the application: what is set here is not noted as set by the request, and costs no proxy. */
   get cookie(): Cookie {
+    return this.#ownCookie.cookie;
+  }
+
+  get shownCookie(): Cookie {
     return this.#ownCookie.shown;
   }
 

@@ -13,7 +13,8 @@ export interface SessionOwner {
   readonly request: IncomingMessage;
   /** What `sessionOf()` gives. */
   readonly httpSession: HttpSession;
-  readonly cookie: Cookie;
+  /** What `req.session.cookie` is. */
+  readonly shownCookie: Cookie;
   /** Whether the entry "identity" is the identity, and so not the application's to write. */
   readonly isIdentityEntry: boolean;
   /** Whether that is one of the objects that handlers have of this session. */

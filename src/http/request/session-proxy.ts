@@ -103,7 +103,7 @@ class ExpressSessionTraps implements ProxyHandler<object> {
 
   get(target: object, name: string | symbol, receiver: unknown): unknown {
     if (typeof name === 'symbol') return name === OWNER ? this.#owner : Reflect.get(target, name, receiver);
-    if (name === COOKIE) return this.#owner.cookie;
+    if (name === COOKIE) return this.#owner.shownCookie;
     if (EXPRESS_NAMES.has(name)) {
       if (name === 'id') return this.#owner.active.sid;
       return name === 'req' ? this.#owner.request : Reflect.get(target, name, receiver);
