@@ -1,27 +1,25 @@
-import expressSession, { type Cookie as CookieOfExpressSession } from 'express-session';
+import { stringifySetCookie } from 'cookie';
+import type { Cookie as CookieOfExpressSession } from 'express-session';
 import { SessionMisuseError } from '../../redis-session.errors.js';
 import { isCookieDomain } from '../../session/cookie-domain.js';
 import { kindOf } from '../../session/option-checks.js';
 import type { CookieAttributes } from '../../session/session-record.js';
 
-/** A cookie as `req.session.cookie` shows it: express-session's own class. */
+/** A cookie as `req.session.cookie` shows it: all that express-session's has, and its own properties are the same. */
 export interface Cookie extends CookieOfExpressSession {
   readonly data: CookieAttributes;
+  /** Throws `TypeError` for an attribute that no cookie can have. */
   serialize(name: string, value: string): string;
+  /** The attributes, without what is left of the time. */
+  toJSON(): CookieAttributes;
 }
 
-/** express-session's types have the class as an interface only, and its accessors as properties. */
-const { Cookie: ExpressCookie } = expressSession as unknown as {
-  Cookie: new (options: object) => Omit<Cookie, 'maxAge' | 'data'> & {
-    get maxAge(): MaxAge;
-    set maxAge(ms: MaxAge);
-    get data(): CookieAttributes;
-  };
-};
-
 const SECOND = 1_000;
+/** Where express-session keeps the expiry: copies of a cookie, which stores keep, have it under this name. */
+const EXPIRES = '_expires';
 
 type MaxAge = number | false | null | undefined;
+type Expires = CookieAttributes['expires'];
 
 /**
  * What a cookie is serialized from, by express-session too. With `Max-Age` beside `Expires`: it wins (RFC 6265bis, section 5.7), and a client whose clock
@@ -32,7 +30,7 @@ class CookieData implements CookieAttributes {
     Object.assign(this, data);
   }
 
-  declare readonly expires?: CookieAttributes['expires'];
+  declare readonly expires?: Expires;
 
   /** In seconds. Rather one too many, as the store drops the session. */
   get maxAge(): number | undefined {
@@ -41,24 +39,71 @@ class CookieData implements CookieAttributes {
   }
 }
 
-/**
- * express-session works `originalMaxAge` out from the expiry and the clock, which may have gone on by a millisecond: a session whose `maxAge` is
- * set to the same time again would look changed.
- */
-class ExactCookie extends ExpressCookie {
-  override get maxAge(): MaxAge {
-    return super.maxAge;
+/** Beside the attributes that it is given, which are properties of their own. */
+class AttributesCookie {
+  declare path: string;
+  declare [EXPIRES]: Expires;
+  /** In ms. */
+  declare originalMaxAge: MaxAge;
+  declare httpOnly: boolean;
+
+  constructor(attributes: object) {
+    this.path = '/';
+    this[EXPIRES] = null;
+    this.originalMaxAge = null;
+    this.httpOnly = true;
+    Object.assign(this, attributes);
+    this.originalMaxAge ??= this.maxAge;
   }
 
-  override set maxAge(ms: MaxAge) {
+  get expires(): Expires {
+    return this[EXPIRES];
+  }
+
+  set expires(date: Expires) {
+    this[EXPIRES] = date;
+    this.originalMaxAge = this.maxAge;
+  }
+
+  /** In ms, what is left of it. */
+  get maxAge(): MaxAge {
+    const { [EXPIRES]: expires } = this;
+    // What is no date, as express-session has it: an error when the cookie is serialized.
+    return expires instanceof Date ? expires.getTime() - Date.now() : (expires as MaxAge);
+  }
+
+  set maxAge(ms: MaxAge) {
     checkMaxAge(ms);
-    super.maxAge = ms;
+    this.expires = typeof ms === 'number' ? new Date(Date.now() + ms) : ms;
+    // express-session works that out from the expiry and the clock, which may have gone on by a millisecond: a session whose `maxAge` is set to the
+    // same time again would look changed.
     if (typeof ms === 'number') this.originalMaxAge = ms;
   }
 
-  override get data(): CookieAttributes {
-    return new CookieData(super.data);
+  get data(): CookieData {
+    const { originalMaxAge, [EXPIRES]: expires, httpOnly, path } = this;
+    const { partitioned, priority, secure, domain, sameSite } = this as CookieAttributes;
+    return new CookieData({ originalMaxAge, partitioned, priority, expires, secure, httpOnly, domain, path, sameSite });
   }
+
+  serialize(name: string, value: string): string {
+    const { maxAge, ...attributes } = this.data;
+    try {
+      // What the types of that package do not allow, it refuses.
+      return stringifySetCookie({ ...attributes, name, value, maxAge } as never);
+    } catch (error) {
+      throw withoutValue(error);
+    }
+  }
+
+  toJSON(): CookieAttributes {
+    return this.data;
+  }
+}
+
+/** Of the package cookie's `option domain is invalid: <value>`, what is before the value: that may be what somebody has sent. */
+function withoutValue(error: unknown): unknown {
+  return error instanceof TypeError ? new TypeError(error.message.split(':', 1)[0]) : error;
 }
 
 /**
@@ -68,14 +113,15 @@ class ExactCookie extends ExpressCookie {
  */
 export function createCookie(attributes: CookieAttributes & { maxAge?: number | null | undefined }, age = 0): Cookie {
   const { originalMaxAge, ...rest } = attributes;
-  const cookie = new ExactCookie(rest);
+  const cookie = new AttributesCookie(rest);
   const maxAge = originalMaxAge === undefined && !rest.expires ? rest.maxAge : originalMaxAge;
   if (maxAge !== undefined) {
     cookie.maxAge = typeof maxAge === 'number' ? maxAge - age : maxAge;
-    // Not what is left of it. The type knows no `false`.
-    cookie.originalMaxAge = maxAge as number | null;
+    // Not what is left of it.
+    cookie.originalMaxAge = maxAge;
   }
-  return cookie as Cookie;
+  // express-session's types have no `false`.
+  return cookie as unknown as Cookie;
 }
 
 function checkMaxAge(ms: unknown): void {
