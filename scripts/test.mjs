@@ -1,87 +1,18 @@
-// `npm test`: installs what is missing, runs every check, ends with a line "N passed, N failed". Nothing here needs an installed package.
-import { readdirSync } from 'node:fs';
-
+// `npm test`, `npm run test:servers` and `npm run test:all`: installs what is missing, runs the checks, and ends with a line
+// "N passed, N failed". Nothing here needs an installed package.
+import { checks } from './checks.mjs';
 import { installPackages } from './install/packages.mjs';
 import { installRedisServer } from './install/redis-server.mjs';
-import { command } from './steps/command.mjs';
-import { jest } from './steps/jest.mjs';
+import { serverChecks } from './server-checks.mjs';
 import { runSteps, summary } from './steps/run-steps.mjs';
-import { sampleTests } from './steps/sample.mjs';
+
+const WHICH = { own: checks, servers: serverChecks, all: [...checks, ...serverChecks] };
 
 process.chdir(`${import.meta.dirname}/..`);
 installPackages();
 installRedisServer();
 
-const TARBALL = '.cache/package.tgz';
-const needs = 'build';
-
-const total = await runSteps([
-  {
-    atOnce: 2,
-    steps: [
-      command('build', ['node', 'scripts/build.mjs']),
-      command('format', ['prettier', '--check', '.']),
-      command('lockfile', ['node', 'scripts/steps/lockfile.mjs'], { proof: /^[1-9]\d* locked/m }),
-      command('embedded Lua', ['node', 'scripts/embed-lua.mjs', '--check'], { proof: /^[1-9]\d* scripts?/m }),
-    ],
-  },
-  {
-    // the sample imports the built package
-    atOnce: 2,
-    steps: [
-      command('types', ['tsc', '--noEmit', '-p', 'tsconfig.json']),
-      command('lint', ['oxlint', '--type-aware', '--deny-warnings', 'src', 'test', 'sample', 'scripts', 'bench', 'faults'], {
-        proof: /on [1-9]\d* files?/,
-      }),
-      command('types of the sample', ['tsc', '--noEmit', '-p', 'sample/tsconfig.json'], { needs }),
-      command('types of the benchmarks', ['tsc', '--noEmit', '-p', 'bench/tsconfig.json']),
-      command('types of the fault trials', ['tsc', '--noEmit', '-p', 'faults/tsconfig.json']),
-      command('import rules', ['depcruise', '--config', '.dependency-cruiser.cjs', 'src'], { proof: /\([1-9]\d* modules/ }),
-      command('dead code', ['knip']),
-    ],
-  },
-  {
-    atOnce: 1,
-    steps: [jest('tests', { folders: testFolders(), timeout: 600_000 })],
-  },
-  {
-    atOnce: 2,
-    steps: [
-      command('pack', ['node', 'scripts/steps/pack.mjs', TARBALL], { needs }),
-      command('publint', ['publint', '--strict'], { needs, proof: /All good/ }),
-      command('exported names', ['node', 'scripts/steps/exported-names.mjs'], { needs, proof: /^[1-9]\d* exported/m }),
-      command('docblocks', ['node', 'scripts/steps/docblocks.mjs'], { proof: /^[1-9]\d* exports/m }),
-      command('code in the docs', ['node', 'scripts/steps/docs-code.mjs'], { needs, proof: /^[1-9]\d* blocks/m }),
-      command('option table', ['node', 'scripts/steps/option-table.mjs'], { proof: /^[1-9]\d* options/m }),
-    ],
-  },
-  {
-    atOnce: 1,
-    steps: [
-      command('types seen from outside', ['attw', TARBALL, '--profile', 'esm-only'], { needs: 'pack', proof: /🟢 \(ESM\)/ }),
-      sampleTests({ needs }),
-    ],
-  },
-  {
-    atOnce: 2,
-    steps: ['esm-nest12', 'cjs-nest11-jest', 'esm-express5'].map((app) =>
-      command(`packed: ${app}`, ['node', 'scripts/steps/packed-app.mjs', `test/package/${app}`, TARBALL], {
-        needs: 'pack',
-        timeout: 240_000,
-        proof: /^ends by itself/m,
-      }),
-    ),
-  },
-]);
-
-const { passed, failed, skipped } = total;
+const { passed, failed, skipped } = await runSteps(WHICH[process.argv[2] ?? 'own']);
 console.log(`\n${(performance.now() / 1000).toFixed(0)} s${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 console.log(summary({ passed, failed, skipped: 0 }));
 process.exitCode = failed > 0 ? 1 : 0;
-
-/** Each of them must hold a test. */
-function testFolders() {
-  return readdirSync('test', { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && !['support', 'package'].includes(entry.name))
-    .map(({ name }) => `test/${name}`);
-}

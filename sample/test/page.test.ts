@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import { Gate } from '../../test/support/barrier.js';
+import { Barrier } from '../../test/support/barrier.js';
 import { startRedis, type RedisServer } from '../../test/support/start-redis.js';
 import { alerts, describeInBrowser, launchChromium, openPage, signIn } from './in-browser.js';
 import { inRedis, startSample, type RunningSample } from './start-sample.js';
@@ -77,16 +77,16 @@ describeInBrowser('the page in a browser', () => {
 
   test('what is typed while the page is still brought up to date stays, and so does the focus', async () => {
     await open();
-    const gate = new Gate(1);
+    const barrier = new Barrier(1);
     await page.route('**/page/session', async (route) => {
-      await gate.pass();
+      await barrier.pass();
       await route.continue();
     });
     await addToCart('tea', 1);
     await page.getByRole('cell', { name: 'tea' }).waitFor();
     await page.getByLabel('Item').fill('cup');
     await page.getByLabel('Quantity').fill('3');
-    gate.open();
+    barrier.open();
     await page.getByRole('button', { name: 'Add to cart', disabled: false }).waitFor();
     await page.getByRole('region', { name: 'Your session in Redis' }).waitFor();
     expect(await page.getByLabel('Item').inputValue()).toBe('cup');

@@ -1,22 +1,24 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 
-import { runProgram } from '../child-process.mjs';
+import { childEnvironment, runProgram } from '../child-process.mjs';
 import { failedTestsIn, withoutPassed } from './jest-output.mjs';
 
 /**
- * Jest's tests, counted from its JSON report. Besides a failed test these fail the step: a file that could not run, a folder of `folders`
- * without a test, a run that does not end by itself, and processes that outlive it.
+ * Jest's tests in `folders`, counted from its JSON report. Besides a failed test these fail the step: a file that could not run, one of
+ * those folders without a test, a run that does not end by itself, and processes that outlive it.
  */
-export function jest(name, { folders, timeout }) {
-  const report = path.resolve('.cache', `jest-${name.replaceAll(/\W+/g, '-')}.json`);
+export function jest(name, { folders, timeout, needs, env }) {
   return {
     name,
+    needs,
     async run() {
+      const report = path.resolve('.cache', `jest-${name.replaceAll(/\W+/g, '-')}.json`);
       await mkdir(path.dirname(report), { recursive: true });
       await rm(report, { force: true });
-      const args = ['--experimental-vm-modules', path.resolve('node_modules/jest/bin/jest.js'), '--ci', '--json', `--outputFile=${report}`];
-      const { output, timedOut, survivors } = await runProgram(process.execPath, args, { timeout });
+      const options = ['--ci', '--json', `--outputFile=${report}`, ...folders.map((folder) => `${folder}/`)];
+      const args = ['--experimental-vm-modules', path.resolve('node_modules/jest/bin/jest.js'), ...options];
+      const { output, timedOut, survivors } = await runProgram(process.execPath, args, { timeout, env: childEnvironment(env) });
 
       const results = await readFile(report, 'utf8').then(JSON.parse, () => undefined);
       if (results === undefined) return { passed: 0, failed: 1, skipped: 0, output: `${output}\njest wrote no report` };

@@ -1,8 +1,10 @@
-import { inspect } from 'node:util';
+import { execFile } from 'node:child_process';
+import { inspect, promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import { openRedis, type RedisClient } from '../../src/redis/client/redis-client.js';
 import { Connections, emitted, untilStatus, PATIENT } from '../support/connections.js';
+import { SERVER_PROGRAM } from '../support/redis-process.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { startSentinel } from '../support/start-sentinel.js';
@@ -154,6 +156,14 @@ describe('openRedis refuses', () => {
 });
 
 describe('the test support', () => {
+  it('starts the server that TEST_REDIS_SERVER names', async () => {
+    const own = await startRedis();
+    const { stdout } = await promisify(execFile)(SERVER_PROGRAM, ['--version']);
+    const [, server = '', version = ''] = /^(\w+) server v=(\S+)/.exec(stdout) ?? [];
+    expect(await own.client().info('server')).toContain(`${server.toLowerCase()}_version:${version}\r\n`);
+    await own.stop();
+  });
+
   it('sees a server again after it was killed', async () => {
     const own = await startRedis();
     await own.client().set('a', '1');

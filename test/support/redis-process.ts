@@ -11,6 +11,9 @@ export type Directives = Record<string, string | readonly string[]>;
 /** Which redis.conf to use once port and directory are known. */
 export type Configure = (port: number, directory: string) => Directives | Promise<Directives>;
 
+/** The program that is tested with: the redis-server on the PATH, unless another one is named. */
+export const SERVER_PROGRAM = process.env['TEST_REDIS_SERVER'] ?? 'redis-server';
+
 const PORT_ATTEMPTS = 10;
 const PORT_TAKEN = /Address already in use|Failed listening/;
 
@@ -75,7 +78,7 @@ export class RedisProcess {
   }
 
   async #spawn(): Promise<void> {
-    const child = spawn('redis-server', [join(this.directory, 'redis.conf'), ...this.args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(SERVER_PROGRAM, [join(this.directory, 'redis.conf'), ...this.args], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     await ready(child);
     this.#guard = killWithUs(child, this.directory);
@@ -99,7 +102,7 @@ function ready(child: ChildProcess): Promise<void> {
     };
     const exited = () => finish(() => reject(new Error(`redis-server did not start:\n${log}`)));
     const failed = (error: NodeJS.ErrnoException) =>
-      finish(() => reject(error.code === 'ENOENT' ? new Error('redis-server is not installed: these tests need it on the PATH.') : error));
+      finish(() => reject(error.code === 'ENOENT' ? new Error(`There is no ${SERVER_PROGRAM}: these tests start it.`) : error));
     const finish = (how: () => void) => {
       // Read on without listening, or the child would block on a full pipe.
       for (const output of [child.stdout, child.stderr]) output?.off('data', read).resume();

@@ -91,6 +91,22 @@ describe('npm test, where redis-server is missing,', () => {
   });
 });
 
+describe('npm run test:servers, where the other servers are missing,', () => {
+  const fetch = () =>
+    run(join(folder, 'scripts/install/other-servers.mjs'), 'fetchOtherServers', [join(folder, 'bin'), process.env['PATH']].join(delimiter));
+
+  beforeEach(() => cpSync(SCRIPTS, join(folder, 'scripts/install'), { recursive: true }));
+
+  test.each([
+    ['no source', ''],
+    ['only sources of something else', 'echo another-release main file:/another/'],
+  ])('fails and says what to do where apt has %s of Debian', (_, lines) => {
+    program('apt-get', lines);
+    const { status, stderr } = fetch();
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/apt on this machine has no source of Debian\. .* TEST_REDIS_SERVER=/)]);
+  });
+});
+
 describe('packages', () => {
   const LOCK = {
     packages: {
