@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { goodSecrets, type Secrets } from './rotation.js';
 import type { Tombstone } from './store/session-fields.js';
 import type { SecretState, SessionRecord } from './session-record.js';
-import { secretHashOf, type Sid } from './sid.js';
+import { partsOf, type Sid } from './sid.js';
 
 /** Which of a session's secrets was presented; `undefined` for none of them. Compares in constant time. */
 export function matchSecret(presented: string, secrets: Secrets, now: number): SecretState | undefined {
@@ -14,12 +14,12 @@ export function matchSecret(presented: string, secrets: Secrets, now: number): S
 
 /** Which secret a request has after a write has told which one is the newest. */
 export function secretAfter(sid: Sid, newest: string): SecretState {
-  return newest === secretHashOf(sid) ? 'current' : 'previous';
+  return newest === partsOf(sid).secretHash ? 'current' : 'previous';
 }
 
 /** The hash of the secret that a request has made by a rotation and that its answer is about to tell; '' for none. */
 export function toldSecret(sid: Sid, { presented }: SessionRecord): string {
-  const own = secretHashOf(sid);
+  const own = partsOf(sid).secretHash;
   return own === presented ? '' : own;
 }
 
