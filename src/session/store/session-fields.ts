@@ -87,8 +87,23 @@ export function decodeHash(hash: Readonly<Record<string, string>>): DecodedHash 
 export function recordOf(handle: Handle, { metadata, cookie, device, entries }: DecodedHash, request: Presentation): SessionRecord {
   const { createdAt, lastSeenAt, absoluteEndsAt, idle, userId, authenticatedAt, indexedAt, secrets } = metadata;
   const { rotatedAt } = secrets;
-  const times = { createdAt, lastSeenAt, absoluteEndsAt, idle, authenticatedAt, indexedAt, rotatedAt };
-  return { handle, ...times, userId, device, cookie, entries, ...request };
+  const { secret, presented } = request;
+  return {
+    handle,
+    createdAt,
+    lastSeenAt,
+    absoluteEndsAt,
+    idle,
+    userId,
+    authenticatedAt,
+    indexedAt,
+    rotatedAt,
+    device,
+    cookie,
+    entries,
+    secret,
+    presented,
+  };
 }
 
 type Presentation = Pick<SessionRecord, 'secret' | 'presented'>;
@@ -130,17 +145,18 @@ export function decodeMetadata(packed: string | null | undefined): Metadata | un
     },
     userId: userId === '' ? undefined : userId,
   };
-  const { rotatedAt, former: formerSecrets } = metadata.secrets;
-  const isDamaged =
-    TIMES.some((name) => Number.isNaN(metadata[name])) ||
-    Number.isNaN(rotatedAt) ||
-    formerSecrets.some(({ endsAt }) => Number.isNaN(endsAt));
-  return isDamaged ? undefined : metadata;
+  return isDamaged(metadata) ? undefined : metadata;
 }
 
 /** Of nearly every session, which thereby needs no list of its own. */
 const NONE: readonly never[] = [];
-const TIMES = ['createdAt', 'lastSeenAt', 'absoluteEndsAt', 'idle', 'authenticatedAt', 'indexedAt'] as const;
+
+/** Whether one of the times is none. A sum is NaN as soon as one of its parts is. */
+function isDamaged({ createdAt, lastSeenAt, absoluteEndsAt = 0, idle, authenticatedAt = 0, indexedAt = 0, secrets }: Metadata): boolean {
+  const { rotatedAt = 0, former } = secrets;
+  const sum = createdAt + lastSeenAt + absoluteEndsAt + idle + authenticatedAt + indexedAt + rotatedAt;
+  return Number.isNaN(sum) || former.some(({ endsAt }) => Number.isNaN(endsAt));
+}
 
 function formerOf(part: string, createdAt: number): FormerSecret {
   const [, hash = '', ends] = FORMER.exec(part) ?? [];
