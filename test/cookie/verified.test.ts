@@ -5,6 +5,7 @@ import { RedisSessionStore } from '../../src/index.js';
 import { sessionMiddleware } from '../../src/express.js';
 import { VerifiedCookies } from '../../src/http/cookie/verified-cookies.js';
 import { generateSid } from '../../src/session/sid.js';
+import { commandsDuring } from '../support/command-recorder.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { plainExpress, serve, type PlainServer } from '../support/plain-app.js';
 import { RawClient } from '../support/raw-client.js';
@@ -35,13 +36,6 @@ describe('a request with a cookie', () => {
 
   const ask = async (cookie: string) => (await fetch(app.origin, { headers: { cookie } })).json();
 
-  /** The commands of our client while something is done. */
-  async function commandsOf(what: () => Promise<unknown>): Promise<string[]> {
-    const recorder = await redis.monitor();
-    await what();
-    return (await recorder.stop()).map(({ name }) => name);
-  }
-
   const valid = signedCookie(generateSid());
   const bad: [string, string][] = [
     ['no value', 'sid='],
@@ -62,7 +56,7 @@ describe('a request with a cookie', () => {
     ['random characters', `sid=s%3A${randomBytes(60).toString('base64url')}.${randomBytes(32).toString('base64')}`],
   ];
   test.each(bad)('that has %s is one without, and costs Redis nothing', async (_, cookie) => {
-    const commands = await commandsOf(async () => {
+    const commands = await commandsDuring(redis, store, async () => {
       expect(await ask(cookie)).toBeNull();
     });
     expect(commands).toEqual([]);
@@ -70,7 +64,7 @@ describe('a request with a cookie', () => {
 
   test('costs one command, also when the cookie was seen before', async () => {
     const cookie = signedCookie(await storedSid(store, { visits: 7 }));
-    const commands = await commandsOf(async () => {
+    const commands = await commandsDuring(redis, store, async () => {
       for (let request = 0; request < 3; request++) expect(await ask(cookie)).toBe(7);
     });
     expect(commands).toEqual(['hgetall', 'hgetall', 'hgetall']);
@@ -104,7 +98,7 @@ describe('a request with a cookie', () => {
   test('shares one command with another of the same session that arrives in the same turn', async () => {
     const cookie = signedCookie(await storedSid(store, { visits: 7 }));
     const request = (connection: string) => `GET / HTTP/1.1\r\nhost: localhost\r\nconnection: ${connection}\r\ncookie: ${cookie}\r\n\r\n`;
-    const commands = await commandsOf(async () => {
+    const commands = await commandsDuring(redis, store, async () => {
       const visitor = await RawClient.connect(app.origin);
       visitor.send(request('keep-alive') + request('close'));
       await visitor.answer();

@@ -131,6 +131,7 @@ describe.each(redisVariants)('secrets stay out (G6), $name', (variant) => {
 
     expect(secrets.length).toBeGreaterThan(20);
     expect(caught.length).toBeGreaterThan(2);
+    await app.store.drain();
     expect(found(secrets, inspect(await recorder.stop(), { depth: 5, maxArrayLength: null, maxStringLength: null }))).toEqual([]);
     expect(found([...secrets, TEA], logger.lines.join() + output.text + caught.join())).toEqual([]);
     expect(found(secrets, bodies.join())).toEqual([]);

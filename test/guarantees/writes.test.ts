@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { commandsDuring, recordedDuring } from '../support/command-recorder.js';
 import { startProxy } from '../support/start-proxy.js';
 import { Barrier } from '../support/barrier.js';
 import type { AnySession, ScriptedApp } from '../support/scripted-app.js';
@@ -59,14 +60,9 @@ describe.each(variants)('no lost updates (G3), $name', (variant) => {
   });
 });
 
-/** What Redis was asked for while `call` ran, by name; not what its scripts did. */
-async function commandsDuring(harness: Harness, app: ScriptedApp, call: () => Promise<unknown>): Promise<string[]> {
-  const recorder = await harness.redis.monitor();
-  await call();
-  await app.store.drain();
-  const commands = await recorder.stop();
-  // An "eval" comes after an "evalsha" whose script the server has not seen yet.
-  return commands.filter(({ source, name }) => source !== 'lua' && name !== 'eval').map(({ name }) => name);
+/** What Redis was asked for because of `call`. An "eval" comes after an "evalsha" whose script the server has not seen yet. */
+async function askedFor(harness: Harness, app: ScriptedApp, call: () => Promise<unknown>): Promise<string[]> {
+  return (await commandsDuring(harness.redis, app.store, call)).filter((name) => name !== 'eval');
 }
 
 describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), $name', (variant) => {
@@ -84,7 +80,7 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
   test('a visitor who writes nothing costs no command, no key and no cookie', async () => {
     const app = await harness.open({ session: { rolling: true, resave: true, cookie: { maxAge: HOUR } } });
     const setCookies: string[] = [];
-    const commands = await commandsDuring(harness, app, async () => {
+    const commands = await askedFor(harness, app, async () => {
       for (const path of ['/plain', '/read', '/whoami', '/absent']) setCookies.push(...(await app.browser().get(path)).setCookies);
     });
     expect(commands).toEqual([]);
@@ -97,7 +93,7 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
     app.on('/look', ({ session }) => ({ ...session, json: JSON.stringify(session), sku: session['cart'][0].sku }));
     for (const path of ['/plain', '/read', '/look']) {
       let setCookies: readonly string[] = [];
-      const commands = await commandsDuring(harness, app, async () => ({ setCookies } = await browser.get(path)));
+      const commands = await askedFor(harness, app, async () => ({ setCookies } = await browser.get(path)));
       expect([path, commands, setCookies]).toEqual([path, ['hgetall'], []]);
     }
   });
@@ -113,15 +109,14 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
   ])('%s writes nothing', async (_, change) => {
     const { app, browser } = await signedIn();
     app.on('/change', async ({ session }) => void (await change(session)));
-    expect(await commandsDuring(harness, app, () => browser.get('/change'))).toEqual(['hgetall']);
+    expect(await askedFor(harness, app, () => browser.get('/change'))).toEqual(['hgetall']);
   });
 
   test('a change writes its entry and no other', async () => {
     const { app, browser, key } = await signedIn();
     app.on('/change', ({ session }) => session['cart'].push('cup'));
-    const recorder = await harness.redis.monitor();
-    await browser.get('/change');
-    const fields = (await recorder.stop()).filter(({ name, source }) => source === 'lua' && name === 'hset').map(({ args }) => args);
+    const commands = await recordedDuring(harness.redis, app.store, () => browser.get('/change'));
+    const fields = commands.filter(({ name, source }) => source === 'lua' && name === 'hset').map(({ args }) => args);
     expect(fields.map(([at, field]) => [at, field])).toEqual([
       [key, '@meta'],
       [key, 'cart'],
@@ -131,14 +126,14 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
   test('a touch is made once the session was not seen for touchAfter, and only once', async () => {
     const { app, browser, key } = await signedIn({ store: { touchAfter: 60 } });
     await age(harness.client, key, 50_000);
-    expect(await commandsDuring(harness, app, () => browser.get('/plain'))).toEqual(['hgetall']);
+    expect(await askedFor(harness, app, () => browser.get('/plain'))).toEqual(['hgetall']);
     await age(harness.client, key, 11_000);
     await harness.client.pexpire(key, 5_000);
 
-    expect(await commandsDuring(harness, app, () => browser.get('/plain'))).toEqual(['hgetall', 'evalsha', 'evalsha']);
+    expect(await askedFor(harness, app, () => browser.get('/plain'))).toEqual(['hgetall', 'evalsha', 'evalsha']);
 
     expect(await harness.client.pttl(key)).toBeGreaterThan(1_795_000);
-    expect(await commandsDuring(harness, app, () => browser.get('/plain'))).toEqual(['hgetall']);
+    expect(await askedFor(harness, app, () => browser.get('/plain'))).toEqual(['hgetall']);
   });
 
   test('the cookie is sent again when the session is touched, and not in between', async () => {
@@ -193,13 +188,13 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
       signedCookie(sid, { secret: 'another' }),
       signedCookie(sid, { name: 'other' }),
     ];
-    const commands = await commandsDuring(harness, app, () => Promise.all(headers.map((cookie) => app.browser().get('/read', { cookie }))));
+    const commands = await askedFor(harness, app, () => Promise.all(headers.map((cookie) => app.browser().get('/read', { cookie }))));
     expect(commands).toEqual([]);
   });
 
   test('200 parallel reads of one session write nothing', async () => {
     const { app, browser } = await signedIn();
-    const commands = await commandsDuring(harness, app, () => Promise.all(Array.from({ length: 200 }, () => browser.get('/read'))));
+    const commands = await askedFor(harness, app, () => Promise.all(Array.from({ length: 200 }, () => browser.get('/read'))));
     expect(new Set(commands)).toEqual(new Set(['hgetall']));
     expect(commands.length).toBeLessThanOrEqual(200);
   });

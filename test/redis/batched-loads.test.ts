@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { RedisSessionStore, type Terms, type SessionRecord, type Sid } from '../../src/index.js';
+import { commandsDuring } from '../support/command-recorder.js';
 import { storedSid } from '../support/stored-sid.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
 import { until } from '../support/until.js';
@@ -31,20 +32,13 @@ describe('sessions that are loaded at the same time', () => {
     await server.stop();
   });
 
-  /** The commands that reach the server through our client while something is done. */
-  async function commandsOf(what: () => Promise<unknown>): Promise<string[]> {
-    const recorder = await server.monitor();
-    await what();
-    return (await recorder.stop()).filter(({ source }) => source !== 'lua').map(({ name }) => name);
-  }
-
   const visits = (record: SessionRecord | undefined) => record?.entries.get('visits');
 
   test('cost one command when they are one session, and one each when they are several', async () => {
     const [ada, grace] = [await storedSid(store, { visits: 1 }), await storedSid(store, { visits: 2 })];
     const absent = 'x'.repeat(54) as Sid;
     let loaded: (SessionRecord | undefined)[] = [];
-    const commands = await commandsOf(async () => {
+    const commands = await commandsDuring(server, store, async () => {
       loaded = await Promise.all([ada, ada, grace, ada, absent, grace].map((sid) => store.load(sid)));
     });
     expect(commands).toEqual(['hgetall', 'hgetall', 'hgetall']);
@@ -53,7 +47,7 @@ describe('sessions that are loaded at the same time', () => {
 
   test('cost one command in each turn of the event loop', async () => {
     const sid = await storedSid(store);
-    const commands = await commandsOf(async () => {
+    const commands = await commandsDuring(server, store, async () => {
       for (let turn = 0; turn < 3; turn++) await Promise.all([store.load(sid), store.load(sid)]);
     });
     expect(commands).toEqual(['hgetall', 'hgetall', 'hgetall']);

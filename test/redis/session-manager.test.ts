@@ -5,6 +5,7 @@ import { SessionManager } from '../../src/session/session-manager.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { PATIENT } from '../support/connections.js';
 import { refusal } from '../support/refusal.js';
+import { commandsDuring } from '../support/command-recorder.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
@@ -29,15 +30,6 @@ describe('SessionManager with Redis', () => {
   const open = (options: StoreOptions = {}) =>
     new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, deadline: 20_000, ...options });
 
-  /** The commands that a call sends, also those that nobody waits for, without those that its scripts run. */
-  async function commandsOf(store: RedisSessionStore, call: () => Promise<unknown>): Promise<string[]> {
-    const recorder = await server.monitor();
-    await call();
-    await store.drain();
-    const commands = await recorder.stop();
-    return commands.filter(({ source }) => source !== 'lua').map(({ name }) => name);
-  }
-
   it('names a session for as long as it lives by a save after store.ttl was raised, where there is no absolute timeout', async () => {
     const before = open({ ttl: 1, absoluteTtl: false });
     const after = new RedisSessionStore(redis.client, { prefix: before.settings.prefix, ttl: 600, absoluteTtl: false });
@@ -57,23 +49,23 @@ describe('SessionManager with Redis', () => {
     const scripts = (count: number) => Array.from({ length: count }, () => 'evalsha');
 
     const visitor = new Visitor(store);
-    expect(await commandsOf(store, () => visitor.signIn())).toEqual(scripts(3)); // reserve, create, confirm
+    expect(await commandsDuring(server, store, () => visitor.signIn())).toEqual(scripts(3)); // reserve, create, confirm
     const guest = new Visitor(store);
     await guest.request(({ entries }) => entries.set('cart', ['tea']));
     const arrived = await guest.arrive();
-    expect(await commandsOf(store, () => arrived.login({ id: 'ada' }, true))).toEqual(scripts(4)); // and destroy
+    expect(await commandsDuring(server, store, () => arrived.login({ id: 'ada' }, true))).toEqual(scripts(4)); // and destroy
     const session = await visitor.arrive();
-    expect(await commandsOf(store, () => session.login({ id: 'ada' }, true))).toEqual(scripts(5)); // and forget
-    expect(await commandsOf(store, () => session.login({ id: 'grace' }, true))).toEqual(scripts(5));
-    expect(await commandsOf(store, () => session.destroy())).toEqual(scripts(2));
-    expect(await commandsOf(store, () => store.load(arrived.sid))).toEqual(['hgetall']);
+    expect(await commandsDuring(server, store, () => session.login({ id: 'ada' }, true))).toEqual(scripts(5)); // and forget
+    expect(await commandsDuring(server, store, () => session.login({ id: 'grace' }, true))).toEqual(scripts(5));
+    expect(await commandsDuring(server, store, () => session.destroy())).toEqual(scripts(2));
+    expect(await commandsDuring(server, store, () => store.load(arrived.sid))).toEqual(['hgetall']);
   });
 
   it('costs a sign-in no more with a limit that is not reached', async () => {
     for (const policy of ['evict-oldest', 'reject'] as const) {
       const store = open({ maxSessionsPerUser: { limit: 3, policy } });
       await signedIn(store);
-      expect(await commandsOf(store, () => signedIn(store))).toEqual(['evalsha', 'evalsha', 'evalsha']);
+      expect(await commandsDuring(server, store, () => signedIn(store))).toEqual(['evalsha', 'evalsha', 'evalsha']);
     }
   });
 
@@ -81,7 +73,10 @@ describe('SessionManager with Redis', () => {
     const store = open();
     const visitor = new Visitor(store);
     await visitor.request(({ entries }) => entries.set('cart', []));
-    expect(await commandsOf(store, () => visitor.request(({ entries }) => entries.set('cart', ['tea'])))).toEqual(['hgetall', 'evalsha']);
+    expect(await commandsDuring(server, store, () => visitor.request(({ entries }) => entries.set('cart', ['tea'])))).toEqual([
+      'hgetall',
+      'evalsha',
+    ]);
   });
 
   it('gives the index of a user the time to live of the session that can live longest', async () => {
@@ -130,23 +125,26 @@ describe('SessionManager with Redis', () => {
       const visitor = await signedIn(store);
       const { absoluteEndsAt } = (await store.load(visitor.sid!))!;
       await server.client().eval(COPY, 2, prefix + visitor.handle, `${prefix}user:ada`, prefix, MANY - 1, absoluteEndsAt!);
+      await store.drain();
       replies.length = 0;
       return { store, visitor, replies, manager: new SessionManager(store) };
     }
 
-    async function countsOf(call: () => Promise<unknown>): Promise<Record<string, number>> {
+    async function countsOf(store: RedisSessionStore, call: () => Promise<unknown>): Promise<Record<string, number>> {
+      await store.drain();
       const before = await server.commandCounts();
       await call();
+      await store.drain();
       const after = await server.commandCounts();
       const names = ['evalsha', 'hmget', 'hgetall', 'zrem'];
       return Object.fromEntries(names.map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)]));
     }
 
     it('lists a page of them by reading that page', async () => {
-      const { manager, replies } = await withMany();
+      const { store, manager, replies } = await withMany();
       const seen = new Set<string>();
       let cursor: string | undefined;
-      const counts = await countsOf(async () => {
+      const counts = await countsOf(store, async () => {
         for (let page = 0; page < 3; page++) {
           const listed = await manager.list('ada', { limit: 50, cursor });
           for (const { handle } of listed.sessions) seen.add(handle);
@@ -171,7 +169,7 @@ describe('SessionManager with Redis', () => {
         return revoke(...call).finally(() => now--);
       };
       let ended = 0;
-      const counts = await countsOf(async () => {
+      const counts = await countsOf(store, async () => {
         ended = await manager.revokeOthers('ada', visitor.handle);
       });
       expect([ended, mostAtOnce]).toEqual([MANY - 1, 100]);
@@ -190,7 +188,7 @@ describe('SessionManager with Redis', () => {
         const names = () => server.client().zcard(`${store.settings.prefix}user:ada`);
         for (let nth = 1; nth <= 3; nth++) {
           const before = await names();
-          const counts = await countsOf(async () => void (await signedIn(store)));
+          const counts = await countsOf(store, async () => void (await signedIn(store)));
           expect(counts['hmget']).toBeLessThanOrEqual(100);
           expect(counts['evalsha']).toBeLessThanOrEqual(3 + 1 + 100 + 1);
           // The new one, and a hundred less.
@@ -204,7 +202,9 @@ describe('SessionManager with Redis', () => {
     it('a sign-in is refused without looking at all of them', async () => {
       const { store } = await withMany();
       Object.assign(store.settings, { maxSessionsPerUser: { limit: 5, policy: 'reject' } });
-      const counts = await countsOf(async () => expect(await refusal(() => signedIn(store))).toMatchObject({ code: 'SESSION_REFUSED' }));
+      const counts = await countsOf(store, async () =>
+        expect(await refusal(() => signedIn(store))).toMatchObject({ code: 'SESSION_REFUSED' }),
+      );
       expect(counts['hmget']).toBeLessThanOrEqual(1_000);
       expect(counts['evalsha']).toBeLessThanOrEqual(2 + 1 + 10);
     });

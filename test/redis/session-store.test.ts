@@ -5,6 +5,7 @@ import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js'
 import { expiresAt } from '../../src/session/session-record.js';
 import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
+import { commandsDuring } from '../support/command-recorder.js';
 import { PATIENT } from '../support/connections.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import {
@@ -238,20 +239,19 @@ describe('RedisSessionStore', () => {
       const store = start({ rotateAfter: 60 });
       const sid = await newSession(store, { n: 1 }, TERMS, 'ada');
       await everyScriptRan(store);
-      const recorder = await server.monitor();
-      await call(store, sid);
       const counts: Record<string, number> = {};
-      for (const { name, source } of await recorder.stop()) if (source !== 'lua') counts[name] = (counts[name] ?? 0) + 1;
+      for (const name of await commandsDuring(server, store, () => call(store, sid))) counts[name] = (counts[name] ?? 0) + 1;
       expect(counts).toEqual(expected);
     });
 
     it("adds a GET to the load of a session that is somebody's, with revokeBefore", async () => {
       const store = start({ revokeBefore: true });
       const [sid, anonymous] = [await newSession(store, {}, TERMS, 'ada'), await newSession(store)];
-      const recorder = await server.monitor();
-      await store.load(anonymous);
-      await store.load(sid);
-      expect((await recorder.stop()).map(({ name }) => name)).toEqual(['hgetall', 'hgetall', 'get']);
+      const commands = await commandsDuring(server, store, async () => {
+        await store.load(anonymous);
+        await store.load(sid);
+      });
+      expect(commands).toEqual(['hgetall', 'hgetall', 'get']);
     });
 
     it('sends of a save only the entries that changed', async () => {

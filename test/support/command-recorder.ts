@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Redis, type Command } from 'ioredis';
-import type { ServerOptions } from './start-redis.js';
+import type { RedisServer, ServerOptions } from './start-redis.js';
 import { until } from './until.js';
 
 /** A command as the server saw it. */
@@ -50,6 +50,27 @@ export async function recordCommands(server: ServerOptions, client: Redis): Prom
       return all;
     },
   };
+}
+
+/**
+ * Every command that the server runs because of a call. Those that nobody waits for are waited for here: what was sent before the call does not
+ * count, and what the call has begun does.
+ */
+export async function recordedDuring(
+  server: Pick<RedisServer, 'monitor'>,
+  store: { drain(): Promise<void> },
+  call: () => Promise<unknown>,
+): Promise<readonly RecordedCommand[]> {
+  await store.drain();
+  const recorder = await server.monitor();
+  await call();
+  await store.drain();
+  return recorder.stop();
+}
+
+/** The names of those commands, without what scripts run. */
+export async function commandsDuring(...args: Parameters<typeof recordedDuring>): Promise<string[]> {
+  return (await recordedDuring(...args)).filter(({ source }) => source !== 'lua').map(({ name }) => name);
 }
 
 /**
