@@ -1,5 +1,6 @@
 import { builtinSessionMiddleware } from './http/request/builtin-session.middleware.js';
 import { ExpressStoreAdapter, type ExpressStore } from './express-session/express-store-adapter.js';
+import { ExpressStoreFacade } from './express-session/express-store-facade.js';
 import { csrfOptionProblems, resolveCsrfOption, type CsrfOptions } from './http/csrf/csrf-options.js';
 import { refuseCrossOrigin } from './http/csrf/csrf.middleware.js';
 import type { SessionHandler } from './http/request/session-handler.js';
@@ -118,9 +119,8 @@ export function sessionMiddleware(
     translate: (error) => error,
     findIdentity: identity,
     warn,
-    sessionStore: isOurs ? undefined : store,
   });
-  const serve = builtinSessionMiddleware(runtime);
+  const serve = builtinSessionMiddleware(runtime, isOurs ? new ExpressStoreFacade(runtime) : store);
   if (!settings.csrf.everywhere) return serve;
   const refuse = refuseCrossOrigin(settings);
   return (request, response, next) =>

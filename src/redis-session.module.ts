@@ -33,7 +33,7 @@ import {
   type SessionRoutes,
 } from './redis-session.module-definition.js';
 import { productionWarnings, resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from './redis-session.options.js';
-import { eventChannelOf, openStore, placeOf } from './redis-session.stores.js';
+import { eventChannelOf, openStore, locationOf } from './redis-session.stores.js';
 import { SESSION_CONNECTION, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
 import { servedByBoth } from './redis-session.routes.js';
 import { openRedis, type OpenRedis } from './redis/client/redis-client.js';
@@ -123,7 +123,7 @@ const providers: Provider[] = [
         translate: toHttpException,
         findIdentity: options.identity,
         warn: log.warn,
-        place: placeOf(options),
+        location: locationOf(options),
         sessionStore: isExpressStore(options.store) ? options.store : undefined,
       }),
   },

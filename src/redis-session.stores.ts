@@ -46,7 +46,7 @@ export function eventChannelOf(
 }
 
 /** What two modules that keep the same sessions have in common. `undefined` where each has sessions of its own, or the store itself tells. */
-export function placeOf({ redis, store }: ResolvedRedisSessionOptions): unknown {
+export function locationOf({ redis, store }: ResolvedRedisSessionOptions): unknown {
   if (isExpressStore(store)) return store;
   if (store instanceof SessionStore || store.kind === 'memory') return undefined;
   return { redis, kind: store.kind, prefix: store.settings.prefix };

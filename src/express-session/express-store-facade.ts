@@ -1,75 +1,83 @@
+import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { Store, type SessionData } from 'express-session';
-import { answerWithin } from '../session/deadline.js';
+import type { SessionData, Store } from 'express-session';
+import { timeLeft } from '../http/request/load-session.js';
+import { currentSession, startSession, statusOf } from '../http/request/open-session.js';
+import { stateOf, type RequestState } from '../http/request/request-state.js';
+import { regenerateSession } from '../http/request/session-calls.js';
+import { answerCall } from '../http/request/session-members.js';
+import type { SessionRuntime } from '../http/request/session-runtime.js';
 import { ActiveSession, type SessionHost } from '../session/active-session.js';
+import { answerWithin } from '../session/deadline.js';
 import { IDENTITY_ENTRY } from '../session/identity.js';
 import type { Sid } from '../session/sid.js';
-import { behind, changeProbeOf } from './change-probe.js';
-import { answerCall } from '../http/request/session-members.js';
-import { SessionExchange } from '../http/request/session-exchange.js';
-import type { SessionRuntime } from '../http/request/session-runtime.js';
+import { changeProbeOf, probedSession } from './change-probe.js';
 
-type CreateSession = Parameters<Store['createSession']>;
 type Callback<T = void> = (error?: unknown, value?: T) => void;
 
 /**
- * What express-session calls its store, over a `SessionStore`. The session on the request saves itself, by deltas, so express-session's
- * own `set` is not on that path; it is here for code that works on `req.sessionStore`.
+ * A `SessionStore` as express-session, and code that works on `req.sessionStore`, knows stores. The session on the request saves itself, by deltas, so
+ * express-session's own `set` is not on that path.
  *
- * Never emits `disconnect`: express-session would let requests pass without a session.
+ * It has the methods of that package's class, and does not load the package. It never emits `disconnect`: express-session would let requests pass
+ * without a session.
  */
-export class ExpressStoreFacade extends Store {
-  #arriving: SessionExchange | undefined;
-  #leaving: SessionExchange | undefined;
+export class ExpressStoreFacade extends EventEmitter implements Pick<Store, 'get' | 'set' | 'destroy' | 'touch' | 'regenerate' | 'load'> {
+  #asking: RequestState | undefined;
+  #ending: RequestState | undefined;
 
   constructor(private readonly runtime: SessionRuntime) {
     super();
   }
 
-  /** Names the exchange whose session express-session is about to ask for, in the same turn of the event loop; then that none is. */
-  arrive(exchange: SessionExchange | undefined): void {
-    this.#arriving = exchange;
+  /** Names the request whose session express-session is about to ask for, in the same turn of the event loop; then that none is. */
+  ask(state: RequestState | undefined): void {
+    this.#asking = state;
   }
 
-  /** Names the exchange whose response express-session is about to end, as `arrive` does. */
-  leave(exchange: SessionExchange | undefined): void {
-    this.#leaving = exchange;
+  /** Names the request whose response express-session is about to end, as `ask` does. */
+  end(state: RequestState | undefined): void {
+    this.#ending = state;
   }
 
   /** express-session assigns its own way to make a session; ours makes them with their rules. */
   get generate(): (request: IncomingMessage) => void {
-    return (request) => SessionExchange.of(request)?.install();
+    return (request) => stateOf(request)?.transport.expose();
   }
 
   set generate(_theirs: (request: IncomingMessage) => void) {
     // Not used, see the getter.
   }
 
-  override get(sid: string, callback: Callback<SessionData | null>): void {
-    const { current, loaded } = this.#arriving ?? {};
-    if (this.#arriving === undefined) answer(this.#read(sid as Sid), callback);
-    else callback(null, current === undefined || loaded === undefined ? null : (changeProbeOf(current) as SessionData));
+  get(sid: string, callback: Callback<SessionData | null>): void {
+    if (this.#asking === undefined) return answer(this.#read(sid as Sid), callback);
+    const session = this.#asking.loaded === undefined ? undefined : currentSession(this.#asking);
+    callback(null, session === undefined ? null : (changeProbeOf(session) as SessionData));
   }
 
-  override createSession(...[request, session]: CreateSession): ReturnType<Store['createSession']> {
-    if (behind(session) !== undefined) SessionExchange.of(request)?.install();
-    return session as ReturnType<Store['createSession']>;
+  load(sid: string, callback: Callback<SessionData>): void {
+    this.get(sid, (error, data) => callback(error, data ?? undefined));
   }
 
-  override regenerate(request: IncomingMessage, callback: (error?: unknown) => unknown): void {
-    const exchange = SessionExchange.of(request);
-    const { current } = exchange ?? {};
-    if (current === undefined) answer(startIn(exchange), (error) => void callback(error));
-    else answerCall(current, current.regenerate(), callback);
+  createSession(request: IncomingMessage, session: object): object {
+    if (probedSession(session) !== undefined) stateOf(request)?.transport.expose();
+    return session;
   }
 
-  override set(sid: string, data: SessionData, callback: Callback = () => undefined): void {
+  regenerate(request: IncomingMessage, callback: (error?: unknown) => unknown): void {
+    const state = stateOf(request);
+    const session = state && currentSession(state);
+    if (session === undefined) answer(startIn(state), (error) => void callback(error));
+    else answerCall(session, regenerateSession(session), callback);
+  }
+
+  set(sid: string, data: SessionData, callback: Callback = () => undefined): void {
     answer(this.#write(sid as Sid, data), callback);
   }
 
   /** Called at the end of each request that changed nothing. Nobody waits for the touch. */
-  override touch(_sid: string, session: SessionData, callback: () => void = () => undefined): void {
-    this.#touch(behind(session)?.active).catch((error: unknown) => this.runtime.logError(error));
+  touch(_sid: string, session: SessionData, callback: () => void = () => undefined): void {
+    this.#touch(probedSession(session)?.active).catch((error: unknown) => this.runtime.logError(error));
     callback();
   }
 
@@ -77,7 +85,7 @@ export class ExpressStoreFacade extends Store {
     if (active?.isTouchDue === true) await active.save();
   }
 
-  override destroy(sid: string, callback: Callback = () => undefined): void {
+  destroy(sid: string, callback: Callback = () => undefined): void {
     answer(this.#end(sid as Sid), callback);
   }
 
@@ -107,7 +115,8 @@ export class ExpressStoreFacade extends Store {
 
   async #end(sid: Sid): Promise<void> {
     const { store } = this.runtime;
-    await answerWithin(this.#leaving?.timeLeft ?? store.settings.deadline, store.destroy(sid));
+    const ms = this.#ending === undefined ? store.settings.deadline : timeLeft(this.#ending);
+    await answerWithin(ms, store.destroy(sid));
   }
 
   async #open(sid: Sid): Promise<ActiveSession | null> {
@@ -128,8 +137,10 @@ export class ExpressStoreFacade extends Store {
 }
 
 /** After its session was destroyed or unset, a request gets a new one; after a failed load, the error of that. */
-async function startIn(exchange: SessionExchange | undefined): Promise<void> {
-  if (exchange?.session === undefined || exchange.session === null) exchange?.start();
+async function startIn(state: RequestState | undefined): Promise<void> {
+  if (state === undefined) return;
+  if (statusOf(state) === 'failed') throw state.transport.errorFor(state.failure);
+  startSession(state);
 }
 
 function answer<T>(result: Promise<T>, callback: Callback<T>): void {

@@ -6,7 +6,7 @@ import { CrossOriginError, SessionMisuseError, type CrossOriginReason } from '..
 import { requestRefusal } from '../http/csrf/csrf-check.js';
 import { CsrfExempt } from './csrf-exempt.decorator.js';
 import { withoutHeaders } from './http-exceptions.js';
-import { contextOf } from '../http/request/request-context.js';
+import { stateOf } from '../http/request/request-state.js';
 import { SessionRuntime } from '../http/request/session-runtime.js';
 
 /**
@@ -60,7 +60,7 @@ export class CsrfGuard implements CanActivate {
 
   /** Whether another module's guard, which is before every handler too, decides by rules of its own. */
   #isOfAnother(request: IncomingMessage): boolean {
-    const { runtime } = contextOf<{ readonly runtime: SessionRuntime }>(request) ?? {};
+    const { runtime } = stateOf(request)?.transport ?? {};
     return runtime !== undefined && runtime.settings.csrf.everywhere && !this.#runtime.isSameAs(runtime);
   }
 

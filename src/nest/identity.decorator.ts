@@ -1,7 +1,8 @@
 import { createParamDecorator } from '@nestjs/common';
 import type { Identity as StoredIdentity } from '../session/identity.js';
 import type { NamedParameter } from './named-parameter.js';
-import { requestContextOf } from './execution-context.js';
+import { identityIn } from '../http/request/session-access.js';
+import { stateIn } from './execution-context.js';
 
 /**
  * Who is signed in, or with a name one field of it: `@Identity() who: Identity`, `@Identity('id') id: string`.
@@ -14,7 +15,7 @@ import { requestContextOf } from './execution-context.js';
  * @publicApi
  */
 export const Identity = createParamDecorator((name: string | undefined, context) => {
-  const { identity } = requestContextOf(context);
+  const identity = identityIn(stateIn(context));
   if (name === undefined || identity === undefined) return identity;
   return Object.hasOwn(identity, name) ? (identity as unknown as Record<string, unknown>)[name] : undefined;
 }) as NamedParameter;

@@ -1,4 +1,4 @@
-import { SessionExchange } from '../http/request/session-exchange.js';
+import { stateOf } from '../http/request/request-state.js';
 import type { SessionHandler } from '../http/request/session-handler.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
 
@@ -9,7 +9,7 @@ import type { SessionRuntime } from '../http/request/session-runtime.js';
  */
 export function ownSessionMiddleware(runtime: SessionRuntime): SessionHandler {
   return (request, _response, next) => {
-    const found = SessionExchange.of(request)?.runtime;
+    const found = stateOf(request)?.transport.runtime;
     // What this throws goes to Nest's exception filters, as what any middleware throws does.
     if (found !== undefined) runtime.assertSameAs(found);
     next();

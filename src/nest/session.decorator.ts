@@ -1,8 +1,8 @@
 import { createParamDecorator } from '@nestjs/common';
 import { readEntry } from '../http/request/session-proxy.js';
 import type { NamedParameter } from './named-parameter.js';
-import type { HttpSession } from '../http/request/http-session.js';
-import { requestContextOf } from './execution-context.js';
+import { httpSessionIn } from '../http/request/session-access.js';
+import { stateIn } from './execution-context.js';
 
 /**
  * The session of the request, or with a name one of its entries: `@Session() session: HttpSession`, `@Session('cart') cart?: Item[]`.
@@ -12,6 +12,6 @@ import { requestContextOf } from './execution-context.js';
  * @publicApi
  */
 export const Session = createParamDecorator((name: string | undefined, context) => {
-  const session = requestContextOf(context).httpSession as HttpSession | undefined;
+  const session = httpSessionIn(stateIn(context));
   return name === undefined || session === undefined ? session : readEntry(session, name);
 }) as NamedParameter;

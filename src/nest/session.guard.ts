@@ -4,7 +4,15 @@ import { warnOnce } from '../session/warn-once.js';
 import { demandsOf, type Demands } from './demands.js';
 import { GUARD_ANSWERS, SessionHttpException } from './http-exceptions.js';
 import type { Identity } from './identity.decorator.js';
-import { confirmIdentity, endedReasonOf, peekedOf, requestContextOf, runtimeOf } from './execution-context.js';
+import {
+  authenticatedAtIn,
+  confirmSession,
+  endedReasonIn,
+  identityIn,
+  peekedSessionIn,
+  storeTime,
+} from '../http/request/session-access.js';
+import { findStateIn, stateIn } from './execution-context.js';
 import { SessionRuntime } from '../http/request/session-runtime.js';
 
 const SECOND = 1_000;
@@ -40,7 +48,7 @@ export class SessionGuard implements CanActivate {
       warnOfIdentityElsewhere(context);
       throw this.unauthorized(context);
     }
-    if (!(await confirmIdentity(context))) throw this.unauthorized(context);
+    if (!(await this.#isConfirmed(context))) throw this.unauthorized(context);
     if (!this.hasRole(identity, context)) throw this.forbidden(context);
     if (!(await this.isFresh(context))) throw this.notFresh(context);
     return this.authorize(identity, context);
@@ -55,7 +63,7 @@ export class SessionGuard implements CanActivate {
 
   /** Who is signed in; `undefined` for nobody. */
   protected identityOf(context: ExecutionContext): Identity | undefined {
-    return requestContextOf<Identity>(context).identity;
+    return identityIn(stateIn(context));
   }
 
   /** Whether this identity has one of the roles that the nearest `@Roles()` asks for. */
@@ -70,8 +78,9 @@ export class SessionGuard implements CanActivate {
   protected async isFresh(context: ExecutionContext): Promise<boolean> {
     const { freshLogin: seconds } = this.#demands(context);
     if (seconds === undefined) return true;
-    const request = requestContextOf(context);
-    return request.authenticatedAt !== undefined && (await request.now()) - request.authenticatedAt <= seconds * SECOND;
+    const state = stateIn(context);
+    const authenticatedAt = authenticatedAtIn(state);
+    return authenticatedAt !== undefined && (await storeTime(state)) - authenticatedAt <= seconds * SECOND;
   }
 
   /** Whether this identity may pass, all else being well. Everyone who is signed in may. */
@@ -81,7 +90,8 @@ export class SessionGuard implements CanActivate {
 
   /** What a requester who is not signed in gets. */
   protected unauthorized(context: ExecutionContext): Error {
-    return new SessionHttpException(...GUARD_ANSWERS.signedOut, { reason: endedReasonOf(context) });
+    const state = findStateIn(context);
+    return new SessionHttpException(...GUARD_ANSWERS.signedOut, { reason: state && endedReasonIn(state) });
   }
 
   /** What one without the role gets. */
@@ -98,8 +108,14 @@ export class SessionGuard implements CanActivate {
     return demandsOf(context.getHandler() as (...args: never[]) => unknown, context.getClass());
   }
 
+  /** Where no session middleware ran there is nothing to confirm: somebody else says who it is. */
+  #isConfirmed(context: ExecutionContext): boolean | Promise<boolean> {
+    const state = findStateIn(context);
+    return state === undefined || confirmSession(state);
+  }
+
   #checkOwn(context: ExecutionContext): void {
-    const found = runtimeOf(context) as SessionRuntime | undefined;
+    const found = findStateIn(context)?.transport.runtime;
     if (found !== undefined) this.sessionRuntime?.assertSameAs(found);
   }
 }
@@ -111,7 +127,8 @@ function warn(message: string): void {
 /** Somebody has signed in, as their code has it, and is answered 401: that takes an afternoon to find out. */
 function warnOfIdentityElsewhere(context: ExecutionContext): void {
   if (process.env['NODE_ENV'] === 'production') return;
-  const session = peekedOf(context);
+  const state = findStateIn(context);
+  const session = state && peekedSessionIn(state);
   const name = session && ENTRIES_ELSEWHERE.find((entry) => Object.hasOwn(session, entry));
   if (name !== undefined)
     warnOnce(

@@ -18,8 +18,6 @@ declare global {
     roles: string[];
   }
 
-  class AppModule {}
-
   class LoginDto {
     username: string;
     password: string;

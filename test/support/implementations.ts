@@ -5,6 +5,7 @@ import expressSession from 'express-session';
 import type { Redis } from 'ioredis';
 import { sessionMiddleware, type SessionHandler } from '../../src/express.js';
 import { builtinSessionMiddleware } from '../../src/http/request/builtin-session.middleware.js';
+import { ExpressStoreFacade } from '../../src/express-session/express-store-facade.js';
 import { expressSessionMiddleware } from '../../src/express-session/express-session.middleware.js';
 import { resolveSessionOptions, type SessionOptions } from '../../src/http/request/session-options.js';
 import { SessionRuntime } from '../../src/http/request/session-runtime.js';
@@ -66,11 +67,12 @@ export function stockImplementation(): Promise<Implementation> {
 
 /** One of our middlewares over one of our stores. */
 export function ourImplementation(middleware: 'builtin' | 'express-session', store: SessionStore, client?: Redis): Promise<Implementation> {
-  const make = middleware === 'builtin' ? builtinSessionMiddleware : expressSessionMiddleware;
-  const handlerFor = (config: Config): SessionHandler =>
-    make(
-      new SessionRuntime({ store, settings: resolveSessionOptions(optionsOf(config)), translate: (error) => error, warn: () => undefined }),
-    );
+  const handlerFor = (config: Config): SessionHandler => {
+    const settings = resolveSessionOptions(optionsOf(config));
+    const runtime = new SessionRuntime({ store, settings, translate: (error) => error, warn: () => undefined });
+    if (middleware === 'express-session') return expressSessionMiddleware(runtime);
+    return builtinSessionMiddleware(runtime, new ExpressStoreFacade(runtime));
+  };
   return openImplementation(`${middleware} × ${store.constructor.name}`, handlerFor, viewOfOurs(store, client));
 }
 

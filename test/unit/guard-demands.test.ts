@@ -3,9 +3,12 @@ import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { setContext } from '../../src/http/request/request-context.js';
+import { keepState, RequestState, type LoadedSession } from '../../src/http/request/request-state.js';
 import { CsrfExempt, CsrfGuard, FreshLogin, Public, Roles, SessionGuard, SessionHttpException } from '../../src/index.js';
+import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
+import { generateSid } from '../../src/session/sid.js';
 import { csrfGuard } from '../support/csrf-guard.js';
+import { StubTransport } from '../support/stub-transport.js';
 
 const HOUR = 3_600_000;
 const NOW = Date.UTC(2026, 0, 1);
@@ -81,21 +84,25 @@ async function statusFor(context: ExecutionContextHost): Promise<number> {
   }
 }
 
+const store = Object.assign(new MemorySessionStore(), { now: async () => NOW });
+
+async function signedIn({ roles, age }: { readonly roles: readonly string[]; readonly age: number }): Promise<LoadedSession> {
+  const sid = generateSid();
+  const entries = new Map([['identity', JSON.stringify({ id: 'ada', roles })]]);
+  const terms = { idle: undefined, cookie: undefined, wholeCookie: {} };
+  return { sid, record: await store.create(sid, { entries, terms, userId: 'ada', authenticatedAt: NOW - age }), at: 0 };
+}
+
 async function outcomeOf(places: Places): Promise<string> {
   const contextOf = declare(places);
   const statuses = [];
   for (const visitor of VISITORS) {
     const request = {} as IncomingMessage;
-    setContext(request, {
-      runtime: {},
-      httpSession: {},
-      peeked: {},
-      identity: visitor && ({ id: 'ada', roles: visitor.roles } as { id: string }),
-      endedReason: undefined,
-      authenticatedAt: visitor && NOW - visitor.age,
-      confirm: () => true,
-      now: async () => NOW,
-    });
+    const state = new RequestState(new StubTransport(store, { request }));
+    state.status = 'open';
+    state.askedAt = performance.now();
+    if (visitor !== undefined) state.loaded = await signedIn(visitor);
+    keepState(request, state);
     statuses.push(await statusFor(contextOf(request)));
   }
   return statuses.join(' ');

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { SessionMisuseError } from '../../redis-session.errors.js';
 import { LruCache, ownCopy } from '../../session/lru-cache.js';
 import { withoutUndefined } from '../../session/option-checks.js';
@@ -9,7 +9,6 @@ import { cookieValues } from './cookie-header.js';
 import { warnOnce } from '../../session/warn-once.js';
 import { createCookie, restartMaxAge, type Cookie } from './cookie.js';
 import { isSecureRequest } from '../request/request-security.js';
-import { takesHeaders } from '../response/response-headers.js';
 import { cookieOptionProblems } from '../request/session-option-problems.js';
 import { COOKIE_DEFAULTS, type Secret, type SessionCookieOptions, type SessionSettings } from '../request/session-options.js';
 import { SuspiciousCookies } from './suspicious-cookies.js';
@@ -102,41 +101,24 @@ export class SessionCookie {
     return withoutUndefined(given as SessionCookieOptions);
   }
 
-  /** Tells the browser the sid of the session. False when the cookie may go over https only and the request came otherwise: then it is told nothing. */
-  set(request: IncomingMessage, response: ServerResponse, sid: Sid, cookie: Cookie): boolean {
+  /** The header that tells the browser the sid. `undefined` when the cookie may go over https only and the request came otherwise. */
+  settingHeader(request: IncomingMessage, sid: Sid, cookie: Cookie): string | undefined {
     const [secret] = this.#settings.secrets;
-    if (secret === undefined) return false;
-    if (this.withholds(request, cookie)) return false;
+    if (secret === undefined || this.#withholds(request, cookie)) return undefined;
     restartMaxAge(cookie);
-    response.setHeader('Set-Cookie', [...this.#otherCookies(response), cookie.serialize(this.name, this.#sign(sid, secret))]);
-    return true;
+    return cookie.serialize(this.name, this.#sign(sid, secret));
+  }
+
+  /** The header that tells the browser to drop the cookie: same attributes, an expiry in the past. */
+  clearingHeader(cookie: Cookie): string {
+    return createCookie({ ...cookie.data, originalMaxAge: undefined, expires: new Date(0) }).serialize(this.name, '');
   }
 
   /** Whether the cookie may go over https only and the request came otherwise, which is warned of. */
-  withholds(request: IncomingMessage, cookie: Cookie): boolean {
+  #withholds(request: IncomingMessage, cookie: Cookie): boolean {
     const isWithheld = cookie.secure === true && !isSecureRequest(request, this.#settings.proxy);
     if (isWithheld) warnOnce(this.#warn, WITHHELD);
     return isWithheld;
-  }
-
-  /** Tells the browser to drop the cookie: same attributes, an expiry in the past. Replaces what this response said of it so far. */
-  clear(response: ServerResponse, cookie: Cookie): void {
-    if (!takesHeaders(response)) return;
-    const dropped = createCookie({ ...cookie.data, originalMaxAge: undefined, expires: new Date(0) });
-    response.setHeader('Set-Cookie', [...this.#otherCookies(response), dropped.serialize(this.name, '')]);
-  }
-
-  /** Takes back what this response says of the cookie. */
-  retract(response: ServerResponse): void {
-    const others = this.#otherCookies(response);
-    if (others.length === 0) response.removeHeader('Set-Cookie');
-    else response.setHeader('Set-Cookie', others);
-  }
-
-  /** Of several things that this response says of the cookie, leaves the last one. */
-  keepLast(response: ServerResponse): void {
-    const last = this.#cookies(response).findLast((cookie) => this.#isOurs(cookie));
-    if (last !== undefined) response.setHeader('Set-Cookie', [...this.#otherCookies(response), last]);
   }
 
   /** The same browser is often told the same again, only with another expiry. */
@@ -147,24 +129,6 @@ export class SessionCookie {
       this.#signed.add(ownCopy(sid), value);
     }
     return value;
-  }
-
-  #otherCookies(response: ServerResponse): string[] {
-    return this.#cookies(response).filter((cookie) => !this.#isOurs(cookie));
-  }
-
-  #cookies(response: ServerResponse): string[] {
-    const header = response.getHeader('Set-Cookie') ?? [];
-    return Array.isArray(header) ? header : [String(header)];
-  }
-
-  /** Whether this response tells the browser of a session. */
-  isIn(response: ServerResponse): boolean {
-    return this.#cookies(response).some((cookie) => this.#isOurs(cookie) && !cookie.startsWith(`${this.name}=;`));
-  }
-
-  #isOurs(cookie: string): boolean {
-    return cookie.startsWith(`${this.name}=`);
   }
 
   /**

@@ -1,83 +1,105 @@
+import type { ServerResponse } from 'node:http';
+import { SessionMisuseError } from '../../redis-session.errors.js';
+import { putCookie } from '../cookie/response-cookies.js';
+import { BufferedResponse, type ReplacementResponse, type ResponseHooks } from '../response/buffered-response.js';
+import { errorResponseOf, INTERNAL_ERROR, notStoredResponse, renderErrorResponse } from '../response/error-response.js';
+import { addVary, isClientGone, isResponse, takesHeaders } from '../response/response-headers.js';
+import { commitLate, commitSession } from './commit-session.js';
+import { decideCookie, type CookieAction } from './cookie-decision.js';
+import { RequestCookieFacts } from './cookie-facts.js';
 import { useDictionaryMode } from './dictionary-mode.js';
-import { ExpressStoreFacade } from '../../express-session/express-store-facade.js';
-import { addVary, isResponse } from '../response/response-headers.js';
-import { BufferedResponse, type ResponseHooks, type ReplacementResponse } from '../response/buffered-response.js';
-import { errorResponseOf, notStoredResponse, INTERNAL_ERROR, renderErrorResponse } from '../response/error-response.js';
-import { commitLate, commitSession, type CookieNews } from './session-commit.js';
-import { Passage } from './passage.js';
+import { exposeSession, HttpTransport } from './http-transport.js';
+import { loadSession, rotateWhenDue } from './load-session.js';
+import { statusOf } from './open-session.js';
 import { hasSession, type SessionRequest } from './request-properties.js';
-import { SessionExchange } from './session-exchange.js';
+import { keepState, RequestState } from './request-state.js';
 import type { SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
+import { cookieHeader } from './tell-cookie.js';
 
 /**
  * Our own session middleware. The session is stored before the first byte of the response leaves; when it cannot be, something else is
  * answered. A session that did not change costs its response nothing but a check.
+ *
+ * @param sessionStore what `req.sessionStore` is, for code that works on express-session's
  */
-export function builtinSessionMiddleware(runtime: SessionRuntime): SessionHandler {
-  const { sessionStore = new ExpressStoreFacade(runtime) } = runtime;
-  const late = (error: unknown) => runtime.logError(error);
+export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore?: object): SessionHandler {
   return (request: SessionRequest, response, next) => {
-    const { attempt, go } = new Passage(next, late);
-    attempt(() => {
-      // Nest may mount a middleware on overlapping paths.
-      if (hasSession(request)) return go();
-      const exchange = new SessionExchange(runtime, request, response, sessionStore);
-      if (!exchange.isInPath) return go();
-      runtime.checkProxy(request);
-      useDictionaryMode(request);
-      if (isResponse(response)) {
-        useDictionaryMode(response);
-        exchange.watch = new BufferedResponse(response, new SessionHooks(exchange));
-      }
-      const serve = () => {
-        exchange.install();
-        go();
-      };
-      exchange.load(runtime.cookie.read(request), (error) =>
-        attempt(() => {
-          if (error !== undefined) exchange.fail(error);
-          exchange.renewSecret(() => attempt(serve));
-        }),
-      );
-    });
+    let transport: BuiltinTransport | undefined;
+    try {
+      transport = begin(runtime, request, response, sessionStore);
+    } catch (error) {
+      return next(error);
+    }
+    if (transport === undefined) return next();
+    const { state } = transport;
+    const goOn = (error?: unknown) => exposeSession(transport, next, error);
+    loadSession(state, () => (takesHeaders(response) ? rotateWhenDue(state, goOn) : goOn()));
+    // BuiltinTransport commits before the response leaves, and tells.
   };
 }
 
-class SessionHooks implements ResponseHooks {
-  #news: CookieNews = 'none';
+/** `undefined` when the request has a session already, as when Nest mounts a middleware on overlapping paths, or the cookie is not for it. */
+function begin(
+  runtime: SessionRuntime,
+  request: SessionRequest,
+  response: ServerResponse,
+  store: object | undefined,
+): BuiltinTransport | undefined {
+  if (hasSession(request)) return undefined;
+  const transport = new BuiltinTransport(runtime, request, response, store);
+  if (!transport.isInPath) return undefined;
+  runtime.warnOfUntrustedProxy(request);
+  transport.state.sids = runtime.cookie.read(request);
+  transport.bufferResponse();
+  return transport;
+}
+
+/** One request under this middleware, and what has to happen before its response leaves: commit, and tell. */
+class BuiltinTransport extends HttpTransport implements ResponseHooks {
+  readonly state = new RequestState(this);
+  /** `undefined` for the handshake of a WebSocket, which has no response. */
+  #buffered: BufferedResponse | undefined;
+  #action: CookieAction = 'nothing';
   #isHeadOut: boolean;
   #lateFailure: string | undefined;
 
-  constructor(private readonly exchange: SessionExchange) {
-    this.#isHeadOut = exchange.response.headersSent;
+  constructor(runtime: SessionRuntime, request: SessionRequest, response: ServerResponse, sessionStore: object | undefined) {
+    super(runtime, request, response, sessionStore);
+    this.#isHeadOut = response.headersSent;
+    keepState(request, this.state);
+  }
+
+  bufferResponse(): void {
+    const { request, response } = this;
+    useDictionaryMode(request);
+    if (!isResponse(response)) return;
+    useDictionaryMode(response);
+    this.#buffered = new BufferedResponse(response, this);
   }
 
   commit(): void | Promise<void> {
-    const news = commitSession(this.exchange);
-    if (typeof news === 'string') this.#news = news;
-    else
-      return news.then((told) => {
-        this.#news = told;
-      });
+    const action = commitSession(this.state);
+    if (typeof action === 'string') this.#action = action;
+    else return action.then((decided) => void (this.#action = decided));
   }
 
   addHeaders(): void {
+    const { state, runtime, response } = this;
+    // The session may have been destroyed since the commit began.
+    if (!this.#isHeadOut && statusOf(state) !== 'open') this.#action = decideCookie(new RequestCookieFacts(state, false));
     this.#isHeadOut = true;
-    const { runtime, request, response, dropped } = this.exchange;
-    const current = this.#news === 'set' ? this.exchange.current : undefined;
-    if (current === undefined && dropped !== undefined) runtime.cookie.clear(response, dropped);
-    const isTold =
-      current === undefined ? dropped !== undefined : runtime.cookie.set(request, response, current.active.sid, current.cookie);
-    if (isTold && runtime.settings.noStore) response.setHeader('Cache-Control', 'no-store');
-    if (this.exchange.isAsked) addVary(response, 'Cookie');
+    const header = cookieHeader(state, this.#action);
+    if (header !== undefined) putCookie(response, runtime.cookie.name, header);
+    if (header !== undefined && runtime.settings.noStore) response.setHeader('Cache-Control', 'no-store');
+    if (state.isAsked) addVary(response, 'Cookie');
   }
 
   /** The head is out, so the client can be told nothing any more. What can be stored is; what cannot is logged. */
   commitLate(): void | Promise<void> {
     const failed = (error: unknown) => this.#logLate(error);
     try {
-      return commitLate(this.exchange, this.#isHeadOut)?.then(() => undefined, failed);
+      return commitLate(this.state)?.catch(failed);
     } catch (error) {
       failed(error);
     }
@@ -86,17 +108,48 @@ class SessionHooks implements ResponseHooks {
   /** A client that leaves, and then the end of the answer that it has left, would tell of the same twice. */
   #logLate(error: unknown): void {
     const failure = String(error);
-    if (failure !== this.#lateFailure) this.exchange.runtime.logError(error);
+    if (failure !== this.#lateFailure) this.runtime.logError(error);
     this.#lateFailure = failure;
   }
 
   replacementFor(error: unknown): ReplacementResponse {
-    this.exchange.runtime.logError(error);
-    return renderErrorResponse(errorResponseOf(error) ?? notStoredResponse(error), this.exchange.request.headers.accept);
+    this.runtime.logError(error);
+    return renderErrorResponse(errorResponseOf(error) ?? notStoredResponse(error), this.request.headers.accept);
   }
 
   replacementForRefused(error: unknown): ReplacementResponse {
-    this.exchange.runtime.logError(error);
-    return renderErrorResponse(INTERNAL_ERROR, this.exchange.request.headers.accept);
+    this.runtime.logError(error);
+    return renderErrorResponse(INTERNAL_ERROR, this.request.headers.accept);
   }
+
+  get hasBegun(): boolean {
+    return this.#buffered?.hasBegun === true;
+  }
+
+  get isHeadOut(): boolean {
+    return this.#isHeadOut;
+  }
+
+  get hasEnded(): boolean {
+    return this.#buffered?.hasEnded === true;
+  }
+
+  get canBegin(): boolean {
+    return !this.hasBegun;
+  }
+
+  takesNewSid(isTold: boolean): boolean {
+    if (isTold || this.#buffered === undefined || isClientGone(this.request, this.response)) throw signedInTooLate();
+    return true;
+  }
+
+  watchClient(): void {
+    this.#buffered?.watchClient();
+  }
+}
+
+function signedInTooLate(): SessionMisuseError {
+  return new SessionMisuseError(
+    'An identity was put into a session after the response had begun, or its client had gone. The new sid that such a session gets cannot be told any more, so none of the changes was stored. Assign the identity before the response, and call session.login() where you can.',
+  );
 }

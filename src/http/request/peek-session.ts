@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { HttpSession } from './http-session.js';
-import { contextOf, type RequestContext } from './request-context.js';
+import { stateOf } from './request-state.js';
+import { peekedSessionIn } from './session-access.js';
 
 /**
  * The session of a request, for code that only looks: logs, traces, exception filters, error pages. It is what `sessionOf()` gives, which stays readable
@@ -12,5 +13,6 @@ import { contextOf, type RequestContext } from './request-context.js';
  * @publicApi
  */
 export function peekSession(request: IncomingMessage): HttpSession | undefined {
-  return contextOf<RequestContext>(request)?.peeked as HttpSession | undefined;
+  const state = stateOf(request);
+  return state && peekedSessionIn(state);
 }

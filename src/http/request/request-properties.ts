@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import type { Sid } from '../../session/sid.js';
+import { SessionMisuseError } from '../../redis-session.errors.js';
 import type { ExpressSession } from './http-session.js';
-import { contextOf } from './request-context.js';
+import { statusOf } from './open-session.js';
+import { stateOf, type RequestState } from './request-state.js';
+import { expressSessionIn, sidIn } from './session-access.js';
+import { sessionOfView } from './session-proxy.js';
 
 /** What the middlewares put on a request. */
 export interface SessionRequest extends IncomingMessage {
@@ -10,36 +13,29 @@ export interface SessionRequest extends IncomingMessage {
   sessionStore?: object | undefined;
 }
 
-/** What the properties are answered from. */
-interface RequestProperties {
-  /** What `req.session` is. */
-  property: unknown;
-  readonly sid: Sid | undefined;
-  readonly sessionStore?: object | undefined;
-  readonly isInPath: boolean;
-}
+/** A property of all requests that have a session. */
+export type SessionProperty = PropertyDescriptor & ThisType<SessionRequest>;
 
-function sessionOf(request: IncomingMessage): RequestProperties | undefined {
-  return contextOf(request);
-}
-
-const SESSION: PropertyDescriptor & ThisType<SessionRequest> = {
+/** `req.session`. */
+export const SESSION: SessionProperty = {
   configurable: true,
   enumerable: true,
   get() {
-    return sessionOf(this)?.property;
+    const state = stateOf(this);
+    return state && readSession(state);
   },
   set(value: unknown) {
-    const exchange = sessionOf(this);
-    if (exchange !== undefined) exchange.property = value;
+    const state = stateOf(this);
+    if (state !== undefined) assignSession(state, value);
   },
 };
 
-const SESSION_ID: PropertyDescriptor & ThisType<SessionRequest> = {
+const SESSION_ID: SessionProperty = {
   configurable: true,
   enumerable: true,
   get() {
-    return sessionOf(this)?.sid;
+    const state = stateOf(this);
+    return state && sidIn(state);
   },
   /** Takes any other value, as a plain property would. */
   set(value: unknown) {
@@ -47,9 +43,30 @@ const SESSION_ID: PropertyDescriptor & ThisType<SessionRequest> = {
   },
 };
 
+/** Throws only while that can be answered: nobody catches what an access log throws, and the process would end. */
+export function readSession(state: RequestState): ExpressSession | null | undefined {
+  try {
+    return expressSessionIn(state);
+  } catch (error) {
+    if (state.transport.canBeAnswered) throw error;
+    return undefined;
+  }
+}
+
+function assignSession(state: RequestState, value: unknown): void {
+  state.isAsked = true;
+  if (statusOf(state) === 'failed') return;
+  if (value === null || value === undefined) {
+    state.status = 'unset';
+    state.transport.watchClient();
+  } else if (typeof value !== 'object' || state.current === undefined || sessionOfView(value) !== state.current)
+    throw new SessionMisuseError('req.session cannot be replaced by another object. Assign its entries, or call session.regenerate().');
+}
+
 /** Whether somebody gave the request a session already. Asking for ours would make one, or throw when it could not be loaded. */
 export function hasSession(request: SessionRequest): boolean {
-  if (sessionOf(request)?.isInPath === true) return true;
+  const state = stateOf(request);
+  if (state !== undefined && state.status !== 'pending') return true;
   try {
     return Boolean(request.session);
   } catch {
@@ -61,8 +78,8 @@ export function hasSession(request: SessionRequest): boolean {
  * Gives a request what express-session would. The properties are its own, so that nothing that requests share is changed; their functions
  * are not, since closures for each request cost 2 us (docs/performance.md).
  */
-export function defineProperties(request: SessionRequest, sessionStore: object | undefined): void {
-  Object.defineProperty(request, 'session', SESSION);
+export function defineProperties(request: SessionRequest, sessionStore: object | undefined, session = SESSION): void {
+  Object.defineProperty(request, 'session', session);
   Object.defineProperty(request, 'sessionID', SESSION_ID);
   request.sessionStore = sessionStore;
 }

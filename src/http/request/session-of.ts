@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { SessionMisuseError } from '../../redis-session.errors.js';
 import type { HttpSession } from './http-session.js';
-import { contextOf, type RequestContext } from './request-context.js';
+import { noSession, requireState } from './request-state.js';
+import { httpSessionIn } from './session-access.js';
 
 /**
  * The session of a request, with everything that this package adds to it (`login`, `logout`, `handle` …). It stays readable when this
@@ -12,8 +12,7 @@ import { contextOf, type RequestContext } from './request-context.js';
  * @publicApi
  */
 export function sessionOf(request: IncomingMessage): HttpSession {
-  const session = contextOf<RequestContext>(request)?.httpSession as HttpSession | undefined;
-  if (session === undefined)
-    throw new SessionMisuseError('This request has no session. Mount sessionMiddleware() before the handler that calls sessionOf().');
+  const session = httpSessionIn(requireState(request));
+  if (session === undefined) throw noSession();
   return session;
 }

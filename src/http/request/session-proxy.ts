@@ -2,45 +2,47 @@ import { inspect } from 'node:util';
 import { SessionMisuseError } from '../../redis-session.errors.js';
 import { ACTIVE_SESSION } from '../../session/active-session.js';
 import type { ExpressSession, HttpSession } from './http-session.js';
-import { answerCall, checkEntryName, EXPRESS_NAMES, isMember, memberOf, type SessionOwner } from './session-members.js';
+import type { RequestSession } from './request-session.js';
+import { destroySession, regenerateSession, reloadSession, saveSession } from './session-calls.js';
+import { answerCall, checkEntryName, EXPRESS_NAMES, isMember, memberOf } from './session-members.js';
 
 const COOKIE = 'cookie';
 
-/** Under which name a session object tells whose it is. Nobody else has the symbol, and a `WeakMap` costs the collector of garbage more. */
-const OWNER = Symbol('owner');
+/** Under which name a view tells of which session it is. Nobody else has the symbol, and a `WeakMap` costs the collector of garbage more. */
+const SESSION = Symbol('session behind a view');
 
 /**
  * The prototype of a session: express-session's methods with that package's lengths, by which libraries tell whether a method takes a callback.
  * Without one they return a promise.
  */
-class Session {
+class SessionPrototype {
   save(callback?: (error?: unknown) => void): unknown {
-    const owner = ownerBehind(this);
-    return answerCall(owner, owner.save(), callback, this);
+    const session = sessionBehind(this);
+    return answerCall(session, saveSession(session), callback, this);
   }
 
   reload(callback?: (error?: unknown) => void): unknown {
-    const owner = ownerBehind(this);
-    return answerCall(owner, owner.reload(), callback, this);
+    const session = sessionBehind(this);
+    return answerCall(session, reloadSession(session), callback, this);
   }
 
   regenerate(callback?: (error?: unknown) => void): unknown {
-    const owner = ownerBehind(this);
-    return answerCall(owner, owner.regenerate(), callback, this);
+    const session = sessionBehind(this);
+    return answerCall(session, regenerateSession(session), callback, this);
   }
 
   destroy(callback?: (error?: unknown) => void): unknown {
-    const owner = ownerBehind(this);
-    return answerCall(owner, owner.destroy(), callback, this);
+    const session = sessionBehind(this);
+    return answerCall(session, destroySession(session), callback, this);
   }
 
   touch(): this {
-    ownerBehind(this).touch();
+    sessionBehind(this).requestCookie.restartMaxAge();
     return this;
   }
 
   resetMaxAge(): this {
-    ownerBehind(this).touch();
+    sessionBehind(this).requestCookie.restartMaxAge();
     return this;
   }
 
@@ -53,80 +55,83 @@ class Session {
 /** Those that are a session's own there, and out of sight. */
 const HIDDEN_NAMES = ['req', 'id'];
 
-/** What both views of one session hold beside its entries: what has symbols for names. The prototype gives what every session has. */
-export function createTarget(): object {
-  return Object.create(Session.prototype) as object;
-}
-
-/** `req.session`: express-session's names, and every other one is an entry. */
-export function createExpressSession(owner: SessionOwner, target: object): ExpressSession {
-  return new Proxy(target, new ExpressSessionTraps(owner)) as ExpressSession;
+/** `req.session`: express-session's names, and every other one is an entry. Most requests ask for one of the two views only. */
+export function expressSessionOf(session: RequestSession): ExpressSession {
+  session.expressSession ??= new Proxy(targetOf(session), new ExpressSessionTraps(session)) as ExpressSession;
+  return session.expressSession;
 }
 
 /** What `sessionOf()` and `@Session()` give: the same entries, and our members out of sight of JSON, spread and `for…in`. */
-export function createHttpSession(owner: SessionOwner, target: object): HttpSession {
-  return new Proxy(target, new HttpSessionTraps(owner)) as HttpSession;
+export function httpSessionOf(session: RequestSession): HttpSession {
+  session.httpSession ??= new Proxy(targetOf(session), new HttpSessionTraps(session)) as HttpSession;
+  return session.httpSession;
 }
 
-/** Of an object that is one of the two views, whose it is; `undefined` for any other, one that inherits from a view too. */
-export function ownerOf(session: object): SessionOwner | undefined {
-  const owner = (session as { [OWNER]?: SessionOwner })[OWNER];
-  return owner?.isView(session) === true ? owner : undefined;
+/** What both views of one session hold beside its entries: what has symbols for names. The prototype gives what every session has. */
+function targetOf(session: RequestSession): object {
+  session.viewTarget ??= Object.create(SessionPrototype.prototype) as object;
+  return session.viewTarget;
+}
+
+/** The session of which an object is one of the two views; `undefined` for any other, one that inherits from a view too. */
+export function sessionOfView(view: object): RequestSession | undefined {
+  const session = (view as { [SESSION]?: RequestSession })[SESSION];
+  return session !== undefined && (view === session.expressSession || view === session.httpSession) ? session : undefined;
 }
 
 /** The value of an entry, also of one that a member of ours hides, and of the cookie. */
-export function readEntry(session: HttpSession, name: string): unknown {
-  if (name === COOKIE) return session.cookie;
-  const entries = ownerOf(session)?.active.entries;
+export function readEntry(view: HttpSession, name: string): unknown {
+  if (name === COOKIE) return view.cookie;
+  const entries = sessionOfView(view)?.active.entries;
   return entries?.has(name) === true ? entries.get(name) : undefined;
 }
 
-/** Of the session that a method was called on, or of what inherits from it. */
-function ownerBehind(session: object): SessionOwner {
-  const owner = (session as { [OWNER]?: SessionOwner })[OWNER];
-  if (owner === undefined)
+/** The session that a method was called on, or on what inherits from it. */
+function sessionBehind(view: object): RequestSession {
+  const session = (view as { [SESSION]?: RequestSession })[SESSION];
+  if (session === undefined)
     throw new SessionMisuseError('This is a method of a session. Call it on that: req.session.save(), not a copy of its "save" alone.');
-  return owner;
+  return session;
 }
 
 class ExpressSessionTraps implements ProxyHandler<object> {
   // Private at run time too: `util.inspect` with `showProxy` shows the handler, and the sid is behind it.
-  readonly #owner: SessionOwner;
+  readonly #session: RequestSession;
 
-  constructor(owner: SessionOwner) {
-    this.#owner = owner;
+  constructor(session: RequestSession) {
+    this.#session = session;
   }
 
-  protected get owner(): SessionOwner {
-    return this.#owner;
+  protected get session(): RequestSession {
+    return this.#session;
   }
 
   get(target: object, name: string | symbol, receiver: unknown): unknown {
-    if (typeof name === 'symbol') return name === OWNER ? this.#owner : Reflect.get(target, name, receiver);
-    if (name === COOKIE) return this.#owner.shownCookie;
+    if (typeof name === 'symbol') return name === SESSION ? this.#session : Reflect.get(target, name, receiver);
+    if (name === COOKIE) return this.#session.shownCookie;
     if (EXPRESS_NAMES.has(name)) {
-      if (name === 'id') return this.#owner.active.sid;
-      return name === 'req' ? this.#owner.request : Reflect.get(target, name, receiver);
+      if (name === 'id') return this.#session.active.sid;
+      return name === 'req' ? this.#session.request : Reflect.get(target, name, receiver);
     }
-    const { entries } = this.#owner.active;
+    const { entries } = this.#session.active;
     return entries.has(name) ? entries.get(name) : Reflect.get(target, name, receiver);
   }
 
   set(target: object, name: string | symbol, value: unknown): boolean {
     if (typeof name === 'symbol') return Reflect.set(target, name, value);
     if (name === COOKIE) {
-      this.#owner.setCookie(value);
+      this.#session.setCookie(value);
       return true;
     }
     this.checkWritable(name);
-    this.#owner.active.entries.set(name, value);
+    this.#session.active.entries.set(name, value);
     return true;
   }
 
   deleteProperty(target: object, name: string | symbol): boolean {
     if (typeof name === 'symbol') return Reflect.deleteProperty(target, name);
     this.checkWritable(name);
-    this.#owner.active.entries.remove(name);
+    this.#session.active.entries.remove(name);
     return true;
   }
 
@@ -135,7 +140,7 @@ class ExpressSessionTraps implements ProxyHandler<object> {
   }
 
   ownKeys(target: object): (string | symbol)[] {
-    const entries = this.#owner.active.entries.names().filter((name) => name !== COOKIE && this.isVisible(name));
+    const entries = this.#session.active.entries.names().filter((name) => name !== COOKIE && this.isVisible(name));
     return [...HIDDEN_NAMES, COOKIE, ...entries, ...Object.getOwnPropertySymbols(target)];
   }
 
@@ -163,20 +168,20 @@ class ExpressSessionTraps implements ProxyHandler<object> {
 
   /** Whether JSON, spread and `for…in` show a property of that name. */
   protected isVisible(name: string): boolean {
-    return name === COOKIE || (!EXPRESS_NAMES.has(name) && this.#owner.active.entries.has(name));
+    return name === COOKIE || (!EXPRESS_NAMES.has(name) && this.#session.active.entries.has(name));
   }
 
   protected checkWritable(name: string): void {
-    checkEntryName(this.#owner, name);
+    checkEntryName(this.#session, name);
   }
 }
 
 class HttpSessionTraps extends ExpressSessionTraps {
   override get(target: object, name: string | symbol, receiver: unknown): unknown {
-    if (name === ACTIVE_SESSION) return this.owner.active;
+    if (name === ACTIVE_SESSION) return this.session.active;
     if (typeof name === 'symbol' || !isMember(name)) return super.get(target, name, receiver);
-    if (this.owner.active.entries.has(name)) this.owner.tellHidden(name);
-    return memberOf(this.owner, name);
+    if (this.session.active.entries.has(name)) this.session.transport.runtime.warnOfHiddenEntry(name);
+    return memberOf(this.session, name);
   }
 
   override has(target: object, name: string | symbol): boolean {

@@ -30,8 +30,8 @@ export interface SessionRuntimeParts {
   readonly warn: (message: string) => void;
   /** What `req.sessionStore` is, where the application has given a store made for express-session. */
   readonly sessionStore?: object | undefined;
-  /** What tells that two stores hold the same sessions; `undefined` where only the store itself does. */
-  readonly place?: unknown;
+  /** Where the store keeps its sessions: stores of equal locations hold the same ones; `undefined` where only the store itself tells. */
+  readonly location?: unknown;
 }
 
 /** What the requests of one application share. */
@@ -44,12 +44,12 @@ export class SessionRuntime {
   readonly #sessionStore: object | undefined;
   readonly #findIdentity: IdentityFinder | undefined;
   readonly #warn: (message: string) => void;
-  readonly #place: unknown;
+  readonly #location: unknown;
   /** Others, by whether they are the same. */
   readonly #compared = new WeakMap<SessionRuntime, boolean>();
   readonly #hidden = new Set<string>();
 
-  constructor({ store, settings, translate, findIdentity, warn, place, sessionStore }: SessionRuntimeParts) {
+  constructor({ store, settings, translate, findIdentity, warn, location, sessionStore }: SessionRuntimeParts) {
     this.#sessionStore = sessionStore;
     this.store = store;
     this.#settings = settings;
@@ -57,7 +57,7 @@ export class SessionRuntime {
     this.cookie = new SessionCookie(settings, warn);
     this.#findIdentity = findIdentity;
     this.#warn = warn;
-    this.#place = place;
+    this.#location = location;
   }
 
   get settings(): SessionSettings {
@@ -77,9 +77,10 @@ export class SessionRuntime {
   }
 
   #compare(other: SessionRuntime): boolean {
-    const isSamePlace = this.store === other.store || (this.#place !== undefined && isDeepStrictEqual(this.#place, other.#place));
+    const isSameLocation =
+      this.store === other.store || (this.#location !== undefined && isDeepStrictEqual(this.#location, other.#location));
     const isSameCookie = this.settings.name === other.settings.name && isDeepStrictEqual(this.settings.secrets, other.settings.secrets);
-    return isSamePlace && isSameCookie && this.#findIdentity === other.#findIdentity;
+    return isSameLocation && isSameCookie && this.#findIdentity === other.#findIdentity;
   }
 
   /** Throws when a request has the session of another module, which knows other users. */
@@ -111,7 +112,7 @@ export class SessionRuntime {
   }
 
   /** Warns when a proxy says https and nobody believes it: the cookie would then be sent without "Secure", or not at all. */
-  checkProxy(request: IncomingMessage): void {
+  warnOfUntrustedProxy(request: IncomingMessage): void {
     if (forwardedProtocol(request) !== 'https' || isSecureRequest(request, this.settings.proxy)) return;
     warnOnce(
       this.#warn,
@@ -135,8 +136,8 @@ export class SessionRuntime {
     );
   }
 
-  /** Says once of each name that an entry is not where somebody looks for it. */
-  tellHidden(name: string): void {
+  /** Warns once of each name that an entry is not where somebody looks for it. */
+  warnOfHiddenEntry(name: string): void {
     if (this.#hidden.has(name)) return;
     this.#hidden.add(name);
     this.#warn(

@@ -1,0 +1,102 @@
+import { SessionMisuseError } from '../../redis-session.errors.js';
+import { decideCookie, type CookieAction } from './cookie-decision.js';
+import { RequestCookieFacts } from './cookie-facts.js';
+import { timeLeft } from './load-session.js';
+import { openedSession, statusOf, usedSession } from './open-session.js';
+import type { RequestState } from './request-state.js';
+import { destroySession } from './session-calls.js';
+
+/**
+ * Stores what the request has changed, before its client is told anything. Answers with what the client is to be told of the cookie, at once when there
+ * is nothing to wait for. Throws, or rejects, when the session cannot be stored.
+ */
+export function commitSession(state: RequestState): CookieAction | Promise<CookieAction> {
+  const { current } = state;
+  // The answer did not wait for that call, so nobody else would tell the client that it failed.
+  if (current?.active.isBusy === true) return current.active.idle().then(() => commitSession(state));
+  const status = statusOf(state);
+  const write = status === 'unset' ? endUnset(state) : status === 'open' && isToBeStored(state) ? save(state) : undefined;
+  return write === undefined ? touchUnchanged(state) : write.then(() => decideCookie(new RequestCookieFacts(state, false)));
+}
+
+/**
+ * Stores what has changed since the client was told, or when it has gone. Throws, or rejects, for a new session whose cookie can no longer be
+ * sent: nobody could ever use it.
+ */
+export function commitLate(state: RequestState): Promise<void> | undefined {
+  const { current } = state;
+  const again = () => commitLate(state);
+  if (current?.active.isBusy === true) return current.active.idle().then(again, again);
+  if (statusOf(state) === 'unset') return endUnset(state);
+  const used = usedSession(state);
+  if (used === undefined) return undefined;
+  const { record, isChanged } = used.active;
+  if (state.transport.isHeadOut && record === undefined) {
+    if (isChanged) throw bornTooLate();
+    return undefined;
+  }
+  return isChanged || used.areTermsChanged ? save(state, { isTold: true }) : undefined;
+}
+
+/** Nothing that was not put into it is worth storing (G4). */
+function isToBeStored({ transport, loaded, current }: RequestState): boolean {
+  const { saveUninitialized } = transport.runtime.settings;
+  if (current === undefined) return saveUninitialized && loaded === undefined;
+  const { record, isChanged } = current.active;
+  return record === undefined ? saveUninitialized || isChanged : isChanged || current.areTermsChanged;
+}
+
+/** @param options isTold: whether the client has been told what it is of the cookie */
+function save(state: RequestState, { isTold = false } = {}): Promise<void> {
+  const takesNewSid = () => state.transport.takesNewSid(isTold);
+  return openedSession(state).active.save({ ms: timeLeft(state), takesNewSid });
+}
+
+/** Ends the session that the application has unset, where `session.unset` says so. `undefined` when there is nothing to end. */
+function endUnset(state: RequestState): Promise<void> | undefined {
+  const { transport, loaded, current } = state;
+  const isStored = loaded !== undefined || current?.active.record !== undefined;
+  if (transport.runtime.settings.unset === 'keep' || !isStored || current?.active.isDestroyed === true) return undefined;
+  return destroySession(openedSession(state), { ms: timeLeft(state) });
+}
+
+/** Starts the idle timeout of an unchanged session anew when that is due. Nobody waits for it, unless the cookie is set with it. */
+function touchUnchanged(state: RequestState): CookieAction | Promise<CookieAction> {
+  const { loaded } = state;
+  const used = usedSession(state);
+  const facts = new RequestCookieFacts(state, isTouchDue(state));
+  const action = decideCookie(facts);
+  const isRotated = used !== undefined && facts.isSidNew && used.active.handle === loaded?.record.handle;
+  // A cookie is never set by what was known when the session was loaded, or rotated.
+  if (action === 'set' && (isRotated || !facts.isSidNew))
+    // When the store does not answer, the new secret is told all the same: the one before it may be dead.
+    return touch(state).then((hasAnswered) => (hasAnswered || isRotated ? decideCookie(facts) : 'nothing'));
+  if (facts.isTouched) void touch(state);
+  return action;
+}
+
+/** Whether the end of a request starts the idle timeout of its unchanged session anew: with `session.resave` always, else when it is due. */
+export function isTouchDue(state: RequestState): boolean {
+  if (statusOf(state) !== 'open') return false;
+  const { transport, loaded, current } = state;
+  const record = current === undefined ? loaded?.record : current.active.record;
+  if (record === undefined || current?.active.isLost === true) return false;
+  return transport.runtime.settings.resave || transport.runtime.store.isTouchDue(record);
+}
+
+/** False when the store did not answer. */
+async function touch(state: RequestState): Promise<boolean> {
+  try {
+    await openedSession(state).active.touch({ ms: timeLeft(state) });
+    return true;
+  } catch (error) {
+    state.transport.runtime.logError(error);
+    return false;
+  }
+}
+
+function bornTooLate(): SessionMisuseError {
+  return new SessionMisuseError(
+    'A session was begun after the head of the response had left, so its cookie cannot be sent any more and it was not stored. Write to the session before the response.',
+  );
+}

@@ -1,0 +1,66 @@
+import type { SecretState } from '../../session/session-record.js';
+import type { CookieFacts } from './cookie-decision.js';
+import { openedSession, usedSession } from './open-session.js';
+import type { RequestState } from './request-state.js';
+
+/** The facts of a request, each looked up when the decision asks for it: the cookie of most sessions is never made. */
+export class RequestCookieFacts implements CookieFacts {
+  constructor(
+    protected readonly state: RequestState,
+    readonly isTouched: boolean,
+  ) {}
+
+  get canTell(): boolean {
+    return !this.state.transport.isHeadOut;
+  }
+
+  get came(): CookieFacts['came'] {
+    const { status, loaded, endedReason } = this.state;
+    if (status === 'failed') return 'unknown';
+    if (loaded !== undefined) return 'session';
+    return endedReason === undefined ? 'nothing' : 'ended session';
+  }
+
+  get left(): CookieFacts['left'] {
+    const used = usedSession(this.state);
+    if (used === undefined) return this.state.status === 'open' && this.state.loaded !== undefined ? 'stored' : 'nothing';
+    if (used.active.isLost) return 'lost';
+    return used.active.record === undefined ? 'unstored' : 'stored';
+  }
+
+  get isSidNew(): boolean {
+    const { current, loaded } = this.state;
+    return current !== undefined && current.active.sid !== loaded?.sid;
+  }
+
+  get secret(): SecretState | undefined {
+    const { current, loaded } = this.state;
+    return (current === undefined ? loaded?.record : current.active.record)?.secret;
+  }
+
+  get isDestroyed(): boolean {
+    return this.state.destroyed !== undefined;
+  }
+
+  get isReplaced(): boolean {
+    return this.state.isReplaced;
+  }
+
+  get isWritten(): boolean {
+    return this.state.current?.active.isWritten === true;
+  }
+
+  get isCookieChanged(): boolean {
+    return this.state.current?.isCookieChanged === true;
+  }
+
+  get rolling(): boolean | 'touch' {
+    return this.state.transport.runtime.settings.rolling;
+  }
+
+  get expiry(): CookieFacts['expiry'] {
+    const { expires } = openedSession(this.state).cookie;
+    if (expires === undefined || expires === null) return 'browser';
+    return expires instanceof Date ? 'date' : 'taken off';
+  }
+}

@@ -1,0 +1,114 @@
+import { SessionGoneError, SessionMisuseError } from '../../redis-session.errors.js';
+import { askWithin, leftOf } from '../../session/deadline.js';
+import { isEnded, type EndedSession, type SessionRecord } from '../../session/session-record.js';
+import type { Sid } from '../../session/sid.js';
+import type { SessionStore } from '../../session/store/session-store.js';
+import { openedSession } from './open-session.js';
+import type { RequestState } from './request-state.js';
+
+type Found = SessionRecord | EndedSession | undefined;
+
+/**
+ * Loads the first session there is of the request's sids, within one deadline for all. When the store does not answer, the state is `failed`: the request may
+ * not need its session, so it goes on.
+ *
+ * Calls `done` once, outside of any promise that somebody waits for.
+ */
+export function loadSession(state: RequestState, done: () => void): void {
+  const { sids } = state;
+  const [first] = sids;
+  if (first === undefined) {
+    state.status = 'open';
+    return done();
+  }
+  const { store } = state.transport.runtime;
+  const at = performance.now();
+  state.askedAt = at;
+  const onError = (error: unknown) => {
+    state.transport.runtime.logError(error);
+    failLoad(state, error);
+    done();
+  };
+  const onAnswer = (found: Found, sid: Sid | undefined) => {
+    state.waited += performance.now() - at;
+    store.settings.failures.worked();
+    if (found !== undefined && !isFound(found)) return onError(noSession(store));
+    if (isEnded(found)) state.endedReason = found.endedReason;
+    else if (sid !== undefined && found !== undefined) state.loaded = { sid, record: found, at };
+    state.status = 'open';
+    done();
+  };
+  // One session is what nearly every request has, and is spared the promises that several take.
+  const { deadline } = store.settings;
+  if (sids.length === 1) askWithin(deadline, () => store.find(first), { onAnswer: (found) => onAnswer(found, first), onError });
+  else askWithin(deadline, () => findFirst(store, sids), { onAnswer: ({ found, sid }) => onAnswer(found, sid), onError });
+}
+
+/** Whoever asks for the session gets that error. */
+export function failLoad(state: RequestState, error: unknown): void {
+  state.status = 'failed';
+  state.failure = error;
+}
+
+/** The first of several sessions that there is, else the first that somebody has ended. */
+async function findFirst(store: SessionStore, sids: readonly Sid[]): Promise<{ sid: Sid | undefined; found: Found }> {
+  let ended: EndedSession | undefined;
+  for (const sid of sids) {
+    const found = (await store.find(sid)) ?? undefined;
+    if (found !== undefined && !(isFound(found) && isEnded(found))) return { sid, found };
+    ended ??= found;
+  }
+  return { sid: undefined, found: ended };
+}
+
+/** A store of an application's own may answer with anything. */
+function isFound(found: unknown): found is SessionRecord | EndedSession {
+  if (typeof found !== 'object' || found === null) return false;
+  return 'endedReason' in found || typeof (found as Partial<SessionRecord>).entries?.get === 'function';
+}
+
+function noSession(store: SessionStore): SessionMisuseError {
+  return new SessionMisuseError(
+    `The store ${store.constructor.name} has answered find() with what is no session. It must answer with a SessionRecord, or undefined for "not found".`,
+  );
+}
+
+/**
+ * Gives a session that has had its secret for long (`store.rotateAfter`) a new one, before anybody uses it. For a client that can be told one. Not where
+ * the sid is of a custom `genid`: that session would have to move, away from under the other requests of its browser.
+ *
+ * Calls `done` once, with an error that is the store's own and no outage.
+ */
+export function rotateWhenDue(state: RequestState, done: (error?: unknown) => void): void {
+  let isDue = false;
+  try {
+    isDue = isRotationDue(state);
+  } catch (error) {
+    return done(error);
+  }
+  if (isDue) void rotate(state, done);
+  else done();
+}
+
+function isRotationDue({ transport, loaded }: RequestState): boolean {
+  const { store } = transport.runtime;
+  return loaded !== undefined && store.canRotate(loaded.sid) && store.isRotationDue(loaded.record);
+}
+
+async function rotate(state: RequestState, done: () => void): Promise<void> {
+  const at = performance.now();
+  try {
+    await openedSession(state).active.rotate({ ms: timeLeft(state) });
+  } catch (error) {
+    // It has ended since it was loaded, so nobody is to be served as its user.
+    if (error instanceof SessionGoneError) state.current = state.loaded = undefined;
+    else state.transport.runtime.logError(error);
+  }
+  state.waited += performance.now() - at;
+  done();
+}
+
+/** In ms. How long the request may still wait for the store: load and commit share one deadline. */
+export function timeLeft({ transport, waited }: RequestState): number {
+  return leftOf(transport.runtime.store.settings.deadline, waited);
+}

@@ -1,0 +1,114 @@
+import type { IncomingMessage } from 'node:http';
+import { SessionMisuseError } from '../../redis-session.errors.js';
+import type { SessionRecord } from '../../session/session-record.js';
+import type { Sid } from '../../session/sid.js';
+import type { RequestSession } from './request-session.js';
+import type { SessionTransport } from './session-transport.js';
+
+/**
+ * - `pending`: the session is not loaded, or the cookie's path does not cover the request.
+ * - `open`: the request has its session, used or not.
+ * - `unset`: the application has said `req.session = null`.
+ * - `destroyed`: this request has ended its session.
+ * - `failed`: the session could not be loaded.
+ */
+export type RequestStatus = 'pending' | 'open' | 'unset' | 'destroyed' | 'failed';
+
+/** The session that a request's cookie opened. */
+export interface LoadedSession {
+  readonly sid: Sid;
+  readonly record: SessionRecord;
+  /** When the load began, ms of `performance.now()`. */
+  readonly at: number;
+}
+
+const NO_SIDS: readonly Sid[] = [];
+
+/** What is known of one request and its session. */
+export class RequestState {
+  status: RequestStatus = 'pending';
+  /** The session as the request uses it; `undefined` until somebody asks for it. */
+  current: RequestSession | undefined;
+  /** Why the load failed. */
+  failure: unknown;
+  /** Why somebody else has ended the session; `undefined` where nobody has, or that is not known. */
+  endedReason: string | undefined;
+  /** When the store was last asked, ms of `performance.now()`. */
+  askedAt = 0;
+  /** In ms. How long the request has waited for its session. */
+  waited = 0;
+  /** Whether the session has been found ended, or another user's, since it was loaded. */
+  isGone = false;
+  /** The session that this request has ended, in whose place none has come. */
+  destroyed: RequestSession | undefined;
+  /** Whether a new session was put in the place of the one that was loaded. */
+  isReplaced = false;
+  /** Whether anybody has asked for the session, so that the answer may depend on it. */
+  isAsked = false;
+  // People log requests and what hangs on them, however deep: what opens sessions is only in private fields.
+  #loaded: LoadedSession | undefined;
+  #sids = NO_SIDS;
+
+  constructor(readonly transport: SessionTransport) {}
+
+  get loaded(): LoadedSession | undefined {
+    return this.#loaded;
+  }
+
+  set loaded(loaded: LoadedSession | undefined) {
+    this.#loaded = loaded;
+  }
+
+  /** Of the request's cookies. */
+  get sids(): readonly Sid[] {
+    return this.#sids;
+  }
+
+  set sids(sids: readonly Sid[]) {
+    this.#sids = sids;
+  }
+}
+
+/** Puts a session in the place of the one that the request has. */
+export function replaceSession(state: RequestState, next: RequestSession): void {
+  state.isReplaced = state.loaded !== undefined;
+  state.current = next;
+  state.status = 'open';
+  state.transport.expose();
+}
+
+const REQUEST_STATE = Symbol('session of a request');
+
+interface WithState {
+  [REQUEST_STATE]?: RequestState;
+}
+
+/** Makes it the state of that request. */
+export function keepState(request: IncomingMessage, state: RequestState): void {
+  (stateHolder(request) as WithState)[REQUEST_STATE] = state;
+}
+
+/** `undefined` when no session middleware ran for the request. */
+export function stateOf(request: IncomingMessage): RequestState | undefined {
+  return (stateHolder(request) as WithState)[REQUEST_STATE];
+}
+
+export function requireState(request: IncomingMessage): RequestState {
+  const state = stateOf(request);
+  if (state === undefined) throw noSession();
+  return state;
+}
+
+export function noSession(): SessionMisuseError {
+  return new SessionMisuseError('This request has no session. Mount sessionMiddleware() before the handler that calls sessionOf().');
+}
+
+/**
+ * The state that Node keeps of the request as a stream. It lives as long as the request, is the same for whatever inherits from the request or stands
+ * in front of it, and a symbol on it costs less than one on the request (docs/performance.md). A request without one, of another server or made up
+ * in a test, takes the symbol itself.
+ */
+function stateHolder(request: IncomingMessage): object {
+  const { _readableState: stream } = request as { _readableState?: object };
+  return stream ?? request;
+}

@@ -1,0 +1,62 @@
+import type { IncomingMessage } from 'node:http';
+import type { CookieAttributes } from '../../session/session-record.js';
+import { createCookie, type Cookie } from '../cookie/cookie.js';
+import type { ConfiguredCookie } from '../cookie/session-cookie.js';
+import type { SessionRuntime } from './session-runtime.js';
+
+/**
+ * How one request with a session reaches its client. Loading and committing a session are the same for all of them; an adapter to a framework says by
+ * its transport what the client can still be told.
+ */
+export abstract class SessionTransport {
+  /** Whether `req.session` is a property of the request. */
+  protected isExposed = false;
+  #configuredCookie: ConfiguredCookie | undefined;
+
+  constructor(
+    readonly runtime: SessionRuntime,
+    /** What carried the cookie. */
+    readonly request: IncomingMessage,
+  ) {}
+
+  /** Whether the answer has begun, so that what it says of the cookie cannot be changed any more. */
+  abstract readonly hasBegun: boolean;
+  /** Whether the head of the answer is out. */
+  abstract readonly isHeadOut: boolean;
+  /** Whether the application has ended its answer, so that only a call stores what it changes now. */
+  abstract readonly hasEnded: boolean;
+  /** Whether the client can be told of a session that begins now, or was told. */
+  abstract readonly canBegin: boolean;
+  /** Whether the client can still get another answer than the application's: an error has somewhere to go. */
+  abstract readonly canBeAnswered: boolean;
+
+  /**
+   * Whether the client can be told a new sid, for a session that became somebody's by assignment. Where it never can, says so in the log. Throws
+   * `SessionMisuseError` where it cannot any more: the change must not be stored then.
+   *
+   * @param isTold whether the answer has said of the cookie what it does
+   */
+  abstract takesNewSid(isTold: boolean): boolean;
+  /** Stores what is in the session should the client go before the end. Called when there is something to store. */
+  abstract watchClient(): void;
+  /** Makes the session `req.session`, also where the application has taken it off. */
+  abstract expose(): void;
+  /** The error as the application should see it. */
+  abstract errorFor(error: unknown): unknown;
+
+  /** Whether the application has taken the session off the request: `delete req.session` means what `req.session = null` does. */
+  get isTakenOff(): boolean {
+    return this.isExposed && !Object.hasOwn(this.request, 'session');
+  }
+
+  /** What the cookie is by configuration. */
+  get configuredCookie(): ConfiguredCookie {
+    this.#configuredCookie ??= this.runtime.cookie.configured(this.request);
+    return this.#configuredCookie;
+  }
+
+  /** The cookie by configuration, with what a session has otherwise. `age`: how much of its `maxAge` has passed, in ms. */
+  createCookie(changed?: CookieAttributes, age?: number): Cookie {
+    return createCookie({ ...this.configuredCookie, ...changed }, age);
+  }
+}

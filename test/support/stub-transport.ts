@@ -1,0 +1,38 @@
+import type { IncomingMessage } from 'node:http';
+import { resolveSessionOptions, type SessionOptions } from '../../src/http/request/session-options.js';
+import { SessionRuntime } from '../../src/http/request/session-runtime.js';
+import { SessionTransport } from '../../src/http/request/session-transport.js';
+import type { SessionStore } from '../../src/session/store/session-store.js';
+import { TEST_SECRET } from './create-app.js';
+
+/** A transport without a response: what the client can still be told is what a test says. */
+export class StubTransport extends SessionTransport {
+  hasBegun = false;
+  isHeadOut = false;
+  hasEnded = false;
+  canBegin = true;
+  canBeAnswered = true;
+  isWatched = false;
+
+  constructor(store: SessionStore, { request, ...options }: Partial<SessionOptions> & { readonly request?: IncomingMessage } = {}) {
+    const settings = resolveSessionOptions({ secret: TEST_SECRET, ...options });
+    const runtime = new SessionRuntime({ store, settings, translate: (error) => error, warn: () => undefined });
+    super(runtime, request ?? ({ headers: {}, socket: {} } as IncomingMessage));
+  }
+
+  takesNewSid(): boolean {
+    return true;
+  }
+
+  watchClient(): void {
+    this.isWatched = true;
+  }
+
+  expose(): void {
+    // Code that has the state needs no property of a request.
+  }
+
+  errorFor(error: unknown): unknown {
+    return error;
+  }
+}
