@@ -11,7 +11,7 @@ type Apply = ReturnType<MiddlewareConsumer['apply']>;
  */
 export interface RedisSessionModuleExtras {
   /**
-   * Whether every module sees the providers without importing this one, and the session middleware runs before that of others.
+   * Whether all modules see the providers without importing this one, and the session middleware runs before theirs.
    *
    * @default true
    */
@@ -19,6 +19,7 @@ export interface RedisSessionModuleExtras {
   /**
    * Routes without a session, as `MiddlewareConsumer.exclude()` takes them.
    *
+   * @daily
    * @default []
    */
   exclude?: Parameters<Apply['exclude']> | undefined;

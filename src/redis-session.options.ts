@@ -27,16 +27,16 @@ export type EventScope = 'local' | 'cluster';
  */
 export interface RedisSessionStoreOptions extends StoreOptions {
   /**
-   * Where and in which layout. `'connect-redis'` shares sessions with applications that use that package, and has its limits; `'memory'` is
-   * for tests and trials.
+   * How sessions are stored. `'hash'` has everything this package promises. `'connect-redis'` shares sessions with applications that use that package, and
+   * has its limits. `'memory'` is for tests and trials.
    *
    * @default 'hash'
    */
   kind?: StoreKind | undefined;
   /**
-   * Whose events `SessionEvents` tells of: those of this process, or with `'cluster'` those of all processes with this Redis and prefix, which takes
-   * one connection more. Best effort, by Redis pub/sub: what happens while a process has no connection never reaches it. Listeners know
-   * events of others by `remote`. For a store of yours, see `RedisEventChannel`.
+   * Whose events you receive with `SessionEvents`: `'local'`, those of this process; `'cluster'`, also those of the other processes with the same Redis and
+   * prefix, marked `remote: true`. `'cluster'` takes one more connection and uses Redis pub/sub, so an event may be lost. For a store that you make
+   * yourself, use `RedisEventChannel`.
    *
    * @default 'local'
    */
@@ -50,21 +50,27 @@ export interface RedisSessionStoreOptions extends StoreOptions {
  */
 export interface RedisSessionOptions {
   /**
-   * Where Redis is: a URL (`redis://`, `rediss://`, `unix:`), ioredis' `RedisOptions`, `{ cluster, options }`, or a client, which stays
-   * yours to close. Needed unless `store` is a store of yours or of kind `'memory'`.
+   * Where Redis is: a URL (`redis://`, `rediss://`, `unix:`), ioredis options (Sentinel too), `{ cluster, options }`, or a client of yours, which the
+   * module never closes. Required, unless `store` is a store of yours or of kind `'memory'`.
+   *
+   * @daily
+   * @default required
    */
   redis?: RedisConnection | undefined;
-  /** The session in a request: express-session's options. */
+  /**
+   * The session in a request: express-session's options.
+   */
   session: SessionOptions;
   /**
-   * How sessions are kept, or a store of yours: a `SessionStore`, or any store made for express-session, which then saves sessions as a whole.
+   * How sessions are kept. Or a store of yours: a `SessionStore`, or any store made for express-session, which then saves each session as a whole.
    *
    * @default { kind: 'hash' }
    */
   store?: RedisSessionStoreOptions | SessionStore | ExpressStore | undefined;
   /**
-   * Where the identity is found, for applications that keep it elsewhere, like Passport: `(session) => session.passport?.user`.
+   * Finds the identity in a session, for applications that keep it elsewhere, such as Passport: `(session) => session.passport?.user`.
    *
+   * @daily
    * @default the entry `identity`, which `login()` sets
    */
   identity?: IdentityFinder | undefined;

@@ -4,7 +4,7 @@
 // A block is a module. It may leave out what a reader takes for granted: names of the example application (test/package/docs-prelude.ts),
 // names that an earlier block of the same page exports, and imports from this package and from Nest. A block that is no module may be the
 // members of a class (a handler) or of an object (a few options, the metadata of a module).
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import ts from 'typescript';
@@ -45,7 +45,7 @@ const blocks = pages.flatMap(({ file, text }) =>
 );
 
 addMissingImports(compile());
-const problems = [...compile().diagnostics.map(describe), ...importProblems(), ...jestLineProblems()];
+const problems = [...compile().diagnostics.map(describe), ...importProblems()];
 if (blocks.length === 0) problems.push('README.md and docs/ hold no block of TypeScript');
 conclude(problems, `${blocks.length} blocks compile, in ${pages.map(({ file }) => file).join(', ')}`);
 
@@ -144,15 +144,6 @@ function importProblems() {
         .map((name) => `${file} imports ${name} from ${module}, which does not export it`);
     }),
   );
-}
-
-/** README gives the line that jest needs in a CommonJS application. The application that proves it has to use the very same. */
-function jestLineProblems() {
-  const file = 'test/package/cjs-nest11-jest/jest.config.json';
-  const [line] = readFileSync(path.join(ROOT, file), 'utf8').match(/"transformIgnorePatterns": \[.+\]/) ?? [];
-  if (line === undefined) return [`${file} has no line "transformIgnorePatterns"`];
-  const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
-  return readme.includes(line) ? [] : [`README.md does not have the line that ${file} needs: ${line}`];
 }
 
 function slug(file) {

@@ -43,3 +43,38 @@ function cellsOf(line) {
     .split(/(?<!\\)\|/)
     .map((cell) => cell.trim().replaceAll('\\|', '|'));
 }
+
+/** The links to files of the repository and to headings, with their line. Those in code are no links. */
+export function linksOf(text) {
+  return withoutCode(text)
+    .split('\n')
+    .flatMap((content, index) =>
+      [...content.matchAll(/\]\(([^()\s]+)\)|<(?:img|a)\s[^>]*\b(?:src|href)="([^"]+)"/g)].map(([, target, attribute]) => ({
+        target: target ?? attribute,
+        line: index + 1,
+      })),
+    )
+    .filter(({ target }) => !/^[a-z][a-z+.-]*:/i.test(target));
+}
+
+/** The headings, with the anchor that GitHub and npm give each. */
+export function headingsOf(text) {
+  const seen = new Map();
+  return [...withoutCode(text, { keepInline: true }).matchAll(/^#{1,6} +(.+?) *#*$/gm)].map(([, heading]) => {
+    const slug = heading
+      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_\- ]/gu, '')
+      .replaceAll(' ', '-');
+    const count = seen.get(slug) ?? 0;
+    seen.set(slug, count + 1);
+    return { heading, anchor: count === 0 ? slug : `${slug}-${count}` };
+  });
+}
+
+/** The same lines, without what stands in blocks of code and, unless `keepInline`, in code within a line. */
+function withoutCode(text, { keepInline = false } = {}) {
+  const blank = (code) => code.replaceAll(/[^\n]/g, '');
+  const prose = text.replaceAll(/^( *)(`{3,})[^\n]*\n[\s\S]*?^\1\2 *$/gm, blank);
+  return keepInline ? prose : prose.replaceAll(/`[^`\n]+`/g, blank);
+}

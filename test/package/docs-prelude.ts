@@ -18,6 +18,8 @@ declare global {
     roles: string[];
   }
 
+  class AppModule {}
+
   class LoginDto {
     username: string;
     password: string;

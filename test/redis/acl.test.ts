@@ -89,11 +89,11 @@ class ShopController {
 /** The commands that the document prints under these headings. */
 let rulesOf: (...names: string[]) => string[][];
 beforeAll(async () => {
-  const document = await readFile('docs/security.md', 'utf8');
+  const document = await readFile('docs/redis-setup.md', 'utf8');
   rulesOf = (...names) =>
     names.flatMap((name) => {
       const [, block] = new RegExp(`<!-- rules: ${name} -->\\s+\`\`\`\n([^\`]+)\`\`\``).exec(document) ?? [];
-      if (block === undefined) throw new Error(`docs/security.md has no rules "${name}".`);
+      if (block === undefined) throw new Error(`docs/redis-setup.md has no rules "${name}".`);
       return block
         .trim()
         .split('\n')
@@ -195,7 +195,7 @@ async function useAll(options: TestAppOptions, forgetScripts: () => Promise<unkn
   for (const { close } of [one, other]) await close();
 }
 
-describe('the Redis user of docs/security.md', () => {
+describe('the Redis user of docs/redis-setup.md', () => {
   let redis: RedisServer;
   beforeAll(async () => {
     redis = await startRedis();
@@ -265,7 +265,7 @@ describe('the Redis user of docs/security.md', () => {
   });
 });
 
-test('the Redis user of docs/security.md may do all that the package does on a Cluster', async () => {
+test('the Redis user of docs/redis-setup.md may do all that the package does on a Cluster', async () => {
   const cluster = later(await startCluster(), (it) => it.stop());
   for (const node of cluster.nodes) await setUp(node, rulesOf('always', 'revokeBefore', 'events', 'cluster'));
   const redis = { cluster: cluster.startupNodes, options: { redisOptions: CREDENTIALS } };

@@ -242,7 +242,7 @@ describe.each([STOCK, ...OURS])('req.session of $name', (implementation) => {
     const { get, kept } = visitor();
     expect(await get('/write', OF_EACH_OBJECT)).toEqual(each(OF_EACH_OBJECT, 'mine'));
     expect(await kept()).toEqual({ visited: true, ...each(OF_EACH_OBJECT, 'mine') });
-    // docs/differences-from-express-session.md, "Names that entries cannot have"
+    // docs/coming-from-express-session.md, "Names that entries cannot have"
     expect(await get('/look', OF_EACH_OBJECT)).toEqual(each(OF_EACH_OBJECT, [true, isStock ? 'function' : 'mine']));
   });
 
@@ -257,13 +257,13 @@ describe.each([STOCK, ...OURS])('req.session of $name', (implementation) => {
     expect(await kept()).toEqual({ visited: true });
   });
 
-  // docs/differences-from-express-session.md, "Callbacks are optional"
+  // docs/coming-from-express-session.md, "Callbacks are optional"
   test('has methods of its own, of the length that the list of differences says, with express-session only', async () => {
     const own = (await visitor().get('/own-methods')).filter(([name]: [string]) => name in LENGTHS);
     expect(Object.fromEntries(own)).toEqual(isStock ? { save: 0, reload: 1 } : {});
   });
 
-  // docs/differences-from-express-session.md, "It is read when somebody asks"
+  // docs/coming-from-express-session.md, "It is read when somebody asks"
   test("is the request's own property, which a copy of the request has too", async () => {
     const seenThere = { isOwn: true, isListed: true, isInCopy: true, leadsBack: true, isAccessor: !isStock };
     expect(await visitor().get('/on-request')).toEqual(seenThere);

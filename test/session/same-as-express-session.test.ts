@@ -59,7 +59,7 @@ describe('the same scenario', () => {
   });
 
   test('is one that the list of differences knows by name', async () => {
-    const list = await readFile('docs/differences-from-express-session.md', 'utf8');
+    const list = await readFile('docs/coming-from-express-session.md', 'utf8');
     const headings = [...list.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading);
     expect(headings).toEqual(expect.arrayContaining(DIFFERENCES.map(({ name }) => name)));
     expect(isDeepStrictEqual(new Set(DIFFERENCES.map(({ name }) => name)).size, DIFFERENCES.length)).toBe(true);

@@ -10,7 +10,7 @@ interface Case {
   readonly ours: Observation;
 }
 
-/** A difference on purpose: a heading in `docs/differences-from-express-session.md`. */
+/** A difference on purpose: a heading in `docs/coming-from-express-session.md`. */
 export interface Difference {
   readonly name: string;
   /** Which of ours show it. */

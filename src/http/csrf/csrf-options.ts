@@ -8,15 +8,16 @@ import type { CrossOriginRules } from './cross-origin.js';
  */
 export interface CsrfOptions {
   /**
-   * Other origins whose pages may send such requests: `scheme://host` or `scheme://host:port`, exactly as browsers send them in `Origin`.
-   * In lower case, without path, trailing slash, default port and wildcards.
+   * Other origins whose pages may send such requests: `scheme://host` or `scheme://host:port`, exactly as browsers send them in `Origin`: in lower case,
+   * without path, trailing slash, default port or wildcards.
    *
+   * @daily
    * @default []
    */
   trustedOrigins?: readonly string[] | undefined;
   /**
-   * Refuses such requests also when they have neither `Sec-Fetch-Site` nor `Origin`: those of scripts, applications and webhooks, which carry no
-   * browser's cookies, and of very old browsers.
+   * Also refuses requests that have neither `Sec-Fetch-Site` nor `Origin`. They come from scripts, applications and webhooks, which carry no browser's
+   * cookies, and from very old browsers.
    *
    * @default false
    */

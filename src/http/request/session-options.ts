@@ -15,9 +15,11 @@ export type Secret = string | NodeJS.ArrayBufferView | KeyObject;
  */
 export interface SessionCookieOptions {
   /**
-   * How long the browser keeps the cookie, in ms, and with it the idle timeout of the session. Without it the browser drops the cookie
-   * when it closes, and `store.ttl` is the idle timeout.
+   * How long the browser keeps the cookie. It is the idle timeout too. Without it the browser drops the cookie when it closes, and `store.ttl` is the idle
+   * timeout.
    *
+   * @daily
+   * @unit ms
    * @default none
    * @see express-session
    */
@@ -30,35 +32,36 @@ export interface SessionCookieOptions {
    */
   expires?: Date | null | undefined;
   /**
-   * Whether the cookie is sent over https only; `'auto'`: when the request came that way.
+   * Whether the cookie is sent over https only. `'auto'`: when the request that sets it came over https. Set `true` in production.
    *
+   * @daily
    * @default 'auto'
    * @see RFC 6265bis, section 4.1.2.5
    */
   secure?: boolean | 'auto' | undefined;
   /**
-   * Hides the cookie from scripts of the page.
+   * Hides the cookie from scripts in the page.
    *
    * @default true
    * @see RFC 6265bis, section 4.1.2.6; OWASP ASVS 5.0, 3.3.4
    */
   httpOnly?: boolean | undefined;
   /**
-   * Which requests from other sites carry the cookie; `'auto'`: `none` over https, otherwise `lax`.
+   * Which requests from other sites carry the cookie. `'auto'`: `none` over https, otherwise `lax`.
    *
    * @default 'lax'
    * @see RFC 6265bis, section 4.1.2.7; OWASP ASVS 5.0, 3.3.2
    */
   sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto' | undefined;
   /**
-   * The path below which the browser sends the cookie, and below which requests have a session.
+   * The browser sends the cookie below this path, and requests have a session below it.
    *
    * @default '/'
    * @see RFC 6265bis, section 4.1.2.4
    */
   path?: string | undefined;
   /**
-   * Lets the subdomains of this domain have the cookie too.
+   * Shares the cookie with the subdomains of this domain.
    *
    * @default none: only this host
    * @see RFC 6265bis, section 4.1.2.3
@@ -72,7 +75,7 @@ export interface SessionCookieOptions {
    */
   priority?: 'low' | 'medium' | 'high' | undefined;
   /**
-   * Keeps a cookie of an embedded page apart for each embedding site (CHIPS). Needs `secure`.
+   * Keeps the cookie of an embedded page separate for each embedding site (CHIPS). Needs `secure`.
    *
    * @default false
    * @see express-session
@@ -87,57 +90,62 @@ export interface SessionCookieOptions {
  */
 export interface SessionOptions {
   /**
-   * What signs the cookie. With several, the first signs and all verify, so a secret is replaced by putting the new one in front. At
-   * least 32 bytes each: shorter is an error in production and a warning elsewhere.
+   * Signs the cookie. Use at least 32 random bytes: a shorter one is an error in production and a warning elsewhere. To replace a secret, give an array with
+   * the new one first: the first signs, all verify.
    *
+   * @daily
+   * @default required
    * @see OWASP ASVS 5.0, 13.3.4
    */
   secret: Secret | ArrayBuffer | readonly (Secret | ArrayBuffer)[];
   /**
-   * The cookie's name.
+   * The name of the cookie.
    *
-   * @default 'sid', and '__Host-sid' with `cookie.secure: true`, path `/` and no domain
+   * @daily
+   * @default `sid`, or `__Host-sid` with `cookie.secure: true`, path `/` and no domain
    * @see OWASP ASVS 5.0, 3.3.1
    */
   name?: string | undefined;
   /**
-   * The cookie's attributes, or a function that gives them for a request.
+   * The attributes of the cookie, or a function that returns them for a request.
    *
    * @default {}
    */
   cookie?: SessionCookieOptions | ((request: IncomingMessage) => SessionCookieOptions) | undefined;
   /**
-   * When the cookie is sent again to move its expiry: `true` with every response, which then costs a touch, `'touch'` when the idle timeout
-   * starts anew (see `store.touchAfter`), `false` only when the session changed.
+   * When the cookie is sent again to move its expiry: `true` with every response, which then costs a touch; `'touch'` when the idle timeout restarts (see
+   * `store.touchAfter`); `false` only when the session changed.
    *
    * @default 'touch'
    * @see express-session
    */
   rolling?: boolean | 'touch' | undefined;
   /**
-   * Starts the idle timeout anew at the end of every request. Entries that did not change are never written again.
+   * Restarts the idle timeout at the end of every request. Entries that did not change are never written again.
    *
    * @default false
    * @see express-session
    */
   resave?: boolean | undefined;
   /**
-   * Stores a session, and sends its cookie, although nothing was put into it.
+   * Stores new sessions, and sends their cookie, even if nothing was put into them.
    *
    * @default false
    * @see express-session
    */
   saveUninitialized?: boolean | undefined;
   /**
-   * What `req.session = null` does at the end of the request: end the session, or leave it as it is in the store.
+   * What `req.session = null` does at the end of the request: end the session, or keep it in the store.
    *
    * @default 'keep'
    * @see express-session
    */
   unset?: 'destroy' | 'keep' | undefined;
   /**
-   * Whether `X-Forwarded-Proto` is believed, and, by `csrf`, `X-Forwarded-Host`. Without it, Express' "trust proxy" setting decides, which can name the proxies to believe.
+   * Whether to trust `X-Forwarded-Proto` and (for `csrf`) `X-Forwarded-Host`. If you leave it out, Express' "trust proxy" setting decides, which can name
+   * the proxies to trust.
    *
+   * @daily
    * @default undefined
    * @see express-session
    */
@@ -150,22 +158,23 @@ export interface SessionOptions {
    */
   genid?: ((request: IncomingMessage) => string) | undefined;
   /**
-   * Sends `Cache-Control: no-store` with each cookie, so that no cache in between gives it to somebody else. Not with `'express-session'`.
+   * Sends `Cache-Control: no-store` with each cookie, so that no cache gives it to somebody else. Not with `middleware: 'express-session'`.
    *
    * @default true
    * @see RFC 9111, section 7.3
    */
   noStore?: boolean | undefined;
   /**
-   * Which code serves the requests: ours, which stores before it answers, or express-session itself over the same store.
+   * Which middleware serves the requests: `'builtin'`, which stores before it answers, or `'express-session'`, that package itself over the same store.
    *
    * @default 'builtin'
    */
   middleware?: 'builtin' | 'express-session' | undefined;
   /**
-   * Refuses requests with an unsafe method that a page of another site may have sent, with 403, whether somebody is signed in or not. See
-   * `CsrfGuard`, and `@CsrfExempt()` for exceptions.
+   * Refuses requests with an unsafe method (any but GET, HEAD and OPTIONS) that a page of another site may have sent, with 403, whether somebody is signed
+   * in or not. Open single handlers with `@CsrfExempt()`.
    *
+   * @daily
    * @default false
    * @see OWASP ASVS 5.0, 3.5.1
    */

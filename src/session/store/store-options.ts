@@ -11,84 +11,95 @@ export interface EntrySerializer {
  */
 export interface StoreOptions {
   /**
-   * What every Redis key begins with. Applications that share a Redis need one each. May not hold `*`, `?`, `[`, `]`, `{` or `}`.
+   * What every Redis key begins with. Give each application that shares a Redis a prefix of its own. It may not contain `*`, `?`, `[`, `]`, `{` or `}`, nor
+   * end with `user:` or `not-before:`.
    *
+   * @daily
    * @default 'sess:'
    * @see connect-redis
    */
   prefix?: string | undefined;
 
   /**
-   * Idle timeout in seconds: a session ends after that long without a request. `cookie.maxAge` wins where it is set.
+   * Idle timeout: a session ends after this long without a request. `cookie.maxAge` wins where you set it.
    *
+   * @daily
+   * @unit seconds
    * @default 1800
    * @see OWASP Session Management Cheat Sheet, "Session Expiration"; the name is connect-redis'
    */
   ttl?: number | undefined;
 
   /**
-   * Absolute timeout in seconds: a session ends that long after it began, whatever happens. `false`: never.
+   * Absolute timeout: a session ends this long after it began, however busy it is. `false`: never. If you leave it out, a longer idle timeout stretches it.
    *
+   * @daily
+   * @unit seconds
    * @default max(28800, idle timeout)
    * @see OWASP ASVS 5.0, 7.3.2
    */
   absoluteTtl?: number | false | undefined;
 
   /**
-   * Seconds after which a request makes the idle timeout start anew; requests in between cost no write. At most a tenth of the idle timeout.
+   * How often a request restarts the idle timeout. Requests in between cost no write. At most a tenth of the idle timeout.
    *
+   * @unit seconds
    * @default 60
    */
   touchAfter?: number | undefined;
 
   /**
-   * Seconds for which the secret before a rotation stays good once a newer one was presented: for requests already on their way. Until then it is
-   * good in any case, since the answer with the new one may get lost.
+   * How long the previous secret stays valid after the browser has presented the new one, for requests already on their way. Until then it is valid in
+   * any case, since the response with the new one may get lost.
    *
+   * @unit seconds
    * @default 10
    * @see OWASP Session Management Cheat Sheet, "Renewal Timeout"
    */
   rotationGrace?: number | undefined;
 
   /**
-   * Seconds after which a session in use gets a new secret by itself, and its browser a new cookie. Needs a `rotationGrace` above 0. Nothing happens to
-   * sids of a custom `genid`.
+   * How often a session in use gets a new secret by itself, and its browser a new cookie. Needs a `rotationGrace` above 0. Ignored for ids made by a custom
+   * `genid`.
    *
+   * @unit seconds
    * @default never
    * @see OWASP Session Management Cheat Sheet, "Renewal Timeout"
    */
   rotateAfter?: number | undefined;
 
   /**
-   * How many sessions a user may have, and what a sign-in beyond that does: it ends the one that signed in first (`'evict-oldest'`) or was
-   * seen least recently (`'evict-least-recent'`), or is refused with `SessionRefusedError` (`'reject'`). A number alone evicts the oldest.
+   * How many sessions a user may have, and what happens when they sign in once more. A number alone evicts the oldest.
    *
-   * A sign-in ends at most 100 sessions, so after you have set or lowered the limit it can take several of them until a user is within it. Up to 1,000
-   * sessions of one user the policy is followed exactly. Beyond that, a sign-in first ends the sessions whose latest possible end is nearest.
-   * If a session that is too many can't be ended, because Redis fails at that moment, a later sign-in ends it.
+   * A sign-in ends at most 100 sessions, so after you set or lower the limit, a user with many sessions gets within it over several sign-ins. For users with up
+   * to 1,000 sessions the policy is followed exactly. Beyond that, a sign-in first ends the sessions whose latest possible end is nearest. If Redis fails
+   * while a session is being ended, a later sign-in ends it.
    *
+   * @daily
+   * @unit sessions
    * @default any number
    * @see OWASP ASVS 5.0, 7.1.2
    */
   maxSessionsPerUser?: number | SessionsPerUser | undefined;
 
   /**
-   * What is kept of the device that a session was last written from: the address, as Express' "trust proxy" has it, and the header
-   * `User-Agent`, at most 256 bytes each.
+   * What to keep about the device that last wrote to a session: the client's address (as the trusted proxy reports it) and the `User-Agent` header, at most
+   * 256 bytes each.
    *
+   * @daily
    * @default { ip: false, userAgent: false }
    */
   track?: TrackOptions | undefined;
 
   /**
-   * Whether `SessionManager.revokeBefore()` can be used. Each request with a session then costs a second command.
+   * Enables `SessionManager.revokeBefore()`. Each request with a session then costs a second Redis command.
    *
    * @default false
    */
   revokeBefore?: boolean | undefined;
 
   /**
-   * How values become text in the hash.
+   * Turns an entry into text and back. Both functions are synchronous.
    *
    * @default JSON
    * @see connect-redis
@@ -96,16 +107,18 @@ export interface StoreOptions {
   serializer?: EntrySerializer | undefined;
 
   /**
-   * Largest session, in bytes of all entry names and encoded values. What is found in Redis and is ten times as large, or has ten times as many
-   * entries as `maxFields`, is no session.
+   * Largest session: all entry names and encoded values together. What is found in Redis and is ten times as large, or has ten times as many
+   * entries as `maxFields`, is treated as no session.
    *
+   * @unit bytes
    * @default 65536
    */
   maxBytes?: number | undefined;
 
   /**
-   * Largest entry, in bytes of its name and its encoded value.
+   * Largest entry: its name and its encoded value together.
    *
+   * @unit bytes
    * @default 16384
    */
   maxFieldBytes?: number | undefined;
@@ -113,20 +126,23 @@ export interface StoreOptions {
   /**
    * Most entries of one session.
    *
+   * @unit entries
    * @default 128
    */
   maxFields?: number | undefined;
 
   /**
-   * Longest time in ms that a request waits on the store: for its load and the save at its end together, and for each explicit call besides.
+   * Longest time that a request waits for Redis, for its load and its save together. Each call that you make yourself, such as `login()`, may take as long
+   * again.
    *
+   * @unit ms
    * @default 1000
    */
   deadline?: number | undefined;
 
   /**
-   * Whether failures of the store are logged (a line when an outage begins, and one when it ends), or the function that gets each of them. One that
-   * throws harms nobody; the failure is printed then.
+   * Whether outages are logged (one line when an outage begins, one when it ends), or a function that receives every failure. If the function throws, the
+   * failure is printed and nothing else happens.
    *
    * @default true
    * @see connect-redis 6
@@ -136,17 +152,39 @@ export interface StoreOptions {
 
 /** See {@link StoreOptions.maxSessionsPerUser}. */
 export interface SessionsPerUser {
-  /** The most sessions of one user. */
+  /**
+   * The most sessions of one user.
+   *
+   * @daily
+   * @unit sessions
+   * @default required
+   */
   limit: number;
-  /** What a sign-in beyond that does. @default 'evict-oldest' */
+  /**
+   * What a sign-in beyond the limit does: end the session that signed in first (`'evict-oldest'`) or was seen least recently (`'evict-least-recent'`), or
+   * fail with 409, `SessionRefusedError` (`'reject'`).
+   *
+   * @daily
+   * @default 'evict-oldest'
+   */
   policy?: 'evict-oldest' | 'evict-least-recent' | 'reject' | undefined;
 }
 
 /** See {@link StoreOptions.track}. */
 export interface TrackOptions {
-  /** The address of the client. @default false */
+  /**
+   * Keep the client's address.
+   *
+   * @daily
+   * @default false
+   */
   ip?: boolean | undefined;
-  /** The header `User-Agent`. @default false */
+  /**
+   * Keep the `User-Agent` header.
+   *
+   * @daily
+   * @default false
+   */
   userAgent?: boolean | undefined;
 }
 
