@@ -68,6 +68,16 @@ export const checks = [
       }),
     ),
   },
+  {
+    atOnce: 2,
+    steps: ['esm', 'cjs'].map((template) =>
+      command(`quick start of the README: ${template}`, ['node', 'scripts/steps/quick-start.mjs', template, TARBALL], {
+        needs: 'pack',
+        timeout: 300_000,
+        proof: /^signs in and out/m,
+      }),
+    ),
+  },
 ];
 
 /** Each of them must hold a test. */

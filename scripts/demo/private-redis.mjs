@@ -88,7 +88,7 @@ async function untilReady(child) {
   return problem;
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
