@@ -5,6 +5,7 @@ import {
   SessionStoreUnavailableError,
 } from '../../redis-session.errors.js';
 import { absoluteOf, idleOf } from '../../session/lifetime.js';
+import { MOST_OTHERS } from '../../session/rotation.js';
 import { isHolder, isSecretOld, matchSecret, secretAfter, toldSecret } from '../../session/secret-check.js';
 import {
   decodeDevice,
@@ -210,6 +211,7 @@ export class RedisSessionStore extends SessionStore {
       secretHashOf(next),
       Math.ceil(age),
       reauthenticated ? 1 : 0,
+      MOST_OTHERS,
     ]);
     if (status === STATUS.gone) return this.#lose(record);
     if (status !== STATUS.done) return { rotated: false, record: { ...record, secret: secretAfter(sid, values[0] ?? '') } };
