@@ -306,6 +306,18 @@ describe('a held answer', () => {
     ]);
   });
 
+  test.each<[string, (response: Response) => unknown]>([
+    ['write(null)', (response) => response.write(null)],
+    ['end(42)', (response) => response.end(42)],
+  ])('has not begun when Node refuses the first that is written, %s: the error is answered', async (_, write) => {
+    const app = await open((request, response) => {
+      request.session['visits'] = 1;
+      write(response);
+    });
+    expect((await app.answer()).status).toBe(500);
+    expect(app.store.writes).toEqual(['create']);
+  });
+
   test('is not spoilt by what is written after its end, which its writer is told', async () => {
     const { list, note } = notes();
     const app = await open((request, response) => {

@@ -2,7 +2,15 @@ import { AsyncResource } from 'node:async_hooks';
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { interceptMethods, type InterceptedMethods, type ResponseMethods } from './buffered-methods.js';
-import { BufferedWrites, callbackOf, discard, refuseWriteAfterEnd, type WriteArguments } from './buffered-writes.js';
+import {
+  BufferedWrites,
+  callbackOf,
+  checkChunk,
+  checkLastChunk,
+  discard,
+  refuseWriteAfterEnd,
+  type WriteArguments,
+} from './buffered-writes.js';
 import { onDisconnect } from './client-disconnect.js';
 import { hasStatusMessage, HeadersSentOverride } from './headers-sent-override.js';
 import { applyHead, throwHeadersSent, type HeadArguments } from './response-headers.js';
@@ -97,7 +105,11 @@ export class BufferedResponse implements InterceptedMethods {
   }
 
   write(args: WriteArguments): boolean {
-    if (this.#state === 'pending') this.#begin();
+    if (this.#state === 'pending') {
+      // Before anything else: an error handler may still answer.
+      checkChunk(args[0]);
+      this.#begin();
+    }
     switch (this.#state) {
       case 'buffering':
         if (!this.#isEnded) return this.#writes.write(args);
@@ -114,7 +126,10 @@ export class BufferedResponse implements InterceptedMethods {
   end(args: WriteArguments): void {
     if (this.#isEnded) return this.#endAgain(args);
     const wasCommitted = this.#state === 'committed';
-    if (this.#state === 'pending') this.#begin();
+    if (this.#state === 'pending') {
+      checkLastChunk(args[0]);
+      this.#begin();
+    }
     switch (this.#state) {
       case 'buffering':
         return this.#bufferEnd(args);

@@ -28,7 +28,7 @@ export class BufferedWrites {
   }
 
   end(args: WriteArguments): void {
-    if (args[0] && typeof args[0] !== 'function') lengthOf(args);
+    checkLastChunk(args[0]);
     this.#writes.push(['end', ...args]);
   }
 
@@ -62,13 +62,25 @@ export function discard(args: WriteArguments): void {
  * cannot know, and an `error` that nobody listens for ends the process.
  */
 export function refuseWriteAfterEnd(args: WriteArguments): void {
+  checkChunk(args[0]);
   const callback = callbackOf(args);
   if (callback !== undefined) process.nextTick(callback, nodeError(Error, 'ERR_STREAM_WRITE_AFTER_END', 'write after end'));
 }
 
-function lengthOf([chunk, encoding]: WriteArguments): number {
-  if (typeof chunk === 'string') return Buffer.byteLength(chunk, typeof encoding === 'string' ? encoding : undefined);
-  if (types.isUint8Array(chunk)) return chunk.byteLength;
+/** Throws what Node throws for a chunk that it does not take. */
+export function checkChunk(chunk: unknown): asserts chunk is string | Uint8Array {
+  if (typeof chunk === 'string' || types.isUint8Array(chunk)) return;
   if (chunk === null) throw nodeError(TypeError, 'ERR_STREAM_NULL_VALUES', 'May not write null values to stream');
   throw nodeError(TypeError, 'ERR_INVALID_ARG_TYPE', 'The "chunk" argument must be of type string or an instance of Buffer or Uint8Array.');
+}
+
+/** As {@link checkChunk}, for `end`, which needs none. */
+export function checkLastChunk(chunk: unknown): void {
+  if (chunk && typeof chunk !== 'function') checkChunk(chunk);
+}
+
+function lengthOf([chunk, encoding]: WriteArguments): number {
+  checkChunk(chunk);
+  if (typeof chunk !== 'string') return chunk.byteLength;
+  return Buffer.byteLength(chunk, typeof encoding === 'string' ? encoding : undefined);
 }
