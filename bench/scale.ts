@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../test/support/start-redis.js';
 import { RedisSessionStore, type Sid } from '../src/index.js';
+import { Sessions } from '../src/session/sessions.js';
 import { sampleSession } from './app/sample-session.js';
 import { medianOf, spreadOf, type Spread } from './measurement.js';
 import { describeEnvironment, summaryOf } from './report/environment.js';
@@ -25,14 +26,14 @@ class Population {
     readonly size: number,
     readonly redis: RedisServer,
     private readonly client: Redis,
-    private readonly store: RedisSessionStore,
+    private readonly store: Sessions,
     private readonly sids: readonly Sid[],
   ) {}
 
   static async create(size: number): Promise<Population> {
     const redis = await startRedis();
     const client = new Redis(redis.url, { enableAutoPipelining: true });
-    const store = new RedisSessionStore(client);
+    const store = Sessions.of(new RedisSessionStore(client));
     const sids = await createSessions(store, size, (user) => sampleSession(user, BYTES));
     return new Population(size, redis, client, store, sids);
   }

@@ -2,6 +2,7 @@ import { RedisStore } from 'connect-redis';
 import type { SessionData } from 'express-session';
 import { Redis } from 'ioredis';
 import { RedisSessionStore, type Terms, type Sid } from '../src/index.js';
+import { Sessions } from '../src/session/sessions.js';
 import { generateSid } from '../src/session/sid.js';
 import { userId, type SampleSession } from './app/sample-session.js';
 import { IDLE_MS } from './candidates/common.js';
@@ -29,29 +30,30 @@ export const fillWithConnectRedis: Fill = async (client, count, sample) => {
 };
 
 export const fillWithOurs: Fill = async (client, count, sample) => {
-  await createSessions(new RedisSessionStore(client), count, sample);
+  await createSessions(Sessions.of(new RedisSessionStore(client)), count, sample);
 };
 
 /** And names each session in its user's index, as a sign-in does. */
 export const fillWithOursIndexed: Fill = async (client, count, sample) => {
   const store = new RedisSessionStore(client);
-  const sids = await createSessions(store, count, sample);
-  const endsAt = (await store.now()) + IDLE_MS;
+  const sessions = Sessions.of(store);
+  const sids = await createSessions(sessions, count, sample);
+  const endsAt = (await sessions.now()) + IDLE_MS;
   await forAll(count, async (user) => {
-    const handle = store.handleOf(sids[user] ?? generateSid());
+    const handle = sessions.handleOf(sids[user] ?? generateSid());
     await store.index.refresh(userId(user), { handle, indexedAt: Date.now() }, Math.ceil(endsAt));
   });
 };
 
 /** Answers the sids, in the order of the users. */
-export async function createSessions(store: RedisSessionStore, count: number, sample: Sample): Promise<readonly Sid[]> {
+export async function createSessions(sessions: Sessions, count: number, sample: Sample): Promise<readonly Sid[]> {
   const sids: Sid[] = [];
   await forAll(count, async (user) => {
     const entries = new Map(Object.entries(sample(user)).map(([name, value]) => [name, JSON.stringify(value)]));
     const sid = generateSid();
     sids[user] = sid;
     // As a sign-in does, which has its entry in the index a moment before.
-    await store.create(sid, { entries, terms: TERMS, userId: userId(user), indexedAt: Date.now() - 2 });
+    await sessions.create(sid, { entries, terms: TERMS, userId: userId(user), indexedAt: Date.now() - 2 });
   });
   return sids;
 }

@@ -15,7 +15,8 @@ import { resolveSessionOptions, type SessionOptions } from './http/request/sessi
 import { SessionRuntime, type IdentityFinder } from './http/request/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { kindOf } from './session/option-checks.js';
-import { SessionStore } from './session/store/session-store.js';
+import { Sessions } from './session/sessions.js';
+import { isSessionStore, type SessionStore } from './session/store/session-store.js';
 import { emitWarning, warnOnce } from './session/warn-once.js';
 import type { StoreOptions } from './session/store/store-options.js';
 import { storeOptionProblems } from './session/store/store-option-problems.js';
@@ -105,7 +106,7 @@ export function sessionMiddleware(
     problems.push(
       '"middleware" is an option of RedisSessionModule; this is the built-in one. Leave it out, or use the package express-session.',
     );
-  const isOurs = store instanceof SessionStore;
+  const isOurs = isSessionStore(store);
   const wrapping = { deadline, logErrors };
   problems.push(...(isOurs ? misplaced(wrapping) : storeOptionProblems(wrapping).map(ungrouped('store'))));
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
@@ -114,7 +115,7 @@ export function sessionMiddleware(
   for (const one of suspectTimes(options, isOurs ? ttlGivenTo(store) : undefined)) warnOnce(warn, one);
   const settings = resolveSessionOptions(options);
   const runtime = new SessionRuntime({
-    store: isOurs ? store : new ExpressStoreAdapter(store, wrapping, { rewrites: settings.resave }),
+    store: Sessions.of(isOurs ? store : new ExpressStoreAdapter(store, wrapping, { rewrites: settings.resave })),
     settings,
     translate: (error) => error,
     findIdentity: identity,

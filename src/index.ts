@@ -47,16 +47,16 @@ export { RedisSessionStore } from './redis/store/redis-session-store.js';
 
 export { MemorySessionStore } from './session/store/memory-session-store.js';
 export { SessionEvents, type SessionEvent, type SessionEventMap, type SessionEventName } from './session/session-events.js';
-export {
+export type {
   SessionIndex,
-  type Confirmation,
-  type Fence,
-  type FenceOptions,
-  type IndexedAt,
-  type IndexedSession,
-  type IndexPage,
-  type IndexRange,
-  type Reservation,
+  Confirmation,
+  Fence,
+  FenceOptions,
+  IndexedAt,
+  IndexedSession,
+  IndexPage,
+  IndexRange,
+  Reservation,
 } from './session/store/session-index.js';
 export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } from './session/session-manager.js';
 export { SessionStore, type Revocation, type RotateOptions } from './session/store/session-store.js';

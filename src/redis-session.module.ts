@@ -42,7 +42,8 @@ import { answerWithin } from './session/deadline.js';
 import { kindOf } from './session/option-checks.js';
 import { SessionEvents } from './session/session-events.js';
 import { SessionManager } from './session/session-manager.js';
-import { SessionStore } from './session/store/session-store.js';
+import { Sessions } from './session/sessions.js';
+import { isSessionStore, SessionStore } from './session/store/session-store.js';
 import { suspectTtl } from './session/store/store-option-problems.js';
 import { warnOnce } from './session/warn-once.js';
 
@@ -111,14 +112,14 @@ const providers: Provider[] = [
   {
     provide: SessionEvents,
     inject: [SessionStore],
-    useFactory: (store: SessionStore) => store.events,
+    useFactory: (store: SessionStore) => SessionEvents.of(store),
   },
   {
     provide: SessionRuntime,
     inject: [SessionStore, SESSION_OPTIONS, SessionLog],
     useFactory: (store: SessionStore, options: ResolvedRedisSessionOptions, log: SessionLog) =>
       new SessionRuntime({
-        store,
+        store: Sessions.of(store),
         settings: options.session,
         translate: toHttpException,
         findIdentity: options.identity,
@@ -145,7 +146,7 @@ function checkGiven(method: string, options: unknown, example: string): void {
 
 /** Before a store is made, which would tell of its own time to whoever listens to the process. */
 function hardlyMeant({ session, store = {} }: RedisSessionOptions): (string | undefined)[] {
-  if (store instanceof SessionStore) return suspectTimes(session, ttlGivenTo(store));
+  if (isSessionStore(store)) return suspectTimes(session, ttlGivenTo(store));
   if (isExpressStore(store)) return suspectTimes(session);
   return [suspectTtl(store), ...suspectTimes(session, store.ttl)];
 }
@@ -192,7 +193,7 @@ export class RedisSessionModule
   readonly #unwatch: () => void;
   readonly #channel: RedisEventChannel | undefined;
 
-  readonly #store: SessionStore;
+  readonly #sessions: Sessions;
   readonly #connection: OpenRedis | null;
   readonly #routes: SessionRoutes;
   readonly #runtime: SessionRuntime;
@@ -212,15 +213,15 @@ export class RedisSessionModule
     config: ApplicationConfig,
   ) {
     super();
-    this.#store = store;
+    this.#sessions = Sessions.of(store);
     this.#connection = connection;
     this.#routes = routes;
     this.#runtime = runtime;
     this.#middleware = middleware;
     this.#adapterHost = adapterHost;
     this.#log = log;
-    config.addGlobalFilter(new SessionAnswerFilter(adapterHost, store.settings.logError));
-    this.#unwatch = log.watch(store);
+    config.addGlobalFilter(new SessionAnswerFilter(adapterHost, this.#sessions.settings.logError));
+    this.#unwatch = log.watch(this.#sessions.events);
     this.#channel = eventChannelOf(options, store, connection, log.warn);
   }
 
@@ -295,9 +296,9 @@ export class RedisSessionModule
 
   async onApplicationShutdown(): Promise<void> {
     this.#unwatch();
-    const { deadline } = this.#store.settings;
+    const { deadline } = this.#sessions.settings;
     // A store that does not answer within the deadline must not keep the application from ending.
-    await answerWithin(deadline, this.#store.drain()).catch(() => undefined);
+    await answerWithin(deadline, this.#sessions.drain()).catch(() => undefined);
     await this.#channel?.close();
     await this.#connection?.close(deadline);
   }

@@ -8,7 +8,7 @@ import { connectionWarnings } from './redis/client/connection-warnings.js';
 import { prefixProblems } from './redis/store/redis-keys.js';
 import type { RedisConnection } from './redis/client/redis-client.js';
 import { kindOf, namesOf, unknownNames } from './session/option-checks.js';
-import { SessionStore } from './session/store/session-store.js';
+import { isSessionStore, type SessionStore } from './session/store/session-store.js';
 import { STORE_DEFAULTS, STORE_NAMES, type StoreOptions } from './session/store/store-options.js';
 import { unshown } from './session/unshown.js';
 import { resolveStoreOptions, type StoreSettings } from './session/store/store-settings.js';
@@ -135,7 +135,7 @@ export function productionWarnings({ redis, store }: ResolvedRedisSessionOptions
 
 /** Whether that is a store, and not options of one. */
 function isStore(store: RedisSessionOptions['store']): store is SessionStore | ExpressStore {
-  return store instanceof SessionStore || isExpressStore(store);
+  return isSessionStore(store) || isExpressStore(store);
 }
 
 /** Where the cookie has an idle timeout, `ttl` may be longer than the absolute one; to a store, which knows no cookie, it may not. */

@@ -8,7 +8,8 @@ import { RedisNodes } from './redis/client/redis-nodes.js';
 import { RedisSessionStore } from './redis/store/redis-session-store.js';
 import type { LinePrinter } from './session/failure-log.js';
 import { MemorySessionStore } from './session/store/memory-session-store.js';
-import { SessionStore } from './session/store/session-store.js';
+import { Sessions } from './session/sessions.js';
+import { isSessionStore, type SessionStore } from './session/store/session-store.js';
 import type { EntrySerializer, StoreOptions } from './session/store/store-options.js';
 import type { StoreSettings } from './session/store/store-settings.js';
 
@@ -18,7 +19,7 @@ export async function openStore(
   connection: OpenRedis | null,
   log: LinePrinter,
 ): Promise<SessionStore> {
-  if (store instanceof SessionStore) return store;
+  if (isSessionStore(store)) return store;
   if (isExpressStore(store)) return printing(new ExpressStoreAdapter(store, {}, { rewrites: session.resave }), log);
   const { options } = store;
   const open: Record<StoreKind, () => SessionStore | Promise<SessionStore>> = {
@@ -30,7 +31,7 @@ export async function openStore(
 }
 
 function printing(store: SessionStore, log: LinePrinter): SessionStore {
-  store.settings.failures.printTo(log);
+  Sessions.of(store).settings.failures.printTo(log);
   return store;
 }
 
@@ -41,14 +42,14 @@ export function eventChannelOf(
   connection: OpenRedis | null,
   log: (message: string) => void,
 ): RedisEventChannel | undefined {
-  if (options instanceof SessionStore || isExpressStore(options) || options.events === 'local') return undefined;
+  if (isSessionStore(options) || isExpressStore(options) || options.events === 'local') return undefined;
   return new RedisEventChannel(required(connection), store, log);
 }
 
 /** What two modules that keep the same sessions have in common. `undefined` where each has sessions of its own, or the store itself tells. */
 export function locationOf({ redis, store }: ResolvedRedisSessionOptions): unknown {
   if (isExpressStore(store)) return store;
-  if (store instanceof SessionStore || store.kind === 'memory') return undefined;
+  if (isSessionStore(store) || store.kind === 'memory') return undefined;
   return { redis, kind: store.kind, prefix: store.settings.prefix };
 }
 

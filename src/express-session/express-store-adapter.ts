@@ -1,19 +1,21 @@
 import type { SessionData as ExpressSessionData, Store } from 'express-session';
-import { RedisSessionError, SessionStoreUnavailableError, SessionUnsupportedError } from '../redis-session.errors.js';
+import { RedisSessionError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import {
   applyDelta,
   type CookieAttributes,
   type EncodedEntries,
   type EntryDelta,
-  type Terms,
   type NewSession,
   type SessionRecord,
+  type StoredTerms,
 } from '../session/session-record.js';
 import { sendableCookie } from '../session/store/session-fields.js';
 import { answerWithin } from '../session/deadline.js';
-import { SessionStore } from '../session/store/session-store.js';
-import { hashedHandleOf, type Handle, type Sid } from '../session/sid.js';
+import { SYSTEM_CLOCK } from '../session/clock.js';
+import type { DestroyedSession, SessionStore, Unusable } from '../session/store/session-store.js';
+import { hashedHandleOf, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store/store-options.js';
+import { storeSettings, type StoreSettings } from '../session/store/store-settings.js';
 
 /** A store made for express-session. */
 export type ExpressStore = Pick<Store, 'get' | 'set' | 'destroy' | 'touch'>;
@@ -23,8 +25,12 @@ export function isExpressStore(store: unknown): store is ExpressStore {
   return [get, set, destroy].every((method) => typeof method === 'function');
 }
 
+const FOREIGN_DATA: Unusable = { unusable: 'data' };
+
 /** What such a store does not keep. */
 const UNKNOWN = {
+  createdAt: undefined,
+  absoluteEndsAt: undefined,
   userId: undefined,
   authenticatedAt: undefined,
   indexedAt: undefined,
@@ -49,8 +55,9 @@ interface Wrapping {
  * Such a store cannot do what the contract asks: the last of two saves wins as a whole, a late save brings an ended session back, there is
  * no absolute timeout, no secret apart from the key and no handle to call a session by, and each request touches.
  */
-export class ExpressStoreAdapter extends SessionStore {
-  readonly index = undefined;
+export class ExpressStoreAdapter implements SessionStore {
+  readonly settings: StoreSettings;
+  readonly clock = SYSTEM_CLOCK;
   readonly #writes = new Set<Promise<unknown>>();
   readonly #classify: NonNullable<Wrapping['classify']>;
   readonly #rewrites: boolean;
@@ -62,21 +69,14 @@ export class ExpressStoreAdapter extends SessionStore {
     options: StoreOptions = {},
     { classify = () => new SessionStoreUnavailableError('store'), rewrites = false }: Wrapping = {},
   ) {
-    super(options);
+    // It may go by the latest touch alone, and not know when that was.
+    this.settings = { ...storeSettings(options), touchAfter: 0 };
     this.#store = store;
     this.#classify = classify;
     this.#rewrites = rewrites;
   }
 
-  override handleOf(sid: Sid): Handle {
-    return hashedHandleOf(sid);
-  }
-
-  override canRotate(): boolean {
-    return false;
-  }
-
-  async find(sid: Sid): Promise<SessionRecord | undefined> {
+  async find(sid: Sid): Promise<SessionRecord | Unusable | undefined> {
     let data: unknown;
     try {
       // Stores in files say so when there is no such session, and express-session understands them.
@@ -84,18 +84,16 @@ export class ExpressStoreAdapter extends SessionStore {
     } catch (error) {
       const isBadData = error instanceof SyntaxError || (error instanceof SessionStoreUnavailableError && error.reason === 'WRONGTYPE');
       if (!isBadData) throw error;
-      return this.#reject(sid);
+      return FOREIGN_DATA;
     }
     if (data === undefined || data === null) return undefined;
     // What express-session stores always has a cookie; it fails the request when it finds none.
     const { cookie, ...values } = data as SessionData;
-    if (typeof cookie !== 'object' || cookie === null) return this.#reject(sid);
+    if (typeof cookie !== 'object' || cookie === null) return FOREIGN_DATA;
     return {
-      handle: this.handleOf(sid),
-      createdAt: undefined,
-      lastSeenAt: lastSeenBy(cookie),
-      absoluteEndsAt: undefined,
       ...UNKNOWN,
+      handle: hashedHandleOf(sid),
+      lastSeenAt: lastSeenBy(cookie),
       idle: typeof cookie.originalMaxAge === 'number' ? cookie.originalMaxAge : this.settings.idle,
       cookie: sendableCookie(cookie),
       entries: this.#encode(values),
@@ -106,94 +104,48 @@ export class ExpressStoreAdapter extends SessionStore {
   async create(sid: Sid, { entries, terms }: NewSession): Promise<SessionRecord> {
     await this.#set(sid, entries, terms);
     return {
-      handle: this.handleOf(sid),
-      createdAt: undefined,
-      lastSeenAt: Date.now(),
-      absoluteEndsAt: undefined,
       ...UNKNOWN,
-      idle: terms.idle ?? this.settings.idle,
+      handle: hashedHandleOf(sid),
+      lastSeenAt: this.clock.now(),
+      idle: terms.idle,
       cookie: terms.cookie,
       entries,
       secret: 'current',
     };
   }
 
-  async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord> {
+  async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: StoredTerms): Promise<SessionRecord> {
     const entries = applyDelta(record.entries, delta);
     await this.#set(sid, entries, terms);
-    return { ...record, entries, lastSeenAt: Date.now(), cookie: terms.cookie, idle: terms.idle ?? this.settings.idle };
+    return { ...record, entries, lastSeenAt: this.clock.now(), cookie: terms.cookie, idle: terms.idle };
   }
 
-  async touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord> {
+  async touch(sid: Sid, record: SessionRecord, terms: StoredTerms): Promise<SessionRecord> {
     const { touch } = this.#store;
     if (touch !== undefined) await this.#write((done) => touch.call(this.#store, sid, this.#data(record.entries, terms), done));
     else if (this.#rewrites) await this.#set(sid, record.entries, terms);
-    return { ...record, lastSeenAt: Date.now(), cookie: terms.cookie, idle: terms.idle ?? this.settings.idle };
+    return { ...record, lastSeenAt: this.clock.now(), cookie: terms.cookie, idle: terms.idle };
   }
 
-  async rotate(): Promise<never> {
-    throw new SessionUnsupportedError('A store made for express-session cannot change the secret of a session: the sid is its key.');
-  }
-
-  async increment(): Promise<never> {
-    throw new SessionUnsupportedError('A store made for express-session cannot add to an entry: it saves sessions as a whole.');
-  }
-
-  async destroy(sid: Sid): Promise<boolean> {
+  /** Also a copied session, without looking: between a look and the end others may write all the same. */
+  async destroy(sid: Sid): Promise<DestroyedSession> {
     await this.#write((done) => this.#store.destroy(sid, done));
-    return true;
-  }
-
-  /** Without looking: between a look and the end others may write all the same. */
-  async destroyCopied(_copied: SessionRecord, sid: Sid): Promise<'ended'> {
-    await this.destroy(sid);
-    return 'ended';
-  }
-
-  async describe(): Promise<never> {
-    throw byHandle();
-  }
-
-  async revoke(): Promise<never> {
-    throw byHandle();
-  }
-
-  async compareAndSet(): Promise<never> {
-    throw byHandle();
-  }
-
-  async endBefore(): Promise<never> {
-    throw byHandle();
-  }
-
-  async now(): Promise<number> {
-    return Date.now();
-  }
-
-  isRotationDue(): boolean {
-    return false;
-  }
-
-  isTouchDue(): boolean {
-    return true;
-  }
-
-  msSinceSeen({ lastSeenAt }: SessionRecord): number {
-    return Math.max(0, Date.now() - lastSeenAt);
+    return { userId: undefined };
   }
 
   async drain(): Promise<void> {
     await Promise.allSettled(this.#writes);
   }
 
-  async #set(sid: Sid, entries: EncodedEntries, terms: Terms): Promise<void> {
+  async #set(sid: Sid, entries: EncodedEntries, terms: StoredTerms): Promise<void> {
     await this.#write((done) => this.#store.set(sid, this.#data(entries, terms), done));
   }
 
   /** The value as express-session writes it. Its expiry is new each time: a store may take the time to live from it. */
-  #data(entries: EncodedEntries, { idle, wholeCookie }: Terms): ExpressSessionData {
+  #data(entries: EncodedEntries, { idle, wholeCookie }: StoredTerms): ExpressSessionData {
     const values = Object.fromEntries([...entries].map(([name, text]) => [name, this.settings.serializer.parse(text)]));
-    const expires = idle === undefined ? null : new Date(Date.now() + idle);
+    const isKept = typeof wholeCookie.originalMaxAge === 'number';
+    const expires = isKept ? new Date(this.clock.now() + idle) : null;
     return { ...values, cookie: { ...wholeCookie, expires } } as unknown as ExpressSessionData;
   }
 
@@ -204,10 +156,6 @@ export class ExpressStoreAdapter extends SessionStore {
       if (text !== undefined && name !== '__proto__') entries.set(name, text);
     }
     return entries;
-  }
-
-  #reject(sid: Sid): undefined {
-    this.events.emit('rejected', { handle: this.handleOf(sid), what: 'session' });
   }
 
   async #write(call: (done: (error?: unknown) => void) => void): Promise<void> {
@@ -240,10 +188,4 @@ function lastSeenBy({ expires, originalMaxAge }: CookieAttributes): number {
   const isKept = typeof originalMaxAge === 'number' && (typeof expires === 'string' || expires instanceof Date);
   const seenAt = isKept ? new Date(expires).getTime() - originalMaxAge : Number.NaN;
   return Number.isNaN(seenAt) ? Date.now() : seenAt;
-}
-
-function byHandle(): SessionUnsupportedError {
-  return new SessionUnsupportedError(
-    'A store made for express-session cannot call a session by its handle: the sid is its key. Set "store.kind" to "hash".',
-  );
 }

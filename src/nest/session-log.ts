@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { LinePrinter } from '../session/failure-log.js';
-import type { SessionStore } from '../session/store/session-store.js';
+import type { SessionEvents } from '../session/session-events.js';
 
 const MOST_HANDLES = 1_000;
 
@@ -14,8 +14,8 @@ export class SessionLog implements LinePrinter {
   readonly warn = (message: string): void => this.#logger.warn(message);
 
   /** Tells once of each session whose data this package did not write: its visitor sends the same cookie again and again. */
-  watch(store: SessionStore): () => void {
-    return store.events.on('rejected', ({ handle, what, remote }) => {
+  watch(events: SessionEvents): () => void {
+    return events.on('rejected', ({ handle, what, remote }) => {
       if (remote === true) return; // The process that it happened to tells of it.
       if (this.#rejected.has(handle) || this.#rejected.size >= MOST_HANDLES) return;
       this.#rejected.add(handle);

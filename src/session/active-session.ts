@@ -17,10 +17,10 @@ import {
   type EncodedEntries,
   type EntryDelta,
   type Terms,
-  type NewSession,
+  type SessionDraft,
   type SessionRecord,
 } from './session-record.js';
-import type { SessionStore } from './store/session-store.js';
+import type { Sessions } from './sessions.js';
 import { SignIns } from './sign-ins.js';
 import { newSid, type Handle, type Sid } from './sid.js';
 
@@ -102,7 +102,7 @@ export class ActiveSession {
    * @param loadedAt when that load began, ms of `performance.now()`
    */
   constructor(
-    private readonly store: SessionStore,
+    private readonly sessions: Sessions,
     private readonly host: SessionHost,
     sid: Sid | undefined,
     record?: SessionRecord,
@@ -111,8 +111,8 @@ export class ActiveSession {
     this.#sid = sid;
     this.#record = record;
     this.#isSidNew = record === undefined;
-    const onUndecodable = () => store.events.emit('rejected', { handle: this.handle, userId: this.#record?.userId, what: 'entry' });
-    this.entries = new Entries(record?.entries ?? NO_ENTRIES, store.settings.serializer, onUndecodable, host.isIdentityEntry);
+    const onUndecodable = () => sessions.events.emit('rejected', { handle: this.handle, userId: this.#record?.userId, what: 'entry' });
+    this.entries = new Entries(record?.entries ?? NO_ENTRIES, sessions.settings.serializer, onUndecodable, host.isIdentityEntry);
   }
 
   get [ACTIVE_SESSION](): this {
@@ -125,7 +125,7 @@ export class ActiveSession {
   }
 
   get handle(): Handle {
-    return this.store.handleOf(this.sid);
+    return this.sessions.handleOf(this.sid);
   }
 
   /** As last read from or written to the store. */
@@ -157,7 +157,7 @@ export class ActiveSession {
 
   /** Whether it was rotated here so long ago that another rotation may replace that one, whose secret nobody has presented. */
   get isRotationReplaceable(): boolean {
-    const { rotationGrace } = this.store.settings;
+    const { rotationGrace } = this.sessions.settings;
     // Without a grace it may from the first moment on, and still is to be told.
     return rotationGrace > 0 && performance.now() - this.#rotatedAt >= rotationGrace;
   }
@@ -225,7 +225,7 @@ export class ActiveSession {
       if (this.#record === undefined && refuseNew !== undefined) throw refuseNew();
       const record = this.#record ?? (await this.#create(deadline));
       const { assignments } = this.entries;
-      const sum = await deadline.wait(this.store.increment(record, name, by)).catch((error: unknown) => {
+      const sum = await deadline.wait(this.sessions.increment(record, name, by)).catch((error: unknown) => {
         throw isTimeout(error) ? new SessionStoreUnavailableError('outcome unknown') : error;
       });
       if (sum === undefined) throw this.#gone();
@@ -238,7 +238,7 @@ export class ActiveSession {
   /** Drops changes that are not stored, and reads the session again. False when it has ended. */
   reload(): Promise<boolean> {
     return this.#inTurn(async (deadline) => {
-      const record = await deadline.wait(this.store.load(this.sid));
+      const record = await deadline.wait(this.sessions.load(this.sid));
       if (record === undefined) return false;
       this.#record = this.#record === undefined ? record : reloaded(this.#record, record);
       this.entries.reload(record.entries);
@@ -294,7 +294,7 @@ export class ActiveSession {
       const session = { entries, userId, absolute, terms: this.host.terms() };
       await this.#moveTo(this.host.generateSid(), session, deadline, { endsBeside: true });
       this.entries.refresh(IDENTITY_ENTRY);
-      this.store.events.emit('loggedIn', { handle: this.handle, userId, ...(replaced === undefined ? {} : { replaced }) });
+      this.sessions.events.emit('loggedIn', { handle: this.handle, userId, ...(replaced === undefined ? {} : { replaced }) });
     });
   }
 
@@ -320,8 +320,8 @@ export class ActiveSession {
   }
 
   async #rotate(record: SessionRecord, deadline: Deadline, { reauthenticated }: { reauthenticated: boolean }): Promise<void> {
-    if (!this.store.canRotate(this.sid)) {
-      const session = (present: SessionRecord): NewSession => ({
+    if (!this.sessions.canRotate(this.sid)) {
+      const session = (present: SessionRecord): SessionDraft => ({
         entries: this.#withChanges(present.entries),
         userId: present.userId,
         authenticatedAt: reauthenticated ? undefined : present.authenticatedAt,
@@ -333,7 +333,7 @@ export class ActiveSession {
     }
     const next = newSid(this.handle);
     const begunAt = performance.now();
-    const rotation = await deadline.wait(this.store.rotate(this.sid, record, next, { reauthenticated, age: begunAt - this.loadedAt }));
+    const rotation = await deadline.wait(this.sessions.rotate(this.sid, record, next, { reauthenticated, age: begunAt - this.loadedAt }));
     if (rotation === undefined) throw this.#gone();
     this.#record = rotation.record;
     if (!rotation.rotated) return;
@@ -345,15 +345,15 @@ export class ActiveSession {
     const userId = this.#userId;
     const session = { entries: this.entries.encoded(this.entries.names()), terms: this.host.terms(), userId };
     try {
-      const store = (indexedAt?: number) => deadline.wait(this.store.create(this.sid, { ...session, indexedAt }));
+      const store = (indexedAt?: number) => deadline.wait(this.sessions.create(this.sid, { ...session, indexedAt }));
       const record = await (userId === undefined ? store() : this.#signIn(userId, deadline, store));
       this.#keep(record);
       this.entries.rebase(record.entries);
-      if (userId !== undefined) this.store.events.emit('loggedIn', { handle: this.handle, userId });
+      if (userId !== undefined) this.sessions.events.emit('loggedIn', { handle: this.handle, userId });
       return record;
     } catch (error) {
       // An earlier try has stored it, and what has its handle now is what whoever has ended it since left.
-      if (this.#mayBeStored && error instanceof SessionConflictError && this.store.canRotate(this.sid)) {
+      if (this.#mayBeStored && error instanceof SessionConflictError && this.sessions.canRotate(this.sid)) {
         if (userId !== undefined) this.#signIns.free(userId, this.handle);
         throw this.#gone();
       }
@@ -379,14 +379,14 @@ export class ActiveSession {
     if (isOther && userId !== undefined && !this.#isSidNew && takesNewSid()) return this.#moveToUser(deadline);
     const change = isOther ? { ...delta, userId: userId ?? null } : delta;
     const isDue = this.#isDue(record);
-    const store = (indexedAt?: number) => deadline.wait(this.store.save(this.sid, record, { ...change, indexedAt }, terms));
+    const store = (indexedAt?: number) => deadline.wait(this.sessions.save(this.sid, record, { ...change, indexedAt }, terms));
     try {
       const saved = await (isOther && userId !== undefined ? this.#signIn(userId, deadline, store) : store());
       this.#keep(saved);
       if (saved === undefined) return;
       if (isOther) await this.#signIns.leave(record, deadline);
       if (isOther) this.#tellUser(before, userId);
-      else if (isDue || isNameDue(record, saved, this.store.settings)) this.#signIns.refresh(saved);
+      else if (isDue || isNameDue(record, saved, this.sessions.settings)) this.#signIns.refresh(saved);
       this.#isWritten = true;
       this.entries.rebase(saved.entries);
     } catch (error) {
@@ -398,7 +398,7 @@ export class ActiveSession {
   /** An application has put an identity into the session: it goes on under a new sid, or whoever has planted the one before would be signed in too. */
   async #moveToUser(deadline: Deadline): Promise<void> {
     const replaced = this.handle;
-    const session = (present: SessionRecord): NewSession => {
+    const session = (present: SessionRecord): SessionDraft => {
       const entries = this.#withChanges(present.entries);
       const isFirst = present.userId === undefined && this.#userIdIn(present.entries) === undefined;
       // Another id is no proof of who somebody is, nor a reason to stay for longer.
@@ -408,11 +408,11 @@ export class ActiveSession {
     if (!(await this.#move(session, deadline, { endsBeside: true }))) return this.#lose();
     this.#isWritten = true;
     const userId = this.#record?.userId ?? this.#userId;
-    if (userId !== undefined) this.store.events.emit('loggedIn', { handle: this.handle, userId, replaced });
+    if (userId !== undefined) this.sessions.events.emit('loggedIn', { handle: this.handle, userId, replaced });
   }
 
   #tellUser(before: string | undefined, userId: string | undefined): void {
-    const { events } = this.store;
+    const { events } = this.sessions;
     if (before !== undefined) events.emit('loggedOut', { handle: this.handle, userId: before });
     if (userId !== undefined) events.emit('loggedIn', { handle: this.handle, userId });
   }
@@ -423,7 +423,7 @@ export class ActiveSession {
   }
 
   async #touch(record: SessionRecord, deadline: Deadline): Promise<void> {
-    const touched = await deadline.wait(this.store.touch(this.sid, record, this.host.terms()));
+    const touched = await deadline.wait(this.sessions.touch(this.sid, record, this.host.terms()));
     this.#keep(touched);
     if (touched !== undefined) this.#signIns.refresh(touched);
   }
@@ -431,11 +431,11 @@ export class ActiveSession {
   /** False when there was nothing to end. */
   async #endStored(deadline: Deadline): Promise<boolean> {
     if (this.#record === undefined && !this.#mayBeStored) return false;
-    return deadline.wait(this.store.destroy(this.sid));
+    return deadline.wait(this.sessions.destroy(this.sid));
   }
 
   async #endCopied(copied: SessionRecord, deadline: Deadline): Promise<boolean | 'changed'> {
-    const outcome = await deadline.wait(this.store.destroyCopied(copied, this.sid));
+    const outcome = await deadline.wait(this.sessions.destroyCopied(copied, this.sid));
     return outcome === 'changed' ? outcome : outcome === 'ended';
   }
 
@@ -445,10 +445,10 @@ export class ActiveSession {
    */
   async #endBeside(deadline: Deadline): Promise<void> {
     for (const sid of this.host.sidsBeside) {
-      if (this.store.handleOf(sid) === this.handle) continue;
-      const record = await deadline.wait(this.store.load(sid));
+      if (this.sessions.handleOf(sid) === this.handle) continue;
+      const record = await deadline.wait(this.sessions.load(sid));
       if (record === undefined) continue;
-      await deadline.wait(this.store.destroy(sid));
+      await deadline.wait(this.sessions.destroy(sid));
       await this.#signIns.leave(record, deadline);
     }
   }
@@ -470,7 +470,7 @@ export class ActiveSession {
     // An attempt that got no answer has ended it, unless there is word of somebody else who has. Where that cannot be learnt, a sign-in must not
     // take the new session away: nothing may be left of the one before.
     if (this.#mayBeEnded) {
-      const found = await deadline.wait(this.store.find(this.sid)).catch(() => 'unknown' as const);
+      const found = await deadline.wait(this.sessions.find(this.sid)).catch(() => 'unknown' as const);
       if (found === 'unknown') return found;
       if (!isEnded(found)) return 'ended';
     }
@@ -507,7 +507,7 @@ export class ActiveSession {
     const confirmed = this.#signIns.confirm(userId, record, undefined).then((excess) => this.#signIns.evict(userId, excess, record));
     const ended = confirmed.catch(async (error: unknown) => {
       // Also when that becomes known so late that nobody waits for it any more.
-      if (error instanceof SessionGoneError) await this.store.destroy(this.sid);
+      if (error instanceof SessionGoneError) await this.sessions.destroy(this.sid);
       throw error;
     });
     await deadline.wait(ended).catch((error: unknown) => {
@@ -540,12 +540,12 @@ export class ActiveSession {
    * Moves the session with all it has to a new sid, also with what others write to it meanwhile: the old one ends only as it was copied, else the copy
    * is made again. False when it is not there any more.
    */
-  async #move(session: (present: SessionRecord) => NewSession, deadline: Deadline, options: MoveOptions): Promise<boolean> {
+  async #move(session: (present: SessionRecord) => SessionDraft, deadline: Deadline, options: MoveOptions): Promise<boolean> {
     let copied = this.#record;
     for (let attempt = 1; attempt <= MOST_MOVES && copied !== undefined; attempt++) {
       const outcome = await this.#moveTo(this.host.generateSid(), session(copied), deadline, { mustExist: true, copied, ...options });
       if (outcome !== 'changed') return outcome === 'moved';
-      copied = await deadline.wait(this.store.load(this.sid));
+      copied = await deadline.wait(this.sessions.load(this.sid));
     }
     if (copied === undefined) return false;
     throw new SessionStoreUnavailableError('too many writers');
@@ -559,16 +559,16 @@ export class ActiveSession {
    */
   async #moveTo(
     sid: Sid,
-    session: NewSession,
+    session: SessionDraft,
     deadline: Deadline,
     { mustExist = this.#hasUser, isSignIn = true, endsBeside = false, copied }: MoveOptions = {},
   ): Promise<'moved' | 'changed' | 'gone'> {
-    if (this.store.handleOf(sid) === this.handle) throw new SessionConflictError();
+    if (this.sessions.handleOf(sid) === this.handle) throw new SessionConflictError();
     const { assignments } = this.entries;
     const { userId } = session;
     const old = { sid: this.sid, record: this.#record };
     const replaces = userId !== undefined && old.record?.userId === userId ? old.record : undefined;
-    const handle = this.store.handleOf(sid);
+    const handle = this.sessions.handleOf(sid);
     const indexedAt =
       userId === undefined
         ? undefined
@@ -576,7 +576,7 @@ export class ActiveSession {
             if (mayHaveRun(error)) this.#signIns.free(userId, handle);
             throw error;
           });
-    const creation = this.store.create(sid, { ...session, indexedAt, from: replaces?.handle });
+    const creation = this.sessions.create(sid, { ...session, indexedAt, from: replaces?.handle });
     let end: 'ended' | 'unknown' | 'changed' | 'gone';
     let excess = 0;
     try {
@@ -599,9 +599,11 @@ export class ActiveSession {
     }
     if (end === 'unknown') this.#later(() => this.#endOld(old.sid, old.record));
     if (endsBeside)
-      await this.#endBeside(deadline).catch(() => this.#later(() => within(this.store.settings.deadline, (next) => this.#endBeside(next))));
+      await this.#endBeside(deadline).catch(() =>
+        this.#later(() => within(this.sessions.settings.deadline, (next) => this.#endBeside(next))),
+      );
     if (userId !== undefined && old.record !== undefined && excess > 0)
-      await deadline.wait(this.#signIns.evict(userId, excess, await creation)).catch(this.store.settings.logError);
+      await deadline.wait(this.#signIns.evict(userId, excess, await creation)).catch(this.sessions.settings.logError);
     if (end === 'ended' && old.record !== undefined) this.#signIns.forget(old.record);
     return 'moved';
   }
@@ -619,14 +621,14 @@ export class ActiveSession {
 
   /** The new session must not be lost for that, and the old one must not outlive the outage. */
   #later(end: () => Promise<unknown>): void {
-    const { deadline, logError } = this.store.settings;
+    const { deadline, logError } = this.sessions.settings;
     void callAgainLater(deadline, end, (error) =>
       logError(error instanceof Error ? error : new Error('A session that was replaced is still there.')),
     );
   }
 
   async #endOld(sid: Sid, record: SessionRecord | undefined): Promise<void> {
-    await this.store.destroy(sid);
+    await this.sessions.destroy(sid);
     if (record !== undefined) this.#signIns.forget(record);
   }
 
@@ -634,15 +636,15 @@ export class ActiveSession {
   async #undo(creation: Promise<SessionRecord>, sid: Sid, userId: string | undefined): Promise<void> {
     try {
       const mayExist = await creation.then(() => true, mayHaveRun);
-      if (mayExist) await this.store.destroy(sid);
-      if (userId !== undefined) await this.store.index?.remove(userId, [this.store.handleOf(sid)]);
+      if (mayExist) await this.sessions.destroy(sid);
+      if (userId !== undefined) await this.sessions.index?.remove(userId, [this.sessions.handleOf(sid)]);
     } catch (error) {
-      this.store.settings.logError(error instanceof Error ? error : new Error('A sign-in could not be undone.'));
+      this.sessions.settings.logError(error instanceof Error ? error : new Error('A sign-in could not be undone.'));
     }
   }
 
   get #signIns(): SignIns {
-    return new SignIns(this.store);
+    return new SignIns(this.sessions);
   }
 
   get #userId(): string | undefined {
@@ -660,7 +662,7 @@ export class ActiveSession {
 
   /** To look at, apart from those that the request uses. */
   #entriesOf(entries: EncodedEntries): Entries {
-    return new Entries(entries, this.store.settings.serializer, () => undefined);
+    return new Entries(entries, this.sessions.settings.serializer, () => undefined);
   }
 
   get #isSignedIn(): boolean {
@@ -673,13 +675,13 @@ export class ActiveSession {
   }
 
   #isDue(record: SessionRecord): boolean {
-    return this.host.areTermsChanged || this.store.isTouchDue(record);
+    return this.host.areTermsChanged || this.sessions.isTouchDue(record);
   }
 
   /** The change comes too late, as that of a save that finds its session ended. */
   #lose(): void {
     this.#state = 'lost';
-    this.store.events.emit('lost', { handle: this.handle, userId: this.#record?.userId });
+    this.sessions.events.emit('lost', { handle: this.handle, userId: this.#record?.userId });
   }
 
   #gone(): SessionGoneError {
@@ -687,7 +689,7 @@ export class ActiveSession {
     return new SessionGoneError();
   }
 
-  #inTurn<T>(call: (deadline: Deadline) => Promise<T>, { ms = this.store.settings.deadline, ...options }: TurnOptions = {}): Promise<T> {
+  #inTurn<T>(call: (deadline: Deadline) => Promise<T>, { ms = this.sessions.settings.deadline, ...options }: TurnOptions = {}): Promise<T> {
     const checked = (deadline: Deadline) => {
       if (this.#state === 'destroyed') throw afterItsEnd('it has no methods any more');
       return call(deadline);
@@ -709,7 +711,7 @@ interface MoveOptions {
 }
 
 /** For a new session that ends when that one would have. */
-function sameEnd({ absoluteEndsAt }: SessionRecord): Pick<NewSession, 'absolute' | 'absoluteEndsAt'> {
+function sameEnd({ absoluteEndsAt }: SessionRecord): Pick<SessionDraft, 'absolute' | 'absoluteEndsAt'> {
   return { absoluteEndsAt, absolute: absoluteEndsAt === undefined ? false : undefined };
 }
 

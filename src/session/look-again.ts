@@ -1,5 +1,5 @@
 import { isEnded, type EndedSession, type SessionRecord } from './session-record.js';
-import type { SessionStore } from './store/session-store.js';
+import type { Sessions } from './sessions.js';
 import type { Sid } from './sid.js';
 
 /**
@@ -10,16 +10,16 @@ import type { Sid } from './sid.js';
  * @returns `true`, or the reason why somebody else has ended it, where that is known
  */
 export async function lookAgain(
-  store: SessionStore,
+  sessions: Sessions,
   sid: Sid,
   record: SessionRecord,
   isSameUser: (found: SessionRecord) => boolean,
 ): Promise<true | Partial<EndedSession>> {
-  if (store.index !== undefined) {
-    const [facts] = await store.describe([record.handle]);
+  if (sessions.index !== undefined) {
+    const [facts] = await sessions.describe([record.handle]);
     if (facts !== undefined) return facts.userId === record.userId || {};
   }
-  const found = await store.find(sid);
+  const found = await sessions.find(sid);
   if (found === undefined || isEnded(found)) return found ?? {};
-  return store.index === undefined && isSameUser(found) ? true : {};
+  return sessions.index === undefined && isSameUser(found) ? true : {};
 }

@@ -47,8 +47,16 @@ type Listener<Name extends SessionEventName> = (event: SessionEventMap[Name]) =>
 
 /** Tells of what happens to sessions: on this node, and with `store.events: 'cluster'` on others too. A listener that throws, or returns a promise that rejects, harms neither the request nor other listeners. */
 export class SessionEvents {
+  static readonly #all = new WeakMap<object, SessionEvents>();
   readonly #listeners = new Map<SessionEventName, Set<Listener<never>>>();
   readonly #counts = new Map<SessionEventName, number>();
+
+  /** Those of the sessions that this store keeps: what Nest injects, for applications without it. */
+  static of(store: object): SessionEvents {
+    let events = SessionEvents.#all.get(store);
+    if (events === undefined) SessionEvents.#all.set(store, (events = new SessionEvents()));
+    return events;
+  }
 
   /** @returns a function that removes the listener */
   on<Name extends SessionEventName>(name: Name, listener: Listener<Name>): () => void {

@@ -5,10 +5,11 @@ import { answerWithin } from './deadline.js';
 import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
 import { allNamed, CHUNK, indexOf, PAGE, present } from './indexed-sessions.js';
 import { longestLife } from './lifetime.js';
-import { applyWithin } from './store/session-limits.js';
+import { checkLimits } from './store/session-limits.js';
 import type { IndexedAt, IndexedSession } from './store/session-index.js';
 import { expiresAt, type SessionFacts } from './session-record.js';
 import type { Revocation, SessionStore } from './store/session-store.js';
+import { Sessions } from './sessions.js';
 import { isHandle, type Handle } from './sid.js';
 
 /** One session of a user: what may be shown to its user. Nothing of it opens the session. */
@@ -64,7 +65,11 @@ const REASON = /^[a-z0-9][a-z0-9_.-]{0,63}$/i;
  * @publicApi
  */
 export class SessionManager {
-  constructor(private readonly store: SessionStore) {}
+  readonly #sessions: Sessions;
+
+  constructor(store: SessionStore) {
+    this.#sessions = Sessions.of(store);
+  }
 
   /** Sessions of a user that are alive: pages with the latest possible end first, the newest session first within a page. */
   async list(userId: string | number, { cursor, limit = DEFAULT_LIMIT, current }: ListOptions = {}): Promise<SessionPage> {
@@ -74,8 +79,8 @@ export class SessionManager {
     const currentHandle = typeof current === 'object' ? handleIn(current, 'list') : current;
     let after = cursor === undefined ? undefined : placeOf(cursor);
     for (;;) {
-      const page = await this.#answer(indexOf(this.store).page(user, { limit, after }));
-      const { sessions } = await present(this.store, user, page);
+      const page = await this.#answer(indexOf(this.#sessions).page(user, { limit, after }));
+      const { sessions } = await present(this.#sessions, user, page);
       after = page.sessions.length === limit ? page.sessions.at(-1) : undefined;
       if (sessions.length > 0 || after === undefined)
         return {
@@ -96,7 +101,7 @@ export class SessionManager {
   async count(userId: string | number): Promise<number> {
     const user = userOf(userId);
     let count = 0;
-    for await (const page of allNamed(this.store, user)) count += (await present(this.store, user, page)).sessions.length;
+    for await (const page of allNamed(this.#sessions, user)) count += (await present(this.#sessions, user, page)).sessions.length;
     return count;
   }
 
@@ -108,7 +113,7 @@ export class SessionManager {
   async revoke(userId: string | number, handle: string, reason: string = DEFAULT_REASON): Promise<boolean> {
     const user = userOf(userId);
     checkReason(reason);
-    indexOf(this.store);
+    indexOf(this.#sessions);
     return isHandle(handle) && (await this.#endEach(user, [{ handle }], { reason })) === 1;
   }
 
@@ -163,13 +168,14 @@ export class SessionManager {
     const user = userOf(userId);
     checkReason(reason);
     const isTime = types.isDate(time) || typeof time === 'number';
-    if (time !== undefined && !(isTime && Number(time) >= 0 && Number(time) <= (await this.#answer(this.store.now())) + MOST_AHEAD))
+    if (time !== undefined && !(isTime && Number(time) >= 0 && Number(time) <= (await this.#answer(this.#sessions.now())) + MOST_AHEAD))
       throw new SessionMisuseError(
         'SessionManager.revokeBefore() needs a time in the past: a Date, or epoch milliseconds. Leave it out for now.',
       );
-    const createdBefore = await this.#answer(this.store.endBefore(user, time === undefined ? undefined : Number(time)));
+    const createdBefore = await this.#answer(this.#sessions.endBefore(user, time === undefined ? undefined : Number(time)));
     let ended = 0;
-    for await (const { sessions } of allNamed(this.store, user)) ended += await this.#endEach(user, sessions, { reason, createdBefore });
+    for await (const { sessions } of allNamed(this.#sessions, user))
+      ended += await this.#endEach(user, sessions, { reason, createdBefore });
     return ended;
   }
 
@@ -193,7 +199,7 @@ export class SessionManager {
   /** Whether one has gone that was a session when it was listed. */
   async #updateNamed(userId: string, patch: Readonly<Record<string, unknown>>, seen: Map<Handle, Update>): Promise<boolean> {
     let isOneGone = false;
-    for await (const { sessions } of allNamed(this.store, userId)) {
+    for await (const { sessions } of allNamed(this.#sessions, userId)) {
       const unseen = sessions.filter(({ handle }) => !seen.has(handle));
       const updates = await Promise.all(unseen.map(({ handle }) => this.#updateOne(handle, userId, patch)));
       for (const [position, { handle, isReserved }] of unseen.entries()) {
@@ -208,7 +214,7 @@ export class SessionManager {
   }
 
   async #updateOne(handle: Handle, userId: string, patch: Readonly<Record<string, unknown>>): Promise<Update> {
-    const { settings } = this.store;
+    const { settings } = this.#sessions;
     let isChanged = false;
     const change = (text: string | undefined) => {
       const identity = text === undefined ? undefined : decodeIdentity(text, settings.serializer);
@@ -216,17 +222,17 @@ export class SessionManager {
       if (text === undefined || !isChanged) return undefined;
       const patched = settings.serializer.stringify({ ...identity, ...patch });
       if (patched === undefined) return undefined;
-      applyWithin(settings, new Map([[IDENTITY_ENTRY, text]]), { set: new Map([[IDENTITY_ENTRY, patched]]), removed: [] });
+      checkLimits(settings, new Map([[IDENTITY_ENTRY, text]]), { set: new Map([[IDENTITY_ENTRY, patched]]), removed: [] });
       return patched;
     };
-    if (!(await this.#answer(this.store.compareAndSet(handle, userId, IDENTITY_ENTRY, change)))) return 'gone';
+    if (!(await this.#answer(this.#sessions.compareAndSet(handle, userId, IDENTITY_ENTRY, change)))) return 'gone';
     return isChanged ? 'changed' : 'unchanged';
   }
 
   /** First one command makes them all old, so that nothing can be made out of one while another is being ended; then they end part by part. */
   async #endAll(userId: string, { reason, except }: { readonly reason: string; readonly except?: IndexedAt }): Promise<number> {
-    const index = indexOf(this.store);
-    const fence = await this.#answer(index.fence(userId, { ms: longestLife(this.store.settings), reason, except }));
+    const index = indexOf(this.#sessions);
+    const fence = await this.#answer(index.fence(userId, { ms: longestLife(this.#sessions.settings), reason, except }));
     if (fence === undefined) throw new SessionGoneError();
     let count = 0;
     let after: IndexedSession | undefined;
@@ -252,30 +258,24 @@ export class SessionManager {
   }
 
   #end(userId: string, { handle, isReserved = false }: Ending, terms: Terms): Promise<boolean> {
-    const { store } = this;
     // A sign-in under way may store its session later: it must not come to be, not even for the moment until the sign-in finds itself refused.
     const mayComeLater = isReserved && terms.indexedUpTo !== undefined;
-    // Also when the answer comes so late that nobody waits for it any more: a further call would find the session gone.
-    const told = store.revoke(handle, { userId, ...terms, mayComeLater }).then((isEnded) => {
-      if (isEnded) store.events.emit('revoked', { handle, userId, reason: terms.reason });
-      return isEnded;
-    });
-    return this.#answer(told);
+    return this.#answer(this.#sessions.revoke(handle, { userId, ...terms, mayComeLater }));
   }
 
   /** The sessions are dead already, so when this fails nothing is wrong: whoever reads the names finds them gone. */
   async #forget(userId: string, handles: readonly Handle[]): Promise<void> {
-    await this.#answer(indexOf(this.store).remove(userId, handles)).catch(this.store.settings.logError);
+    await this.#answer(indexOf(this.#sessions).remove(userId, handles)).catch(this.#sessions.settings.logError);
   }
 
   async #factsOf(handle: string): Promise<SessionFacts | undefined> {
     if (!isHandle(handle)) return undefined;
-    const [[facts], now] = await this.#answer(Promise.all([this.store.describe([handle]), this.store.now()]));
+    const [[facts], now] = await this.#answer(Promise.all([this.#sessions.describe([handle]), this.#sessions.now()]));
     return facts !== undefined && expiresAt(facts) > now ? facts : undefined;
   }
 
   #answer<T>(answer: Promise<T>): Promise<T> {
-    return answerWithin(this.store.settings.deadline, answer);
+    return answerWithin(this.#sessions.settings.deadline, answer);
   }
 }
 

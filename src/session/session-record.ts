@@ -84,12 +84,26 @@ export interface CookieAttributes {
   partitioned?: boolean | undefined;
 }
 
-/** How long a session is to live on from now, and what is kept of its cookie. Goes with every write. */
+/** What a request asks for its session with every write. */
 export interface Terms {
-  /** Idle timeout in ms; `undefined`: the store's own `ttl`. */
+  /** Idle timeout in ms; `undefined`: `store.ttl`. */
   readonly idle: number | undefined;
   /** How much of it stretches an absolute timeout that is not configured, in ms. @default all of it */
   readonly stretch?: number | undefined;
+  /** See {@link SessionRecord.cookie}. */
+  readonly cookie: CookieAttributes | undefined;
+  /** See {@link StoredTerms.wholeCookie}. */
+  readonly wholeCookie: CookieAttributes;
+  /** See {@link StoredTerms.device}. */
+  readonly device?: Device | undefined;
+}
+
+/** What a store keeps with every write, beside the entries. */
+export interface StoredTerms {
+  /** Idle timeout in whole ms, at least 1. */
+  readonly idle: number;
+  /** How long the secrets before stay good where this write is the first with a newer one, in ms. */
+  readonly grace: number;
   /** See {@link SessionRecord.cookie}. */
   readonly cookie: CookieAttributes | undefined;
   /** The whole cookie, for stores that keep a session as one value which express-session can read. */
@@ -108,10 +122,14 @@ export interface EntryDelta {
   readonly indexedAt?: number | undefined;
 }
 
-/** What a session begins with. */
+/** What a session begins with, as a store is given it. */
 export interface NewSession {
   readonly entries: EncodedEntries;
-  readonly terms: Terms;
+  readonly terms: StoredTerms;
+  /** Absolute timeout in whole ms, from now on; `undefined` for none. */
+  readonly absolute: number | undefined;
+  /** The absolute end itself, which wins: that of the session which this one replaces. */
+  readonly absoluteEndsAt?: number | undefined;
   /** Whose session it is; they have just signed in, unless `authenticatedAt` says when. */
   readonly userId?: string | undefined;
   /** Keeps that of the session that this one replaces. */
@@ -120,10 +138,13 @@ export interface NewSession {
   readonly indexedAt?: number | undefined;
   /** The session of the same user that it is to replace. */
   readonly from?: Handle | undefined;
-  /** Absolute timeout in ms, `false` for none. @default the store's */
+}
+
+/** The same as a request asks for it. */
+export interface SessionDraft extends Omit<NewSession, 'terms' | 'absolute'> {
+  readonly terms: Terms;
+  /** Absolute timeout in ms, `false` for none. @default `store.absoluteTtl` */
   readonly absolute?: number | false | undefined;
-  /** Keeps the absolute end of the session that this one replaces; without it the absolute timeout starts now. */
-  readonly absoluteEndsAt?: number | undefined;
 }
 
 /** When the session ends if no further request comes. */

@@ -3,7 +3,7 @@ import type { Deadline } from './deadline.js';
 import { CHUNK, endOne, indexOf, present } from './indexed-sessions.js';
 import type { IndexedSession } from './store/session-index.js';
 import { latestEnd, type SessionFacts, type SessionRecord } from './session-record.js';
-import type { SessionStore } from './store/session-store.js';
+import type { Sessions } from './sessions.js';
 import type { Handle } from './sid.js';
 
 /** A sign-in that takes longer than this many deadlines has long been given up. */
@@ -15,14 +15,14 @@ const LOOKS = 3;
 
 /** What a sign-in does besides storing its session, so that the user's sessions can be found, and are not too many. */
 export class SignIns {
-  constructor(private readonly store: SessionStore) {}
+  constructor(private readonly sessions: Sessions) {}
 
   /**
    * Call before the session becomes the user's; answers with when it is indexed. Rejects with `SessionRefusedError` when the user has too many, and
    * with `SessionGoneError` when the session that it replaces is over.
    */
   async begin(userId: string, handle: Handle, replaces: SessionRecord | undefined): Promise<number | undefined> {
-    const { index, settings } = this.store;
+    const { index, settings } = this.sessions;
     if (index === undefined) return undefined;
     const { limit = Infinity, policy } = settings.maxSessionsPerUser ?? {};
     let uncounted: readonly Handle[] = [];
@@ -42,7 +42,7 @@ export class SignIns {
    * sessions have to be evicted for it, at most. Rejects with `SessionGoneError` when all sessions of the user have been ended meanwhile.
    */
   async confirm(userId: string, record: SessionRecord, replaces: SessionRecord | undefined): Promise<number> {
-    const { index, settings } = this.store;
+    const { index, settings } = this.sessions;
     if (index === undefined) return 0;
     const { handle, indexedAt = 0 } = record;
     const count = await index.confirm(userId, handle, { indexedAt, endsAt: latestEnd(record), replaces });
@@ -55,7 +55,7 @@ export class SignIns {
 
   /** Call when the sign-in is done, with what `confirm` has answered: ends what is too many. */
   async evict(userId: string, excess: number, record: SessionRecord): Promise<void> {
-    const { limit = Infinity, policy } = this.store.settings.maxSessionsPerUser ?? {};
+    const { limit = Infinity, policy } = this.sessions.settings.maxSessionsPerUser ?? {};
     if (excess === 0) return;
     if (limit + excess > EXACT) await this.#evictNearest(userId, excess, record.handle);
     else await this.#evictByPolicy(userId, limit, policy === 'evict-least-recent' ? bySight(record.lastSeenAt) : byAge);
@@ -66,7 +66,7 @@ export class SignIns {
    * fails nothing is wrong: whoever reads the name finds the session gone.
    */
   async leave(record: SessionRecord | undefined, deadline: Deadline): Promise<boolean> {
-    const { index, settings } = this.store;
+    const { index, settings } = this.sessions;
     if (record?.userId === undefined || index === undefined) return false;
     try {
       return !(await deadline.wait(index.leave(record.userId, record)));
@@ -78,7 +78,7 @@ export class SignIns {
 
   /** An entry that was reserved and will not be confirmed must not count against the next sign-in. Nobody waits for it: its end comes by itself. */
   free(userId: string, handle: Handle): void {
-    this.store.index?.remove(userId, [handle]).catch(this.store.settings.logError);
+    this.sessions.index?.remove(userId, [handle]).catch(this.sessions.settings.logError);
   }
 
   /** The session has gone, so its name goes too. Nobody waits for it. */
@@ -91,15 +91,15 @@ export class SignIns {
    * before, ends. Nobody waits for it.
    */
   refresh(record: SessionRecord): void {
-    this.#refreshOrEnd(record).catch(this.store.settings.logError);
+    this.#refreshOrEnd(record).catch(this.sessions.settings.logError);
   }
 
   async #refreshOrEnd(record: SessionRecord): Promise<void> {
     const { userId } = record;
-    const { index } = this.store;
+    const { index } = this.sessions;
     if (userId === undefined || index === undefined) return;
     const ended = await index.refresh(userId, record, latestEnd(record));
-    if (ended !== undefined) await endOne(this.store, userId, record, ended.endedReason);
+    if (ended !== undefined) await endOne(this.sessions, userId, record, ended.endedReason);
   }
 
   /** Which of the two sessions is over is not known here. The one before may have been spared, or be left by whoever was to end it. */
@@ -136,7 +136,7 @@ export class SignIns {
   async #evictNearest(userId: string, excess: number, own: Handle): Promise<void> {
     const named = await this.#nearest(userId);
     const first = named.filter(({ handle, isReserved }) => !isReserved && handle !== own).slice(0, CHUNK);
-    const { sessions, gone } = await present(this.store, userId, { sessions: first });
+    const { sessions, gone } = await present(this.sessions, userId, { sessions: first });
     const victims = sessions.slice(0, Math.max(0, excess - gone.length));
     await this.#evictAll(
       userId,
@@ -150,7 +150,7 @@ export class SignIns {
     const sessions: SessionFacts[] = [];
     const gone = new Set<Handle>();
     for (let start = 0; start < all.length; start += CHUNK) {
-      const part = await present(this.store, userId, { sessions: all.slice(start, start + CHUNK) });
+      const part = await present(this.sessions, userId, { sessions: all.slice(start, start + CHUNK) });
       sessions.push(...part.sessions);
       for (const handle of part.gone) gone.add(handle);
     }
@@ -158,22 +158,16 @@ export class SignIns {
   }
 
   #nearest(userId: string): Promise<readonly IndexedSession[]> {
-    return indexOf(this.store).nearest(userId, { limit: EXACT });
+    return indexOf(this.sessions).nearest(userId, { limit: EXACT });
   }
 
   /** False when one of them had gone already. */
   async #evictAll(userId: string, handles: readonly Handle[]): Promise<boolean> {
     if (handles.length === 0) return true;
-    const { store } = this;
-    const ended = await Promise.all(
-      handles.map(async (handle) => {
-        const isEnded = await store.revoke(handle, { userId, reason: 'evicted' });
-        if (isEnded) store.events.emit('evicted', { handle, userId });
-        return isEnded;
-      }),
-    );
+    const { sessions } = this;
+    const ended = await Promise.all(handles.map((handle) => sessions.revoke(handle, { userId, reason: 'evicted' }, 'evicted')));
     // Now that they are dead, a name that stays is pruned by whoever reads it.
-    await indexOf(store).remove(userId, handles).catch(store.settings.logError);
+    await indexOf(sessions).remove(userId, handles).catch(sessions.settings.logError);
     return ended.every(Boolean);
   }
 }

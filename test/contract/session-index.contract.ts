@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { IndexedAt, IndexedSession, Reservation, SessionIndex } from '../../src/session/store/session-index.js';
-import type { SessionStore } from '../../src/session/store/session-store.js';
 import { generateSid, handleOf, type Handle } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { until } from '../support/until.js';
 import { passes, type OpenStore } from './session-store.contract.js';
+import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 
 const USER = 'ada';
 const LONG = 60_000;
@@ -12,7 +12,7 @@ const ENDED = { endedReason: 'revoked' };
 const ODD_USERS = ['a:b', '*', '{}', '{a}', ' a b\t', 'a\nb\0c', 'ключ🍪', 'x'.repeat(1_024), '__proto__', 'constructor', '0', 'user:ada'];
 
 interface Opened {
-  readonly store: SessionStore;
+  readonly store: IndexedSessions;
   readonly index: SessionIndex;
   /** By the store's clock, in whole ms. */
   readonly now: number;
@@ -24,9 +24,10 @@ export function describeSessionIndex(name: string, open: (options?: StoreOptions
     const checks: (() => Promise<void>)[] = [];
 
     async function start(): Promise<Opened> {
-      const { store, check } = await open();
+      const { store: opened, check } = await open();
       if (check !== undefined) checks.push(check);
-      return { store, index: store.index!, now: Math.ceil(await store.now()) };
+      const store = sessionsOf(opened);
+      return { store, index: store.index, now: Math.ceil(await store.now()) };
     }
 
     afterEach(async () => {

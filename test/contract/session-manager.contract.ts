@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import type { ActiveSession } from '../../src/session/active-session.js';
 import { SessionManager, type ListOptions, type SessionInfo } from '../../src/session/session-manager.js';
 import { expiresAt } from '../../src/session/session-record.js';
-import type { SessionStore } from '../../src/session/store/session-store.js';
 import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { Barrier } from '../support/barrier.js';
@@ -12,6 +11,7 @@ import { refusal } from '../support/refusal.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
 import { ended, entriesOf, found, TERMS, termsOf, listen, passes, type OpenStore } from './session-store.contract.js';
+import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 
 /** What an attacker, or a careless application, may call a user. */
 export const ODD_USERS = [
@@ -52,7 +52,7 @@ const BAD_HANDLES = [
 
 /** How a session that moves meets a change of its identity. */
 interface Meeting {
-  readonly store: SessionStore;
+  readonly store: IndexedSessions;
   readonly genid: () => Sid;
   readonly move: (session: ActiveSession) => unknown;
   readonly isMoveFirst: boolean;
@@ -67,10 +67,10 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
   describe(`SessionManager: ${name}`, () => {
     const checks: (() => Promise<void>)[] = [];
 
-    async function start(options?: StoreOptions): Promise<{ store: SessionStore; manager: SessionManager }> {
+    async function start(options?: StoreOptions): Promise<{ store: IndexedSessions; manager: SessionManager }> {
       const { store, check } = await open(options);
       if (check !== undefined) checks.push(check);
-      return { store, manager: new SessionManager(store) };
+      return { store: sessionsOf(store), manager: new SessionManager(store) };
     }
 
     afterEach(async () => {
@@ -230,7 +230,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it('leaves the place of a sign-in under way that has not stored its session yet', async () => {
         const { store, manager } = await start();
         const sid = generateSid();
-        await store.index!.reserve('ada', handleOf(sid), { ms: LATER });
+        await store.index.reserve('ada', handleOf(sid), { ms: LATER });
         expect(await manager.list('ada')).toEqual({ sessions: [] });
         expect(await manager.count('ada')).toBe(0);
         expect(await namesOf(store, 'ada')).toEqual([handleOf(sid)]);
@@ -261,7 +261,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it('names a session for as long as it lives by saves alone, where there is no absolute timeout', async () => {
         const { store, manager } = await start({ ttl: 3, absoluteTtl: false, touchAfter: 60 });
         const visitor = await signedIn(store);
-        const [first] = (await store.index!.page('ada', { limit: 1 })).sessions;
+        const [first] = (await store.index.page('ada', { limit: 1 })).sessions;
         let n = 0;
         await until(async () => {
           await visitor.request(({ entries }) => entries.set('n', n++));
@@ -269,7 +269,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
           return expiresAt(await found(store, visitor.sid!)) > first!.score + 400;
         }, 'the session lives on when its first names have ended');
         await store.drain();
-        const [name] = (await store.index!.page('ada', { limit: 1 })).sessions;
+        const [name] = (await store.index.page('ada', { limit: 1 })).sessions;
         expect(name!.score).toBeGreaterThanOrEqual(expiresAt(await found(store, visitor.sid!)));
         expect(await manager.count('ada')).toBe(1);
         expect(await manager.revokeAll('ada')).toBe(1);
@@ -278,7 +278,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it('names a session again that is in use, where its name was lost', async () => {
         const { store, manager } = await start({ touchAfter: 0 });
         const visitor = await signedIn(store);
-        await store.index!.remove('ada', [visitor.handle]);
+        await store.index.remove('ada', [visitor.handle]);
         await visitor.request(() => undefined);
         await until(async () => (await manager.count('ada')) === 1, 'the session is named again');
       });
@@ -356,7 +356,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it('ends a session whose name the index has lost', async () => {
         const { store, manager } = await start();
         const visitor = await signedIn(store);
-        await store.index!.remove('ada', [visitor.handle]);
+        await store.index.remove('ada', [visitor.handle]);
         expect(await manager.revoke('ada', visitor.handle)).toBe(true);
         expect(await store.load(visitor.sid!)).toBeUndefined();
       });
@@ -476,7 +476,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it('ends also the sessions that a call has left that died', async () => {
         const { store, manager } = await start();
         const visitor = await signedIn(store);
-        await store.index!.fence('ada', { ms: LATER, reason: 'revoked' });
+        await store.index.fence('ada', { ms: LATER, reason: 'revoked' });
         expect(await manager.revokeAll('ada')).toBe(1);
         expect(await visitor.whoami()).toBeUndefined();
       });
@@ -502,10 +502,10 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         const { store, manager } = await start();
         const visitor = await signedIn(store);
         const session = await visitor.arrive();
-        const confirm = store.index!.confirm.bind(store.index);
+        const confirm = store.index.confirm.bind(store.index);
         const created = listen(store, 'created');
-        store.index!.confirm = async (...call) => {
-          store.index!.confirm = confirm;
+        store.index.confirm = async (...call) => {
+          store.index.confirm = confirm;
           await manager.revokeAll('ada');
           return confirm(...call);
         };
@@ -540,7 +540,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it('refuses to sign in out of a session that is over though it has not ended yet, and ends it', async () => {
         const { store, manager } = await start();
         const visitor = await signedIn(store);
-        await store.index!.fence('ada', { ms: LATER, reason: 'revoked' });
+        await store.index.fence('ada', { ms: LATER, reason: 'revoked' });
         const session = await visitor.arrive();
         expect(await refusal(() => session.login({ id: 'ada' }, true))).toMatchObject({ code: 'SESSION_GONE' });
         expect([session.isLost, await store.find(visitor.sid!), await namesOf(store, 'ada')]).toEqual([
@@ -555,7 +555,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it('refuses to put another in the place of a session that is over, which has ended then', async () => {
         const { store, manager } = await start();
         const visitor = await signedIn(store);
-        await store.index!.fence('ada', { ms: LATER, reason: 'revoked' });
+        await store.index.fence('ada', { ms: LATER, reason: 'revoked' });
         const session = await visitor.arrive();
         expect(await refusal(() => session.supersede())).toMatchObject({ code: 'SESSION_GONE' });
         expect([session.isLost, await manager.count('ada')]).toEqual([true, 0]);
@@ -565,9 +565,9 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         const { store, manager } = await start();
         const [visitor, other] = [await signedIn(store), await signedIn(store)];
         const session = await visitor.arrive();
-        const confirm = store.index!.confirm.bind(store.index);
-        store.index!.confirm = async (...call) => {
-          store.index!.confirm = confirm;
+        const confirm = store.index.confirm.bind(store.index);
+        store.index.confirm = async (...call) => {
+          store.index.confirm = confirm;
           await manager.revokeOthers(session);
           return confirm(...call);
         };
@@ -609,7 +609,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it('without a time also ends a session of this moment whose name was lost', async () => {
         const { store, manager } = await start({ revokeBefore: true });
         const visitor = await signedIn(store);
-        await store.index!.remove('ada', [visitor.handle]);
+        await store.index.remove('ada', [visitor.handle]);
         expect(await manager.revokeBefore('ada')).toBe(0);
         expect(await store.find(visitor.sid!)).toBeUndefined();
       });
@@ -618,7 +618,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         const { store, manager } = await start({ revokeBefore: true });
         const visitor = await signedIn(store);
         const arrived = await visitor.arrive();
-        await store.index!.remove('ada', [visitor.handle]);
+        await store.index.remove('ada', [visitor.handle]);
         await passes(store, 2);
         expect(await manager.revokeBefore('ada', await flooredNow(store))).toBe(0);
         expect(await store.find(visitor.sid!)).toBeUndefined();
@@ -638,7 +638,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it('is not undone by an earlier time', async () => {
         const { store, manager } = await start({ revokeBefore: true });
         const visitor = await signedIn(store);
-        await store.index!.remove('ada', [visitor.handle]);
+        await store.index.remove('ada', [visitor.handle]);
         await passes(store, 2);
         await manager.revokeBefore('ada', await flooredNow(store));
         await manager.revokeBefore('ada', 1);
@@ -716,12 +716,12 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
           const before = async () => {
             if (met === undefined && ++calls === at) await (met = other(store));
           };
-          const moving = async (one: SessionStore) => {
+          const moving = async (one: IndexedSessions) => {
             const tab = new Visitor(one, visitor.sid, genid);
             await tab.request(move);
             visitor.sid = tab.sid;
           };
-          const updating = async (one: SessionStore) => void (await new SessionManager(one).updateIdentity('ada', { roles: [] }));
+          const updating = async (one: IndexedSessions) => void (await new SessionManager(one.store).updateIdentity('ada', { roles: [] }));
           const [first, other] = isMoveFirst ? [moving, updating] : [updating, moving];
           await first(interposed(store, before));
           // Some calls are not waited for.
@@ -753,7 +753,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
                 await barrier.pass();
                 await move(session);
               });
-              const updating = barrier.pass().then(() => new SessionManager(slow).updateIdentity('ada', { roles: [] }));
+              const updating = barrier.pass().then(() => new SessionManager(slow.store).updateIdentity('ada', { roles: [] }));
               await barrier.full;
               barrier.open();
               await Promise.all([moving, updating]);
@@ -871,7 +871,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         const visitor = new Visitor(store);
         await visitor.request(({ entries }) => entries.set('identity', { id: 'ada' }));
         expect(handlesOf((await manager.list('ada')).sessions)).toEqual([visitor.handle]);
-        const [place] = (await store.index!.page('ada', { limit: 10 })).sessions;
+        const [place] = (await store.index.page('ada', { limit: 10 })).sessions;
         expect(place).toEqual({ handle: visitor.handle, isReserved: false, score: (await found(store, visitor.sid!)).absoluteEndsAt });
       });
 
@@ -897,9 +897,9 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
           if (isStored) await visitor.request(({ entries }) => entries.set('cart', ['tea']));
           const session = await visitor.arrive();
           session.entries.set('identity', { id: 'ada' });
-          const confirm = store.index!.confirm.bind(store.index);
-          store.index!.confirm = async (...call) => {
-            store.index!.confirm = confirm;
+          const confirm = store.index.confirm.bind(store.index);
+          store.index.confirm = async (...call) => {
+            store.index.confirm = confirm;
             await manager.revokeAll('ada');
             return confirm(...call);
           };
@@ -918,7 +918,7 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
         let isMet = false;
         const late = new Visitor(
           interposed(store, async (call) => {
-            if (call !== 'destroyCopied' || isMet) return;
+            if (call !== 'destroy' || isMet) return;
             isMet = true;
             await signIn(other);
           }),
@@ -1077,9 +1077,9 @@ export function describeSessionManager(name: string, open: (options?: StoreOptio
       it('frees the place of a sign-in whose process died, after a while', async () => {
         const { store } = await start({ maxSessionsPerUser: { limit: 1, policy: 'reject' } });
         const handle = handleOf(generateSid());
-        await store.index!.reserve('ada', handle, { ms: LATER });
+        await store.index.reserve('ada', handle, { ms: LATER });
         expect(await refusal(() => signedIn(store))).toMatchObject({ code: 'SESSION_REFUSED' });
-        await store.index!.reserve('ada', handle, { ms: 1 });
+        await store.index.reserve('ada', handle, { ms: 1 });
         await until(async () => (await refusal(() => signedIn(store))) === undefined, 'the place is free');
       });
     });
@@ -1102,19 +1102,19 @@ async function allPages(manager: SessionManager, userId: string, limit: number):
 }
 
 /** As a sign-in leaves it. */
-async function named(store: SessionStore, userId: string, sid: Sid, endsAt?: number): Promise<void> {
-  const indexedAt = Number(await store.index!.reserve(userId, handleOf(sid), { ms: LATER }));
-  await store.index!.confirm(userId, handleOf(sid), { indexedAt, endsAt: endsAt ?? (await store.now()) + LATER });
+async function named(store: IndexedSessions, userId: string, sid: Sid, endsAt?: number): Promise<void> {
+  const indexedAt = Number(await store.index.reserve(userId, handleOf(sid), { ms: LATER }));
+  await store.index.confirm(userId, handleOf(sid), { indexedAt, endsAt: endsAt ?? (await store.now()) + LATER });
 }
 
-async function namesOf(store: SessionStore, userId: string): Promise<string[]> {
-  return (await store.index!.page(userId, { limit: 500 })).sessions.map(({ handle }) => handle);
+async function namesOf(store: IndexedSessions, userId: string): Promise<string[]> {
+  return (await store.index.page(userId, { limit: 500 })).sessions.map(({ handle }) => handle);
 }
 
-function aliveOf(store: SessionStore, visitors: readonly Visitor[]): Promise<boolean[]> {
+function aliveOf(store: IndexedSessions, visitors: readonly Visitor[]): Promise<boolean[]> {
   return Promise.all(visitors.map(async ({ sid }) => sid !== undefined && (await store.load(sid)) !== undefined));
 }
 
-async function flooredNow(store: SessionStore): Promise<number> {
+async function flooredNow(store: IndexedSessions): Promise<number> {
   return Math.floor(await store.now());
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { expiresAt, type EncodedEntries, type EntryDelta, type Terms, type SessionRecord } from '../../src/session/session-record.js';
+import { Sessions } from '../../src/session/sessions.js';
 import type { RotateOptions, SessionStore } from '../../src/session/store/session-store.js';
 import type { SessionEventMap, SessionEventName } from '../../src/session/session-events.js';
 import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
@@ -65,10 +66,10 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
   describe(`SessionStore: ${name}`, () => {
     const checks: (() => Promise<void>)[] = [];
 
-    async function start(options?: StoreOptions): Promise<SessionStore> {
+    async function start(options?: StoreOptions): Promise<Sessions> {
       const { store, check } = await open(options);
       if (check !== undefined) checks.push(check);
-      return store;
+      return Sessions.of(store);
     }
 
     afterEach(async () => {
@@ -411,7 +412,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         expect((await found(store, sid)).cookie).toBeUndefined();
       });
 
-      it.each<[string, (...args: [SessionStore, Sid, SessionRecord, Terms]) => Promise<SessionRecord | undefined>]>([
+      it.each<[string, (...args: [Sessions, Sid, SessionRecord, Terms]) => Promise<SessionRecord | undefined>]>([
         ['touch', (store, sid, record, terms) => store.touch(sid, record, terms)],
         ['save', (store, sid, record, terms) => store.save(sid, record, deltaOf({ n: 2 }), terms)],
       ])(
@@ -483,7 +484,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
         expect(await store.load(sid)).toMatchObject({ secret: 'previous' });
       });
 
-      it.each<[string, (store: SessionStore, sid: Sid, record: SessionRecord) => Promise<unknown>]>([
+      it.each<[string, (store: Sessions, sid: Sid, record: SessionRecord) => Promise<unknown>]>([
         ['save', (store, sid, record) => store.save(sid, record, deltaOf({ n: 1 }), TERMS)],
         ['touch', (store, sid, record) => store.touch(sid, record, TERMS)],
       ])('ends the secret before, a grace after the first %s with the new one', async (_what, use) => {
@@ -1094,7 +1095,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
 }
 
 export async function newSession(
-  store: SessionStore,
+  store: Sessions,
   values: Record<string, unknown> = {},
   terms: Terms = TERMS,
   userId?: string,
@@ -1104,7 +1105,7 @@ export async function newSession(
 
 /** A new session and its record, which need not be loaded while the session lasts. */
 export async function created(
-  store: SessionStore,
+  store: Sessions,
   values: Record<string, unknown> = {},
   terms: Terms = TERMS,
   userId?: string,
@@ -1113,14 +1114,14 @@ export async function created(
   return { sid, record: await store.create(sid, { entries: entriesOf(values), terms, userId }) };
 }
 
-export async function found(store: SessionStore, sid: Sid): Promise<SessionRecord> {
+export async function found(store: Sessions, sid: Sid): Promise<SessionRecord> {
   const record = await store.load(sid);
   if (record === undefined) throw new Error('There is no such session.');
   return record;
 }
 
 /** Rotates, as a request that presents that sid. */
-export async function rotated(store: SessionStore, sid: Sid, options?: RotateOptions): Promise<Sid> {
+export async function rotated(store: Sessions, sid: Sid, options?: Partial<RotateOptions>): Promise<Sid> {
   const record = await found(store, sid);
   const next = newSid(record.handle);
   const rotation = await store.rotate(sid, record, next, options);
@@ -1129,18 +1130,18 @@ export async function rotated(store: SessionStore, sid: Sid, options?: RotateOpt
 }
 
 /** Presents the new secret for the first time. */
-export async function confirmed(store: SessionStore, sid: Sid): Promise<void> {
+export async function confirmed(store: Sessions, sid: Sid): Promise<void> {
   const record = await found(store, sid);
   expect(record.secret).toBe('unconfirmed');
   await store.touch(sid, record, TERMS);
 }
 
-export function ended(store: SessionStore, sid: Sid): Promise<void> {
+export function ended(store: Sessions, sid: Sid): Promise<void> {
   return until(async () => (await store.load(sid)) === undefined, 'the session has ended');
 }
 
 /** Waits until that many ms have passed on the store's clock. */
-export async function passes(store: SessionStore, ms: number): Promise<void> {
+export async function passes(store: Sessions, ms: number): Promise<void> {
   const sid = await newSession(store, {}, termsOf(60_000));
   const record = await found(store, sid);
   await until(
@@ -1150,7 +1151,7 @@ export async function passes(store: SessionStore, ms: number): Promise<void> {
 }
 
 /** A session that was loaded, and the one that has taken its handle since. */
-async function supersede(store: SessionStore, sid: Sid): Promise<{ record: SessionRecord; next: SessionRecord }> {
+async function supersede(store: Sessions, sid: Sid): Promise<{ record: SessionRecord; next: SessionRecord }> {
   await store.create(sid, { entries: entriesOf({ n: 'first' }), terms: TERMS });
   const record = await found(store, sid);
   // They are told apart by the ms of their creation.
@@ -1160,7 +1161,7 @@ async function supersede(store: SessionStore, sid: Sid): Promise<{ record: Sessi
   return { record, next: await found(store, sid) };
 }
 
-export function listen<Name extends SessionEventName>(store: SessionStore, name: Name): SessionEventMap[Name][] {
+export function listen<Name extends SessionEventName>(store: Sessions, name: Name): SessionEventMap[Name][] {
   const events: SessionEventMap[Name][] = [];
   store.events.on(name, (event) => events.push(event));
   return events;

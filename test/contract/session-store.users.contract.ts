@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { NewSession, SessionRecord } from '../../src/session/session-record.js';
-import type { SessionStore } from '../../src/session/store/session-store.js';
+import type { SessionDraft, SessionRecord } from '../../src/session/session-record.js';
+import { Sessions } from '../../src/session/sessions.js';
 import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { inTime, unlessLate } from '../support/in-time.js';
@@ -28,10 +28,10 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
   describe(`SessionStore, sessions of users: ${name}`, () => {
     const checks: (() => Promise<void>)[] = [];
 
-    async function start(options?: StoreOptions): Promise<SessionStore> {
+    async function start(options?: StoreOptions): Promise<Sessions> {
       const { store, check } = await open(options);
       if (check !== undefined) checks.push(check);
-      return store;
+      return Sessions.of(store);
     }
 
     afterEach(async () => {
@@ -804,7 +804,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         expect(await store.load(second)).toMatchObject({ secret: 'current' });
       });
 
-      it.each<[string, (store: SessionStore, sid: Sid, record: SessionRecord) => Promise<unknown>]>([
+      it.each<[string, (store: Sessions, sid: Sid, record: SessionRecord) => Promise<unknown>]>([
         ['save', (store, sid, record) => store.save(sid, record, deltaOf({ n: 1 }), TERMS)],
         ['touch', (store, sid, record) => store.touch(sid, record, TERMS)],
         ['rotate', (store, sid, record) => store.rotate(sid, record, newSid(record.handle))],
@@ -864,7 +864,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
   });
 }
 
-async function signedIn(store: SessionStore, session: Partial<NewSession> = {}): Promise<{ sid: Sid; created: SessionRecord }> {
+async function signedIn(store: Sessions, session: Partial<SessionDraft> = {}): Promise<{ sid: Sid; created: SessionRecord }> {
   const sid = generateSid();
   return { sid, created: await store.create(sid, { entries: new Map(), terms: TERMS, userId: 'ada', ...session }) };
 }
@@ -874,12 +874,12 @@ function older({ createdAt, rotatedAt, ...record }: SessionRecord, ms: number): 
   return { ...record, createdAt: createdAt! - ms, rotatedAt: rotatedAt === undefined ? undefined : rotatedAt - ms };
 }
 
-async function reauthenticated(store: SessionStore, sid: Sid) {
+async function reauthenticated(store: Sessions, sid: Sid) {
   const record = await found(store, sid);
   const next = newSid(record.handle);
   return { next, rotation: await store.rotate(sid, record, next, { reauthenticated: true }) };
 }
 
-async function revoke(store: SessionStore, sid: Sid): Promise<void> {
+async function revoke(store: Sessions, sid: Sid): Promise<void> {
   expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: REASON })).toBe(true);
 }

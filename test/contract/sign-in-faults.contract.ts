@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ActiveSession } from '../../src/session/active-session.js';
 import { SessionManager } from '../../src/session/session-manager.js';
-import type { SessionStore } from '../../src/session/store/session-store.js';
 import type { Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { FAULTS, FaultyProcess } from '../support/faulty-process.js';
@@ -9,6 +8,7 @@ import { Barrier } from '../support/barrier.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
 import { passes, type OpenStore } from './session-store.contract.js';
+import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 
 /** In ms, for a machine that is busy with other things. */
 const PATIENT = 20_000;
@@ -17,7 +17,7 @@ const IMPATIENT = 150;
 const CART = ['tea'];
 
 /** Out of what session somebody signs in as "ada". */
-const BEGINNINGS: Record<string, (store: SessionStore) => Promise<Visitor>> = {
+const BEGINNINGS: Record<string, (store: IndexedSessions) => Promise<Visitor>> = {
   nothing: async (store) => new Visitor(store),
   "a visitor's session": async (store) => withCart(new Visitor(store)),
   'their own session': async (store) => withCart(await signedIn(store)),
@@ -33,10 +33,10 @@ async function withCart(visitor: Visitor): Promise<Visitor> {
 export function describeSignInFaults(name: string, open: (options: StoreOptions) => Promise<OpenStore>): void {
   describe(`a sign-in whose commands go wrong, ${name}`, () => {
     async function start(beginning: string) {
-      const { store } = await open({ deadline: PATIENT, logErrors: false });
+      const store = sessionsOf((await open({ deadline: PATIENT, logErrors: false })).store);
       const browser = await BEGINNINGS[beginning]!(store);
       await store.drain();
-      const process = new FaultyProcess(store);
+      const process = new FaultyProcess(store.store);
       const session = await new Visitor(process.store, browser.sid).arrive();
       process.log.length = 0;
       return { store, browser, process, session, before: browser.sid };
@@ -111,10 +111,10 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
     });
 
     it('leaves as many sessions as may be when another one counts both the session before and the new one', async () => {
-      const { store } = await open({ deadline: PATIENT, maxSessionsPerUser: 2 });
+      const store = sessionsOf((await open({ deadline: PATIENT, maxSessionsPerUser: 2 })).store);
       const [browser, other] = [await signedIn(store), await signedIn(store)];
       await passes(store, 2);
-      const process = new FaultyProcess(store);
+      const process = new FaultyProcess(store.store);
       const session = await new Visitor(process.store, browser.sid).arrive();
       process.log.length = 0;
       const barrier = new Barrier(1);
@@ -134,8 +134,8 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
       const { store, browser, process, session } = await start('their own session');
       process.before = async (command) => {
         if (command !== 'confirm') return;
-        const { sessions } = await store.index!.page('ada', { limit: 10 });
-        await store.index!.remove(
+        const { sessions } = await store.index.page('ada', { limit: 10 });
+        await store.index.remove(
           'ada',
           sessions.flatMap(({ handle, isReserved }) => (isReserved ? [handle] : [])),
         );
@@ -147,19 +147,19 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
 
     describe('revokeAll', () => {
       async function many(count: number, options: StoreOptions = {}) {
-        const { store } = await open({ deadline: PATIENT, logErrors: false, ...options });
+        const store = sessionsOf((await open({ deadline: PATIENT, logErrors: false, ...options })).store);
         const browsers = await Promise.all(Array.from({ length: count }, () => signedIn(store)));
         await store.drain();
-        return { store, browsers, process: new FaultyProcess(store), manager: new SessionManager(store) };
+        return { store, browsers, process: new FaultyProcess(store.store), manager: new SessionManager(store.store) };
       }
 
       /** Every session that was there before, and is there still. */
-      const leftOf = async (store: SessionStore, sids: readonly Sid[]) => {
+      const leftOf = async (store: IndexedSessions, sids: readonly Sid[]) => {
         const found = await Promise.all(sids.map((sid) => store.load(sid)));
         return found.filter((record) => record !== undefined).length;
       };
 
-      async function revokeAllDying(store: SessionStore, process: FaultyProcess, diesBefore: number): Promise<void> {
+      async function revokeAllDying(store: IndexedSessions, process: FaultyProcess, diesBefore: number): Promise<void> {
         process.diesBefore = diesBefore;
         Object.assign(store.settings, { deadline: 2_000 });
         void new SessionManager(process.store).revokeAll('ada', 'account-closed').catch(() => undefined);
@@ -176,7 +176,7 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
           await browser.signIn().catch(() => browser.signIn());
           expect(await browser.whoami()).toEqual({ id: 'ada' });
         }
-        expect([await leftOf(store, sids), await new SessionManager(store).count('ada')]).toEqual([0, 5]);
+        expect([await leftOf(store, sids), await new SessionManager(store.store).count('ada')]).toEqual([0, 5]);
       });
 
       it('that dies before it ends a session has it ended by the next touch that is due', async () => {
@@ -191,7 +191,7 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
 
       it.each(FAULTS)('finds a session that a touch was to end whose command to end it %s', async (fault) => {
         const { store, browsers, process, manager } = await many(1, { touchAfter: 0 });
-        await store.index!.fence('ada', { ms: PATIENT, reason: 'account-closed' });
+        await store.index.fence('ada', { ms: PATIENT, reason: 'account-closed' });
         process.fail('revoke', fault);
         await (await new Visitor(process.store, browsers[0]!.sid).arrive()).touch();
         await quiet(process);
@@ -218,7 +218,7 @@ export function describeSignInFaults(name: string, open: (options: StoreOptions)
         expect(await leftOf(store, sids)).toBe(0);
         // One that makes them all old, and two parts of 500.
         expect(process.log.filter((command) => command !== 'revoke' && command !== 'remove')).toHaveLength(3);
-        expect(await new SessionManager(store).count('ada')).toBe(signIns);
+        expect(await new SessionManager(store.store).count('ada')).toBe(signIns);
       });
     });
   });
@@ -238,8 +238,8 @@ async function quiet(process: FaultyProcess): Promise<void> {
 }
 
 /** The lists of both users show the session that the browser has, and none that nobody has. */
-async function expectListed(what: string, store: SessionStore, browser: Visitor): Promise<void> {
-  const manager = new SessionManager(store);
+async function expectListed(what: string, store: IndexedSessions, browser: Visitor): Promise<void> {
+  const manager = new SessionManager(store.store);
   const listed = async (userId: string) => (await manager.list(userId)).sessions.map(({ handle }) => handle);
   const record = browser.sid === undefined ? undefined : await store.load(browser.sid);
   const expected = (userId: string) => (record?.userId === userId ? [browser.handle] : []);
@@ -255,7 +255,7 @@ async function expectSignsIn(what: string, browser: Visitor): Promise<void> {
   expect([what, await browser.whoami()]).toEqual([what, { id: 'ada' }]);
 }
 
-async function cartOf(store: SessionStore, sid: Sid): Promise<unknown> {
+async function cartOf(store: IndexedSessions, sid: Sid): Promise<unknown> {
   const text = (await store.load(sid))?.entries.get('cart');
   return text === undefined ? undefined : JSON.parse(text);
 }

@@ -175,7 +175,7 @@ describe.each(variants)('the default absolute timeout, $name', (variant) => {
   const EIGHT_HOURS = 8 * HOUR;
 
   async function lifetimeOf(app: ScriptedApp, { setCookies }: Answer): Promise<number> {
-    const record = await app.store.load(sidOf(setCookies[0] ?? ''));
+    const record = await app.sessions.load(sidOf(setCookies[0] ?? ''));
     const { absoluteEndsAt = Infinity, createdAt = Number.NaN } = record as SessionRecord;
     return absoluteEndsAt - createdAt;
   }
@@ -245,7 +245,7 @@ describe.each(variants)('the default absolute timeout, $name', (variant) => {
     await browser.post('/login/ada');
     app.on('/long', ({ session }) => long(session.cookie));
     await browser.get('/long');
-    const { absoluteEndsAt = 0, createdAt = 0 } = (await app.store.load((await browser.sid()) as Sid))!;
+    const { absoluteEndsAt = 0, createdAt = 0 } = (await app.sessions.load((await browser.sid()) as Sid))!;
     expect(absoluteEndsAt - createdAt).toBe(EIGHT_HOURS);
   });
 });

@@ -68,8 +68,8 @@ describe.each(variants)('a cookie whose age is changed for a session that is the
     const browser = app.browser();
     await browser.post('/login/ada');
     const idle = async () => {
-      await app.store.drain();
-      return (await app.store.load((await browser.sid()) as never))?.idle;
+      await app.sessions.drain();
+      return (await app.sessions.load((await browser.sid()) as never))?.idle;
     };
     return { app, browser, idle };
   }

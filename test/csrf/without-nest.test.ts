@@ -68,7 +68,7 @@ describe('the csrf option without Nest', () => {
 
   test('asks the store for nothing', async () => {
     const { ask, store } = await open(true);
-    store.load = () => Promise.reject(new Error('The store was asked.'));
+    store.find = () => Promise.reject(new Error('The store was asked.'));
     expect(await ask('/order', CROSS_SITE)).toBe('["SESSION_CROSS_ORIGIN","cross-site"]');
   });
 

@@ -21,6 +21,7 @@ import { startProxy } from '../support/start-proxy.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { startSentinel } from '../support/start-sentinel.js';
 import { until } from '../support/until.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 const CHANNEL = 'sess:events';
 const HANDLE = handleOf(generateSid());
@@ -512,8 +513,11 @@ describe('with events: "cluster",', () => {
     const [one, other] = [await start({ redis: redis.url, store }), await start({ redis: redis.url, store })];
     await subscribed(2);
     await one.browser().post('/login');
-    await until(() => other.told.length > 0, 'it is told');
-    expect(other.told[0]).toMatchObject({ name: 'loggedIn', userId: 'ada', remote: true });
+    await until(() => other.told.length > 1, 'both are told');
+    expect(other.told).toMatchObject([
+      { name: 'created', userId: 'ada', remote: true },
+      { name: 'loggedIn', userId: 'ada', remote: true },
+    ]);
   });
 
   test.each<[string, () => unknown]>([
@@ -546,8 +550,8 @@ describe('with events: "cluster",', () => {
     }
     await subscribed(2);
     const told: unknown[] = [];
-    otherStore.events.on('created', (event) => told.push(event));
-    const { handle } = await store.create(generateSid(), {
+    SessionEvents.of(otherStore).on('created', (event) => told.push(event));
+    const { handle } = await Sessions.of(store).create(generateSid(), {
       entries: new Map(),
       terms: { idle: 60_000, cookie: undefined, wholeCookie: { originalMaxAge: null } },
     });

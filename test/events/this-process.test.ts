@@ -43,12 +43,12 @@ async function observed(harness: Harness, options: HarnessOptions = {}) {
   const during = async (path: string) => {
     told = [];
     await browser.post(path);
-    await app.store.drain();
+    await app.sessions.drain();
     const sid = (await browser.sid()) ?? '';
     sids.add(sid);
     const secrets = [...sids].map((known) => known.slice(22)).filter((secret) => secret !== '');
     expect(secrets.filter((secret) => JSON.stringify(told).includes(secret))).toEqual([]);
-    return { told, handle: sid === '' ? '' : app.store.handleOf(sid as never) };
+    return { told, handle: sid === '' ? '' : app.sessions.handleOf(sid as never) };
   };
   return { app, browser, during, take: () => told };
 }
@@ -169,6 +169,6 @@ describe.each(redisVariants)('SessionEvents over foreign data, $name', (variant)
       ['destroyed', before.handle],
     ]);
     expect(JSON.stringify([before.told, take()])).not.toContain('a-secret-of-its-own');
-    expect(app.store.handleOf(((await browser.sid()) ?? '') as never)).toBe(after.handle);
+    expect(app.sessions.handleOf(((await browser.sid()) ?? '') as never)).toBe(after.handle);
   });
 });

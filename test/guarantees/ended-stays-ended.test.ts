@@ -107,7 +107,7 @@ describe.each(variants)('ended stays ended (G2), $name', (variant) => {
     const { app, browser, sid, finish } = await underWay(harness, (session) => (session['late'] = 1), {
       session: { cookie: { maxAge: 60_000 } },
     });
-    app.store.events.on('lost', ({ handle }) => lost.push(handle));
+    app.sessions.events.on('lost', ({ handle }) => lost.push(handle));
     await browser.post('/login/ada');
     const answers = await finish();
     expect(answers.map(({ status, json }) => [status, json.code])).toEqual(Array.from({ length: REQUESTS }, () => [200, 'done']));
@@ -147,7 +147,7 @@ describe.each(redisVariants)('ended stays ended in Redis (G2), $name', (variant)
       const watch = new KeysWithoutTtl(harness.client);
       await end(app, browser, sid);
       await finish();
-      await app.store.drain();
+      await app.sessions.drain();
       expect(await watch.stop()).toEqual([]);
       expect(await sessionKeys(harness.client)).toEqual([]);
     },

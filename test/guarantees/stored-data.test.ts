@@ -34,7 +34,7 @@ function equip(app: ScriptedApp): void {
   });
   app.on('/too-large', ({ session }) => void (session['cart'] = TEA.repeat(5_000)));
   app.on('/gone', async ({ session }) => {
-    await app.store.destroy(session.id as never);
+    await app.sessions.destroy(session.id as never);
     await session.rotate();
   });
 }
@@ -96,7 +96,7 @@ describe.each(redisVariants)('everything expires (G5), $name', (variant) => {
     const created = Number.parseInt((await harness.client.hget(key, '@meta'))?.split('|')[1] ?? '', 36);
     for (const path of ['/write', '/read', '/save', '/rotate']) {
       await browser.post(path);
-      await app.store.drain();
+      await app.sessions.drain();
       expect(await harness.client.pexpiretime(key)).toBeLessThanOrEqual(created + 100_000);
     }
   });
@@ -131,7 +131,7 @@ describe.each(redisVariants)('secrets stay out (G6), $name', (variant) => {
 
     expect(secrets.length).toBeGreaterThan(20);
     expect(caught.length).toBeGreaterThan(2);
-    await app.store.drain();
+    await app.sessions.drain();
     expect(found(secrets, inspect(await recorder.stop(), { depth: 5, maxArrayLength: null, maxStringLength: null }))).toEqual([]);
     expect(found([...secrets, TEA], logger.lines.join() + output.text + caught.join())).toEqual([]);
     expect(found(secrets, bodies.join())).toEqual([]);
@@ -200,7 +200,7 @@ describe.each(redisVariants)('bad data is no session (G8), $name', (variant) => 
     }
     const isForeign = !what.startsWith('the secret');
     expect(logger.matching(handle)).toHaveLength(isForeign ? 1 : 0);
-    expect(app.store.events.count(isForeign ? 'rejected' : 'reused')).toBeGreaterThanOrEqual(3);
+    expect(app.sessions.events.count(isForeign ? 'rejected' : 'reused')).toBeGreaterThanOrEqual(3);
     await browser.post('/login/ada');
     expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
   });

@@ -169,7 +169,7 @@ describe.each(redisVariants)('nothing for nothing (G4) and one round trip (G9), 
 
       expect(await harness.client.hget(key, '@meta')).toBe(before);
       await proxy.heal();
-      await app.store.drain();
+      await app.sessions.drain();
       expect(await harness.client.hget(key, '@meta')).not.toBe(before);
     } finally {
       await proxy.stop();

@@ -40,7 +40,7 @@ async function open(harness: Harness, options: HarnessOptions = {}) {
   await browser.post('/cart');
   const told: object[] = [];
   for (const name of TOLD) app.app.get(SessionEvents).on(name, (event) => told.push({ name, ...event }));
-  const handle = async () => app.store.handleOf(((await browser.sid()) ?? '') as never);
+  const handle = async () => app.sessions.handleOf(((await browser.sid()) ?? '') as never);
   return { app, browser, told, handle };
 }
 
@@ -115,7 +115,7 @@ describe.each(variants.filter(({ storesFirst }) => storesFirst))('a session that
     const browser = app.browser();
     await browser.post('/sign-in-late');
     expect(await browser.sid()).toBe(sid);
-    expect(told).toEqual([{ name: 'loggedIn', handle: app.store.handleOf(sid as never), userId: 'ada' }]);
+    expect(told).toEqual([{ name: 'loggedIn', handle: app.sessions.handleOf(sid as never), userId: 'ada' }]);
   });
 
   test('stays a visitor’s when the head of the response has left, and the log says so', async () => {
@@ -189,7 +189,7 @@ describe.each(variants)('an identity that is assigned, $name', (variant) => {
   test('does not make a session live longer when another one takes its place', async () => {
     const { app, browser } = await open(harness);
     await browser.post('/sign-in');
-    const absolute = async () => (await app.store.load(((await browser.sid()) ?? '') as never))?.absoluteEndsAt;
+    const absolute = async () => (await app.sessions.load(((await browser.sid()) ?? '') as never))?.absoluteEndsAt;
     const end = await absolute();
     await aMomentLater(Date.now());
     await browser.post('/sign-in?as=grace');

@@ -69,7 +69,7 @@ describe.each(variants)('a call that needs a new cookie, $name', (variant) => {
       const app = await harness.open({ controllers: [LateController] });
       const answer = await app.browser().get(`/late/${call}/${begin}`);
       expect([answer.json, answer.setCookies]).toEqual([refused(call), []]);
-      expect([app.store.events.count('created'), await new SessionManager(app.store).count('grace')]).toEqual([0, 0]);
+      expect([app.sessions.events.count('created'), await new SessionManager(app.store).count('grace')]).toEqual([0, 0]);
     });
 
     test('is none where the session is there already: save() and increment()', async () => {

@@ -7,6 +7,7 @@ import type { Browser } from '../support/browser.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { serve, type PlainServer } from '../support/plain-app.js';
 import type { Sid } from '../../src/index.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 interface User {
   readonly id: string;
@@ -56,7 +57,7 @@ describe('passport with passport-local over the builtin middleware', () => {
     expect(await browser.sid()).not.toBe(before);
     expect((await browser.get('/me')).json).toEqual({ user: { id: 'ada' }, signedIn: true });
     expect((await browser.get('/session')).json).toEqual({ passport: { user: 'ada' } });
-    expect(await store.load(before as Sid)).toBeUndefined();
+    expect(await Sessions.of(store).load(before as Sid)).toBeUndefined();
   });
 
   test('has stored the sign-in before it redirects', async () => {
@@ -79,6 +80,6 @@ describe('passport with passport-local over the builtin middleware', () => {
     const before = await browser.sid();
     expect((await browser.post('/logout')).json).toBe('bye');
     for (const client of [browser, stolen]) expect((await client.get('/me')).json).toEqual({ user: null, signedIn: false });
-    expect(await store.load(before as Sid)).toBeUndefined();
+    expect(await Sessions.of(store).load(before as Sid)).toBeUndefined();
   });
 });

@@ -207,7 +207,7 @@ describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
 
     test('is counted from the save, not from when the cookie was made', async () => {
       const wholeCookie = { originalMaxAge: MINUTE, expires: new Date(Date.now() - 1_000), path: '/' };
-      await ours.store.create('slow' as Sid, { entries: new Map(), terms: { idle: MINUTE, cookie: undefined, wholeCookie } });
+      await ours.sessions.create('slow' as Sid, { entries: new Map(), terms: { idle: MINUTE, cookie: undefined, wholeCookie } });
       expect(await redis.client().pttl(`${PREFIX}slow`)).toBeGreaterThan(50_000);
     });
 
@@ -263,7 +263,7 @@ describe.each(middlewares)("kind 'connect-redis', %s", (middleware) => {
       await here.get('/put?a=1');
       await redis.client().set(await keyOf(here), '5');
       await here.get('/show');
-      expect(ours.store.events.count('rejected')).toBe(1);
+      expect(ours.sessions.events.count('rejected')).toBe(1);
     });
 
     test('an entry that would set a prototype is none', async () => {

@@ -64,7 +64,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
       expect(performance.now() - began).toBeLessThan(10_000);
       expect(await browser.sid()).toBe(sid);
       await end(browser);
-      await app.store.drain();
+      await app.sessions.drain();
       expect(new Set(await sessionKeys(harness.client))).toEqual(new Set(await keysOf(app, browser)));
     },
   );
@@ -75,7 +75,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
     const sid = await browser.sid();
     if (identity === null || sid === undefined) return [];
     expect(identity).toEqual({ id: 'ada' });
-    return [app.store.settings.prefix + app.store.handleOf(sid as never)];
+    return [app.sessions.settings.prefix + app.sessions.handleOf(sid as never)];
   }
 
   test.each(brownouts)('a login that fails because Redis $name leaves the session before it valid', async (outage) => {
@@ -140,7 +140,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
   test('a touch that fails is logged, and the answer is that of the handler', async () => {
     const logger = new CapturedLog();
     const { app, browser } = await open({ logger, store: { touchAfter: 0 } });
-    await app.store.drain();
+    await app.sessions.drain();
     app.on('/cut', async () => {
       await begin(blackouts[0]!);
       return 'fine';
@@ -151,12 +151,12 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
 
   test('a session in use goes on living while Redis is out of memory', async () => {
     const { app, browser } = await open({ store: { touchAfter: 0 } });
-    const key = app.store.settings.prefix + app.store.handleOf(((await browser.sid()) ?? '') as never);
-    await app.store.drain();
+    const key = app.sessions.settings.prefix + app.sessions.handleOf(((await browser.sid()) ?? '') as never);
+    await app.sessions.drain();
     await harness.client.pexpire(key, 5_000);
     await begin(brownouts[0]!);
     expect((await browser.get('/whoami')).status).toBe(200);
-    await app.store.drain();
+    await app.sessions.drain();
     expect(await harness.client.pttl(key)).toBeGreaterThan(1_000_000);
   });
 

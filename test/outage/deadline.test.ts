@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { EndedSession, SessionRecord, Sid } from '../../src/index.js';
+import type { Sid } from '../../src/index.js';
 import type { Browser } from '../support/browser.js';
 import { Barrier } from '../support/barrier.js';
 import { BlockableStore } from '../support/blockable-store.js';
@@ -14,7 +14,7 @@ const LOAD = 1_500;
 class SlowStore extends BlockableStore {
   slow = false;
 
-  override async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
+  override async find(sid: Sid) {
     if (this.slow) await passed(LOAD);
     return super.find(sid);
   }
@@ -51,7 +51,7 @@ describe.each(['builtin', 'express-session'] as const)('store.deadline with the 
     // Each with a deadline of its own would have taken 3.5 s.
     expect(performance.now() - begunAt).toBeLessThan(3_000);
     barrier.open();
-    await app.store.drain();
+    await app.sessions.drain();
   });
 
   test('is what each explicit call may take besides', async () => {

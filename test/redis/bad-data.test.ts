@@ -5,13 +5,14 @@ import { generateSid } from '../../src/session/sid.js';
 import { storedSid } from '../support/stored-sid.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
+import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 
 const TERMS: Terms = { idle: undefined, cookie: undefined, wholeCookie: {} };
 
 describe('what is in Redis and is not as this package writes it', () => {
   let server: RedisServer;
   let client: Redis;
-  let store: RedisSessionStore;
+  let store: IndexedSessions;
   let logged: Error[];
   beforeAll(async () => {
     server = await startRedis();
@@ -19,7 +20,9 @@ describe('what is in Redis and is not as this package writes it', () => {
   });
   beforeEach(() => {
     logged = [];
-    store = new RedisSessionStore(client, { ttl: 0.3, absoluteTtl: 3_600, deadline: 5_000, logErrors: (error) => void logged.push(error) });
+    store = sessionsOf(
+      new RedisSessionStore(client, { ttl: 0.3, absoluteTtl: 3_600, deadline: 5_000, logErrors: (error) => void logged.push(error) }),
+    );
   });
   afterEach(() => server.client().flushall());
   afterAll(async () => {
@@ -40,7 +43,7 @@ describe('what is in Redis and is not as this package writes it', () => {
     expect(await store.index.reserve('ada', store.handleOf(sid), { ms: 60_000 })).toEqual(expect.any(Number));
     expect(await client.type(`${store.settings.prefix}user:ada`)).toBe('zset');
     expect(await client.pttl(`${store.settings.prefix}user:ada`)).toBeGreaterThan(0);
-    expect(await new SessionManager(store).count('ada')).toBe(0);
+    expect(await new SessionManager(store.store).count('ada')).toBe(0);
     expect(logged).toEqual([expect.objectContaining({ message: expect.stringContaining('index of a user') })]);
     expect(logged[0]?.message).not.toContain('ada');
   });
@@ -91,7 +94,7 @@ describe('what is in Redis and is not as this package writes it', () => {
   test('a new session whose end Redis refuses to set is not there', async () => {
     await client.call('ACL', 'SETUSER', 'half', 'on', '>half', '~*', '+@all', '-pexpireat');
     const half = new Redis({ ...server.options, username: 'half', password: 'half' });
-    const failing = new RedisSessionStore(half, { logErrors: false });
+    const failing = sessionsOf(new RedisSessionStore(half, { logErrors: false }));
     const session = { entries: new Map([['cart', '"tea"']]), userId: undefined, terms: TERMS };
     const reason = await failing.create(generateSid(), session).catch((error: { reason: string }) => error.reason);
     half.disconnect();

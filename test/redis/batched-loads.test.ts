@@ -6,6 +6,7 @@ import { storedSid } from '../support/stored-sid.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
 import { until } from '../support/until.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 
 /** What a load of nothing says. */
 const GONE = undefined;
@@ -14,13 +15,13 @@ describe('sessions that are loaded at the same time', () => {
   let server: RedisServer;
   let proxy: ChaosProxy;
   let client: Redis;
-  let store: RedisSessionStore;
+  let store: IndexedSessions;
   beforeAll(async () => {
     server = await startRedis();
     proxy = await startProxy(server.port);
     const patience = { retryStrategy: () => 50, maxRetriesPerRequest: 1, autoResendUnfulfilledCommands: false };
     client = new Redis({ host: '127.0.0.1', port: proxy.port, ...patience }).on('error', () => undefined);
-    store = new RedisSessionStore(client);
+    store = sessionsOf(new RedisSessionStore(client));
   });
   afterEach(async () => {
     await proxy.heal();
@@ -125,7 +126,7 @@ describe('sessions that are loaded at the same time', () => {
     const { Redis: Other, Command } = await import('ioredis');
     Command.setReplyTransformer('hgetall', (reply: unknown) => transform(Array.isArray(reply) ? pairsOf(reply) : reply));
     const other = new Other(server.options);
-    const outcome = new RedisSessionStore(other, { logErrors: false }).load(sid);
+    const outcome = sessionsOf(new RedisSessionStore(other, { logErrors: false })).load(sid);
     await expect(outcome).rejects.toMatchObject({ reason: 'reply' });
     other.disconnect();
   });

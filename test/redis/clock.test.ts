@@ -2,20 +2,21 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { Redis } from 'ioredis';
 import { RedisSessionStore } from '../../src/index.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 
 const HOUR = 3_600_000;
 
 describe("Redis' time, in a process whose machine was suspended for an hour since it learnt it,", () => {
   let server: RedisServer;
   let client: Redis;
-  let store: RedisSessionStore;
+  let store: IndexedSessions;
   const { now } = performance;
   beforeAll(async () => {
     server = await startRedis();
     client = new Redis(server.options);
   });
   beforeEach(() => {
-    store = new RedisSessionStore(client);
+    store = sessionsOf(new RedisSessionStore(client));
   });
   afterEach(() => {
     jest.restoreAllMocks();

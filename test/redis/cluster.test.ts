@@ -4,6 +4,7 @@ import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js'
 import { PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { confirmed, deltaOf, found, TERMS, newSession, rotated } from '../contract/session-store.contract.js';
+import { sessionsOf } from '../support/sessions-of.js';
 
 let cluster: RedisCluster;
 let redis: OpenRedis;
@@ -20,7 +21,7 @@ afterAll(async () => {
 
 describe('RedisSessionStore on a cluster', () => {
   it('spreads sessions over the nodes', async () => {
-    const store = new RedisSessionStore(redis.client, { prefix: 'spread:' });
+    const store = sessionsOf(new RedisSessionStore(redis.client, { prefix: 'spread:' }));
     await Promise.all(Array.from({ length: 60 }, () => newSession(store)));
     const keys = await Promise.all(cluster.nodes.map((node) => node.client().keys('spread:*')));
     expect(keys.flat()).toHaveLength(60);
@@ -28,7 +29,7 @@ describe('RedisSessionStore on a cluster', () => {
   });
 
   it('runs every script on every node after its scripts were lost', async () => {
-    const store = new RedisSessionStore(redis.client, { prefix: 'flushed:' });
+    const store = sessionsOf(new RedisSessionStore(redis.client, { prefix: 'flushed:' }));
     const lose = () => Promise.all(cluster.nodes.map((node) => node.client().script('FLUSH')));
     await lose();
     const sids = await Promise.all(Array.from({ length: 30 }, () => newSession(store, { n: 1 })));
@@ -43,10 +44,10 @@ describe('RedisSessionStore on a cluster', () => {
   });
 
   it('learns the time from any node', async () => {
-    const store = new RedisSessionStore(redis.client, { prefix: 'time:' });
+    const store = sessionsOf(new RedisSessionStore(redis.client, { prefix: 'time:' }));
     const sid = await newSession(store);
     await confirmed(store, await rotated(store, sid));
-    const fresh = new RedisSessionStore(redis.client, { prefix: 'time:' });
+    const fresh = sessionsOf(new RedisSessionStore(redis.client, { prefix: 'time:' }));
     expect(await fresh.load(sid)).toMatchObject({ secret: 'previous' });
   });
 });

@@ -6,6 +6,7 @@ import { Connections, emitted, untilStatus } from '../support/connections.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
+import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 
 const PASSWORD = 'a-password';
 /** In ms. The client's own next attempt comes after all tests have ended. */
@@ -61,14 +62,14 @@ describe.each(clients)('when Redis is back, %s', (_, connect) => {
   let server: RedisServer;
   let proxy: ChaosProxy;
   let client: Redis;
-  let store: RedisSessionStore;
+  let store: IndexedSessions;
   beforeAll(async () => {
     server = await startRedis({ password: PASSWORD });
   });
   beforeEach(async () => {
     proxy = await startProxy(server.port);
     client = await connect(proxy.port);
-    store = new RedisSessionStore(client, { logErrors: false });
+    store = sessionsOf(new RedisSessionStore(client, { logErrors: false }));
   });
   afterEach(async () => {
     await server.client().config('SET', 'requirepass', PASSWORD);
@@ -132,7 +133,7 @@ describe.each(clients)('when Redis is back, %s', (_, connect) => {
     await proxy.cut();
     await again;
     await proxy.heal();
-    const store = new RedisSessionStore(other);
+    const store = sessionsOf(new RedisSessionStore(other));
     await untilStatus(other, 'ready');
     await store.drain();
     expect(client.status).not.toBe('ready');

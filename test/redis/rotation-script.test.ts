@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { MemorySessionStore, RedisSessionStore, type SessionStore, type Sid } from '../../src/index.js';
+import { MemorySessionStore, RedisSessionStore, type Sid } from '../../src/index.js';
 import {
   confirmed,
   firstSecret,
@@ -13,6 +13,7 @@ import {
 } from '../../src/session/rotation.js';
 import { matchSecret, secretAfter } from '../../src/session/secret-check.js';
 import type { SecretState, SessionRecord } from '../../src/session/session-record.js';
+import { Sessions } from '../../src/session/sessions.js';
 import { generateSid, newSid, secretHashOf } from '../../src/session/sid.js';
 import type { RotateOptions } from '../../src/session/store/session-store.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
@@ -44,7 +45,11 @@ interface RotatedSession {
   load(sid: Sid): Promise<SecretState | undefined>;
   touch(sid: Sid): Promise<SecretState | undefined>;
   changeUser(sid: Sid): Promise<SecretState | undefined>;
-  rotate(sid: Sid, next: Sid, options: Required<RotateOptions>): Promise<readonly [isRotated: boolean, SecretState] | undefined>;
+  rotate(
+    sid: Sid,
+    next: Sid,
+    options: Pick<RotateOptions, 'reauthenticated' | 'age'>,
+  ): Promise<readonly [isRotated: boolean, SecretState] | undefined>;
 }
 
 /** By the pure functions alone. */
@@ -73,7 +78,7 @@ class DecidedSession implements RotatedSession {
     return secret;
   }
 
-  async rotate(sid: Sid, next: Sid, { reauthenticated, age }: Required<RotateOptions>) {
+  async rotate(sid: Sid, next: Sid, { reauthenticated, age }: Pick<RotateOptions, 'reauthenticated' | 'age'>) {
     const presented = secretHashOf(sid);
     const request = { presented, own: presented, next: secretHashOf(next), age: age ?? 0, grace: this.grace, now: Date.now() };
     const { outcome, secrets } = (reauthenticated === true ? replaceAll : rotate)(this.#secrets, request);
@@ -84,7 +89,7 @@ class DecidedSession implements RotatedSession {
   }
 }
 
-async function inStore(store: SessionStore, first: Sid): Promise<RotatedSession> {
+async function inStore(store: Sessions, first: Sid): Promise<RotatedSession> {
   await store.create(first, { entries: new Map(), terms: TERMS, userId: 'ada' });
   const recordOf = async (sid: Sid) => (await store.load(sid)) as SessionRecord;
   const toEve = { set: new Map<string, string>(), removed: [], userId: 'eve' };
@@ -130,8 +135,8 @@ it.each([0, 300])(
         const sids = [first, ...steps.map(() => newSid(first.slice(0, 22) as never))];
         const [decided, inMemory, inRedis] = await Promise.all([
           run(new DecidedSession(first, rotationGrace * 1_000), steps, sids),
-          run(await inStore(new MemorySessionStore({ rotationGrace }), first), steps, sids),
-          run(await inStore(new RedisSessionStore(client, { rotationGrace, deadline: 20_000 }), first), steps, sids),
+          run(await inStore(Sessions.of(new MemorySessionStore({ rotationGrace })), first), steps, sids),
+          run(await inStore(Sessions.of(new RedisSessionStore(client, { rotationGrace, deadline: 20_000 })), first), steps, sids),
         ]);
         expect(inMemory).toEqual(decided);
         expect(inRedis).toEqual(decided);

@@ -7,6 +7,7 @@ import { KeysWithoutTtl } from '../support/keys-without-ttl.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
 import { newSession } from '../contract/session-store.contract.js';
+import { sessionsOf } from '../support/sessions-of.js';
 
 const LONG = 60_000;
 
@@ -22,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 async function start() {
-  const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:` });
+  const store = sessionsOf(new RedisSessionStore(redis, { prefix: `test${++prefixes}:` }));
   const key = `${store.settings.prefix}user:ada`;
   return { store, index: store.index, key, now: Math.ceil(await store.now()), ends: () => redis.pexpiretime(key) };
 }
@@ -150,13 +151,13 @@ describe('RedisSessionIndex', () => {
 
 describe('the time before which the sessions of a user are dead', () => {
   it.each([{ ttl: 500 * 86_400 }, { absoluteTtl: 500 * 86_400 }])('is kept for as long as a session may be, with %j', async (times) => {
-    const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, revokeBefore: true, ...times });
+    const store = sessionsOf(new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, revokeBefore: true, ...times }));
     await store.endBefore('ada', 5);
     expect(await redis.pttl(`${store.settings.prefix}not-before:ada`)).toBeGreaterThan(499 * 86_400_000);
   });
 
   it('is kept for as long as a browser keeps a cookie', async () => {
-    const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, revokeBefore: true });
+    const store = sessionsOf(new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, revokeBefore: true }));
     const sid = await newSession(store, {}, undefined, 'a:{b}');
     const key = `${store.settings.prefix}not-before:a:{b}`;
     await store.endBefore('a:{b}', 5.2);
@@ -173,7 +174,7 @@ describe('the time before which the sessions of a user are dead', () => {
     ['negative', (key) => redis.set(key, '-1', 'PX', LONG)],
     ['of another type', (key) => redis.rpush(key, '1').then(() => redis.pexpire(key, LONG))],
   ])('that is damaged (%s) is no answer, and nobody passes: only now takes its place', async (_, damage) => {
-    const store = new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, revokeBefore: true });
+    const store = sessionsOf(new RedisSessionStore(redis, { prefix: `test${++prefixes}:`, revokeBefore: true }));
     const sid = await newSession(store, {}, undefined, 'ada');
     const key = `${store.settings.prefix}not-before:ada`;
     const refusal = { code: 'SESSION_STORE_UNAVAILABLE' };

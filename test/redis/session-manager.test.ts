@@ -10,6 +10,7 @@ import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
 import { watchScripts } from '../support/watched-scripts.js';
+import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 
 let server: RedisServer;
 let redis: OpenRedis;
@@ -28,16 +29,16 @@ afterAll(async () => {
 
 describe('SessionManager with Redis', () => {
   const open = (options: StoreOptions = {}) =>
-    new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, deadline: 20_000, ...options });
+    sessionsOf(new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, deadline: 20_000, ...options }));
 
   it('names a session for as long as it lives by a save after store.ttl was raised, where there is no absolute timeout', async () => {
     const before = open({ ttl: 1, absoluteTtl: false });
-    const after = new RedisSessionStore(redis.client, { prefix: before.settings.prefix, ttl: 600, absoluteTtl: false });
+    const after = sessionsOf(new RedisSessionStore(redis.client, { prefix: before.settings.prefix, ttl: 600, absoluteTtl: false }));
     const began = await after.now();
     const { sid } = await signedIn(before);
     await new Visitor(after, sid).request(({ entries }) => entries.set('n', 1));
     await until(async () => (await after.now()) > began + 1_500, 'it would have ended before');
-    expect(await new SessionManager(after).revokeAll('ada')).toBe(1);
+    expect(await new SessionManager(after.store).revokeAll('ada')).toBe(1);
   });
 
   it('costs a sign-in two commands more than the session itself, a third one that nobody waits for, and a sign-out one', async () => {
@@ -95,7 +96,7 @@ describe('SessionManager with Redis', () => {
     await (await signedIn(store)).request((session) => session.destroy());
     expect(await server.client().exists(key)).toBe(0);
     await signedIn(store);
-    await new SessionManager(store).revokeAll('ada');
+    await new SessionManager(store.store).revokeAll('ada');
     expect(await server.client().zrange(key, 0, '-1')).toEqual([expect.stringMatching(/^!\d+\.00\|\|revoked$/)]);
     expect(await server.client().pttl(key)).toBeGreaterThan(590_000);
     expect(await server.client().pttl(key)).toBeLessThanOrEqual(600_001);
@@ -121,16 +122,16 @@ describe('SessionManager with Redis', () => {
         after: (_key, reply) => replies.push(Array.isArray(reply) ? reply.length : 1),
       });
       const prefix = `test${++prefixes}:`;
-      const store = new RedisSessionStore(client, { prefix, deadline: 20_000 });
+      const store = sessionsOf(new RedisSessionStore(client, { prefix, deadline: 20_000 }));
       const visitor = await signedIn(store);
       const { absoluteEndsAt } = (await store.load(visitor.sid!))!;
       await server.client().eval(COPY, 2, prefix + visitor.handle, `${prefix}user:ada`, prefix, MANY - 1, absoluteEndsAt!);
       await store.drain();
       replies.length = 0;
-      return { store, visitor, replies, manager: new SessionManager(store) };
+      return { store, visitor, replies, manager: new SessionManager(store.store) };
     }
 
-    async function countsOf(store: RedisSessionStore, call: () => Promise<unknown>): Promise<Record<string, number>> {
+    async function countsOf(store: IndexedSessions, call: () => Promise<unknown>): Promise<Record<string, number>> {
       await store.drain();
       const before = await server.commandCounts();
       await call();

@@ -24,6 +24,7 @@ import {
   rotated,
 } from '../contract/session-store.contract.js';
 import { assertEveryKeyEnds } from '../support/watched-scripts.js';
+import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 
 let server: RedisServer;
 let redis: OpenRedis;
@@ -46,13 +47,13 @@ function nextPrefix(): string {
   return `test${++prefixes}:`;
 }
 
-function start(options: StoreOptions = {}): RedisSessionStore {
-  return new RedisSessionStore(redis.client, { prefix: nextPrefix(), ...options });
+function start(options: StoreOptions = {}): IndexedSessions {
+  return sessionsOf(new RedisSessionStore(redis.client, { prefix: nextPrefix(), ...options }));
 }
 
 /** The same sessions, from a process that has just begun. */
-function startAgain({ settings }: RedisSessionStore, options: StoreOptions = {}): RedisSessionStore {
-  return new RedisSessionStore(redis.client, { prefix: settings.prefix, ...options });
+function startAgain({ settings }: IndexedSessions, options: StoreOptions = {}): IndexedSessions {
+  return sessionsOf(new RedisSessionStore(redis.client, { prefix: settings.prefix, ...options }));
 }
 
 describe('RedisSessionStore', () => {
@@ -190,7 +191,7 @@ describe('RedisSessionStore', () => {
   });
 
   describe('costs', () => {
-    it.each<[string, Record<string, number>, (store: RedisSessionStore, sid: Sid) => Promise<unknown>]>([
+    it.each<[string, Record<string, number>, (store: IndexedSessions, sid: Sid) => Promise<unknown>]>([
       ['load', { hgetall: 1 }, (store, sid) => store.load(sid)],
       ['load of an unknown sid', { hgetall: 1 }, (store) => store.load(generateSid())],
       ['create', { evalsha: 1 }, (store) => store.create(generateSid(), { entries: entriesOf({ n: 1 }), terms: TERMS })],
@@ -466,7 +467,7 @@ describe('RedisSessionStore', () => {
     const client = outside.duplicate();
     try {
       const prefix = nextPrefix();
-      const store = new RedisSessionStore(client, { prefix });
+      const store = sessionsOf(new RedisSessionStore(client, { prefix }));
       const sid = await newSession(store, { n: 1 });
       const record = await found(store, sid);
       await client.multi({ pipeline: false });
@@ -475,7 +476,7 @@ describe('RedisSessionStore', () => {
       await expect(store.save(sid, record, deltaOf({ n: 2 }), TERMS)).rejects.toMatchObject(unavailable);
       await expect(store.describe([record.handle])).rejects.toMatchObject(unavailable);
       await expect(store.compareAndSet(record.handle, 'ada', 'n', () => '2')).rejects.toMatchObject(unavailable);
-      await expect(new RedisSessionStore(client, { prefix }).now()).rejects.toMatchObject(unavailable);
+      await expect(sessionsOf(new RedisSessionStore(client, { prefix })).now()).rejects.toMatchObject(unavailable);
       await client.discard();
       expect((await found(store, sid)).entries).toEqual(entriesOf({ n: 1 }));
       expect(store.isTouchDue({ ...record, lastSeenAt: 0 })).toBe(true);
@@ -487,7 +488,7 @@ describe('RedisSessionStore', () => {
   it('takes it for no time limit, either: a session that ended before one stays ended', async () => {
     const client = outside.duplicate();
     try {
-      const store = new RedisSessionStore(client, { prefix: nextPrefix(), revokeBefore: true });
+      const store = sessionsOf(new RedisSessionStore(client, { prefix: nextPrefix(), revokeBefore: true }));
       const sid = generateSid();
       const { createdAt } = await store.create(sid, { entries: entriesOf({}), terms: TERMS, userId: 'ada' });
       await passes(store, 2);
@@ -601,7 +602,7 @@ describe('RedisSessionStore', () => {
     it('rejects every call, and says nothing of keys, arguments or data', async () => {
       const gone = await startRedis();
       const { client, close } = openRedis(gone.url, () => undefined);
-      const store = new RedisSessionStore(client, { prefix: 'the-prefix:', revokeBefore: true });
+      const store = sessionsOf(new RedisSessionStore(client, { prefix: 'the-prefix:', revokeBefore: true }));
       const sid = await newSession(store, { card: 'the data' });
       const record = await found(store, sid);
       await gone.kill();
@@ -641,7 +642,7 @@ describe('RedisSessionStore', () => {
     it('says of an increment that its outcome is unknown', async () => {
       const frozen = await startRedis();
       const { client, close } = openRedis(frozen.url, () => undefined);
-      const store = new RedisSessionStore(client);
+      const store = sessionsOf(new RedisSessionStore(client));
       const record = await found(store, await newSession(store));
       frozen.pause();
       await expect(store.increment(record, 'n', 1)).rejects.toMatchObject({ reason: 'outcome unknown' });
@@ -653,7 +654,7 @@ describe('RedisSessionStore', () => {
     it('resolves when a write that hangs was given up', async () => {
       const frozen = await startRedis();
       const { client, close } = openRedis(frozen.url, () => undefined);
-      const store = new RedisSessionStore(client);
+      const store = sessionsOf(new RedisSessionStore(client));
       const sid = await newSession(store);
       frozen.pause();
       let isOver = false;
@@ -686,12 +687,12 @@ const RECORD = Promise.resolve({
   presented: '',
 });
 
-function keyOf(store: RedisSessionStore, sid: Sid): string {
+function keyOf(store: IndexedSessions, sid: Sid): string {
   return store.settings.prefix + handleOf(sid);
 }
 
 /** When the key ends, epoch ms. */
-function ends(store: RedisSessionStore, sid: Sid): Promise<number> {
+function ends(store: IndexedSessions, sid: Sid): Promise<number> {
   return outside.pexpiretime(keyOf(store, sid));
 }
 
@@ -701,12 +702,12 @@ async function writeHash(key: string, fields: Record<string, string>): Promise<v
 }
 
 /** All that Redis holds under the prefix of that store, TTLs included. */
-async function dumpOf(store: RedisSessionStore): Promise<string> {
+async function dumpOf(store: IndexedSessions): Promise<string> {
   const keys = (await outside.keys(`${store.settings.prefix}*`)).toSorted();
   return JSON.stringify(await Promise.all(keys.map(async (key) => [key, await outside.hgetall(key), await outside.pexpiretime(key)])));
 }
 
-async function everyScriptRan(store: RedisSessionStore): Promise<void> {
+async function everyScriptRan(store: IndexedSessions): Promise<void> {
   const sid = await newSession(store, {}, TERMS, 'ada');
   const record = await found(store, sid);
   await store.save(sid, record, deltaOf({ n: 1 }), TERMS);

@@ -14,6 +14,8 @@ import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { storedSid } from '../support/stored-sid.js';
 import { until } from '../support/until.js';
+import { Sessions } from '../../src/session/sessions.js';
+import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 
 /** In ms. Calls that nobody answers are waited for so long. */
 const COMMAND_TIMEOUT = 300;
@@ -34,7 +36,7 @@ async function outcomes(calls: number, call: () => Promise<unknown>): Promise<st
   return all;
 }
 
-const answered = (store: RedisSessionStore, sid = NOBODY) =>
+const answered = (store: IndexedSessions, sid = NOBODY) =>
   until(async () => (await outcomes(1, () => store.load(sid)))[0] === 'answered', 'Redis answers again', 20_000);
 
 /** Ways to have a client. The one of an application waits for an answer for ever. */
@@ -59,7 +61,7 @@ afterEach(() => {
 describe.each(clients)('when Redis stops answering, with %s,', (_, connect) => {
   let server: RedisServer;
   let proxy: ChaosProxy;
-  let store: RedisSessionStore;
+  let store: IndexedSessions;
   let client: RedisClient;
   beforeAll(async () => {
     server = await startRedis();
@@ -67,7 +69,7 @@ describe.each(clients)('when Redis stops answering, with %s,', (_, connect) => {
   beforeEach(async () => {
     proxy = await startProxy(server.port);
     client = await connect(proxy.port);
-    store = new RedisSessionStore(client, { deadline: COMMAND_TIMEOUT, logErrors: false });
+    store = sessionsOf(new RedisSessionStore(client, { deadline: COMMAND_TIMEOUT, logErrors: false }));
   });
   afterEach(async () => {
     server.resume();
@@ -97,7 +99,7 @@ describe.each(clients)('when Redis stops answering, with %s,', (_, connect) => {
       { redis: client, session: { secret: TEST_SECRET }, store: { kind: 'connect-redis', deadline: COMMAND_TIMEOUT, logErrors: false } },
       false,
     );
-    const theirLayout = await openStore(options, { client } as OpenRedis, console);
+    const theirLayout = Sessions.of(await openStore(options, { client } as OpenRedis, console));
     const loadThere = () => answerWithin(COMMAND_TIMEOUT + 100, theirLayout.load(NOBODY));
     expect(await outcomes(1, loadThere)).toEqual(['answered']);
     server.pause();
@@ -163,7 +165,7 @@ describe('when a node of a Cluster stops answering,', () => {
       cluster: cluster.startupNodes,
       options: { redisOptions: { commandTimeout: COMMAND_TIMEOUT, socketTimeout: 600_000 } },
     });
-    const store = new RedisSessionStore(client, { deadline: COMMAND_TIMEOUT, logErrors: false });
+    const store = sessionsOf(new RedisSessionStore(client, { deadline: COMMAND_TIMEOUT, logErrors: false }));
     const sidOn = (node: number) => {
       for (let n = 0; ; n++) {
         const sid = String(n).padEnd(54, 'x') as Sid;

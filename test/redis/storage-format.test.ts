@@ -6,6 +6,7 @@ import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js'
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { deltaOf, entriesOf, found, termsOf, passes, rotated } from '../contract/session-store.contract.js';
+import { sessionsOf } from '../support/sessions-of.js';
 
 const IDENTITY = { id: 'ada', roles: ['user', 'admin'] };
 const CART = [{ sku: 'tea', quantity: 2 }];
@@ -26,7 +27,7 @@ afterAll(() => server.stop());
 
 describe('docs/storage-format.md', () => {
   it('shows sessions as they are in Redis', async () => {
-    const store = new RedisSessionStore(redis, { absoluteTtl: 86_400 });
+    const store = sessionsOf(new RedisSessionStore(redis, { absoluteTtl: 86_400 }));
     const sid = generateSid();
     const key = `sess:${handleOf(sid)}`;
 
@@ -77,7 +78,7 @@ describe('docs/storage-format.md', () => {
 
   it('says truly what is compact by default', async () => {
     await redis.config('SET', 'hash-max-listpack-value', '64');
-    const store = new RedisSessionStore(redis, { prefix: 'small:' });
+    const store = sessionsOf(new RedisSessionStore(redis, { prefix: 'small:' }));
     const sid = generateSid();
     await store.create(sid, { entries: entriesOf({ identity: IDENTITY, cart: CART }), terms: termsOf(), userId: '1234567' });
     await passes(store, 2);
@@ -88,7 +89,7 @@ describe('docs/storage-format.md', () => {
   it('says truly what the setting it recommends saves', async () => {
     await redis.config('SET', 'hash-max-listpack-value', '1024');
     const cart = ['tea', 'cup', 'milk'].map((sku) => ({ sku, quantity: 2 }));
-    const store = new RedisSessionStore(redis, { prefix: 'memory:' });
+    const store = sessionsOf(new RedisSessionStore(redis, { prefix: 'memory:' }));
     const memoryOf = async (encoding: string) => {
       const sid = generateSid();
       await store.create(sid, { entries: entriesOf({ identity: IDENTITY, cart }), terms: termsOf() });

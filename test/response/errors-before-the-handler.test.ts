@@ -9,13 +9,14 @@ import { generateSid, handleOf } from '../../src/session/sid.js';
 import { BlockableStore } from '../support/blockable-store.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { storedSid } from '../support/stored-sid.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 const TERMS = { idle: undefined, cookie: undefined, wholeCookie: {} };
 
 /** A session that somebody else has ended, as its holder presents it. */
 async function revokedSid(store: MemorySessionStore): Promise<Sid> {
   const sid = generateSid();
-  await store.create(sid, { entries: new Map(), terms: TERMS, userId: 'ada' });
+  await Sessions.of(store).create(sid, { entries: new Map(), terms: TERMS, userId: 'ada' });
   await store.revoke(handleOf(sid), { userId: 'ada', reason: 'revoked' });
   return sid;
 }
@@ -158,10 +159,10 @@ describe.each(['builtin', 'express-session'] as const)('what fails on the way to
     expect((await app.browser().get('/whoami', { cookie: signedCookie(generateSid()) })).status).toBe(status);
   });
 
-  test.each(['isRotationDue', 'isTouchDue', 'canRotate'])('a store whose %s throws fails the request', async (name) => {
+  test.each(['isRotationDue', 'isTouchDue', 'canRotate'])('sessions whose %s throws fail the request', async (name) => {
     const store = new MemorySessionStore({ rotateAfter: 1, logErrors: false });
     const cookie = signedCookie(await storedSid(store, {}));
-    Object.defineProperty(store, name, {
+    Object.defineProperty(Sessions.of(store), name, {
       value: () => {
         throw new Error('out of order');
       },

@@ -32,7 +32,7 @@ describe('a save that finds its session gone', () => {
       const app = await open(write, { session: { rolling, cookie: { maxAge: MINUTE } } });
       const headers = await app.cookieOf({ visits: 1 });
       const lost: unknown[] = [];
-      app.store.events.on('lost', (event) => lost.push(event));
+      app.sessions.events.on('lost', (event) => lost.push(event));
       const barrier = app.hold();
       const client = await app.ask('GET', headers);
       await barrier.full;
@@ -41,7 +41,7 @@ describe('a save that finds its session gone', () => {
       const answer = await client.answer();
       expect(answer).toMatchObject({ status: 200, body: 'done' });
       expect(cookieNews(answer)).toBe('nothing');
-      expect(lost).toEqual([{ handle: app.store.handleOf(sidOf(headers.cookie)) }]);
+      expect(lost).toEqual([{ handle: app.sessions.handleOf(sidOf(headers.cookie)) }]);
       expect(await app.stored(headers)).toBeUndefined();
     },
   );
@@ -270,7 +270,7 @@ describe('how long a session lives', () => {
     const app = await open(change);
     const headers = await app.cookieOf({ visits: 1 });
     const [cookie = headers.cookie] = headerOf(await app.answer('GET', headers), 'set-cookie');
-    const record = await app.store.load(sidOf(cookie));
+    const record = await app.sessions.load(sidOf(cookie));
     expect(record).toMatchObject({ idle: MINUTE, cookie: { originalMaxAge: MINUTE } });
   });
 

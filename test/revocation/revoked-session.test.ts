@@ -95,7 +95,7 @@ describe.each(variants)('a session that somebody else has ended, $name', (varian
     app.on('/express', ({ request }) => refusal(() => managerOf(app).revokeOthers(request.session as unknown as HttpSession)));
     const eve = app.browser();
     await eve.post('/login/eve');
-    expect((await eve.post('/forged', { handle: app.store.handleOf(sid as Sid) })).json).toMatchObject({ code: 'SESSION_MISUSE' });
+    expect((await eve.post('/forged', { handle: app.sessions.handleOf(sid as Sid) })).json).toMatchObject({ code: 'SESSION_MISUSE' });
     expect((await eve.get('/express')).json).toMatchObject({ code: 'SESSION_MISUSE', message: expect.stringContaining('sessionOf(req)') });
     expect((await browser.get('/devices')).status).toBe(200);
   });
@@ -347,7 +347,7 @@ describe.each(['builtin', 'express-session'] as const)('the manager with a store
       const browser = app.browser();
       expect((await browser.post('/login/ada')).status).toBe(200);
       const manager = managerOf(app);
-      const handle = app.store.handleOf((await browser.sid()) as Sid);
+      const handle = app.sessions.handleOf((await browser.sid()) as Sid);
       const calls = [
         () => manager.list('ada'),
         () => manager.count('ada'),

@@ -57,7 +57,7 @@ describe.each(variants)('store.rotateAfter, $name', (variant) => {
     expect(rotated).not.toBe(sid);
     expect(rotated?.slice(0, 22)).toBe(sid.slice(0, 22));
     expect((await browser.get('/whoami')).setCookies).toEqual([]);
-    expect(app.store.events.count('rotated')).toBe(1);
+    expect(app.sessions.events.count('rotated')).toBe(1);
   });
 
   test('does so once, also for 20 requests at once, and none of them is told the old sid', async () => {
@@ -66,7 +66,7 @@ describe.each(variants)('store.rotateAfter, $name', (variant) => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => browser.post('/write')));
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
     expect(cookiesOf(answers)).toHaveLength(1);
-    expect([(await browser.sid()) === sid, app.store.events.count('rotated')]).toEqual([false, 1]);
+    expect([(await browser.sid()) === sid, app.sessions.events.count('rotated')]).toEqual([false, 1]);
     expect((await browser.get('/whoami')).json).toEqual(ADA);
     expect(await who(app.browser(), sid)).toEqual({ id: 'ada' });
   });
@@ -74,7 +74,7 @@ describe.each(variants)('store.rotateAfter, $name', (variant) => {
   test('tries again two graces later when the answer got lost, and keeps both secrets good until one is presented', async () => {
     const { app, browser, sid } = await signedIn(harness, ROTATING);
     const reused: SessionEvent[] = [];
-    app.store.events.on('reused', (event) => reused.push(event));
+    app.sessions.events.on('reused', (event) => reused.push(event));
     await pass(variant, harness, app, sid, HOUR);
     const lost = app.browser();
     await lost.get('/whoami', { cookie: signedCookie(sid) });
@@ -88,7 +88,7 @@ describe.each(variants)('store.rotateAfter, $name', (variant) => {
     // The first one that is presented wins; the touch that says so is not waited for.
     for (const told of [browser, lost]) {
       expect(await who(app.browser(), (await told.sid()) ?? '')).toEqual({ id: 'ada' });
-      await app.store.drain();
+      await app.sessions.drain();
     }
     await pass(variant, harness, app, sid, 11_000);
     expect((await browser.get('/whoami')).json).toEqual(ADA);
@@ -99,15 +99,15 @@ describe.each(variants)('store.rotateAfter, $name', (variant) => {
   test('serves nobody whose session ends between the load and the new secret', async () => {
     const { app, browser, sid } = await signedIn(harness, ROTATING);
     await pass(variant, harness, app, sid, HOUR);
-    const rotate = app.store.rotate.bind(app.store);
-    app.store.rotate = async (...call) => {
+    const rotate = app.sessions.rotate.bind(app.sessions);
+    app.sessions.rotate = async (...call) => {
       await app.app.get(SessionManager).revokeAll('ada');
       return rotate(...call);
     };
     const answer = await browser.get('/whoami');
     expect(answer.json).toEqual({ identity: null });
     // To express-session, what is in the place of that session is one that the application has begun.
-    if (variant.storesFirst) expect([answer.setCookies, app.store.events.count('created')]).toEqual([[], 1]);
+    if (variant.storesFirst) expect([answer.setCookies, app.sessions.events.count('created')]).toEqual([[], 1]);
   });
 
   test('leaves visitors without a session alone', async () => {
@@ -134,7 +134,7 @@ describe.each(variants)('store.rotateAfter, $name', (variant) => {
     app.on('/early', ({ session }) => String(session['identity']?.id));
     await pass(variant, harness, app, sid, HOUR);
     await browser.get('/early');
-    expect(app.store.events.count('rotated')).toBe(0);
+    expect(app.sessions.events.count('rotated')).toBe(0);
     expect((await browser.get('/whoami')).setCookies).toHaveLength(1);
   });
 });
@@ -189,7 +189,7 @@ describe.each(variants)('session.rotate() in parallel, $name', (variant) => {
   test('a sid whose time is over is anonymous, and "reused" tells of it once', async () => {
     const { app, browser, sid } = await signedIn(harness, { store: { rotationGrace: 0 } });
     const reused: SessionEvent[] = [];
-    app.store.events.on('reused', (event) => reused.push(event));
+    app.sessions.events.on('reused', (event) => reused.push(event));
     for (const path of ['/rotate', '/rotate', '/rotate']) await browser.post(path);
     const answer = await app.browser().get('/whoami', { cookie: signedCookie(sid) });
     expect([answer.json, answer.setCookies]).toEqual([{ identity: null }, []]);
@@ -295,7 +295,7 @@ describe.each(variants)('a slow request that rotates, $name', (variant) => {
     const { app, sid, slow, answer, barrier } = await underWay('/reads');
     barrier.open();
     expect((await answer).setCookies).toHaveLength(variant.storesFirst ? 1 : 0);
-    expect(app.store.events.count('rotated')).toBe(1);
+    expect(app.sessions.events.count('rotated')).toBe(1);
     // The grace of the old secret begins when somebody presents the new one.
     expect(await who(app.browser(), sid)).toEqual({ id: 'ada' });
     expect((await slow.get('/whoami')).json).toEqual(ADA);
@@ -329,7 +329,7 @@ describe.each(variants)('two slow requests of one browser that rotate, $name', (
   ])('sign it out by no answer, which come %s', async (_, order) => {
     const { app, browser, sid } = await signedIn(harness, { store: { rotationGrace: GRACE / 1_000 } });
     const reused: SessionEvent[] = [];
-    app.store.events.on('reused', (event) => reused.push(event));
+    app.sessions.events.on('reused', (event) => reused.push(event));
     const barriers = new Map(['/first', '/second'].map((path) => [path, new Barrier(1)]));
     for (const [path, barrier] of barriers)
       app.on(path, async ({ session }) => {
@@ -354,7 +354,7 @@ describe.each(variants)('two slow requests of one browser that rotate, $name', (
       // Read twice: who presents a newer secret ends the others after their grace.
       for (let times = 0; times < 2; times++) {
         seen.push((await browser.get('/whoami')).json);
-        await app.store.drain();
+        await app.sessions.drain();
         await afterGraces(2);
       }
     }
@@ -371,7 +371,7 @@ describe.each(variants)('a well-signed sid with a secret that the living session
   test('is anonymous, harms nobody, and "reused" tells of it', async () => {
     const { app, browser, sid } = await signedIn(harness);
     const reused: SessionEvent[] = [];
-    app.store.events.on('reused', (event) => reused.push(event));
+    app.sessions.events.on('reused', (event) => reused.push(event));
     for (const operation of ['before', 'after']) {
       if (operation === 'after') await browser.post('/rotate');
       const answer = await app.browser().get('/whoami', { cookie: signedCookie(sid.slice(0, 22) + 'A'.repeat(32)) });
@@ -405,7 +405,7 @@ describe.each(redisVariants)('a rotation without an answer, $name', (variant) =>
     expect(answer.json).toEqual({ refused: { code: UNAVAILABLE.code, message: UNAVAILABLE.message }, same: true });
     expect(answer.setCookies).toEqual([]);
     await outages.proxy.heal();
-    await app.store.drain();
+    await app.sessions.drain();
     await age(client, key, 60_000);
 
     expect(await who(browser, sid)).toEqual({ id: 'ada' });

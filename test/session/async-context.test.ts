@@ -83,7 +83,7 @@ describe.each(redisVariants)('a request goes on in the context of who asked, $na
     const app = await harness.open({ prepare });
     const heard: unknown[] = [];
     for (const name of ['created', 'loggedIn', 'destroyed'] as const)
-      app.store.events.on(name, ({ userId }) => heard.push([name, userId, asker.getStore()]));
+      app.sessions.events.on(name, ({ userId }) => heard.push([name, userId, asker.getStore()]));
     app.on('/in-and-out', async ({ session }) => {
       await session.login({ id: asker.getStore()! });
       await session.logout();

@@ -14,6 +14,7 @@ import type { AnySession } from '../support/scripted-app.js';
 import { sidOf, signedCookie } from '../support/signed-cookie.js';
 import { sessionStoredIn } from '../support/stored-session.js';
 import { storedSid } from '../support/stored-sid.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 const RUNS = 250;
 
@@ -78,7 +79,9 @@ describe.each([
   let failure: Error | undefined;
   beforeAll(async () => {
     const settings = resolveSessionOptions({ secret: TEST_SECRET });
-    const session = middleware(new SessionRuntime({ store, settings, translate: (error) => error, warn: () => undefined }));
+    const session = middleware(
+      new SessionRuntime({ store: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined }),
+    );
     server = await serve(
       plainExpress(session, {
         '/': async (request, response) => {

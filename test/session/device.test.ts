@@ -19,7 +19,7 @@ async function signedIn(
   await browser.post('/login/ada', undefined, headers);
   const manager = app.app.get(SessionManager);
   const device = async () => {
-    await app.store.drain();
+    await app.sessions.drain();
     const [info] = (await manager.list('ada')).sessions;
     return { ip: info?.ip, userAgent: info?.userAgent };
   };

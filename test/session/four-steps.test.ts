@@ -95,7 +95,7 @@ describe.each(redisVariants)('the four steps seen in Redis, $name', (variant) =>
     await browser.post('/sign-in');
 
     const key = keyOf(app.store, (await browser.sid()) ?? '');
-    expect((await harness.client.keys('*')).toSorted()).toEqual([key, `${app.store.settings.prefix}user:ada`].toSorted());
+    expect((await harness.client.keys('*')).toSorted()).toEqual([key, `${app.sessions.settings.prefix}user:ada`].toSorted());
     expect(await harness.client.type(key)).toBe('hash');
     const { '@meta': meta, ...fields } = await harness.client.hgetall(key);
     expect(fields).toEqual({ identity: '{"id":"ada","roles":["user"]}' });

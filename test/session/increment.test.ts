@@ -96,7 +96,7 @@ describe.each(redisVariants)('session.increment() without an answer, $name', (va
       return { reason: reason ?? cause.reason };
     });
     expect((await browser.get('/add')).json).toEqual({ reason: 'outcome unknown' });
-    await app.store.drain();
+    await app.sessions.drain();
     expect(await entries()).toEqual({ n: 2 });
   });
 });

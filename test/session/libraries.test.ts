@@ -14,6 +14,7 @@ import { resolveSessionOptions } from '../../src/http/request/session-options.js
 import { SessionRuntime } from '../../src/http/request/session-runtime.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { serve, type PlainServer } from '../support/plain-app.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 /** `/form` gives a token of the library, and `/send` takes it in a header. */
 function protectedBy(protection: RequestHandler, tokenOf: (...args: Parameters<RequestHandler>) => unknown): Router {
@@ -84,7 +85,7 @@ describe.each([
   beforeAll(async () => {
     const settings = resolveSessionOptions({ secret: TEST_SECRET });
     const runtime = new SessionRuntime({
-      store: new MemorySessionStore(),
+      store: Sessions.of(new MemorySessionStore()),
       settings,
       translate: (error) => error,
       warn: () => undefined,

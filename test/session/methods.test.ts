@@ -469,7 +469,7 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
     for (const maxAge of [7_200_000, 60_000]) {
       app.on('/change', ({ session }) => void (session.cookie.maxAge = maxAge));
       await browser.get('/change');
-      await app.store.drain();
+      await app.sessions.drain();
       expect(await ttl()).toBeGreaterThan(maxAge - 5_000);
       expect(await ttl()).toBeLessThanOrEqual(maxAge);
     }
@@ -563,7 +563,7 @@ describe.each(redisVariants)('a cookie that is half through its time, $name', (v
       await age(harness.client, keyOf(app.store, (await browser.sid()) ?? ''), MINUTE / 2);
       const seen = await left(path);
       expect([path, seen <= before, seen > before - 5_000]).toEqual([path, true, true]);
-      await app.store.drain();
+      await app.sessions.drain();
       expect(await left('/left')).toBeGreaterThan(MINUTE - 5_000);
     }
   });

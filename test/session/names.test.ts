@@ -13,6 +13,7 @@ import { refusal } from '../support/refusal.js';
 import type { AnySession } from '../support/scripted-app.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { keyOf, sessionStoredIn } from '../support/stored-session.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 /** Names of entries that applications use; some are members of ours, some are in each object. */
 const ENTRIES = [
@@ -98,7 +99,7 @@ const settings = resolveSessionOptions({ secret: TEST_SECRET, name: 'sid' });
 
 function over(middleware: 'builtin' | 'express-session', store: SessionStore, stored: (sid: string) => unknown) {
   const make = middleware === 'builtin' ? builtinSessionMiddleware : expressSessionMiddleware;
-  const session = make(new SessionRuntime({ store, settings, translate: (error) => error, warn: () => undefined }));
+  const session = make(new SessionRuntime({ store: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined }));
   return { session, stored: async (sid: string) => (await stored(sid)) as Record<string, unknown> | undefined };
 }
 

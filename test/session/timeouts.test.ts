@@ -20,7 +20,7 @@ async function signedIn(harness: Harness, login: LoginOptions = {}, options: Har
   app.on('/in', ({ session }) => session.login({ id: 'ada' }, login));
   const answer = await browser.post('/in');
   const ttl = async () => {
-    await app.store.drain();
+    await app.sessions.drain();
     return (await harness.stored(app, await browser.sid()))?.ttl ?? -1;
   };
   const cookieTtl = async () => (await browser.cookie('sid'))?.TTL();
@@ -167,7 +167,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
       expectAbout(await harness.client.pttl(key), 2 * HOUR);
       await harness.client.pexpire(key, HOUR);
       await session.browser.post(path);
-      await session.app.store.drain();
+      await session.app.sessions.drain();
       // A new secret is not a sign of life; a touch by the same request is.
       expect(await harness.client.pttl(key)).toBeGreaterThan(2 * HOUR - SLACK);
     }
@@ -222,7 +222,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     const [seconds = 0, microseconds = 0] = await harness.client.time();
     expect(seconds * 1_000 + microseconds / 1_000).toBeGreaterThanOrEqual(end);
     expect((await browser.get('/whoami')).json).toEqual({ identity: null });
-    await app.store.drain();
+    await app.sessions.drain();
     expect(await harness.client.exists(key)).toBe(0);
   });
 
@@ -261,7 +261,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     // No touch is due, and none is made.
     await harness.client.pexpire(key, 60 * SECOND);
     expect((await browser.get('/whoami')).setCookies).toEqual([]);
-    await app.store.drain();
+    await app.sessions.drain();
     expectAbout(await harness.client.pttl(key), 60 * SECOND);
 
     // Nor is a new secret due, until its time has come.
@@ -269,7 +269,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     await age(harness.client, key, 250 * SECOND);
     expect((await browser.get('/whoami')).setCookies).toHaveLength(1);
     expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
-    await app.store.drain();
+    await app.sessions.drain();
     expect((await before.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
     expectAbout(await harness.client.pttl(key), 1_200 * SECOND);
   });
@@ -283,7 +283,7 @@ describe.each(redisVariants)('timeouts in Redis, $name', (variant) => {
     for (const minutes of [10, -10, 600, -600]) {
       clock.mockImplementation(() => real() + minutes * 60 * SECOND);
       await session.browser.post('/write');
-      await session.app.store.drain();
+      await session.app.sessions.drain();
       expect((await session.browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
       expect(await harness.client.pexpiretime(key)).toBeLessThanOrEqual(end);
       expectAbout(await harness.client.pttl(key), 300 * SECOND);

@@ -9,10 +9,13 @@ import { RawClient, type RawAnswer } from './raw-client.js';
 import { sidOf, signedCookie } from './signed-cookie.js';
 import { sessionStoredIn } from './stored-session.js';
 import { storedSid } from './stored-sid.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 /** An application whose store waits or fails as the test says. */
 export interface BlockableApp extends PlainServer {
   readonly store: BlockableStore;
+  /** The sessions of that store. */
+  readonly sessions: Sessions;
   /** What the store's failures were logged as. */
   readonly logged: Error[];
   /** Opens a connection and asks for `/`. */
@@ -72,6 +75,7 @@ async function openBlockableApp(
   return {
     ...server,
     store,
+    sessions: Sessions.of(store),
     logged,
     ask,
     answer: async (method, headers) => (await ask(method, headers)).answer(),

@@ -1,12 +1,6 @@
-import {
-  MemorySessionStore,
-  type EndedSession,
-  type EntryDelta,
-  type Terms,
-  type NewSession,
-  type SessionRecord,
-  type Sid,
-} from '../../src/index.js';
+import { MemorySessionStore, type EntryDelta, type NewSession, type SessionRecord, type Sid } from '../../src/index.js';
+import type { StoredTerms } from '../../src/session/session-record.js';
+import type { RotateOptions } from '../../src/session/store/session-store.js';
 import type { Barrier } from './barrier.js';
 
 /** A store whose writes wait where the test wants it, or fail. */
@@ -22,35 +16,35 @@ export class BlockableStore extends MemorySessionStore {
   /** How many sessions were looked for so far. */
   loads = 0;
 
-  override async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
+  override async find(sid: Sid) {
     this.loads++;
     if (this.loadFailure !== undefined) throw this.loadFailure;
     return super.find(sid);
   }
 
-  override async create(sid: Sid, session: NewSession): Promise<SessionRecord> {
+  override async create(sid: Sid, session: NewSession) {
     await this.#arrive('create');
     return super.create(sid, session);
   }
 
-  override async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord | undefined> {
+  override async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: StoredTerms) {
     await this.#arrive('save');
     return super.save(sid, record, delta, terms);
   }
 
-  override async touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord | undefined> {
+  override async touch(sid: Sid, record: SessionRecord, terms: StoredTerms) {
     await this.#arrive('touch');
     return super.touch(sid, record, terms);
   }
 
-  override async rotate(sid: Sid, record: SessionRecord, next: Sid): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {
+  override async rotate(sid: Sid, record: SessionRecord, next: Sid, options: RotateOptions) {
     await this.#arrive('rotate');
-    return super.rotate(sid, record, next);
+    return super.rotate(sid, record, next, options);
   }
 
-  override async destroy(sid: Sid): Promise<boolean> {
+  override async destroy(sid: Sid, copied?: SessionRecord) {
     await this.#arrive('destroy');
-    return super.destroy(sid);
+    return super.destroy(sid, copied);
   }
 
   /** Ends a session as somebody else would, past the barrier. */

@@ -4,6 +4,8 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import { RedisSessionModule, SessionStore, type RedisSessionModuleExtras, type RedisSessionOptions } from '../../src/index.js';
 import { isExpressStore } from '../../src/express-session/express-store-adapter.js';
 import type { ClusterConnection } from '../../src/redis/client/redis-connection.js';
+import { Sessions } from '../../src/session/sessions.js';
+import { isSessionStore } from '../../src/session/store/session-store.js';
 import { Browser } from './browser.js';
 
 /** In ms. A machine that is busy with other things must not make a request miss its deadline, unless the test is about that. */
@@ -34,6 +36,8 @@ export interface TestApp {
   readonly module: TestingModule;
   readonly origin: string;
   readonly store: SessionStore;
+  /** The sessions of that store. */
+  readonly sessions: Sessions;
   browser(): Browser;
   close(): Promise<void>;
 }
@@ -55,7 +59,7 @@ export async function createApp({
   const options: RedisSessionOptions = {
     redis: patient(redis),
     session: { secret: TEST_SECRET, ...session },
-    store: store instanceof SessionStore || isExpressStore(store) ? store : { deadline: PATIENCE, ...store },
+    store: isSessionStore(store) || isExpressStore(store) ? store : { deadline: PATIENCE, ...store },
     identity,
   };
 
@@ -74,6 +78,7 @@ export async function createApp({
     module,
     origin,
     store: app.get(SessionStore),
+    sessions: Sessions.of(app.get(SessionStore)),
     browser: () => new Browser(origin),
     close: () => app.close(),
   };

@@ -15,6 +15,7 @@ import { Barrier } from './barrier.js';
 import { serve } from './plain-app.js';
 import { sessionKeys } from './stored-session.js';
 import type { AnySession } from './scripted-app.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 /** The options in which scenarios differ. */
 export type Config = Pick<SessionOptions, 'resave' | 'saveUninitialized' | 'unset'> & { rolling: boolean; maxAge: number | null };
@@ -69,7 +70,7 @@ export function stockImplementation(): Promise<Implementation> {
 export function ourImplementation(middleware: 'builtin' | 'express-session', store: SessionStore, client?: Redis): Promise<Implementation> {
   const handlerFor = (config: Config): SessionHandler => {
     const settings = resolveSessionOptions(optionsOf(config));
-    const runtime = new SessionRuntime({ store, settings, translate: (error) => error, warn: () => undefined });
+    const runtime = new SessionRuntime({ store: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined });
     if (middleware === 'express-session') return expressSessionMiddleware(runtime);
     return builtinSessionMiddleware(runtime, new ExpressStoreFacade(runtime));
   };
@@ -234,14 +235,14 @@ function viewOfOurs(store: SessionStore, client: Redis | undefined): StoreView {
     stored: async (sid) => {
       // Nobody waits for a touch.
       await store.drain();
-      const record = await store.load(sid as Sid);
+      const record = await Sessions.of(store).load(sid as Sid);
       if (record === undefined) return undefined;
       const entries = Object.fromEntries([...record.entries].map(([name, text]) => [name, JSON.parse(text) as unknown]));
       return { entries, maxAge: record.cookie === undefined ? undefined : rounded(record.cookie.originalMaxAge) };
     },
     count: async () =>
       client === undefined
-        ? (await Promise.all([...sids].map((sid) => store.load(sid)))).filter(Boolean).length
+        ? (await Promise.all([...sids].map((sid) => Sessions.of(store).load(sid)))).filter(Boolean).length
         : (await sessionKeys(client)).length,
     end: async (sid) => void (await store.destroy(sid as Sid)),
     clear: async () => {

@@ -1,5 +1,5 @@
 import { expiresAt, type SessionRecord } from '../../src/session/session-record.js';
-import type { SessionStore } from '../../src/session/store/session-store.js';
+import type { Sessions } from '../../src/session/sessions.js';
 
 const TRIES = 10;
 
@@ -7,7 +7,7 @@ const TRIES = 10;
 class TooLate extends Error {}
 
 /** What the store answers about the session of that record. That it answers with nothing before the session's end is an error. */
-export async function inTime<T>(store: SessionStore, record: SessionRecord, answer: Promise<T | undefined>): Promise<T> {
+export async function inTime<T>(store: Sessions, record: SessionRecord, answer: Promise<T | undefined>): Promise<T> {
   const found = await answer;
   if (found !== undefined) return found;
   if ((await store.now()) < expiresAt(record)) throw new Error('The session has ended before its time.');

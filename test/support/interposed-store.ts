@@ -1,13 +1,14 @@
-import type { SessionStore } from '../../src/session/store/session-store.js';
+import { sessionsOf, type IndexedSessions } from './sessions-of.js';
 
 /** Calls that go to where the sessions are, or their index. */
-const CALLS = ['find', 'load', 'create', 'save', 'touch', 'rotate', 'destroy', 'destroyCopied', 'describe', 'compareAndSet', 'now'];
+const CALLS = ['find', 'create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'compareAndSet'];
 const INDEX_CALLS = ['reserve', 'confirm', 'refresh', 'leave', 'remove', 'page', 'nearest'];
 
-/** The same store, with something that happens before each of its calls. */
-export function interposed(store: SessionStore, before: (call: string) => Promise<void>): SessionStore {
-  const index = store.index && interpose(store.index, INDEX_CALLS, before);
-  return interpose(store, CALLS, before, index === undefined ? {} : { index });
+/** The same sessions, with something that happens before each call of their store. */
+export function interposed(sessions: IndexedSessions, before: (call: string) => Promise<void>): IndexedSessions {
+  const index = interpose(sessions.index, INDEX_CALLS, before);
+  const others = sessionsOf(interpose(sessions.store, CALLS, before, { index }));
+  return Object.assign(others, { events: sessions.events });
 }
 
 function interpose<T extends object>(target: T, calls: readonly string[], before: (call: string) => Promise<void>, own: object = {}): T {

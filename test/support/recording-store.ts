@@ -1,5 +1,5 @@
-import { MemorySessionStore, type EntryDelta, type Terms, type NewSession, type SessionRecord, type Sid } from '../../src/index.js';
-import type { EncodedEntries } from '../../src/session/session-record.js';
+import { MemorySessionStore, type EntryDelta, type NewSession, type SessionRecord, type Sid } from '../../src/index.js';
+import type { EncodedEntries, StoredTerms } from '../../src/session/session-record.js';
 
 /** What a store was asked to write of a session, decoded. */
 export type Write =
@@ -18,24 +18,24 @@ export class RecordingStore extends MemorySessionStore {
     return taken;
   }
 
-  override async create(sid: Sid, session: NewSession): Promise<SessionRecord> {
+  override async create(sid: Sid, session: NewSession) {
     this.#writes.push({ call: 'create', set: decoded(session.entries) });
     return super.create(sid, session);
   }
 
-  override async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord | undefined> {
+  override async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: StoredTerms) {
     this.#writes.push({ call: 'save', set: decoded(delta.set), removed: [...delta.removed].toSorted() });
     return super.save(sid, record, delta, terms);
   }
 
-  override async touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord | undefined> {
+  override async touch(sid: Sid, record: SessionRecord, terms: StoredTerms) {
     this.#writes.push({ call: 'touch' });
     return super.touch(sid, record, terms);
   }
 
-  override async destroy(sid: Sid): Promise<boolean> {
+  override async destroy(sid: Sid, copied?: SessionRecord) {
     this.#writes.push({ call: 'destroy' });
-    return super.destroy(sid);
+    return super.destroy(sid, copied);
   }
 }
 

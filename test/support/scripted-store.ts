@@ -1,6 +1,8 @@
 import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
-import type { EntryDelta, Terms, NewSession, SessionRecord } from '../../src/session/session-record.js';
+import type { EntryDelta, NewSession, SessionRecord, StoredTerms } from '../../src/session/session-record.js';
+import type { RotateOptions } from '../../src/session/store/session-store.js';
 import type { Sid } from '../../src/session/sid.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 /** How a call goes: `run` does what the store does. */
 export type Course = <T>(run: () => Promise<T>) => Promise<T>;
@@ -35,6 +37,7 @@ export function runsAfter(start: Promise<unknown>): Course {
 
 /** A memory store whose next calls go as a test says, and that notes when each begins and ends. */
 export class ScriptedStore extends MemorySessionStore {
+  readonly sessions = Sessions.of(this);
   /** Names of calls as they begin; `-name` as they end. */
   readonly log: string[] = [];
   readonly #courses = new Map<Method, Course[]>();
@@ -57,24 +60,24 @@ export class ScriptedStore extends MemorySessionStore {
     return this.#go('create', () => super.create(sid, session));
   }
 
-  override save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms) {
+  override save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: StoredTerms) {
     return this.#go('save', () => super.save(sid, record, delta, terms));
   }
 
-  override touch(sid: Sid, record: SessionRecord, terms: Terms) {
+  override touch(sid: Sid, record: SessionRecord, terms: StoredTerms) {
     return this.#go('touch', () => super.touch(sid, record, terms));
   }
 
-  override rotate(sid: Sid, record: SessionRecord, next: Sid) {
-    return this.#go('rotate', () => super.rotate(sid, record, next));
+  override rotate(sid: Sid, record: SessionRecord, next: Sid, options: RotateOptions) {
+    return this.#go('rotate', () => super.rotate(sid, record, next, options));
   }
 
   override increment(record: SessionRecord, name: string, by: number) {
     return this.#go('increment', () => super.increment(record, name, by));
   }
 
-  override destroy(sid: Sid) {
-    return this.#go('destroy', () => super.destroy(sid));
+  override destroy(sid: Sid, copied?: SessionRecord) {
+    return this.#go('destroy', () => super.destroy(sid, copied));
   }
 
   async #go<T>(method: Method, run: () => Promise<T>): Promise<T> {

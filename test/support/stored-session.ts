@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { SessionStore, Sid } from '../../src/index.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 /** What a store holds of one session. */
 export interface StoredSession {
@@ -16,21 +17,22 @@ const BASE = 36;
 
 /** Reads a session from outside: its hash and the key's TTL, or without Redis what the store itself says. */
 export async function sessionStoredIn(
-  store: SessionStore,
+  store: SessionStore | Sessions,
   client: Redis | undefined,
   sid: string | undefined,
 ): Promise<StoredSession | undefined> {
   if (sid === undefined) return undefined;
   if (client !== undefined) return readHash(client, keyOf(store, sid));
-  const record = await store.load(sid as Sid);
+  const record = await Sessions.of(store).load(sid as Sid);
   if (record === undefined) return undefined;
   const ends = Math.min(record.lastSeenAt + record.idle, record.absoluteEndsAt ?? Infinity);
   return { entries: decode([...record.entries]), ttl: ends - Date.now() };
 }
 
 /** The Redis key of a session. */
-export function keyOf(store: SessionStore, sid: string): string {
-  return store.settings.prefix + store.handleOf(sid as Sid);
+export function keyOf(store: SessionStore | Sessions, sid: string): string {
+  const sessions = Sessions.of(store);
+  return sessions.settings.prefix + sessions.handleOf(sid as Sid);
 }
 
 /** Makes a session look as if all that happened to it had happened that much earlier, so that what is due after some time need not be waited for. */

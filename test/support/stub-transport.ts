@@ -4,6 +4,7 @@ import { SessionRuntime } from '../../src/http/request/session-runtime.js';
 import { SessionTransport } from '../../src/http/request/session-transport.js';
 import type { SessionStore } from '../../src/session/store/session-store.js';
 import { TEST_SECRET } from './create-app.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 /** A transport without a response: what the client can still be told is what a test says. */
 export class StubTransport extends SessionTransport {
@@ -16,7 +17,7 @@ export class StubTransport extends SessionTransport {
 
   constructor(store: SessionStore, { request, ...options }: Partial<SessionOptions> & { readonly request?: IncomingMessage } = {}) {
     const settings = resolveSessionOptions({ secret: TEST_SECRET, ...options });
-    const runtime = new SessionRuntime({ store, settings, translate: (error) => error, warn: () => undefined });
+    const runtime = new SessionRuntime({ store: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined });
     super(runtime, request ?? ({ headers: {}, socket: {} } as IncomingMessage));
   }
 

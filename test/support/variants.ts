@@ -6,6 +6,7 @@ import { startRedis, type RedisServer } from './start-redis.js';
 import type { TestAppOptions } from './create-app.js';
 import { keyOf, sessionStoredIn, type StoredSession } from './stored-session.js';
 import { until } from './until.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 /** A way to run the module that the end-to-end suite is to hold for. */
 export interface Variant {
@@ -45,7 +46,7 @@ export interface Harness {
 
 export interface HarnessOptions extends Omit<TestAppOptions, 'store' | 'session'> {
   session?: TestAppOptions['session'];
-  store?: Exclude<TestAppOptions['store'], { load: unknown }>;
+  store?: Exclude<TestAppOptions['store'], { find: unknown } | { get: unknown }>;
 }
 
 /** Call in a `describe`. */
@@ -92,7 +93,7 @@ export function useVariant({ middleware, kind }: Variant): Harness {
     expire: async ({ store }, sid) => {
       await server?.client().pexpire(keyOf(store, sid ?? ''), 1);
       // The memory store drops what has ended when it is next asked.
-      const later = Date.now() + store.settings.idle + 1;
+      const later = Date.now() + Sessions.of(store).settings.idle + 1;
       const clock = server === undefined ? jest.spyOn(Date, 'now').mockReturnValue(later) : undefined;
       await until(async () => (await sessionStoredIn(store, server?.client(), sid)) === undefined, 'the session has expired');
       clock?.mockRestore();

@@ -1,5 +1,6 @@
 import { ActiveSession, type SessionHost } from '../../src/session/active-session.js';
 import { isIdentity } from '../../src/session/identity.js';
+import { Sessions } from '../../src/session/sessions.js';
 import type { SessionStore } from '../../src/session/store/session-store.js';
 import { generateSid, type Handle, type Sid } from '../../src/session/sid.js';
 
@@ -7,22 +8,26 @@ type Operation<T> = (session: ActiveSession) => T | Promise<T>;
 
 /** Somebody with a browser, as far as a store and its sessions see one: keeps the sid that the last answer told. */
 export class Visitor {
+  readonly sessions: Sessions;
+
   constructor(
-    readonly store: SessionStore,
+    store: SessionStore | Sessions,
     public sid?: Sid,
     /** What `session.genid` would make. */
     private readonly genid: () => Sid = generateSid,
-  ) {}
+  ) {
+    this.sessions = Sessions.of(store);
+  }
 
   /** Of the session that it has a cookie of. */
   get handle(): Handle {
     if (this.sid === undefined) throw new Error('This visitor has no session.');
-    return this.store.handleOf(this.sid);
+    return this.sessions.handleOf(this.sid);
   }
 
   /** The same browser in another request. */
   clone(): Visitor {
-    return new Visitor(this.store, this.sid, this.genid);
+    return new Visitor(this.sessions, this.sid, this.genid);
   }
 
   /** A request that has found its session, or begins a new one. */
@@ -38,8 +43,8 @@ export class Visitor {
         return isIdentity(identity) ? identity : undefined;
       },
     };
-    const record = this.sid === undefined ? undefined : await this.store.load(this.sid);
-    return new ActiveSession(this.store, host, record === undefined ? this.genid() : this.sid!, record);
+    const record = this.sid === undefined ? undefined : await this.sessions.load(this.sid);
+    return new ActiveSession(this.sessions, host, record === undefined ? this.genid() : this.sid!, record);
   }
 
   /** Does it in a request, with the end that a request has: what changed is stored, and then the client is told the sid. */
@@ -69,6 +74,6 @@ export class Visitor {
 }
 
 /** A browser that has signed in. */
-export function signedIn(store: SessionStore, id: string | number = 'ada', more: object = {}): Promise<Visitor> {
+export function signedIn(store: SessionStore | Sessions, id: string | number = 'ada', more: object = {}): Promise<Visitor> {
   return new Visitor(store).signIn(id, more);
 }

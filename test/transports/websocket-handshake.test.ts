@@ -10,6 +10,7 @@ import type { AnySession } from '../support/scripted-app.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { sessionStoredIn } from '../support/stored-session.js';
 import { storedSid } from '../support/stored-sid.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 let servers: PlainServer[] = [];
 beforeEach(() => {
@@ -110,7 +111,7 @@ describe.each(PLACES)('the handshake of a WebSocket, with %s for a response', (_
     const store = new MemorySessionStore();
     const sid = generateSid();
     const terms = { idle: undefined, cookie: undefined, wholeCookie: {} };
-    await store.create(sid, { entries: new Map(), terms, userId: 'ada' });
+    await Sessions.of(store).create(sid, { entries: new Map(), terms, userId: 'ada' });
     expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'revoked' })).toBe(true);
     expect(await shake(store, sid, place, (session) => session.isNew)).toBe(true);
   });

@@ -63,7 +63,7 @@ describe('ActiveSession', () => {
       expect(session.isTouchDue).toBe(true);
       await session.save();
       expect(store.calls()).toEqual(['touch']);
-      expect(await store.load(session.sid)).toMatchObject({ idle: 5_000 });
+      expect(await store.sessions.load(session.sid)).toMatchObject({ idle: 5_000 });
     });
 
     it('keeps changes made while it is under way as changes', async () => {
@@ -91,8 +91,8 @@ describe('ActiveSession', () => {
       expect([session.isLost, session.isChanged, session.isTouchDue]).toEqual([true, false, false]);
       session.entries.set('a', 3);
       await session.save({ touch: true });
-      expect(store.events.count('lost')).toBe(1);
-      expect(await store.load(session.sid)).toBeUndefined();
+      expect(store.sessions.events.count('lost')).toBe(1);
+      expect(await store.sessions.load(session.sid)).toBeUndefined();
     });
 
     it('notices at a touch that somebody else has ended the session', async () => {
@@ -104,7 +104,7 @@ describe('ActiveSession', () => {
 
     it('rejects when the new sid belongs to another session, and leaves that alone', async () => {
       const { store, session, host } = await startStored({ a: 1 });
-      const other = new ActiveSession(store, host, `${session.sid.slice(0, 22)}${generateSid().slice(22)}` as Sid);
+      const other = new ActiveSession(store.sessions, host, `${session.sid.slice(0, 22)}${generateSid().slice(22)}` as Sid);
       await expect(other.save()).rejects.toMatchObject({ code: 'SESSION_CONFLICT' });
       await other.destroy();
       expect(await stored(store, session.sid)).toEqual({ a: 1 });
@@ -290,7 +290,7 @@ describe('ActiveSession', () => {
       // The late session is undone; the present one is not.
       await until(() => store.log.includes('-destroy'), 'the late session is undone');
       expect(store.calls()).toEqual(['create', 'destroy']);
-      expect(await store.load(before)).toBeDefined();
+      expect(await store.sessions.load(before)).toBeDefined();
       expect(session.entries.get('identity')).toBeUndefined();
     });
   });
@@ -316,7 +316,7 @@ describe('ActiveSession', () => {
       store.next('create', runsWithoutAnswer);
       await expect(session.save()).rejects.toMatchObject({ reason: 'timeout' });
       await session.destroy();
-      expect(await store.load(session.sid)).toBeUndefined();
+      expect(await store.sessions.load(session.sid)).toBeUndefined();
     });
 
     it.each<[string, (session: ActiveSession) => Promise<void>]>([
@@ -328,7 +328,7 @@ describe('ActiveSession', () => {
       await expect(session.save()).rejects.toMatchObject({ reason: 'timeout' });
       const before = session.sid;
       await call(session);
-      expect(await store.load(before)).toBeUndefined();
+      expect(await store.sessions.load(before)).toBeUndefined();
     });
 
     it('save ran, then the value is set back: it is written again', async () => {
@@ -409,7 +409,7 @@ describe('ActiveSession', () => {
       const before = session.sid;
       await session.login({ ...ADA, roles: ['admin'] } as typeof ADA, ['cart', 'missing', 'identity']);
       expect(handleOf(session.sid)).not.toBe(handleOf(before));
-      expect(await store.load(before)).toBeUndefined();
+      expect(await store.sessions.load(before)).toBeUndefined();
       const expected = { cart: ['tea'], identity: { id: 'ada', roles: ['admin'] } };
       expect(await stored(store, session.sid)).toEqual(expected);
       expect(content(session)).toEqual(expected);
@@ -535,7 +535,7 @@ describe('ActiveSession', () => {
       await session.login(ADA, []);
       expect(session.sid).not.toBe(before);
       expect(await stored(store, session.sid)).toEqual({ identity: ADA });
-      await until(async () => (await store.load(before)) === undefined, 'the old session has ended');
+      await until(async () => (await store.sessions.load(before)) === undefined, 'the old session has ended');
     });
 
     it('goes on when the second attempt to end the old one finds it gone, since the first one did it', async () => {
@@ -546,14 +546,14 @@ describe('ActiveSession', () => {
         throw new SessionStoreUnavailableError('timeout');
       });
       await session.login(ADA, []);
-      expect([await store.load(before), await stored(store, session.sid)]).toEqual([undefined, { identity: ADA }]);
+      expect([await store.sessions.load(before), await stored(store, session.sid)]).toEqual([undefined, { identity: ADA }]);
     });
 
     it('rejects when the second attempt finds that somebody else has ended the old one', async () => {
       const { store, host } = start();
       const sid = generateSid();
-      const record = await store.create(sid, { entries: new Map([['identity', '{"id":"ada"}']]), terms: TERMS, userId: 'ada' });
-      const session = new ActiveSession(store, host, sid, record);
+      const record = await store.sessions.create(sid, { entries: new Map([['identity', '{"id":"ada"}']]), terms: TERMS, userId: 'ada' });
+      const session = new ActiveSession(store.sessions, host, sid, record);
       store.next('destroy', async () => {
         await store.revoke(record.handle, { userId: 'ada', reason: 'stolen' });
         throw new SessionStoreUnavailableError('timeout');
@@ -617,8 +617,8 @@ describe('ActiveSession', () => {
       await session.rotate();
       expect(session.sid).not.toBe(before);
       expect(session.handle).toBe(handleOf(before));
-      expect(await store.load(session.sid)).toMatchObject({ secret: 'unconfirmed' });
-      expect(await store.load(before)).toMatchObject({ secret: 'previous' });
+      expect(await store.sessions.load(session.sid)).toMatchObject({ secret: 'unconfirmed' });
+      expect(await store.sessions.load(before)).toMatchObject({ secret: 'previous' });
     });
 
     it('needs a session that is stored', async () => {
@@ -653,7 +653,7 @@ describe('ActiveSession', () => {
       const before = session.sid;
       await session.rotate();
       await call(session);
-      expect(await store.load(before)).toMatchObject({ secret: 'previous' });
+      expect(await store.sessions.load(before)).toMatchObject({ secret: 'previous' });
       expect(session.record).toMatchObject({ secret: 'current' });
     });
 
@@ -666,13 +666,13 @@ describe('ActiveSession', () => {
         host.generateSid = custom;
         const before = custom();
         const absoluteEndsAt = Date.now() + 100_000;
-        const record = await store.create(before, { entries: new Map([['a', '1']]), terms: TERMS, absoluteEndsAt });
-        const session = new ActiveSession(store, host, before, record);
+        const record = await store.sessions.create(before, { entries: new Map([['a', '1']]), terms: TERMS, absoluteEndsAt });
+        const session = new ActiveSession(store.sessions, host, before, record);
         session.entries.set('b', 1);
         await session.rotate();
         expect(session.sid).not.toBe(before);
-        expect(await store.load(before)).toBeUndefined();
-        expect(await store.load(session.sid)).toMatchObject({ absoluteEndsAt });
+        expect(await store.sessions.load(before)).toBeUndefined();
+        expect(await store.sessions.load(session.sid)).toMatchObject({ absoluteEndsAt });
         expect(await stored(store, session.sid)).toEqual({ a: 1, b: 1 });
         expect(session.isChanged).toBe(false);
       });
@@ -683,7 +683,7 @@ describe('ActiveSession', () => {
         await store.destroy(session.sid);
         const created = sidsCreated(store);
         await expect(session.rotate()).rejects.toMatchObject({ code: 'SESSION_GONE' });
-        for (const sid of created) expect(await store.load(sid)).toBeUndefined();
+        for (const sid of created) expect(await store.sessions.load(sid)).toBeUndefined();
       });
 
       it('undoes the new one when the session ends in the midst of it', async () => {
@@ -702,7 +702,7 @@ describe('ActiveSession', () => {
       it('takes along what others have changed since it was loaded', async () => {
         const { store, session, host } = await startStored({ a: 1, b: 1 }, {}, undefined, custom());
         host.generateSid = custom;
-        const other = new ActiveSession(store, host, session.sid, await store.load(session.sid));
+        const other = new ActiveSession(store.sessions, host, session.sid, await store.sessions.load(session.sid));
         expect(session.entries.get('a')).toBe(1);
         other.entries.set('a', 2);
         await other.save();
@@ -738,7 +738,7 @@ describe('ActiveSession', () => {
     it('ends the session; its entries stay readable, and its calls reject', async () => {
       const { store, session } = await startStored({ a: 1 });
       await session.destroy();
-      expect(await store.load(session.sid)).toBeUndefined();
+      expect(await store.sessions.load(session.sid)).toBeUndefined();
       expect([session.isDestroyed, session.isChanged, session.isTouchDue]).toEqual([true, false, false]);
       expect(session.entries.get('a')).toBe(1);
       const calls = [
@@ -779,7 +779,7 @@ describe('ActiveSession', () => {
     it('ends the session', async () => {
       const { store, session } = await startStored({ identity: ADA });
       await session.supersede();
-      expect(await store.load(session.sid)).toBeUndefined();
+      expect(await store.sessions.load(session.sid)).toBeUndefined();
       expect(session.isDestroyed).toBe(true);
     });
 
@@ -800,10 +800,10 @@ describe('ActiveSession', () => {
   it('says of an entry that cannot be decoded that it was rejected', async () => {
     const { store, host } = start();
     const sid = generateSid();
-    const record = await store.create(sid, { entries: new Map([['a', '{"broken']]), terms: TERMS });
-    const session = new ActiveSession(store, host, sid, record);
+    const record = await store.sessions.create(sid, { entries: new Map([['a', '{"broken']]), terms: TERMS });
+    const session = new ActiveSession(store.sessions, host, sid, record);
     const events: unknown[] = [];
-    store.events.on('rejected', (event) => events.push(event));
+    store.sessions.events.on('rejected', (event) => events.push(event));
     expect(session.entries.get('a')).toBeUndefined();
     expect(events).toEqual([{ handle: handleOf(sid), what: 'entry' }]);
   });
@@ -828,7 +828,7 @@ function start(options: StoreOptions = {}, store = new ScriptedStore(options), s
       return isIdentity(identity) ? identity : undefined;
     },
   };
-  return { store, host, session: new ActiveSession(store, host, sid) };
+  return { store, host, session: new ActiveSession(store.sessions, host, sid) };
 }
 
 /** A session that was loaded. */
@@ -840,20 +840,20 @@ async function startStored(
 ): Promise<Started> {
   const { store, host, session } = start(options, given, sid);
   const entries = new Map(Object.entries(values).map(([name, value]) => [name, JSON.stringify(value)]));
-  const record = await store.create(session.sid, { entries, terms: TERMS });
+  const record = await store.sessions.create(session.sid, { entries, terms: TERMS });
   store.calls();
-  return { store, host, session: new ActiveSession(store, host, session.sid, record) };
+  return { store, host, session: new ActiveSession(store.sessions, host, session.sid, record) };
 }
 
 /** The same session in another request. */
 async function again(store: ScriptedStore, { sid }: ActiveSession): Promise<ActiveSession> {
-  const record = await store.load(sid);
+  const record = await store.sessions.load(sid);
   store.calls();
-  return new ActiveSession(store, start().host, sid, record);
+  return new ActiveSession(store.sessions, start().host, sid, record);
 }
 
 async function stored(store: ScriptedStore, sid: Sid): Promise<Record<string, unknown> | undefined> {
-  const record = await store.load(sid);
+  const record = await store.sessions.load(sid);
   return record && Object.fromEntries([...record.entries].map(([name, text]) => [name, JSON.parse(text) as unknown]));
 }
 
@@ -874,7 +874,7 @@ function sidsCreated(store: ScriptedStore): Sid[] {
 
 async function undone(store: ScriptedStore, sids: readonly Sid[]): Promise<void> {
   expect(sids.length).toBeGreaterThan(0);
-  for (const sid of sids) await until(async () => (await store.load(sid)) === undefined, 'the new session is undone');
+  for (const sid of sids) await until(async () => (await store.sessions.load(sid)) === undefined, 'the new session is undone');
 }
 
 /** Lets everything run that waits for nothing but its turn. */

@@ -9,6 +9,7 @@ import { MemorySessionStore } from '../../src/session/store/memory-session-store
 import { generateSid } from '../../src/session/sid.js';
 import { csrfGuard } from '../support/csrf-guard.js';
 import { StubTransport } from '../support/stub-transport.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 const HOUR = 3_600_000;
 const NOW = Date.UTC(2026, 0, 1);
@@ -84,13 +85,13 @@ async function statusFor(context: ExecutionContextHost): Promise<number> {
   }
 }
 
-const store = Object.assign(new MemorySessionStore(), { now: async () => NOW });
+const store = new MemorySessionStore({}, { now: () => NOW });
 
 async function signedIn({ roles, age }: { readonly roles: readonly string[]; readonly age: number }): Promise<LoadedSession> {
   const sid = generateSid();
   const entries = new Map([['identity', JSON.stringify({ id: 'ada', roles })]]);
   const terms = { idle: undefined, cookie: undefined, wholeCookie: {} };
-  return { sid, record: await store.create(sid, { entries, terms, userId: 'ada', authenticatedAt: NOW - age }), at: 0 };
+  return { sid, record: await Sessions.of(store).create(sid, { entries, terms, userId: 'ada', authenticatedAt: NOW - age }), at: 0 };
 }
 
 async function outcomeOf(places: Places): Promise<string> {

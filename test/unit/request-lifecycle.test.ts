@@ -10,6 +10,8 @@ import { cookieHeader } from '../../src/http/request/tell-cookie.js';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import { StubTransport } from '../support/stub-transport.js';
+import { Sessions } from '../../src/session/sessions.js';
+import { TestClock } from '../support/test-clock.js';
 
 type Work = (session: HttpSession & Record<string, unknown>, state: RequestState) => unknown;
 
@@ -54,9 +56,10 @@ test('a sign-in is told, and who it is known to the next request', async () => {
 });
 
 test('a secret that is due is replaced before anybody uses the session, and told', async () => {
-  const store = new MemorySessionStore({ rotateAfter: 1 });
+  const clock = new TestClock();
+  const store = new MemorySessionStore({ rotateAfter: 1 }, clock);
   const cookie = await signedIn(store);
-  Object.assign(store, { isRotationDue: () => true });
+  clock.advance(1_000);
   const rotated = await request(store, cookie);
   expect(rotated.action).toBe('set');
   expect(rotated.cookie).not.toBe(cookie);
@@ -104,7 +107,7 @@ test('once the head is out, changes are stored, nothing is told, and no session 
   (httpSessionIn(state) as unknown as Record<string, unknown>)['cart'] = ['tea'];
   await commitLate(state);
   expect(await commitSession(state)).toBe('nothing');
-  expect((await store.load(state.loaded!.sid))?.entries.get('cart')).toBe('["tea"]');
+  expect((await Sessions.of(store).load(state.loaded!.sid))?.entries.get('cart')).toBe('["tea"]');
 
   const late = await request(store, undefined);
   late.transport.isHeadOut = true;

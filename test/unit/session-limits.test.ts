@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { applyWithin } from '../../src/session/store/session-limits.js';
+import { checkLimits } from '../../src/session/store/session-limits.js';
 
 const LIMITS = { maxBytes: 20, maxFieldBytes: 10, maxFields: 3 };
 
 function check(before: Record<string, string>, set: Record<string, string>, removed: string[] = []): void {
-  applyWithin(LIMITS, new Map(Object.entries(before)), { set: new Map(Object.entries(set)), removed });
+  checkLimits(LIMITS, new Map(Object.entries(before)), { set: new Map(Object.entries(set)), removed });
 }
 
-describe('applyWithin', () => {
+describe('checkLimits', () => {
   it('lets pass what is exactly as large as allowed', () => {
     expect(() => check({}, { a: 'x'.repeat(9), b: 'x'.repeat(9) })).not.toThrow();
     expect(() => check({}, { a: '1', b: '1', c: '1' })).not.toThrow();
@@ -47,12 +47,12 @@ describe('applyWithin', () => {
   });
 
   it.each(['__proto__', '\ud83c', 'a\udf6a'])('refuses the name %j', (name) => {
-    expect(() => applyWithin(LIMITS, new Map(), { set: new Map([[name, '1']]), removed: [] })).toThrow(
+    expect(() => checkLimits(LIMITS, new Map(), { set: new Map([[name, '1']]), removed: [] })).toThrow(
       expect.objectContaining({ code: 'SESSION_NOT_SERIALIZABLE' }),
     );
   });
 
   it.each(['constructor', 'prototype', '🍪', '', '__proto', '@meta'])('has nothing against the name %j', (name) => {
-    expect(() => applyWithin({ ...LIMITS, maxFieldBytes: 20 }, new Map(), { set: new Map([[name, '1']]), removed: [] })).not.toThrow();
+    expect(() => checkLimits({ ...LIMITS, maxFieldBytes: 20 }, new Map(), { set: new Map([[name, '1']]), removed: [] })).not.toThrow();
   });
 });

@@ -9,13 +9,14 @@ import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { generateSid } from '../../src/session/sid.js';
 import { OPERATIONS, GUEST_OPERATIONS } from '../support/session-operations.js';
 import { Visitor } from '../support/visitor.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 const RUNS = { numRuns: 150, seed: 20_261 };
 const TIMEOUT = 60_000;
 /** Nothing here takes time but turns. */
 const PATIENT = { deadline: 600_000, touchAfter: 0 };
 
-const STORE_CALLS = ['find', 'create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'revoke', 'compareAndSet', 'now'] as const;
+const STORE_CALLS = ['find', 'create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'revoke', 'compareAndSet'] as const;
 const INDEX_CALLS = ['reserve', 'confirm', 'refresh', 'remove', 'leave', 'fence', 'page', 'nearest'] as const;
 
 interface Outcome {
@@ -41,7 +42,7 @@ class Harness {
     this.#describe = this.store.describe.bind(this.store);
     const page = this.store.index.page.bind(this.store.index);
     this.#index = { names: async () => (await page('ada', { limit: 500 })).sessions.map(({ handle }) => handle) };
-    this.store.events.on('created', ({ handle }) => this.#created.add(handle));
+    Sessions.of(this.store).events.on('created', ({ handle }) => this.#created.add(handle));
   }
 
   /** From now on the scheduler decides. */

@@ -7,6 +7,7 @@ import { SessionManager } from '../../src/session/session-manager.js';
 import type { Terms } from '../../src/session/session-record.js';
 import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';
 import { until } from '../support/until.js';
+import { Sessions } from '../../src/session/sessions.js';
 
 const ADA = { id: 'ada' };
 const TERMS: Terms = { idle: undefined, cookie: undefined, wholeCookie: {} };
@@ -24,16 +25,17 @@ const HOST: SessionHost = {
 /** As with express-session, which has told the sid before it saves. */
 const IN_PLACE = { takesNewSid: () => false };
 
-const open = async (store: MemorySessionStore, sid: Sid) => new ActiveSession(store, HOST, sid, await store.load(sid));
+const open = async (store: MemorySessionStore, sid: Sid) =>
+  new ActiveSession(Sessions.of(store), HOST, sid, await Sessions.of(store).load(sid));
 
 async function visitor(store: MemorySessionStore): Promise<Sid> {
   const sid = generateSid();
-  await store.create(sid, { entries: new Map(), terms: TERMS });
+  await Sessions.of(store).create(sid, { entries: new Map(), terms: TERMS });
   return sid;
 }
 
 async function signedIn(store: MemorySessionStore): Promise<Sid> {
-  const session = new ActiveSession(store, HOST, generateSid());
+  const session = new ActiveSession(Sessions.of(store), HOST, generateSid());
   await session.login(ADA, []);
   return session.sid;
 }
@@ -48,13 +50,13 @@ describe('the user of a session', () => {
   it('stays when a request that cannot make out the identity saves something else', async () => {
     const store = new MemorySessionStore();
     const sid = await signedIn(store);
-    const before = await store.load(sid);
+    const before = await Sessions.of(store).load(sid);
     await store.compareAndSet(handleOf(sid), 'ada', 'identity', () => 'not as this version writes it');
 
     const session = await open(store, sid);
     session.entries.set('note', 1);
     await session.save();
-    expect(await store.load(sid)).toMatchObject({ userId: 'ada', authenticatedAt: before?.authenticatedAt });
+    expect(await Sessions.of(store).load(sid)).toMatchObject({ userId: 'ada', authenticatedAt: before?.authenticatedAt });
     expect(await new SessionManager(store).count('ada')).toBe(1);
   });
 
@@ -78,7 +80,7 @@ describe('the user of a session', () => {
       { id: 'ada', toJSON: () => ({ id: 'grace' }) },
     ];
     for (const document of documents) {
-      const session = new ActiveSession(store, HOST, generateSid());
+      const session = new ActiveSession(Sessions.of(store), HOST, generateSid());
       await expect(session.login(document, [])).rejects.toMatchObject({ code: 'SESSION_MISUSE' });
       expect(session.record).toBeUndefined();
     }
@@ -97,7 +99,7 @@ describe('a sign-in by a save', () => {
     await expect(second.save(IN_PLACE)).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
     expect((await store.index.page('ada', { limit: 10 })).sessions).toMatchObject([{ handle: handleOf(sid), isReserved: false }]);
     expect(await new SessionManager(store).revokeAll('ada')).toBe(1);
-    expect(await store.load(sid)).toBeUndefined();
+    expect(await Sessions.of(store).load(sid)).toBeUndefined();
   });
 
   it('that is overtaken by the end of all sessions ends its session, also when that is known too late', async () => {
@@ -111,7 +113,7 @@ describe('a sign-in by a save', () => {
     };
     await expect(signInBySave(store, sid)).rejects.toMatchObject({ reason: 'timeout' });
     overtake();
-    await until(async () => (await store.load(sid)) === undefined, 'the session has ended');
+    await until(async () => (await Sessions.of(store).load(sid)) === undefined, 'the session has ended');
   });
 });
 
@@ -129,7 +131,7 @@ describe('a session that is over', () => {
     const session = await open(store, sid);
     await store.destroy(sid);
     for (let attempt = 1; attempt <= 2; attempt++) await expect(session.increment('n', 1)).rejects.toBeInstanceOf(SessionGoneError);
-    expect(await store.load(sid)).toBeUndefined();
+    expect(await Sessions.of(store).load(sid)).toBeUndefined();
   });
 });
 
@@ -142,7 +144,7 @@ describe('a sign-in whose entry cannot be confirmed', () => {
     await expect(session.login(ADA, [])).rejects.toMatchObject({ code: 'SESSION_STORE_UNAVAILABLE' });
     store.index.confirm = confirm.bind(store.index);
     await session.login(ADA, []);
-    expect(await store.load(session.sid)).toMatchObject({ userId: 'ada' });
+    expect(await Sessions.of(store).load(session.sid)).toMatchObject({ userId: 'ada' });
     expect(await new SessionManager(store).count('ada')).toBe(1);
   });
 });
@@ -151,10 +153,10 @@ it('no name is dropped by the clock of another node', async () => {
   const store = new MemorySessionStore({ ttl: 60 });
   const sid = await signedIn(store);
   const manager = new SessionManager(store);
-  store.now = async () => Date.now() + 120_000;
+  Sessions.of(store).now = async () => Date.now() + 120_000;
   expect(await manager.count('ada')).toBe(0);
-  store.now = async () => Date.now();
+  Sessions.of(store).now = async () => Date.now();
   expect(await manager.count('ada')).toBe(1);
   expect(await manager.revokeAll('ada')).toBe(1);
-  expect(await store.load(sid)).toBeUndefined();
+  expect(await Sessions.of(store).load(sid)).toBeUndefined();
 });

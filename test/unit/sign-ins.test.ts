@@ -8,6 +8,7 @@ import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { passes } from '../contract/session-store.contract.js';
 import { Barrier } from '../support/barrier.js';
 import { refusal } from '../support/refusal.js';
+import { TestClock } from '../support/test-clock.js';
 import { until } from '../support/until.js';
 import { signedIn, Visitor } from '../support/visitor.js';
 import { failsWith, hangs, runsAfter, runsWithoutAnswer, ScriptedStore, type Course } from '../support/scripted-store.js';
@@ -21,7 +22,8 @@ type IndexCall = 'reserve' | 'confirm' | 'refresh' | 'remove' | 'leave' | 'fence
 /** A store with a short deadline, whose index can be told how its next calls go. */
 function start(options: StoreOptions = {}) {
   const logged: Error[] = [];
-  const store = new ScriptedStore({ deadline: 200, logErrors: (error) => void logged.push(error), ...options });
+  const clock = new TestClock();
+  const store = new ScriptedStore({ deadline: 200, logErrors: (error) => void logged.push(error), ...options }, clock);
   const index: SessionIndex = store.index;
   const next = (name: IndexCall, ...courses: Course[]) => {
     const call = index[name].bind(index) as (...args: unknown[]) => Promise<unknown>;
@@ -33,7 +35,7 @@ function start(options: StoreOptions = {}) {
     });
   };
   const names = async () => (await index.page('ada', { limit: 500 })).sessions.map(({ handle }) => handle);
-  return { store, logged, next, names, manager: new SessionManager(store) };
+  return { store, clock, logged, next, names, manager: new SessionManager(store) };
 }
 
 /** As with express-session, which has told the sid before it saves. */
@@ -148,7 +150,7 @@ describe('a sign-in', () => {
     session.entries.set('identity', { id: 'ada' });
     expect(await refusal(() => session.save(IN_PLACE))).toMatchObject(UNANSWERED);
     expect(await visitor.whoami()).toEqual({ id: 'ada' });
-    await passes(store, 100); // For as long as the place was reserved, and longer.
+    await passes(store.sessions, 100); // For as long as the place was reserved, and longer.
     expect(await manager.revokeAll('ada')).toBe(1);
     expect(await visitor.whoami()).toBeUndefined();
   });
@@ -203,12 +205,12 @@ describe('a sign-in', () => {
     const session = await new Visitor(store).arrive();
     expect(await refusal(() => session.login({ id: 'ada' }, true))).toMatchObject(UNANSWERED);
     run();
-    await until(async () => store.events.count('destroyed') === 1 && (await names()).length === 0, 'it is undone');
+    await until(async () => store.sessions.events.count('destroyed') === 1 && (await names()).length === 0, 'it is undone');
     expect(await manager.count('ada')).toBe(0);
   });
 
   it.each(['create', 'destroy'] as const)('of a process that dies before %s is answered frees its place in a while', async (call) => {
-    const { store, names } = start({ ...ONE, deadline: 1_000 });
+    const { store, clock, names } = start({ ...ONE, deadline: 1_000 });
     const visitor = call === 'destroy' ? await new Visitor(store).signIn('grace') : new Visitor(store);
     // From here on the process does nothing any more: no call of it begins, and none is answered.
     const dead: ActiveSession = await visitor.arrive();
@@ -220,15 +222,10 @@ describe('a sign-in', () => {
     Reflect.deleteProperty(store.index, 'remove');
     if (call === 'create') {
       expect(await refusal(() => signedIn(store))).toMatchObject({ code: 'SESSION_REFUSED' });
-      const lapsedAt = Date.now() + 3_001;
-      const clock = jest.spyOn(Date, 'now').mockImplementation(() => lapsedAt);
-      try {
-        expect(await names()).toEqual([]);
-        await signedIn(store);
-        expect((await names()).length).toBe(1);
-      } finally {
-        clock.mockRestore();
-      }
+      clock.advance(3_001);
+      expect(await names()).toEqual([]);
+      await signedIn(store);
+      expect((await names()).length).toBe(1);
     } else {
       // The session is there, though nobody knows its sid; its user can end it.
       const manager = new SessionManager(store);
@@ -259,7 +256,7 @@ describe('a sign-in', () => {
   it('in the same browser is not refused for the name of a dead session', async () => {
     const { store } = start(ONE);
     const visitor = await signedIn(store);
-    const dead = store.handleOf(generateSid());
+    const dead = store.sessions.handleOf(generateSid());
     await store.index.refresh('ada', { handle: dead, indexedAt: Date.now() }, Date.now() + 60_000);
     await visitor.signIn();
     expect(await visitor.whoami()).toEqual({ id: 'ada' });
@@ -268,7 +265,7 @@ describe('a sign-in', () => {
   it('beyond the limit rejects when the other session cannot be ended, so that there are never more', async () => {
     const { store, manager } = start({ maxSessionsPerUser: 1 });
     const visitor = await signedIn(store);
-    await passes(store, 1);
+    await passes(store.sessions, 1);
     const revoke = store.revoke.bind(store);
     store.revoke = () => UNAVAILABLE(() => Promise.resolve(false));
     expect(await refusal(() => signedIn(store))).toMatchObject(UNANSWERED);
@@ -280,9 +277,9 @@ describe('a sign-in', () => {
   it('beyond the limit does not end itself for a session that is seen while it is under way', async () => {
     const { store, next } = start({ maxSessionsPerUser: { limit: 1, policy: 'evict-least-recent' } });
     const other = await signedIn(store);
-    await passes(store, 1);
+    await passes(store.sessions, 1);
     next('confirm', async (run) => {
-      await passes(store, 1);
+      await passes(store.sessions, 1);
       await other.request((session) => session.touch());
       return run();
     });
@@ -293,7 +290,7 @@ describe('a sign-in', () => {
   it('beyond the limit succeeds when the name of the ended session stays', async () => {
     const { store, next, logged } = start({ maxSessionsPerUser: 1 });
     const before = await signedIn(store);
-    await passes(store, 1);
+    await passes(store.sessions, 1);
     next('remove', UNAVAILABLE);
     const visitor = await signedIn(store);
     expect([await visitor.whoami(), await before.whoami()]).toEqual([{ id: 'ada' }, undefined]);
@@ -320,7 +317,7 @@ describe('the end of a session', () => {
       next('leave', course);
       const session = await visitor.arrive();
       await end(session);
-      expect([session.isDestroyed, await store.load(visitor.sid!), logged.length]).toEqual([true, undefined, 1]);
+      expect([session.isDestroyed, await store.sessions.load(visitor.sid!), logged.length]).toEqual([true, undefined, 1]);
       expect(await manager.list('ada')).toEqual({ sessions: [] });
     }
   });
@@ -351,41 +348,25 @@ describe('a touch', () => {
 
 describe('a save', () => {
   it.each([false, 100] as const)('that is never due for a touch keeps the session named, with absoluteTtl: %p', async (absoluteTtl) => {
-    const { store, names } = start({ ttl: 10, absoluteTtl, touchAfter: 1 });
+    const { store, clock, names } = start({ ttl: 10, absoluteTtl, touchAfter: 1 });
     const visitor = await signedIn(store);
     // As after a failover: with an absolute timeout, only a name that was lost has to come back.
     if (absoluteTtl !== false) await store.index.remove('ada', [visitor.handle]);
-    const began = Date.now();
-    const clock = jest.spyOn(Date, 'now');
-    try {
-      for (let ms = 0; ms <= 30_000; ms += 400) {
-        clock.mockReturnValue(began + ms);
-        const session = await visitor.arrive();
-        expect(session.isTouchDue).toBe(false);
-        session.entries.set('ms', ms);
-        await session.save();
-        if (absoluteTtl === false || ms > 2_000) expect(await names()).toEqual([visitor.handle]);
-      }
-    } finally {
-      clock.mockRestore();
+    for (let ms = 0; ms <= 30_000; ms += 400, clock.advance(400)) {
+      const session = await visitor.arrive();
+      expect(session.isTouchDue).toBe(false);
+      session.entries.set('ms', ms);
+      await session.save();
+      if (absoluteTtl === false || ms > 2_000) expect(await names()).toEqual([visitor.handle]);
     }
   });
 
   it('needs no more than one command in each period for that', async () => {
-    const { store } = start({ ttl: 100, touchAfter: 5 });
+    const { store, clock } = start({ ttl: 100, touchAfter: 5 });
     const visitor = await signedIn(store);
     const refresh = jest.spyOn(store.index, 'refresh');
-    const began = Date.now();
-    const clock = jest.spyOn(Date, 'now');
-    try {
-      for (let ms = 0; ms < 20_000; ms += 1_000) {
-        clock.mockReturnValue(began + ms);
-        await visitor.request(({ entries }) => entries.set('ms', ms));
-      }
-      expect(refresh).toHaveBeenCalledTimes(3);
-    } finally {
-      clock.mockRestore();
-    }
+    for (let ms = 0; ms < 20_000; ms += 1_000, clock.advance(1_000)) await visitor.request(({ entries }) => entries.set('ms', ms));
+    expect(refresh).toHaveBeenCalledTimes(3);
   });
 });
 
@@ -411,7 +392,9 @@ describe('SessionManager', () => {
     async (name) => {
       const { store, manager } = start({ revokeBefore: true });
       const { handle } = await signedIn(store);
-      store[name] = () => new Promise<never>(() => undefined);
+      const hangs = () => new Promise<never>(() => undefined);
+      if (name === 'now') Object.assign(store.clock, { now: () => undefined, ask: hangs });
+      else store[name] = hangs;
       const calls = {
         describe: [() => manager.list('ada'), () => manager.get('ada', handle), () => manager.revokeOthers('ada', handle)],
         now: [() => manager.list('ada'), () => manager.revokeBefore('ada', 1)],
@@ -427,7 +410,7 @@ describe('SessionManager', () => {
     const { store, manager, names } = start({ ttl: 60 });
     const { handle } = await signedIn(store);
     // As another node of a Cluster may tell.
-    store.now = async () => Date.now() + 60_001;
+    store.sessions.now = async () => Date.now() + 60_001;
     expect([await manager.list('ada'), await manager.get('ada', handle), await manager.count('ada')]).toEqual([
       { sessions: [] },
       undefined,
@@ -452,7 +435,7 @@ describe('SessionManager', () => {
     const { store, manager } = start();
     const { handle } = await signedIn(store);
     const told: unknown[] = [];
-    store.events.on('revoked', (event) => told.push(event));
+    store.sessions.events.on('revoked', (event) => told.push(event));
     const barrier = new Barrier(1);
     const revoke = store.revoke.bind(store);
     store.revoke = async (...call) => {
@@ -489,7 +472,7 @@ describe('SessionManager', () => {
     index.page = async (...call) => {
       const places = await page(...call);
       // It was on the second page.
-      if (++pages === 1) await index.refresh('ada', (await store.load(used.sid!))!, Date.now() + 86_400_000);
+      if (++pages === 1) await index.refresh('ada', (await store.sessions.load(used.sid!))!, Date.now() + 86_400_000);
       return places;
     };
     expect(await manager.updateIdentity('ada', { roles: [] })).toBe(521);
@@ -518,10 +501,10 @@ describe('SessionManager', () => {
     const visitor = await signedIn(store);
     const sid = generateSid();
     const entries = new Map([['identity', '{"id":"ada","odd":1}']]);
-    await store.create(sid, { entries, terms: { idle: undefined, cookie: undefined, wholeCookie: {} }, userId: 'ada' });
-    await store.index.reserve('ada', store.handleOf(sid), { ms: 60_000 });
+    await store.sessions.create(sid, { entries, terms: { idle: undefined, cookie: undefined, wholeCookie: {} }, userId: 'ada' });
+    await store.index.reserve('ada', store.sessions.handleOf(sid), { ms: 60_000 });
     expect(await manager.updateIdentity('ada', { roles: [] })).toBe(1);
     expect(await visitor.whoami()).toEqual({ id: 'ada', roles: [] });
-    expect((await store.load(sid))?.entries).toEqual(entries);
+    expect((await store.sessions.load(sid))?.entries).toEqual(entries);
   });
 });

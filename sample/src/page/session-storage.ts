@@ -12,7 +12,7 @@ export class SessionStorage {
   constructor(@InjectSessionOptions() { redis }: ResolvedRedisSessionOptions, store: SessionStore) {
     const url = typeof redis === 'string' ? redis : undefined;
     this.#cli = url === undefined ? undefined : redisCli(url);
-    this.#prefix = store.settings.prefix;
+    this.#prefix = store.settings?.prefix ?? '';
     this.place =
       url === undefined
         ? 'Sessions live in the memory of this process, not in Redis, and are gone when it ends.'

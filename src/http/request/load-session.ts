@@ -1,8 +1,8 @@
-import { SessionGoneError, SessionMisuseError } from '../../redis-session.errors.js';
+import { SessionGoneError } from '../../redis-session.errors.js';
 import { askWithin, leftOf } from '../../session/deadline.js';
 import { isEnded, type EndedSession, type SessionRecord } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
-import type { SessionStore } from '../../session/store/session-store.js';
+import type { Sessions } from '../../session/sessions.js';
 import { openedSession } from './open-session.js';
 import type { RequestState } from './request-state.js';
 
@@ -32,16 +32,14 @@ export function loadSession(state: RequestState, done: () => void): void {
   const onAnswer = (found: Found, sid: Sid | undefined) => {
     state.waited += performance.now() - at;
     store.settings.failures.worked();
-    if (found !== undefined && !isFound(found)) return onError(noSession(store));
     if (isEnded(found)) state.endedReason = found.endedReason;
     else if (sid !== undefined && found !== undefined) state.loaded = { sid, record: found, at };
     state.status = 'open';
     done();
   };
   // One session is what nearly every request has, and is spared the promises that several take.
-  const { deadline } = store.settings;
-  if (sids.length === 1) askWithin(deadline, () => store.find(first), { onAnswer: (found) => onAnswer(found, first), onError });
-  else askWithin(deadline, () => findFirst(store, sids), { onAnswer: ({ found, sid }) => onAnswer(found, sid), onError });
+  if (sids.length === 1) store.findWithin(first, { onAnswer: (found) => onAnswer(found, first), onError });
+  else askWithin(store.settings.deadline, () => findFirst(store, sids), { onAnswer: ({ found, sid }) => onAnswer(found, sid), onError });
 }
 
 /** Whoever asks for the session gets that error. */
@@ -51,26 +49,14 @@ export function failLoad(state: RequestState, error: unknown): void {
 }
 
 /** The first of several sessions that there is, else the first that somebody has ended. */
-async function findFirst(store: SessionStore, sids: readonly Sid[]): Promise<{ sid: Sid | undefined; found: Found }> {
+async function findFirst(store: Sessions, sids: readonly Sid[]): Promise<{ sid: Sid | undefined; found: Found }> {
   let ended: EndedSession | undefined;
   for (const sid of sids) {
-    const found = (await store.find(sid)) ?? undefined;
-    if (found !== undefined && !(isFound(found) && isEnded(found))) return { sid, found };
+    const found = await store.find(sid);
+    if (found !== undefined && !isEnded(found)) return { sid, found };
     ended ??= found;
   }
   return { sid: undefined, found: ended };
-}
-
-/** A store of an application's own may answer with anything. */
-function isFound(found: unknown): found is SessionRecord | EndedSession {
-  if (typeof found !== 'object' || found === null) return false;
-  return 'endedReason' in found || typeof (found as Partial<SessionRecord>).entries?.get === 'function';
-}
-
-function noSession(store: SessionStore): SessionMisuseError {
-  return new SessionMisuseError(
-    `The store ${store.constructor.name} has answered find() with what is no session. It must answer with a SessionRecord, or undefined for "not found".`,
-  );
 }
 
 /**

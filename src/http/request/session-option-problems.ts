@@ -114,7 +114,7 @@ export function suspectTimes({ cookie }: SessionOptions, ttl?: number): string[]
 
 /** The idle timeout in seconds that a store was given; `undefined` where it has its own. */
 export function ttlGivenTo({ settings }: SessionStore): number | undefined {
-  return settings.idleIsDefault ? undefined : settings.idle / 1_000;
+  return settings === undefined || settings.idleIsDefault ? undefined : settings.idle / 1_000;
 }
 
 function cookieProblems(cookie: SessionCookieOptions, name: string): string[] {

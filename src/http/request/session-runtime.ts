@@ -3,7 +3,7 @@ import { inspect, isDeepStrictEqual, types } from 'node:util';
 import { RedisSessionError, SessionMisuseError } from '../../redis-session.errors.js';
 import type { Entries } from '../../session/entries.js';
 import { IDENTITY_ENTRY, isIdentity } from '../../session/identity.js';
-import type { SessionStore } from '../../session/store/session-store.js';
+import type { Sessions } from '../../session/sessions.js';
 import { generateSid, type Sid } from '../../session/sid.js';
 import { warnOnce } from '../../session/warn-once.js';
 import type { SessionEntries } from './http-session.js';
@@ -23,7 +23,7 @@ export type ErrorTranslator = (error: RedisSessionError, response: ServerRespons
 
 /** What {@link SessionRuntime} is made of. */
 export interface SessionRuntimeParts {
-  readonly store: SessionStore;
+  readonly store: Sessions;
   readonly settings: SessionSettings;
   readonly translate: ErrorTranslator;
   readonly findIdentity?: IdentityFinder | undefined;
@@ -36,7 +36,7 @@ export interface SessionRuntimeParts {
 
 /** What the requests of one application share. */
 export class SessionRuntime {
-  readonly store: SessionStore;
+  readonly store: Sessions;
   readonly translate: ErrorTranslator;
   readonly cookie: SessionCookie;
   /** People log requests and what hangs on them, however deep: what signs cookies is only in private fields. */

@@ -6,6 +6,7 @@ import { answerWithin } from '../../session/deadline.js';
 import { decodeMessage, encodeEvent, encodeGreeting, EVENT_NAMES } from '../../session/event-message.js';
 import { callHarmlessly } from '../../session/harmless-call.js';
 import type { SessionEventMap, SessionEventName } from '../../session/session-events.js';
+import { Sessions } from '../../session/sessions.js';
 import type { SessionStore } from '../../session/store/session-store.js';
 import type { RedisClient } from '../client/redis-client.js';
 import { closeClient } from '../client/redis-closing.js';
@@ -25,7 +26,7 @@ const SILENCE_MS = 60_000;
  * ```ts
  * const channel = new RedisEventChannel(redis, store);
  * channel.open();
- * store.events.on('revoked', ({ handle, remote }) => …);
+ * SessionEvents.of(store).on('revoked', ({ handle, remote }) => …);
  * ```
  *
  * Best effort: an event is sent once and not waited for, and in a Cluster one may overtake another. What happens while Redis is away, or a
@@ -46,6 +47,7 @@ export class RedisEventChannel {
   #underway = 0;
 
   readonly #client: RedisClient;
+  readonly #sessions: Sessions;
 
   /**
    * @param client sends the events, and stays the caller's to configure and close; receiving them takes a connection besides, made like this one
@@ -53,18 +55,19 @@ export class RedisEventChannel {
    */
   constructor(
     client: RedisClient,
-    private readonly store: SessionStore,
+    store: SessionStore,
     private readonly log: (message: string) => void = emitWarning,
   ) {
     this.#client = client;
-    this.#channel = new RedisKeys(store.settings.prefix).events();
+    this.#sessions = Sessions.of(store);
+    this.#channel = new RedisKeys(this.#sessions.settings.prefix).events();
   }
 
   /** Begins to share, and goes on until `close` is called. A Redis that is away is waited for. */
   open(): void {
     if (this.#leave.length > 0) return;
     this.#trouble = new Trouble(this.log, () => this.#probe());
-    this.#leave = EVENT_NAMES.map((name) => this.store.events.on(name, (event) => this.#publish(name, event)));
+    this.#leave = EVENT_NAMES.map((name) => this.#sessions.events.on(name, (event) => this.#publish(name, event)));
     this.#subscribe();
   }
 
@@ -77,7 +80,7 @@ export class RedisEventChannel {
     this.#trouble = undefined;
     const subscriber = this.#subscriber;
     this.#subscriber = undefined;
-    if (subscriber !== undefined) await closeClient(subscriber, this.store.settings.deadline);
+    if (subscriber !== undefined) await closeClient(subscriber, this.#sessions.settings.deadline);
   }
 
   #publish<Name extends SessionEventName>(name: Name, event: SessionEventMap[Name]): void {
@@ -101,7 +104,7 @@ export class RedisEventChannel {
   #send(message: string): void {
     this.#underway++;
     // Of an application's own client, which may let a command go without an answer.
-    answerWithin(this.store.settings.deadline, this.#client.publish(this.#channel, message))
+    answerWithin(this.#sessions.settings.deadline, this.#client.publish(this.#channel, message))
       .catch((error: unknown) => this.#trouble?.begin(toStoreError(error).reason))
       .finally(() => this.#underway--);
   }
@@ -116,7 +119,7 @@ export class RedisEventChannel {
     subscriber.once('end', () => {
       if (this.#subscriber !== subscriber) return;
       // It has ended by itself, and may go on listening to the sentinels.
-      void closeClient(subscriber, this.store.settings.deadline);
+      void closeClient(subscriber, this.#sessions.settings.deadline);
       this.#subscribeLater();
     });
     subscriber
@@ -142,7 +145,7 @@ export class RedisEventChannel {
   #receive(text: string): void {
     const { origin, told } = decodeMessage(text) ?? {};
     if (origin === this.#origin) this.#trouble?.end();
-    else if (told !== undefined) this.store.events.emit(told.name, told.event);
+    else if (told !== undefined) this.#sessions.events.emit(told.name, told.event);
   }
 }
 

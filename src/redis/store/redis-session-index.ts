@@ -1,13 +1,13 @@
-import {
+import type {
+  Confirmation,
+  Fence,
+  FenceOptions,
+  IndexedAt,
+  IndexedSession,
+  IndexPage,
+  IndexRange,
+  Reservation,
   SessionIndex,
-  type Confirmation,
-  type Fence,
-  type FenceOptions,
-  type IndexedAt,
-  type IndexedSession,
-  type IndexPage,
-  type IndexRange,
-  type Reservation,
 } from '../../session/store/session-index.js';
 import type { EndedSession } from '../../session/session-record.js';
 import type { Handle } from '../../session/sid.js';
@@ -21,13 +21,12 @@ import type { RedisWriter, ScriptReply } from './redis-writer.js';
 const RESERVED = 0.5;
 
 /** Names the sessions of each user in a sorted set; `docs/storage-format.md` shows one. */
-export class RedisSessionIndex extends SessionIndex {
+export class RedisSessionIndex implements SessionIndex {
   readonly #keys: RedisKeys;
   readonly #writer: RedisWriter;
   readonly #logError: (error: Error) => void;
 
   constructor(keys: RedisKeys, writer: RedisWriter, logError: (error: Error) => void) {
-    super();
     this.#keys = keys;
     this.#writer = writer;
     this.#logError = logError;

@@ -1,13 +1,14 @@
-import {
+import type { Clock } from '../clock.js';
+import type {
+  Confirmation,
+  Fence,
+  FenceOptions,
+  IndexedAt,
+  IndexedSession,
+  IndexPage,
+  IndexRange,
+  Reservation,
   SessionIndex,
-  type Confirmation,
-  type Fence,
-  type FenceOptions,
-  type IndexedAt,
-  type IndexedSession,
-  type IndexPage,
-  type IndexRange,
-  type Reservation,
 } from './session-index.js';
 import type { EndedSession } from '../session-record.js';
 import type { Handle } from '../sid.js';
@@ -29,8 +30,10 @@ interface Indexed {
 }
 
 /** Names the sessions that a `MemorySessionStore` keeps. */
-export class MemorySessionIndex extends SessionIndex {
+export class MemorySessionIndex implements SessionIndex {
   readonly #users = new Map<string, Indexed>();
+
+  constructor(private readonly clock: Clock) {}
 
   async reserve(
     userId: string,
@@ -43,9 +46,9 @@ export class MemorySessionIndex extends SessionIndex {
     if (countWithout(user, [handle, replaces?.handle, ...uncounted]) >= limit) return 'full';
     const entry = user.entries.get(handle);
     if (entry === undefined || entry.isReserved || isBehind(user, entry))
-      this.#name(userId, user, handle, { endsAt: Date.now() + Math.ceil(ms), isReserved: true });
+      this.#name(userId, user, handle, { endsAt: this.clock.now() + Math.ceil(ms), isReserved: true });
     // The clock may have been set back since.
-    return user.fence === undefined ? Date.now() : Math.max(Date.now(), user.fence.indexedUpTo + 1);
+    return user.fence === undefined ? this.clock.now() : Math.max(this.clock.now(), user.fence.indexedUpTo + 1);
   }
 
   async confirm(userId: string, handle: Handle, { indexedAt, endsAt, replaces }: Confirmation): Promise<number | 'lapsed' | EndedSession> {
@@ -83,11 +86,11 @@ export class MemorySessionIndex extends SessionIndex {
     let lastScore = before?.lastScore ?? 0;
     for (const entry of user.entries.values()) lastScore = Math.max(lastScore, scoreOf(entry));
     user.fence = {
-      indexedUpTo: Math.max(Date.now(), (before?.indexedUpTo ?? 0) + 1),
+      indexedUpTo: Math.max(this.clock.now(), (before?.indexedUpTo ?? 0) + 1),
       lastScore,
       reason,
       except: except?.handle,
-      endsAt: Math.max(Date.now() + ms, lastScore, before?.endsAt ?? 0),
+      endsAt: Math.max(this.clock.now() + ms, lastScore, before?.endsAt ?? 0),
     };
     this.#users.set(userId, user);
     if (except !== undefined && user.entries.has(except.handle)) this.#name(userId, user, except.handle, { endsAt: 0, isReserved: false });
@@ -119,8 +122,8 @@ export class MemorySessionIndex extends SessionIndex {
   /** Those that can still be alive. */
   #userOf(userId: string): Indexed {
     const user = this.#users.get(userId) ?? { entries: new Map<Handle, Entry>(), fence: undefined };
-    for (const [handle, { endsAt }] of user.entries) if (endsAt <= Date.now()) user.entries.delete(handle);
-    if (user.fence !== undefined && user.fence.endsAt <= Date.now()) user.fence = undefined;
+    for (const [handle, { endsAt }] of user.entries) if (endsAt <= this.clock.now()) user.entries.delete(handle);
+    if (user.fence !== undefined && user.fence.endsAt <= this.clock.now()) user.fence = undefined;
     return user;
   }
 

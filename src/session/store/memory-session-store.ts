@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SessionConflictError, SessionGoneError } from '../../redis-session.errors.js';
-import { absoluteOf, idleOf } from '../lifetime.js';
+import { SYSTEM_CLOCK, type Clock } from '../clock.js';
 import { MemorySessionIndex } from './memory-session-index.js';
 import {
   confirmed,
@@ -14,9 +13,8 @@ import {
   withoutGrace,
   type Secrets,
 } from '../rotation.js';
-import { isHolder, isSecretOld, matchSecret, mayWrite, secretAfter, toldSecret } from '../secret-check.js';
+import { isHolder, matchSecret, mayWrite, secretAfter, toldSecret } from '../secret-check.js';
 import { encodeCookie, recordOf, type Metadata, type Tombstone } from './session-fields.js';
-import { applyWithin, checkIncrement } from './session-limits.js';
 import {
   applyDelta,
   type CookieAttributes,
@@ -24,13 +22,24 @@ import {
   type EncodedEntries,
   type EndedSession,
   type EntryDelta,
-  type Terms,
   type NewSession,
   type SessionFacts,
   type SessionRecord,
+  type StoredTerms,
 } from '../session-record.js';
-import { NEXT_MS, noRevokeBefore, notInteger, SessionStore, TOMBSTONE_MS, type Revocation, type RotateOptions } from './session-store.js';
-import { handleOf, isOurForm, secretHashOf, type Handle, type Sid } from '../sid.js';
+import {
+  NEXT_MS,
+  TOMBSTONE_MS,
+  type DestroyedSession,
+  type Revocation,
+  type RotateOptions,
+  type Rotation,
+  type SessionStore,
+  type Unusable,
+} from './session-store.js';
+import { handleOf, secretHashOf, type Handle, type Sid } from '../sid.js';
+import type { StoreOptions } from './store-options.js';
+import { storeSettings, type StoreSettings } from './store-settings.js';
 
 interface StoredSession {
   readonly metadata: Metadata;
@@ -40,148 +49,116 @@ interface StoredSession {
   readonly entries: EncodedEntries;
 }
 
+const NO_CHANGE: EntryDelta = { set: new Map(), removed: [] };
+
 /**
  * Keeps sessions in the memory of this process: for tests and trials. They are gone with the process, and no other process sees them.
  *
  * @publicApi
  */
-export class MemorySessionStore extends SessionStore {
-  readonly index = new MemorySessionIndex();
+export class MemorySessionStore implements SessionStore {
+  readonly settings: StoreSettings;
+  readonly clock: Clock;
+  readonly index: MemorySessionIndex;
   readonly #sessions = new Map<Handle, StoredSession>();
   readonly #tombstones = new Map<Handle, Tombstone & { readonly endsAt: number }>();
   readonly #notBefore = new Map<string, number>();
   #sweepAt = 0;
 
-  async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
+  /**
+   * Throws `RedisSessionConfigError` for wrong options.
+   *
+   * @param clock what tells the time; the system's by default
+   */
+  constructor(options: StoreOptions = {}, clock: Clock = SYSTEM_CLOCK) {
+    this.settings = storeSettings(options);
+    this.clock = clock;
+    this.index = new MemorySessionIndex(clock);
+  }
+
+  async find(sid: Sid): Promise<SessionRecord | EndedSession | Unusable | undefined> {
     const handle = handleOf(sid);
     const presented = secretHashOf(sid);
     const stored = this.#live(handle);
-    if (stored === undefined) return this.#ended(sid, handle);
+    if (stored === undefined) return this.#ended(presented, handle);
     const { userId, secrets } = stored.metadata;
-    const secret = matchSecret(presented, secrets, Date.now());
-    if (secret === undefined) {
-      this.events.emit('reused', { handle, userId });
-      return undefined;
-    }
+    const secret = matchSecret(presented, secrets, this.clock.now());
+    if (secret === undefined) return { unusable: 'secret', userId };
     if (this.#isRevokedBefore(stored)) return undefined;
     return recordOf(handle, stored, { secret, presented });
   }
 
-  async create(sid: Sid, session: NewSession): Promise<SessionRecord> {
-    const { entries, terms, userId, authenticatedAt, indexedAt, from, absolute: ownAbsolute, absoluteEndsAt } = session;
-    applyWithin(this.settings, new Map(), { set: entries, removed: [] });
+  async create(sid: Sid, session: NewSession): Promise<SessionRecord | 'exists' | 'taken' | 'gone'> {
+    const { entries, terms, userId, authenticatedAt, indexedAt, from, absolute, absoluteEndsAt } = session;
     this.#sweep();
     const handle = handleOf(sid);
-    const secretHash = secretHashOf(sid);
-    const presentation = { secret: 'current', presented: secretHash } as const;
+    const presented = secretHashOf(sid);
     const existing = this.#live(handle);
-    const tombstone = existing === undefined ? this.#tombstone(handle) : undefined;
-    if (tombstone !== undefined) throw tombstone.secretHashes.length === 0 ? new SessionGoneError() : new SessionConflictError();
-    if (existing !== undefined) {
-      if (existing.metadata.secrets.current !== secretHash || !isOurForm(sid)) throw new SessionConflictError();
-      return recordOf(handle, existing, presentation);
-    }
-    const now = Date.now();
-    const idle = idleOf(terms, this.settings);
-    const absolute = absoluteOf(terms, this.settings, ownAbsolute);
-    this.events.emit('created', { handle, userId });
-    return this.#put(
-      handle,
-      {
-        metadata: {
-          createdAt: now,
-          lastSeenAt: now,
-          absoluteEndsAt: absoluteEndsAt ?? (absolute === undefined ? undefined : now + absolute),
-          idle,
-          authenticatedAt: userId === undefined ? undefined : (authenticatedAt ?? now),
-          indexedAt,
-          secrets: firstSecret(secretHash),
-          userId,
-        },
-        cookie: terms.cookie,
-        device: terms.device,
-        from,
-        entries,
-      },
-      presentation,
-    );
+    if (existing !== undefined) return existing.metadata.secrets.current === presented ? 'exists' : 'taken';
+    const tombstone = this.#tombstone(handle);
+    if (tombstone !== undefined) return tombstone.secretHashes.length === 0 ? 'gone' : 'taken';
+    const now = this.clock.now();
+    const metadata: Metadata = {
+      createdAt: now,
+      lastSeenAt: now,
+      absoluteEndsAt: absoluteEndsAt ?? (absolute === undefined ? undefined : now + absolute),
+      idle: terms.idle,
+      authenticatedAt: userId === undefined ? undefined : (authenticatedAt ?? now),
+      indexedAt,
+      secrets: firstSecret(presented),
+      userId,
+    };
+    const stored = { metadata, cookie: terms.cookie, device: terms.device, from, entries };
+    return this.#put(handle, stored, { secret: 'current', presented });
   }
 
-  async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord | undefined> {
-    const entries = applyWithin(this.settings, record.entries, delta);
-    const saved = this.#renew(sid, record, delta, terms);
-    return saved && { ...saved, entries };
+  async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: StoredTerms): Promise<SessionRecord | undefined> {
+    const saved = this.#write(sid, record, delta, terms);
+    return saved && { ...saved, entries: applyDelta(record.entries, delta) };
   }
 
-  async touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord | undefined> {
-    const touched = this.#renew(sid, record, { set: new Map(), removed: [] }, terms);
+  async touch(sid: Sid, record: SessionRecord, terms: StoredTerms): Promise<SessionRecord | undefined> {
+    const touched = this.#write(sid, record, NO_CHANGE, terms);
     return touched && { ...touched, entries: record.entries };
   }
 
-  async rotate(
-    sid: Sid,
-    record: SessionRecord,
-    next: Sid,
-    { reauthenticated = false, age = 0 }: RotateOptions = {},
-  ): Promise<{ rotated: boolean; record: SessionRecord } | undefined> {
+  async rotate(sid: Sid, record: SessionRecord, next: Sid, { grace, reauthenticated, age }: RotateOptions): Promise<Rotation | undefined> {
     const stored = this.#loaded(record);
     const isRepeated = stored !== undefined && isCurrentOrNewer(stored.metadata.secrets, secretHashOf(next));
-    if (stored === undefined || !(isRepeated || mayWrite(record, stored.metadata))) return this.#lose(record);
-    const now = Date.now();
+    if (stored === undefined || !(isRepeated || mayWrite(record, stored.metadata))) return undefined;
+    const now = this.clock.now();
     const { presented } = record;
-    const request = {
-      presented,
-      own: secretHashOf(sid),
-      next: secretHashOf(next),
-      age,
-      grace: this.settings.rotationGrace,
-      now,
-    };
+    const request = { presented, own: secretHashOf(sid), next: secretHashOf(next), age, grace, now };
     const { outcome, secrets } = (reauthenticated ? replaceAll : rotate)(stored.metadata.secrets, request);
-    if (outcome === 'ended') return this.#lose(record);
+    if (outcome === 'ended') return undefined;
     if (outcome === 'unchanged') return { rotated: false, record: { ...record, secret: secretAfter(sid, newestSecret(secrets)) } };
     const { rotatedAt = now } = secrets;
     const authenticatedAt = reauthenticated && record.userId !== undefined ? rotatedAt : record.authenticatedAt;
-    const after = { rotated: true, record: { ...record, authenticatedAt, rotatedAt, secret: 'current' as const } };
-    if (secrets === stored.metadata.secrets) return after;
-    this.#sessions.set(record.handle, {
-      ...stored,
-      metadata: { ...stored.metadata, secrets, authenticatedAt: reauthenticated ? authenticatedAt : stored.metadata.authenticatedAt },
-    });
-    this.events.emit('rotated', { handle: record.handle, userId: record.userId });
-    return after;
+    const metadata = { ...stored.metadata, secrets, ...(reauthenticated ? { authenticatedAt } : {}) };
+    if (secrets !== stored.metadata.secrets) this.#sessions.set(record.handle, { ...stored, metadata });
+    return { rotated: true, record: { ...record, authenticatedAt, rotatedAt, secret: 'current' } };
   }
 
-  async increment(record: SessionRecord, name: string, by: number): Promise<number | undefined> {
-    checkIncrement(record.entries, name, by, this.settings);
+  async increment(record: SessionRecord, name: string, by: number): Promise<number | 'no integer' | undefined> {
     const stored = this.#same(record);
-    if (stored === undefined) return this.#lose(record);
+    if (stored === undefined) return undefined;
     const text = stored.entries.get(name) ?? '0';
     const value = /^-?\d+$/.test(text) ? Number(text) : NaN;
     const sum = value + by;
-    if (!Number.isSafeInteger(value) || !Number.isSafeInteger(sum)) throw notInteger(name);
+    if (!Number.isSafeInteger(value) || !Number.isSafeInteger(sum)) return 'no integer';
     const entries = applyDelta(stored.entries, { set: new Map([[name, String(sum)]]), removed: [] });
     this.#sessions.set(record.handle, { ...stored, entries });
     return sum;
   }
 
-  async destroy(sid: Sid): Promise<boolean> {
-    return this.#destroy(handleOf(sid));
-  }
-
-  #destroy(handle: Handle): boolean {
-    const stored = this.#live(handle);
-    const existed = stored !== undefined && !this.#isRevokedBefore(stored);
-    this.#sessions.delete(handle);
-    if (existed) this.events.emit('destroyed', { handle, userId: stored.metadata.userId });
-    return existed;
-  }
-
-  async destroyCopied(copied: SessionRecord): Promise<'ended' | 'gone' | 'changed'> {
-    const stored = this.#same(copied);
+  async destroy(sid: Sid, copied?: SessionRecord): Promise<DestroyedSession | 'gone' | 'changed'> {
+    const handle = handleOf(sid);
+    const stored = copied === undefined ? this.#live(handle) : this.#same(copied);
     if (stored === undefined) return 'gone';
-    if (stored.metadata.userId !== copied.userId || !hasEntries(stored.entries, copied.entries)) return 'changed';
-    return this.#destroy(copied.handle) ? 'ended' : 'gone';
+    const { userId } = stored.metadata;
+    if (copied !== undefined && (userId !== copied.userId || !hasEntries(stored.entries, copied.entries))) return 'changed';
+    this.#sessions.delete(handle);
+    return this.#isRevokedBefore(stored) ? 'gone' : { userId };
   }
 
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
@@ -199,7 +176,7 @@ export class MemorySessionStore extends SessionStore {
     { userId, reason, createdBefore = Infinity, indexedUpTo = Infinity, mayComeLater = false }: Revocation,
   ): Promise<boolean> {
     const stored = this.#live(handle);
-    const now = Date.now();
+    const now = this.clock.now();
     if (stored === undefined && mayComeLater && this.#tombstone(handle) === undefined)
       this.#tombstones.set(handle, { endedReason: reason, secretHashes: [], endsAt: now + TOMBSTONE_MS });
     if (stored?.metadata.userId !== userId || stored.metadata.createdAt >= createdBefore) return false;
@@ -230,8 +207,7 @@ export class MemorySessionStore extends SessionStore {
   }
 
   async endBefore(userId: string, time = Infinity): Promise<number> {
-    if (!this.settings.revokeBefore) throw noRevokeBefore();
-    const now = Date.now();
+    const now = this.clock.now();
     // Also those that were created in this very millisecond.
     const counts = Math.min(Math.ceil(time), now + 1);
     this.#notBefore.set(userId, Math.max(this.#notBefore.get(userId) ?? 0, counts));
@@ -239,33 +215,17 @@ export class MemorySessionStore extends SessionStore {
     return counts;
   }
 
-  async now(): Promise<number> {
-    return Date.now();
-  }
-
-  isRotationDue({ secret, createdAt = 0, rotatedAt = createdAt }: SessionRecord): boolean {
-    return isSecretOld(secret, Date.now() - rotatedAt, this.settings);
-  }
-
-  isTouchDue(record: SessionRecord): boolean {
-    return record.secret === 'unconfirmed' || Date.now() - record.lastSeenAt >= Math.min(this.settings.touchAfter, record.idle / 10);
-  }
-
-  msSinceSeen({ lastSeenAt }: SessionRecord): number {
-    return Math.max(0, Date.now() - lastSeenAt);
-  }
-
   async drain(): Promise<void> {}
 
-  #renew(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): SessionRecord | undefined {
+  #write(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: StoredTerms): SessionRecord | undefined {
     const stored = this.#same(record);
-    if (stored === undefined) return this.#lose(record);
-    const now = Date.now();
+    if (stored === undefined) return undefined;
+    const now = this.clock.now();
     const { userId } = delta;
     const presented = mapSecrets(stored.metadata, (secrets) =>
-      toldAt(confirmed(secrets, record.presented, this.settings.rotationGrace, now), toldSecret(sid, record), now),
+      toldAt(confirmed(secrets, record.presented, terms.grace, now), toldSecret(sid, record), now),
     );
-    const owned =
+    const withUser =
       userId === undefined
         ? presented
         : {
@@ -277,15 +237,15 @@ export class MemorySessionStore extends SessionStore {
     // What this request has not changed about the cookie, another may have. That stays, and the idle timeout that goes with it.
     const loadedCookie = encodeCookie(record.cookie);
     const keepsCookie = encodeCookie(terms.cookie) === loadedCookie && encodeCookie(stored.cookie) !== loadedCookie;
-    const metadata = { ...owned, lastSeenAt: now, idle: keepsCookie ? stored.metadata.idle : idleOf(terms, this.settings) };
-    const renewed = {
+    const metadata = { ...withUser, lastSeenAt: now, idle: keepsCookie ? stored.metadata.idle : terms.idle };
+    const written = {
       metadata,
       cookie: keepsCookie ? stored.cookie : terms.cookie,
       device: terms.device ?? stored.device,
       entries: applyDelta(stored.entries, delta),
     };
     const presentation = { secret: secretAfter(sid, newestSecret(metadata.secrets)), presented: record.presented };
-    return { ...this.#put(record.handle, renewed, presentation), cookie: terms.cookie };
+    return { ...this.#put(record.handle, written, presentation), cookie: terms.cookie };
   }
 
   #put(handle: Handle, session: StoredSession, presentation: Parameters<typeof recordOf>[2]): SessionRecord {
@@ -293,14 +253,14 @@ export class MemorySessionStore extends SessionStore {
     return recordOf(handle, session, presentation);
   }
 
-  #ended(sid: Sid, handle: Handle): EndedSession | undefined {
+  #ended(presented: string, handle: Handle): EndedSession | undefined {
     const tombstone = this.#tombstone(handle);
-    return tombstone !== undefined && isHolder(secretHashOf(sid), tombstone) ? { endedReason: tombstone.endedReason } : undefined;
+    return tombstone !== undefined && isHolder(presented, tombstone) ? { endedReason: tombstone.endedReason } : undefined;
   }
 
   #tombstone(handle: Handle): Tombstone | undefined {
     const tombstone = this.#tombstones.get(handle);
-    return tombstone !== undefined && Date.now() < tombstone.endsAt ? tombstone : undefined;
+    return tombstone !== undefined && this.clock.now() < tombstone.endsAt ? tombstone : undefined;
   }
 
   /** The session that was loaded, not a later one under the same handle, for a request that may still write to it. */
@@ -316,7 +276,7 @@ export class MemorySessionStore extends SessionStore {
 
   #live(handle: Handle): StoredSession | undefined {
     const stored = this.#sessions.get(handle);
-    if (stored === undefined || isLive(stored)) return stored;
+    if (stored === undefined || isLive(stored, this.clock.now())) return stored;
     this.#sessions.delete(handle);
     return undefined;
   }
@@ -327,15 +287,12 @@ export class MemorySessionStore extends SessionStore {
 
   /** Drops what has ended, at most once per idle timeout, so that visitors who never return do not fill the memory. */
   #sweep(): void {
-    if (Date.now() < this.#sweepAt) return;
-    this.#sweepAt = Date.now() + this.settings.idle;
-    for (const [handle, stored] of this.#sessions) if (!isLive(stored)) this.#sessions.delete(handle);
-    for (const [handle, { endsAt }] of this.#tombstones) if (endsAt <= Date.now()) this.#tombstones.delete(handle);
+    const now = this.clock.now();
+    if (now < this.#sweepAt) return;
+    this.#sweepAt = now + this.settings.idle;
+    for (const [handle, stored] of this.#sessions) if (!isLive(stored, now)) this.#sessions.delete(handle);
+    for (const [handle, { endsAt }] of this.#tombstones) if (endsAt <= now) this.#tombstones.delete(handle);
     this.index.sweep();
-  }
-
-  #lose({ handle, userId }: SessionRecord): undefined {
-    this.events.emit('lost', { handle, userId });
   }
 }
 
@@ -347,7 +304,6 @@ function hasEntries(entries: EncodedEntries, others: EncodedEntries): boolean {
   return entries.size === others.size && [...others].every(([name, text]) => entries.get(name) === text);
 }
 
-function isLive({ metadata }: StoredSession): boolean {
-  const now = Date.now();
+function isLive({ metadata }: StoredSession, now: number): boolean {
   return now < metadata.lastSeenAt + metadata.idle && now < (metadata.absoluteEndsAt ?? Infinity);
 }

@@ -74,7 +74,7 @@ export interface IndexPage {
 }
 
 /**
- * Names the sessions of each user. Type and injection token in one.
+ * Names the sessions of each user.
  *
  * It lies elsewhere than the sessions, so no write changes both at once. It may briefly name a session that is gone: whoever reads the name finds
  * that out and removes it. It never lacks the name of one that is alive for long. That holds because of the order in which `ActiveSession` and
@@ -92,41 +92,41 @@ export interface IndexPage {
  *
  * @publicApi
  */
-export abstract class SessionIndex {
+export interface SessionIndex {
   /**
    * Reserves an entry for a session that is about to become a user's, and answers with when it was indexed: later than every fence so far. `'full'`
    * when `limit` others are named already, alive or not, reserved or not; an `EndedSession` when the session to replace is behind a fence. A session that is
    * the user's already keeps the entry that it has.
    */
-  abstract reserve(userId: string, handle: Handle, reservation: Reservation): Promise<number | 'full' | EndedSession>;
+  reserve(userId: string, handle: Handle, reservation: Reservation): Promise<number | 'full' | EndedSession>;
 
   /**
    * Makes a reserved entry a lasting one. Answers with how many sessions are named beyond the fence now; an `EndedSession` when the session, or the one to
    * replace, is behind one; `'lapsed'` when there is no entry, since the reserved one has run out. Neither of the two says that a session has gone.
    */
-  abstract confirm(userId: string, handle: Handle, confirmation: Confirmation): Promise<number | 'lapsed' | EndedSession>;
+  confirm(userId: string, handle: Handle, confirmation: Confirmation): Promise<number | 'lapsed' | EndedSession>;
 
   /** Names a session in use again, until `endsAt`. An `EndedSession` when it is behind a fence, and must be ended. */
-  abstract refresh(userId: string, session: IndexedAt, endsAt: number): Promise<EndedSession | undefined>;
+  refresh(userId: string, session: IndexedAt, endsAt: number): Promise<EndedSession | undefined>;
 
   /** Removes names of sessions that have gone, at most 1,000. */
-  abstract remove(userId: string, handles: readonly Handle[]): Promise<void>;
+  remove(userId: string, handles: readonly Handle[]): Promise<void>;
 
   /** Removes the name of a session that has gone. False when it was behind a fence: nothing may be made out of it. */
-  abstract leave(userId: string, session: IndexedAt): Promise<boolean>;
+  leave(userId: string, session: IndexedAt): Promise<boolean>;
 
   /**
    * From now on all sessions of the user that have been indexed so far are over, but for one. `undefined` when that one is behind a fence itself; then
    * nothing has changed. Costs one command, however many sessions there are.
    */
-  abstract fence(userId: string, options: FenceOptions): Promise<Fence | undefined>;
+  fence(userId: string, options: FenceOptions): Promise<Fence | undefined>;
 
   /** Names sessions of a user, the one that can live longest first. Those behind a fence, which come last, are not alive. */
-  abstract page(userId: string, range: IndexRange): Promise<IndexPage>;
+  page(userId: string, range: IndexRange): Promise<IndexPage>;
 
   /**
    * Names sessions of a user, the one whose end is nearest first: those behind `fence`, or without it those that are behind none. Those behind a
    * fence never move.
    */
-  abstract nearest(userId: string, range: IndexRange & { readonly fence?: Fence | undefined }): Promise<readonly IndexedSession[]>;
+  nearest(userId: string, range: IndexRange & { readonly fence?: Fence | undefined }): Promise<readonly IndexedSession[]>;
 }

@@ -1,114 +1,84 @@
-import { SessionMisuseError, SessionUnsupportedError } from '../../redis-session.errors.js';
-import { SessionEvents } from '../session-events.js';
+import type { EndedSession, EntryDelta, NewSession, SessionFacts, SessionRecord, StoredTerms } from '../session-record.js';
+import type { Handle, Sid } from '../sid.js';
 import type { SessionIndex } from './session-index.js';
-import {
-  isEnded,
-  type EndedSession,
-  type EntryDelta,
-  type Terms,
-  type NewSession,
-  type SessionFacts,
-  type SessionRecord,
-} from '../session-record.js';
-import type { StoreOptions } from './store-options.js';
-import { resolveStoreOptions, type StoreSettings } from './store-settings.js';
-import { suspectTtl } from './store-option-problems.js';
-import { emitWarning, warnOnce } from '../warn-once.js';
-import { handleOf, isOurForm, type Handle, type Sid } from '../sid.js';
+import type { StoreSettings } from './store-settings.js';
 
 /**
- * Where sessions are kept. Type and injection token in one.
+ * Where sessions are kept. Type and injection token in one; there is nothing in it to inherit, so write `implements SessionStore`.
  *
  * What holds for every method:
- * - "Not found" is an answer (`undefined` or `false`), never an error. A session that is missing, has expired or was ended, and data at
- *   its place that this package did not write, are all "not found".
- * - It rejects with `SessionStoreUnavailableError` when the store cannot answer; the outcome of a write is then unknown. Other errors of
- *   `redis-session.errors.ts` are named below.
+ * - "Not found" is an answer (`undefined`, `false` or `'gone'`), never an error. A session that is missing, has expired or was ended, and data
+ *   at its place that the store did not write, are all "not found".
+ * - It rejects with `SessionStoreUnavailableError` when the store cannot answer; the outcome of a write is then unknown.
  * - A write happens as a whole or not at all. Repeating it with the same arguments changes nothing more, but for the idle timeout, which
- *   a repeated `save` or `touch` starts anew.
+ *   a repeated `save` or `touch` starts anew, and `increment`, which adds again.
  * - Only `create` brings a session into being. Nothing else revives one that has ended, or writes to a later one under the same handle.
  * - Every session has an end from the moment it exists: the idle timeout of its latest write, and never later than its absolute end,
  *   which no write moves.
  * - All times are by the store's clock. A wrong clock of this process changes nothing.
  * - Entry names and texts come back as they were given, whatever characters they are made of.
  *
- * The contract test suite has a case for each sentence.
+ * Defaults, limits, events, and what is due when are not a store's business: {@link Sessions} sees to them once, whatever the store.
+ *
+ * A store that cannot do something leaves the optional method out. `storeContract` of `nestjs-redis-session/store` has a case for each sentence.
  *
  * @publicApi
  */
 export abstract class SessionStore {
-  readonly settings: StoreSettings;
-  /** What happens to the sessions of this store, as seen by this process. */
-  readonly events = new SessionEvents();
+  /** What its options say, as `storeSettings` has them. Without it, every default counts. */
+  abstract readonly settings?: StoreSettings | undefined;
 
-  /** Names the sessions of each user; `undefined` where the store cannot call a session by its handle. */
-  abstract readonly index: SessionIndex | undefined;
-
-  constructor(options: StoreOptions = {}) {
-    this.settings = resolveStoreOptions(options);
-    const warning = suspectTtl(options);
-    if (warning !== undefined) warnOnce(emitWarning, warning);
-  }
-
-  /** The public name of the session that a sid opens. */
-  handleOf(sid: Sid): Handle {
-    return handleOf(sid);
-  }
-
-  /** Whether `rotate` can give this sid a new secret; a sid of a custom `genid` has none of its own. */
-  canRotate(sid: Sid): boolean {
-    return isOurForm(sid);
-  }
+  abstract readonly clock: StoreClock;
 
   /**
-   * Reads a session, and changes nothing. Costs one round trip, and with `revokeBefore` two. A sid whose secret is not good (any more) finds
-   * nothing and emits `reused`; data that this package did not write is left where it is and emits `rejected`. Who held a session that
-   * somebody else has ended learns why, for five minutes.
+   * Reads a session, and changes nothing. A sid whose secret is not good (any more) finds nothing, and neither does data that the store did not
+   * write, which is left where it is; the answer says which of the two. Who held a session that somebody else has ended learns why, for five
+   * minutes.
    */
-  abstract find(sid: Sid): Promise<SessionRecord | EndedSession | undefined>;
-
-  /** As `find`, for those to whom a session that has ended is none. */
-  async load(sid: Sid): Promise<SessionRecord | undefined> {
-    const found = await this.find(sid);
-    return isEnded(found) ? undefined : (found ?? undefined);
-  }
+  abstract find(sid: Sid): Promise<SessionRecord | EndedSession | Unusable | undefined>;
 
   /**
-   * Stores a new session, also one without entries. A sid whose handle exists is refused with `SessionConflictError`, unless that session
-   * has the same secret: then an earlier try has succeeded, and its record is returned as it is. A sid of a custom `genid` has no secret
-   * that would tell an earlier try from a `genid` that repeats itself, so it is always refused. Where `revoke` was told that the session may come
-   * later, it is refused with `SessionGoneError`.
-   *
-   * Rejects with `SessionLimitError` when it is too large, and with `SessionSerializationError` when an entry's name cannot be stored
-   * (`__proto__`, or half a surrogate pair).
+   * Stores a new session, also one without entries. `'exists'` when that very session is there already, with the same secret: an earlier try
+   * has succeeded. `'taken'` when another session has the handle, or word of one that was ended. `'gone'` where `revoke` was told that the
+   * session may come later.
    */
-  abstract create(sid: Sid, session: NewSession): Promise<SessionRecord>;
+  abstract create(sid: Sid, session: NewSession): Promise<SessionRecord | 'exists' | 'taken' | 'gone'>;
 
   /**
    * Writes what changed since `record` was loaded, and nothing else: entries that others changed meanwhile stay as they are. Counts as a
    * touch. Cookie attributes that others changed meanwhile stay too, with their idle timeout, unless `terms` names others than `record`.
-   * `undefined` when the session has ended since; then nothing is written and `lost` is emitted. A rotation meanwhile does not
-   * matter: whoever has a record came with a good secret. The record says then that it is the `previous` one, as that of `touch` and `rotate` does.
-   * But where the user has proved again who they are since, and that has ended the secret that `record` came with, the session counts as ended
-   * here, in `touch`, `rotate` and `increment`.
+   * `undefined` when the session has ended since; then nothing is written. A rotation meanwhile does not matter: whoever has a record came
+   * with a good secret. The record says then that it is the `previous` one, as that of `touch` and `rotate` does. But where the user has
+   * proved again who they are since, and that has ended the secret that `record` came with, the session counts as ended here, in `touch`,
+   * `rotate` and `increment`.
    *
-   * Rejects as `create` does when the session would become too large or an entry's name cannot be stored. One that is too large already
-   * may shrink.
+   * The entries of the answer are those of `record` with the change.
    */
-  abstract save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord | undefined>;
+  abstract save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: StoredTerms): Promise<SessionRecord | undefined>;
 
   /**
    * Starts the idle timeout anew, as long as `terms` says from now on, and keeps the cookie attributes that it names, or those that others
-   * changed meanwhile, as `save` does. Entries stay as they are. `undefined` when the session has ended since; then `lost` is emitted.
+   * changed meanwhile, as `save` does. Entries stay as they are. `undefined` when the session has ended since.
    */
-  abstract touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord | undefined>;
+  abstract touch(sid: Sid, record: SessionRecord, terms: StoredTerms): Promise<SessionRecord | undefined>;
 
   /**
-   * Gives the session the secret of `next`, which has the same handle; all else stays, its end too.
+   * Ends the session under that sid's handle, also when its secret was replaced meanwhile. `'gone'` when it was not there (any more).
+   *
+   * With `copied`, only while the session is the same user's and its entries are those of `copied`: `'changed'` when somebody has written
+   * others since, and then it stays; `'gone'` also for a request that could not `save` any more.
+   */
+  abstract destroy(sid: Sid, copied?: SessionRecord): Promise<DestroyedSession | 'gone' | 'changed'>;
+
+  /** Resolves when every write begun so far has been answered, refused or given up. */
+  abstract drain(): Promise<void>;
+
+  /**
+   * Gives the session the secret of `next`, which has the same handle; all else stays, its end too. A store without it keeps each session under
+   * its whole sid; the session's handle is then `hashedHandleOf(sid)`, and a new secret takes a new session.
    *
    * The secret before stays good until somebody presents a newer one: loads the session with it and then saves, touches or rotates. From
-   * then on all others are good for `rotationGrace` longer, for requests already on their way; these read and write as usual, and cannot
-   * prolong that.
+   * then on all others are good for `grace` longer, for requests already on their way; these read and write as usual, and cannot prolong that.
    *
    * Nothing happens, and `rotated` is false, for a request whose secret has been replaced so; when an earlier rotation is not confirmed so,
    * and the request was loaded (`age` ago) less than two graces after it or after it was told: its answer may still be on its way; and while
@@ -117,87 +87,77 @@ export abstract class SessionStore {
    * Where the user has just proved again who they are (`reauthenticated`), none but the new secret is good from then on, and the sign-in
    * counts from now. The secret presented must be the current one.
    *
-   * `undefined` when the session, or with `reauthenticated` the secret presented, has ended since; then `lost` is emitted.
+   * `undefined` when the session, or with `reauthenticated` the secret presented, has ended since.
    */
-  abstract rotate(
-    sid: Sid,
-    record: SessionRecord,
-    next: Sid,
-    options?: RotateOptions,
-  ): Promise<{ readonly rotated: boolean; readonly record: SessionRecord } | undefined>;
+  rotate?(sid: Sid, record: SessionRecord, next: Sid, options: RotateOptions): Promise<Rotation | undefined>;
 
   /**
-   * Adds `by`, a safe integer, to an entry that holds one (an absent one counts as 0), and answers with the sum. Alone of all writes it
-   * adds again when it is repeated: when no answer comes it rejects with `SessionStoreUnavailableError`, reason `outcome unknown`. `undefined`
-   * when the session has ended since; then `lost` is emitted.
-   *
-   * Rejects with `SessionMisuseError` when the entry is not a safe integer, or the sum would not be, with `SessionUnsupportedError` where
-   * the store cannot add, and as `save` does when the session would become too large or the entry's name cannot be stored.
+   * Adds `by`, a safe integer, to an entry that holds one (an absent one counts as 0), and answers with the sum; `'no integer'` when the entry
+   * is no safe integer, or the sum would not be. `undefined` when the session has ended since.
    */
-  abstract increment(record: SessionRecord, name: string, by: number): Promise<number | undefined>;
+  increment?(record: SessionRecord, name: string, by: number): Promise<number | 'no integer' | undefined>;
 
-  /** Ends the session under that sid's handle, also when its secret was replaced meanwhile. False when it was not there (any more). */
-  abstract destroy(sid: Sid): Promise<boolean>;
-
-  /**
-   * As `destroy`, but only while the session is the same user's and its entries are those of `copied`: `'changed'` when somebody has written others
-   * since, and then it stays. `'gone'` also for a request that could not `save` any more.
-   */
-  abstract destroyCopied(copied: SessionRecord, sid: Sid): Promise<'ended' | 'gone' | 'changed'>;
-
-  /** What is to be told of each of these sessions; `undefined` for one that is not there (any more). Costs a command each, in one go. */
-  abstract describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]>;
+  /** What is to be told of each of these sessions; `undefined` for one that is not there (any more). */
+  describe?(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]>;
 
   /**
    * Ends a session of that user for somebody other than its holder, who learns the reason for five minutes. False when that user has no such
    * session (any more).
    */
-  abstract revoke(handle: Handle, revocation: Revocation): Promise<boolean>;
+  revoke?(handle: Handle, revocation: Revocation): Promise<boolean>;
 
   /**
    * Changes one entry of a session of that user, whoever else is writing to it meanwhile: `change` gets its text and answers with the new
    * one, or `undefined` to leave it. It may be called several times. An entry that is not there stays so. False when there is no such session
    * (any more). Ends the grace of a secret whose successor was presented.
    */
-  abstract compareAndSet(
-    handle: Handle,
-    userId: string,
-    name: string,
-    change: (text: string | undefined) => string | undefined,
-  ): Promise<boolean>;
+  compareAndSet?(handle: Handle, userId: string, name: string, change: (text: string | undefined) => string | undefined): Promise<boolean>;
 
   /**
    * From now on, sessions of that user that were created before `time` are not found, and a `destroy` of one answers that it was not there.
    * Without a time, and for one that has not come yet by the store's clock, those are meant that are there now. Answers with the time that counts; a
-   * session that is created after the answer began later. Needs `revokeBefore`.
+   * session that is created after the answer began later. Called only with `store.revokeBefore`.
    */
-  abstract endBefore(userId: string, time?: number): Promise<number>;
+  endBefore?(userId: string, time?: number): Promise<number>;
 
-  /** The time by the store's clock. */
-  abstract now(): Promise<number>;
-
-  /** Whether `rotateAfter` has passed since the session got its secret, or its holder seems not to have got it, so that it should get a new one. */
-  abstract isRotationDue(record: SessionRecord): boolean;
-
-  /**
-   * Whether a touch is worth a command: `touchAfter`, or a tenth of the idle timeout, has passed since the session was last seen, or a new
-   * secret was presented for the first time.
-   */
-  abstract isTouchDue(record: SessionRecord): boolean;
-
-  /** How long ago the session was last seen, in whole ms: 0 while this process does not know the store's time. */
-  abstract msSinceSeen(record: SessionRecord): number;
-
-  /** Resolves when every write begun so far has been answered, refused or given up. */
-  abstract drain(): Promise<void>;
+  /** Names the sessions of each user. A store that has one also has `describe`, `revoke` and `compareAndSet`. */
+  abstract readonly index?: SessionIndex | undefined;
 }
 
-/** How a secret is replaced. */
+/** The clock that a store goes by, epoch ms. */
+export interface StoreClock {
+  /** `undefined` while this process does not know. */
+  now(): number | undefined;
+  /** The same, asked for. Only where `now` may not know. */
+  ask?(): Promise<number>;
+}
+
+/** Why a store finds no session where there is something: a secret that is not good (any more), or data that it did not write. */
+export interface Unusable {
+  readonly unusable: 'secret' | 'data';
+  /** Whose session it is, where that is known. */
+  readonly userId?: string | undefined;
+}
+
+/** A session that a call has ended. */
+export interface DestroyedSession {
+  readonly userId: string | undefined;
+}
+
+/** What a rotation has come to. */
+export interface Rotation {
+  readonly rotated: boolean;
+  readonly record: SessionRecord;
+}
+
+/** How a secret is replaced. Times in ms. */
 export interface RotateOptions {
-  /** Whether the user has just proved again who they are. @default false */
-  readonly reauthenticated?: boolean | undefined;
-  /** How long ago the request began to load the session, in ms. @default 0 */
-  readonly age?: number | undefined;
+  /** How long other secrets stay good once a newer one was presented. */
+  readonly grace: number;
+  /** Whether the user has just proved again who they are. */
+  readonly reauthenticated: boolean;
+  /** How long ago the request began to load the session. */
+  readonly age: number;
 }
 
 /** Whose session somebody else ends, and why. */
@@ -219,14 +179,10 @@ export const NEXT_MS = 2;
 /** For how many ms the holder of a session that somebody else has ended learns why. */
 export const TOMBSTONE_MS = 300_000;
 
-/** What `endBefore` rejects with where nobody would look. */
-export function noRevokeBefore(): SessionUnsupportedError {
-  return new SessionUnsupportedError('SessionManager.revokeBefore() needs a second look at each load. Set "store.revokeBefore" to true.');
-}
+const METHODS = ['find', 'create', 'save', 'touch', 'destroy', 'drain'] as const satisfies (keyof SessionStore)[];
 
-/** What `increment` rejects with. */
-export function notInteger(name: string): SessionMisuseError {
-  return new SessionMisuseError(
-    `session.increment() needs an entry that is an integer between -(2^53 - 1) and 2^53 - 1, before and after; ${JSON.stringify(name)} is not. Assign a number first.`,
-  );
+/** Whether that is a store of ours, or one that was written for this contract. */
+export function isSessionStore(store: unknown): store is SessionStore {
+  const found = Object(store) as Partial<SessionStore>;
+  return METHODS.every((name) => typeof found[name] === 'function') && typeof found.clock?.now === 'function';
 }

@@ -2,7 +2,8 @@ import { RedisSessionConfigError } from '../../redis-session.errors.js';
 import { FailureLog } from '../failure-log.js';
 import { LONGEST_TIME } from '../lifetime.js';
 import { withoutUndefined } from '../option-checks.js';
-import { storeOptionProblems } from './store-option-problems.js';
+import { emitWarning, warnOnce } from '../warn-once.js';
+import { storeOptionProblems, suspectTtl } from './store-option-problems.js';
 import { STORE_DEFAULTS, type EntrySerializer, type SessionsPerUser, type StoreOptions } from './store-options.js';
 
 /** {@link StoreOptions} with every default filled in; all times in whole ms. */
@@ -35,6 +36,19 @@ const SECOND = 1_000;
 
 function msOf(seconds: number): number {
   return Math.min(Math.ceil(seconds * SECOND), LONGEST_TIME);
+}
+
+/**
+ * What a store goes by that was given these options. Says once in a process what is allowed, and hardly meant. Throws one `RedisSessionConfigError`
+ * with every problem.
+ *
+ * @publicApi
+ */
+export function storeSettings(options: StoreOptions): StoreSettings {
+  const settings = resolveStoreOptions(options);
+  const warning = suspectTtl(options);
+  if (warning !== undefined) warnOnce(emitWarning, warning);
+  return settings;
 }
 
 /** Fills in the defaults. Throws one `RedisSessionConfigError` with every problem. */
