@@ -264,7 +264,7 @@ describe.each([STOCK, ...OURS])('req.session of $name', (implementation) => {
     expect(Object.fromEntries(own)).toEqual(isStock ? { save: 0, reload: 1 } : {});
   });
 
-  // docs/coming-from-express-session.md, "It is read when somebody asks"
+  // docs/coming-from-express-session.md, "It is an accessor"
   test("is the request's own property, which a copy of the request has too", async () => {
     const seenThere = { isOwn: true, isListed: true, isInCopy: true, leadsBack: true, isAccessor: !isStock };
     expect(await visitor().get('/on-request')).toEqual(seenThere);

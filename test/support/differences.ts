@@ -65,13 +65,13 @@ export const DIFFERENCES: readonly Difference[] = [
     example: { config: CONFIG, steps: [ask(write('cart', 1)), inParallel({ do: 'maxAge', value: 2 * MINUTE }, { do: 'read' })] },
   },
   {
-    name: 'A changed cookie is told at once',
+    name: 'A changed cookie is sent at once',
     shownBy: OURS,
     explains: (one) => setsAge(one.step) && one.ours.answers.some(({ news }) => typeof news === 'object') && isSameButForNews(one),
     example: { config: CONFIG, steps: [ask(write('cart', 1)), ask({ do: 'maxAge', value: 2 * MINUTE })] },
   },
   {
-    name: 'Reading again is no change',
+    name: 'A reload is no change',
     shownBy: OURS,
     explains: (one) => one.step.kind === 'parallel' && one.step.second.do === 'reload' && isSameButForNews(one),
     example: { config: CONFIG, steps: [ask(write('cart', 1)), inParallel(write('note', 2), { do: 'reload', name: 'n', value: 3 })] },
@@ -91,7 +91,7 @@ export const DIFFERENCES: readonly Difference[] = [
     example: { config: CONFIG, steps: [ask(write('cart', 1)), inParallel(write('note', 2), write('n', 3))] },
   },
   {
-    name: 'What has not changed is not written',
+    name: 'Unchanged data is not written',
     shownBy: /MemoryStore$/,
     explains: (one) =>
       one.step.kind === 'parallel' &&
@@ -101,7 +101,7 @@ export const DIFFERENCES: readonly Difference[] = [
     example: { config: { ...CONFIG, resave: true }, steps: [ask(write('cart', 1)), inParallel({ do: 'destroy' }, { do: 'read' })] },
   },
   {
-    name: 'Several cookies of the name',
+    name: 'Several cookies of one name',
     shownBy: OURS,
     explains: ({ step, ours }) => step.kind === 'ask' && step.cookie === 'after a dead one' && answersOf(ours)[0]?.status === 200,
     example: {
@@ -116,7 +116,7 @@ export const DIFFERENCES: readonly Difference[] = [
     example: { config: CONFIG, steps: [ask({ do: 'writeMember' })] },
   },
   {
-    name: 'A session that was destroyed refuses',
+    name: 'A destroyed session refuses changes',
     shownBy: OURS,
     explains: (deviation) => isAsked('writeDestroyed', deviation) && answersOf(deviation.ours)[0]?.status === 500,
     example: { config: CONFIG, steps: [ask(write('cart', 1)), ask({ do: 'writeDestroyed' })] },
