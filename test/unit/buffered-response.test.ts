@@ -48,7 +48,7 @@ function upTo(names: readonly string[], length: number): string[][] {
 /** A commit that the test answers. */
 class Hooks implements ResponseHooks {
   readonly log: string[] = [];
-  #nextTurn: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  #commitUnderWay: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   memory: MemoryResponse | undefined;
 
   constructor(
@@ -83,18 +83,18 @@ class Hooks implements ResponseHooks {
   }
 
   get isWaiting(): boolean {
-    return this.#nextTurn !== undefined;
+    return this.#commitUnderWay !== undefined;
   }
 
-  async nextTurn(how: 'resolve' | 'reject' = 'resolve'): Promise<void> {
-    this.#nextTurn?.[how](FAILURE);
-    this.#nextTurn = undefined;
+  async endCommit(how: 'resolve' | 'reject' = 'resolve'): Promise<void> {
+    this.#commitUnderWay?.[how](FAILURE);
+    this.#commitUnderWay = undefined;
     await turn();
   }
 
   #wait(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#nextTurn = { resolve, reject };
+      this.#commitUnderWay = { resolve, reject };
     });
   }
 }
@@ -201,9 +201,9 @@ describe('a buffered response whose commit passes later', () => {
     const run = new Run(hooks).callAll(names.slice(0, answeredAfter));
     await turn();
     expect([names, run.sent, run.calledBack.filter(([, outcome]) => outcome === 'done')]).toEqual([names, '', []]);
-    await hooks.nextTurn();
+    await hooks.endCommit();
     run.callAll(names.slice(answeredAfter));
-    while (hooks.isWaiting) await hooks.nextTurn();
+    while (hooks.isWaiting) await hooks.endCommit();
     await turn();
     const plain = await judged(names);
     const what = (one: Run) => ({
@@ -250,9 +250,9 @@ describe('a buffered response whose commit fails', () => {
     const hooks = new Hooks(answer);
     const run = new Run(hooks).callAll(names.slice(0, failsAfter));
     await turn();
-    while (hooks.isWaiting) await hooks.nextTurn('reject');
+    while (hooks.isWaiting) await hooks.endCommit('reject');
     run.callAll(names.slice(failsAfter));
-    while (hooks.isWaiting) await hooks.nextTurn('reject');
+    while (hooks.isWaiting) await hooks.endCommit('reject');
     await turn();
     if (!starts(names)) return expect([run.sent, hooks.log]).toEqual(['', []]);
     expect([names, run.sent]).toEqual([names, replaced('replaced', '503 Service Unavailable', 'Retry-After: 1\r\n')]);
@@ -299,7 +299,7 @@ describe('a buffered response whose commit fails', () => {
     const hooks = new Hooks('later');
     const run = new Run(hooks);
     answer(run.response);
-    await hooks.nextTurn();
+    await hooks.endCommit();
     expect(hooks.log).toEqual(['commit', 'addHeaders', `refused ${code}`, ...(run.response.destroyed ? [] : ['addHeaders'])]);
     if (run.response.destroyed) return expect(code).toBe('ERR_HTTP_CONTENT_LENGTH_MISMATCH');
     expect([run.sent, run.memory.sent.includes('X-Added')]).toEqual([replaced('refused', '500 Internal Server Error'), true]);
@@ -338,7 +338,7 @@ describe('a buffered response whose commit never answers', () => {
     const { response, events } = new Run(hooks);
     const half = 'x'.repeat(response.writableHighWaterMark / 2);
     expect([response.write(half), response.write(half), events]).toEqual([true, false, []]);
-    await hooks.nextTurn();
+    await hooks.endCommit();
     await turn();
     expect(events).toEqual(['drain']);
   });
@@ -364,7 +364,7 @@ describe('a client that goes', () => {
     run.callAll(calls).memory.leave();
     await turn();
     expect(hooks.log).toEqual(commits);
-    await hooks.nextTurn();
+    await hooks.endCommit();
     run.callAll(['write', 'end']);
     expect(hooks.log.filter((one) => one === 'commit')).toHaveLength(1);
   });
@@ -396,7 +396,7 @@ describe('a client that goes', () => {
         run.callAll(calls.slice(0, after)).memory.leave();
         await turn();
         run.callAll(calls.slice(after));
-        while (hooks.isWaiting) await hooks.nextTurn();
+        while (hooks.isWaiting) await hooks.endCommit();
         const thrown = run.seen.map((one) => one[1]).filter((one) => typeof one === 'string');
         expect(thrown.filter((code) => code !== 'ERR_HTTP_HEADERS_SENT')).toEqual([]);
         expect(hooks.log.filter((one) => one === 'commit').length).toBeLessThanOrEqual(1);
@@ -409,13 +409,13 @@ describe('a client that goes', () => {
 describe('a stream that is piped into a buffered response', () => {
   const pieces = ['one', 'x'.repeat(40_000), 'y'.repeat(40_000), 'last'];
 
-  async function piped(hooks: Hooks | undefined, nextTurn: 'resolve' | 'reject'): Promise<{ run: Run; source: Readable }> {
+  async function piped(hooks: Hooks | undefined, outcome: 'resolve' | 'reject'): Promise<{ run: Run; source: Readable }> {
     const run = new Run(hooks);
     const source = Readable.from(pieces);
     source.pipe(run.response);
     while (!source.destroyed || !run.events.includes('finish')) {
       await turn();
-      if (hooks?.isWaiting === true) await hooks.nextTurn(nextTurn);
+      if (hooks?.isWaiting === true) await hooks.endCommit(outcome);
     }
     await turn();
     return { run, source };
@@ -485,9 +485,9 @@ describe('what else has put methods on a response', () => {
     const [first, second] = [new Hooks('later'), new Hooks('later')];
     for (const hooks of [first, second]) buffer(memory.response, hooks);
     memory.response.end('done');
-    await second.nextTurn();
+    await second.endCommit();
     expect([first.isWaiting, memory.sent]).toEqual([true, '']);
-    await first.nextTurn();
+    await first.endCommit();
     expect(memory.sent).toMatch(/done$/);
   });
 });
