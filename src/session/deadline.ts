@@ -1,15 +1,15 @@
 import { SessionStoreUnavailableError } from '../redis-session.errors.js';
-import { waitsOf, type Wait } from './timeout-queue.js';
+import { timeoutQueueOf, type Timeout } from './timeout-queue.js';
 
 /** The time that one call may wait on the store in all. Once it is over, every further wait rejects, so that nothing is built on it. */
 export class Deadline {
-  readonly #time: Wait;
+  readonly #time: Timeout;
   #isOver = false;
   /** Ends what waits at that moment; those that have ended already do not mind. */
   readonly #waiting: ((error: SessionStoreUnavailableError) => void)[] = [];
 
   constructor(ms: number) {
-    this.#time = waitsOf(ms).begin(() => this.#expire());
+    this.#time = timeoutQueueOf(ms).begin(() => this.#expire());
   }
 
   wait<T>(answer: Promise<T>): Promise<T> {
@@ -30,7 +30,7 @@ export class Deadline {
   }
 }
 
-/** So fine is what is left of a time: each length that is waited for has a timer of its own (`waitsOf`). */
+/** So fine is what is left of a time: each length that is waited for has a timer of its own (`timeoutQueueOf`). */
 const PARTS = 20;
 
 /** What is left of `ms` when `spent` of it has been waited: never more, and at most a twentieth of the whole less. */
@@ -53,13 +53,13 @@ export function askWithin<T>(
   { onAnswer, onError }: { onAnswer: (value: T) => void; onError: (error: unknown) => void },
 ): void {
   const answer = attempt(ask);
-  const wait = waitsOf(ms).begin(() => onError(new SessionStoreUnavailableError('timeout')));
+  const timeout = timeoutQueueOf(ms).begin(() => onError(new SessionStoreUnavailableError('timeout')));
   answer.then(
     (value) => {
-      if (wait.end()) onAnswer(orUndefined(value));
+      if (timeout.end()) onAnswer(orUndefined(value));
     },
     (error: unknown) => {
-      if (wait.end()) onError(error);
+      if (timeout.end()) onError(error);
     },
   );
 }

@@ -4,16 +4,16 @@ import { AsyncResource } from 'node:async_hooks';
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** One that is under way. The timer is that of all, and who waits goes on in the async context of its own: its tenant, its transaction, its trace. */
-export class Wait extends AsyncResource {
-  before: Wait | undefined;
-  after: Wait | undefined;
+export class Timeout extends AsyncResource {
+  before: Timeout | undefined;
+  after: Timeout | undefined;
 
   constructor(
-    private readonly waits: Waits,
+    private readonly queue: TimeoutQueue,
     readonly endsAt: number,
     private readonly onExpiry: () => void,
   ) {
-    super('SessionWait', { requireManualDestroy: true });
+    super('SessionTimeout', { requireManualDestroy: true });
   }
 
   expire(): void {
@@ -22,41 +22,41 @@ export class Wait extends AsyncResource {
 
   /** False when it has expired, or was ended already. */
   end(): boolean {
-    return this.waits.remove(this);
+    return this.queue.remove(this);
   }
 }
 
 /**
- * Waits that all take the same time at most, so that they expire in the order in which they began and one timer serves them all: one for each
+ * Timeouts that all take the same time at most, so that they expire in the order in which they began and one timer serves them all: one for each
  * costs more than what is waited for (docs/performance.md). None expires early; late by a few ms, as timers are.
  */
-class Waits {
-  #first: Wait | undefined;
-  #last: Wait | undefined;
+class TimeoutQueue {
+  #first: Timeout | undefined;
+  #last: Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly ms: number) {}
 
-  begin(expire: () => void): Wait {
-    const wait = new Wait(this, performance.now() + this.ms, expire);
-    wait.before = this.#last;
-    if (this.#last === undefined) this.#first = wait;
-    else this.#last.after = wait;
-    this.#last = wait;
+  begin(expire: () => void): Timeout {
+    const timeout = new Timeout(this, performance.now() + this.ms, expire);
+    timeout.before = this.#last;
+    if (this.#last === undefined) this.#first = timeout;
+    else this.#last.after = timeout;
+    this.#last = timeout;
     if (this.#timer === undefined) this.#timer = setTimeout(this.#tick, this.ms);
-    else if (this.#first === wait) this.#timer.ref();
-    return wait;
+    else if (this.#first === timeout) this.#timer.ref();
+    return timeout;
   }
 
-  remove(wait: Wait): boolean {
-    const { before, after } = wait;
-    if (before === undefined && this.#first !== wait) return false;
+  remove(timeout: Timeout): boolean {
+    const { before, after } = timeout;
+    if (before === undefined && this.#first !== timeout) return false;
     if (before === undefined) this.#first = after;
     else before.after = after;
     if (after === undefined) this.#last = before;
     else after.before = before;
-    wait.before = undefined;
-    wait.after = undefined;
+    timeout.before = undefined;
+    timeout.after = undefined;
     // The timer stays, for the next one; it must not keep a process alive that nobody waits in.
     if (this.#first === undefined) this.#timer?.unref();
     return true;
@@ -73,15 +73,15 @@ class Waits {
   };
 }
 
-const all = new Map<number, Waits>();
+const queues = new Map<number, TimeoutQueue>();
 
 /** Those of that length: one for each `store.deadline` in the process. */
-export function waitsOf(ms: number): Waits {
+export function timeoutQueueOf(ms: number): TimeoutQueue {
   const length = Math.min(ms, LONGEST_TIMER);
-  let waits = all.get(length);
-  if (waits === undefined) {
-    waits = new Waits(length);
-    all.set(length, waits);
+  let queue = queues.get(length);
+  if (queue === undefined) {
+    queue = new TimeoutQueue(length);
+    queues.set(length, queue);
   }
-  return waits;
+  return queue;
 }

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
 import type { StoreSettings } from '../../session/store/store-settings.js';
-import { waitsOf } from '../../session/timeout-queue.js';
+import { timeoutQueueOf } from '../../session/timeout-queue.js';
 import { slotOf } from './key-slot.js';
 import type { RedisClient } from './redis-connection.js';
 import { isReply, isTimeout, toStoreError } from './redis-errors.js';
@@ -48,16 +48,16 @@ export class RedisNodes {
     if (this.#silent.size > 0 && this.#silent.get(this.#nodeOf(key))?.outage !== undefined)
       return Promise.reject(new SessionStoreUnavailableError('outage'));
     const { deadline, failures } = this.settings;
-    const wait = waitsOf(deadline).begin(() => this.#timedOut(key));
+    const timeout = timeoutQueueOf(deadline).begin(() => this.#timedOut(key));
     return send().then(
       (reply) => {
-        wait.end();
+        timeout.end();
         this.#answered(key);
         failures.worked(command);
         return reply;
       },
       (error: unknown) => {
-        const isFirst = wait.end();
+        const isFirst = timeout.end();
         if (isReply(error)) this.#answered(key);
         else if (isFirst && isTimeout(error)) this.#timedOut(key);
         throw toStoreError(error, command);
