@@ -339,7 +339,7 @@ describe.each(places)('with events: "cluster" on %s,', (_name, open) => {
   test('20 applications, one after the other, leave no connection and no listener behind', async () => {
     await until(async () => (await subscribers()) === 0, 'those of the test before have left');
     const client = later(place.newClient(), (it) => it.disconnect());
-    const held = async () => {
+    const inUse = async () => {
       const infos = await Promise.all(place.nodes.map((node) => node.client().info('clients')));
       const connections = infos.reduce((sum, info) => sum + Number(/connected_clients:(\d+)/.exec(info)?.[1]), 0);
       const listeners = client.eventNames().reduce((sum, name) => sum + client.listenerCount(name), 0);
@@ -353,12 +353,12 @@ describe.each(places)('with events: "cluster" on %s,', (_name, open) => {
       await until(async () => (await subscribers()) === 0, 'it has left');
     };
     for (let count = 0; count < 3; count++) await cycle();
-    const before = await held();
+    const before = await inUse();
     for (let count = 0; count < 20; count++) await cycle();
     // A Cluster client connects to a node when it first needs it, which may be now.
     const most = before.connections + place.nodes.length;
-    await until(async () => (await held()).connections <= most, 'all connections are closed');
-    expect((await held()).listeners).toBe(before.listeners);
+    await until(async () => (await inUse()).connections <= most, 'all connections are closed');
+    expect((await inUse()).listeners).toBe(before.listeners);
   }, 30_000);
 
   test('closing ends the subscription', async () => {

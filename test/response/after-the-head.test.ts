@@ -64,7 +64,7 @@ describe('a session that changes after the head is out', () => {
     expect(app.logged).toMatchObject([{ code: 'SESSION_NOT_SERIALIZABLE' }]);
   });
 
-  test('is stored when it changes while the head is held', async () => {
+  test('is stored when it changes while the head is buffered', async () => {
     const changes = new Barrier(1);
     const app = await open((request, response) => {
       request.session['visits'] = 2;
@@ -236,7 +236,7 @@ describe('a touch', () => {
 describe('a client that leaves', () => {
   const open = useBlockableApps();
 
-  test('while its answer is held changes nothing about what is stored, once', async () => {
+  test('while its response is buffered changes nothing about what is stored, once', async () => {
     const app = await open((request, response) => {
       request.session['visits'] = 2;
       response.write('x'.repeat(100_000));

@@ -33,7 +33,7 @@ async function askBlocked(app: BlockableApp, headers: Record<string, string> = {
   return { client, barrier };
 }
 
-describe('a held answer', () => {
+describe('a buffered response', () => {
   const open = useBlockableApps();
 
   test('looks as sent to the application, which can change nothing about it any more', async () => {
@@ -410,10 +410,10 @@ describe('a second end with data', () => {
     (request, response) => (response.write('some, '), changing(answer)(request, response));
 
   test.each([
-    ['while the first is held', changing(twice(false)), 'done'],
+    ['while the first is buffered', changing(twice(false)), 'done'],
     ['after it has left', changing(twice(true)), 'done'],
-    ['after a first that was not held', twice(false), 'done'],
-    ['after a first that was not held has left', twice(true), 'done'],
+    ['after a first that was not buffered', twice(false), 'done'],
+    ['after a first that was not buffered has left', twice(true), 'done'],
     ['while the first waits for a change after the head', late(twice(false)), 'some, done'],
     ['after such a first has left', late(twice(true)), 'some, done'],
   ])('says nothing %s', async (_, answer, body) => {
@@ -465,7 +465,7 @@ describe('an answer that Node refuses to send', () => {
     ],
   ];
 
-  test.each(refused)('for %s is the 500 of the framework when it was not held', async (_, code, answer) => {
+  test.each(refused)('for %s is the 500 of the framework when it was not buffered', async (_, code, answer) => {
     const caught: unknown[] = [];
     const app = await open(async (request, response) => {
       const failure = await refusal(() => answer(request, response));
@@ -481,7 +481,7 @@ describe('an answer that Node refuses to send', () => {
     expect(app.logged).toEqual([]);
   });
 
-  test.each(refused)('for %s is told in its own words when it was held, and what was stored is not denied', async (_, code, answer) => {
+  test.each(refused)('for %s is told in its own words when it was buffered, and what was stored is not denied', async (_, code, answer) => {
     const app = await open((request, response) => ((request.session['visits'] = 1), answer(request, response)));
     const { client, barrier } = await askBlocked(app);
     barrier.open();
@@ -541,7 +541,7 @@ describe('an answer that Node refuses to send', () => {
   });
 });
 
-describe('an abandoned answer', () => {
+describe('a replaced response', () => {
   const open = useBlockableApps();
 
   test('takes what the application still writes, and tells it that all is well', async () => {

@@ -61,7 +61,7 @@ describe('beside another middleware', () => {
 
   describe.each(NEIGHBOURS)('%s', (_, make, look) => {
     describe.each(['before', 'after'] as const)('mounted %s', (place) => {
-      test.each(ANSWERS)('an answer by %s is whole, held and not', async (_name, answer) => {
+      test.each(ANSWERS)('an answer by %s is whole, buffered and not', async (_name, answer) => {
         const store = new BlockableStore();
         const app = express().disable('x-powered-by').disable('etag');
         app.set('views', directory).engine('view', (_path, { text }: { text?: string }, done) => done(null, text));
@@ -157,7 +157,7 @@ describe('over HTTP/2', () => {
     };
   }
 
-  test('an answer is held, looks as sent meanwhile, and leaves with its cookie', async () => {
+  test('a response is buffered, looks as sent meanwhile, and leaves with its cookie', async () => {
     const store = new BlockableStore({ deadline: 60_000 });
     const barrier = (store.barrier = new Barrier(1));
     const seen: unknown[] = [];

@@ -40,15 +40,16 @@ const withoutMaxAge = ({ before, after, now, answers, ...rest }: Observation, is
 });
 const answersOf = ({ answers }: Observation) => answers.map(({ status, body }) => ({ status, body }));
 const isSameAnswer = ({ stock, ours }: Case) => isDeepStrictEqual(answersOf(stock), answersOf(ours));
-const isSameButForNews = (one: Case) => isSameAnswer(one) && isDeepStrictEqual(storedBy(one.stock), storedBy(one.ours));
+const isSameButForCookie = (one: Case) => isSameAnswer(one) && isDeepStrictEqual(storedBy(one.stock), storedBy(one.ours));
 
 export const DIFFERENCES: readonly Difference[] = [
   {
     name: 'A session takes its cookie with it',
     shownBy: OURS,
     explains: (one) =>
-      one.ours.answers.some(({ news }, index) => news === 'cleared' && one.stock.answers[index]?.news === 'nothing') &&
-      isSameButForNews(one),
+      one.ours.answers.some(
+        ({ cookieAction }, index) => cookieAction === 'cleared' && one.stock.answers[index]?.cookieAction === 'nothing',
+      ) && isSameButForCookie(one),
     example: { config: CONFIG, steps: [ask(write('cart', 1)), ask({ do: 'destroy' })] },
   },
   {
@@ -67,13 +68,14 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     name: 'A changed cookie is sent at once',
     shownBy: OURS,
-    explains: (one) => setsAge(one.step) && one.ours.answers.some(({ news }) => typeof news === 'object') && isSameButForNews(one),
+    explains: (one) =>
+      setsAge(one.step) && one.ours.answers.some(({ cookieAction }) => typeof cookieAction === 'object') && isSameButForCookie(one),
     example: { config: CONFIG, steps: [ask(write('cart', 1)), ask({ do: 'maxAge', value: 2 * MINUTE })] },
   },
   {
     name: 'A reload is no change',
     shownBy: OURS,
-    explains: (one) => one.step.kind === 'parallel' && one.step.second.do === 'reload' && isSameButForNews(one),
+    explains: (one) => one.step.kind === 'parallel' && one.step.second.do === 'reload' && isSameButForCookie(one),
     example: { config: CONFIG, steps: [ask(write('cart', 1)), inParallel(write('note', 2), { do: 'reload', name: 'n', value: 3 })] },
   },
   {
@@ -124,7 +126,7 @@ export const DIFFERENCES: readonly Difference[] = [
   {
     name: 'The same data is no change',
     shownBy: OURS,
-    explains: (one) => isAsked('reorder', one) && isSameButForNews(one),
+    explains: (one) => isAsked('reorder', one) && isSameButForCookie(one),
     example: {
       config: CONFIG,
       steps: [

@@ -27,12 +27,12 @@ export interface Scenario {
 }
 
 /** What an answer says of the cookie. */
-type News = 'nothing' | 'cleared' | { sid: 'same' | 'new'; attributes: string; expiresIn: number | 'never' };
+type CookieAction = 'nothing' | 'cleared' | { sid: 'same' | 'new'; attributes: string; expiresIn: number | 'never' };
 
 interface Outcome {
   readonly status: number;
   readonly body: unknown;
-  readonly news: News;
+  readonly cookieAction: CookieAction;
 }
 
 /** What a step showed. */
@@ -186,10 +186,10 @@ class Player {
     });
     const body: unknown = JSON.parse(await response.text());
     const [setCookie] = response.headers.getSetCookie();
-    const news = this.#newsOf(setCookie, header);
-    if (news === 'cleared') this.#cookies.delete(who);
+    const cookieAction = this.#cookieActionOf(setCookie, header);
+    if (cookieAction === 'cleared') this.#cookies.delete(who);
     else if (setCookie !== undefined) this.#keep(who, setCookie);
-    return { status: response.status, body, news };
+    return { status: response.status, body, cookieAction };
   }
 
   #keep(who: Client, setCookie: string): void {
@@ -199,7 +199,7 @@ class Player {
     this.#sids.set(who, sids.add(sidOf(pair)));
   }
 
-  #newsOf(setCookie: string | undefined, sent: string | undefined): News {
+  #cookieActionOf(setCookie: string | undefined, sent: string | undefined): CookieAction {
     if (setCookie === undefined) return 'nothing';
     const [pair = '', ...attributes] = setCookie.split('; ');
     if (pair === 'sid=') return 'cleared';
