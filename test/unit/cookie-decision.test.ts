@@ -3,7 +3,7 @@ import { decideCookie, type CookieAction, type CookieFacts } from '../../src/htt
 
 /** A request that came with the cookie of a session, has read it, and changed nothing. */
 const UNCHANGED: CookieFacts = {
-  canTell: true,
+  canSetHeaders: true,
   came: 'session',
   left: 'stored',
   isSidNew: false,
@@ -95,10 +95,10 @@ test.each<[string, CookieFacts, CookieAction]>([
   ['ended by somebody else, and another begun', { ...ENDED, left: 'stored', isSidNew: true, secret: 'current' }, 'set'],
   ['ended by somebody else, another begun, and ended too', { ...ENDED, left: 'lost', isSidNew: true }, 'clear'],
   // Too late
-  ['late: new and stored', { ...STORED_NOW, canTell: false }, 'nothing'],
-  ['late: changed', { ...UNCHANGED, isWritten: true, canTell: false }, 'nothing'],
-  ['late: destroyed', { ...DESTROYED, canTell: false }, 'nothing'],
-  ['late: ended by somebody else', { ...ENDED, canTell: false }, 'nothing'],
+  ['late: new and stored', { ...STORED_NOW, canSetHeaders: false }, 'nothing'],
+  ['late: changed', { ...UNCHANGED, isWritten: true, canSetHeaders: false }, 'nothing'],
+  ['late: destroyed', { ...DESTROYED, canSetHeaders: false }, 'nothing'],
+  ['late: ended by somebody else', { ...ENDED, canSetHeaders: false }, 'nothing'],
 ])('%s', (_case, facts, action) => {
   expect(decideCookie(facts)).toBe(action);
 });

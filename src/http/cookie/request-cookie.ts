@@ -151,23 +151,23 @@ export class RequestCookie {
 
 class CookieTraps implements ProxyHandler<Cookie> {
   // Private at run time too: `util.inspect` with `showProxy` shows the handler.
-  readonly #owner: RequestCookie;
+  readonly #cookie: RequestCookie;
 
-  constructor(owner: RequestCookie) {
-    this.#owner = owner;
+  constructor(cookie: RequestCookie) {
+    this.#cookie = cookie;
   }
 
   get(target: Cookie, name: string | symbol, receiver: unknown): unknown {
-    return name === REQUEST_COOKIE ? this.#owner : Reflect.get(target, name, receiver);
+    return name === REQUEST_COOKIE ? this.#cookie : Reflect.get(target, name, receiver);
   }
 
   set(target: Cookie, name: string | symbol, value: unknown): boolean {
-    this.#owner.note(name);
+    this.#cookie.note(name);
     return Reflect.set(target, name, value);
   }
 
   deleteProperty(target: Cookie, name: string | symbol): boolean {
-    this.#owner.note(name);
+    this.#cookie.note(name);
     return Reflect.deleteProperty(target, name);
   }
 }

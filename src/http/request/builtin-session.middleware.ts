@@ -15,7 +15,7 @@ import { hasSession, type SessionRequest } from './request-properties.js';
 import { keepState, RequestState } from './request-state.js';
 import type { SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
-import { cookieHeader } from './tell-cookie.js';
+import { cookieHeader } from './cookie-action.js';
 
 /**
  * Our own session middleware. The session is stored before the first byte of the response leaves; when it cannot be, something else is
@@ -35,7 +35,7 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore?:
     const { state } = transport;
     const goOn = (error?: unknown) => exposeSession(transport, next, error);
     loadSession(state, () => (takesHeaders(response) ? rotateWhenDue(state, goOn) : goOn()));
-    // BuiltinTransport commits before the response leaves, and tells.
+    // BuiltinTransport commits before the response leaves, and sets its cookie.
   };
 }
 
@@ -55,7 +55,7 @@ function begin(
   return transport;
 }
 
-/** One request under this middleware, and what has to happen before its response leaves: commit, and tell. */
+/** One request under this middleware, and what has to happen before its response leaves: the commit, and the cookie. */
 class BuiltinTransport extends HttpTransport implements ResponseHooks {
   readonly state = new RequestState(this);
   /** `undefined` for the handshake of a WebSocket, which has no response. */
@@ -95,7 +95,7 @@ class BuiltinTransport extends HttpTransport implements ResponseHooks {
     if (state.isAsked) addVary(response, 'Cookie');
   }
 
-  /** The head is out, so the client can be told nothing any more. What can be stored is; what cannot is logged. */
+  /** The head is out, so no error can be answered any more. What can be stored is; what cannot is logged. */
   commitLate(): void | Promise<void> {
     const failed = (error: unknown) => this.#logLate(error);
     try {
@@ -105,7 +105,7 @@ class BuiltinTransport extends HttpTransport implements ResponseHooks {
     }
   }
 
-  /** A client that leaves, and then the end of the answer that it has left, would tell of the same twice. */
+  /** A client that leaves, and then the end of the response that it has left, would log the same twice. */
   #logLate(error: unknown): void {
     const failure = String(error);
     if (failure !== this.#lateFailure) this.runtime.logError(error);
@@ -138,8 +138,8 @@ class BuiltinTransport extends HttpTransport implements ResponseHooks {
     return !this.hasBegun;
   }
 
-  takesNewSid(isTold: boolean): boolean {
-    if (isTold || this.#buffered === undefined || isClientGone(this.request, this.response)) throw signedInTooLate();
+  takesNewSid(isLate: boolean): boolean {
+    if (isLate || this.#buffered === undefined || isClientGone(this.request, this.response)) throw signedInTooLate();
     return true;
   }
 

@@ -7,12 +7,12 @@ import type { RequestState } from './request-state.js';
 import { destroySession } from './session-calls.js';
 
 /**
- * Stores what the request has changed, before its client is told anything. Answers with what the client is to be told of the cookie, at once when there
- * is nothing to wait for. Throws, or rejects, when the session cannot be stored.
+ * Stores what the request has changed, before its response leaves. Answers with what that is to do to the cookie, at once when there is nothing to wait
+ * for. Throws, or rejects, when the session cannot be stored.
  */
 export function commitSession(state: RequestState): CookieAction | Promise<CookieAction> {
   const { current } = state;
-  // The answer did not wait for that call, so nobody else would tell the client that it failed.
+  // The handler did not wait for that call, so nobody else would answer that it failed.
   if (current?.active.isBusy === true) return current.active.idle().then(() => commitSession(state));
   const status = statusOf(state);
   const write = status === 'unset' ? endUnset(state) : status === 'open' && isToBeStored(state) ? save(state) : undefined;
@@ -20,8 +20,8 @@ export function commitSession(state: RequestState): CookieAction | Promise<Cooki
 }
 
 /**
- * Stores what has changed since the client was told, or when it has gone. Throws, or rejects, for a new session whose cookie can no longer be
- * sent: nobody could ever use it.
+ * Stores what has changed since the head of the response left, or when the client has gone. Throws, or rejects, for a new session whose cookie can no
+ * longer be sent: nobody could ever use it.
  */
 export function commitLate(state: RequestState): Promise<void> | undefined {
   const { current } = state;
@@ -35,7 +35,7 @@ export function commitLate(state: RequestState): Promise<void> | undefined {
     if (isChanged) throw bornTooLate();
     return undefined;
   }
-  return isChanged || used.areTermsChanged ? save(state, { isTold: true }) : undefined;
+  return isChanged || used.areTermsChanged ? save(state, { isLate: true }) : undefined;
 }
 
 /** Nothing that was not put into it is worth storing (G4). */
@@ -46,9 +46,9 @@ function isToBeStored({ transport, loaded, current }: RequestState): boolean {
   return record === undefined ? saveUninitialized || isChanged : isChanged || current.areTermsChanged;
 }
 
-/** @param options isTold: whether the client has been told what it is of the cookie */
-function save(state: RequestState, { isTold = false } = {}): Promise<void> {
-  const takesNewSid = () => state.transport.takesNewSid(isTold);
+/** @param options isLate: whether the response has its cookie already */
+function save(state: RequestState, { isLate = false } = {}): Promise<void> {
+  const takesNewSid = () => state.transport.takesNewSid(isLate);
   return openedSession(state).active.save({ ms: timeLeft(state), takesNewSid });
 }
 
@@ -69,7 +69,7 @@ function touchUnchanged(state: RequestState): CookieAction | Promise<CookieActio
   const isRotated = used !== undefined && facts.isSidNew && used.active.handle === loaded?.record.handle;
   // A cookie is never set by what was known when the session was loaded, or rotated.
   if (action === 'set' && (isRotated || !facts.isSidNew))
-    // When the store does not answer, the new secret is told all the same: the one before it may be dead.
+    // When the store does not answer, the new secret is sent all the same: the one before it may be dead.
     return touch(state).then((hasAnswered) => (hasAnswered || isRotated ? decideCookie(facts) : 'nothing'));
   if (facts.isTouched) void touch(state);
   return action;

@@ -1,12 +1,12 @@
 import type { SecretState } from '../../session/session-record.js';
 
-/** What an answer says of the session's cookie: the sid, with its expiry, or that the browser should drop it. */
+/** What a response does to the session's cookie: `set` it with the sid and its expiry, or `clear` it, so that the browser drops it. */
 export type CookieAction = 'set' | 'clear' | 'nothing';
 
-/** What is known of a request and its session when its answer is about to leave. */
+/** What is known of a request and its session when its response is about to leave. */
 export interface CookieFacts {
-  /** Whether the client can still be told. */
-  readonly canTell: boolean;
+  /** Whether the head of the response is still to come. */
+  readonly canSetHeaders: boolean;
   /** What the request's cookie opened; `unknown` when the store did not answer. */
   readonly came: 'session' | 'ended session' | 'nothing' | 'unknown';
   /** What the request leaves: `lost`, a session that was found ended when it was written; `nothing`, also when it was destroyed or unset. */
@@ -31,28 +31,28 @@ export interface CookieFacts {
   readonly expiry: 'date' | 'browser' | 'taken off';
 }
 
-/** What the answer to a request says of its session's cookie. Storing comes first: the facts are those after it. */
+/** What the response to a request does to its session's cookie. Storing comes first: the facts are those after it. */
 export function decideCookie(facts: CookieFacts): CookieAction {
-  if (!facts.canTell) return 'nothing';
-  if (facts.left === 'stored' && setsCookie(facts)) return 'set';
-  return opensNothing(facts) ? 'clear' : 'nothing';
+  if (!facts.canSetHeaders) return 'nothing';
+  if (facts.left === 'stored' && isToBeSet(facts)) return 'set';
+  return isOfNoUse(facts) ? 'clear' : 'nothing';
 }
 
-function setsCookie(facts: CookieFacts): boolean {
+function isToBeSet(facts: CookieFacts): boolean {
   // A rotation, or a sign-in, in parallel has replaced the secret, and sets a newer cookie of its own.
   if (facts.secret === 'previous') return false;
-  return facts.isSidNew || facts.isCookieChanged || tellsExpiry(facts);
+  return facts.isSidNew || facts.isCookieChanged || hasNewExpiry(facts);
 }
 
 /** Whether the browser learns a new expiry: as `rolling` says, and after a change, as with express-session, where there is one to learn. */
-function tellsExpiry(facts: CookieFacts): boolean {
+function hasNewExpiry(facts: CookieFacts): boolean {
   if (facts.rolling === true) return true;
   if (facts.isWritten && facts.expiry !== 'browser') return true;
   return facts.rolling === 'touch' && facts.isTouched && facts.expiry === 'date';
 }
 
 /** Whether the cookie that the request came with is of no use any more. One that was found ended may have been replaced by a sign-in in parallel. */
-function opensNothing({ came, left, isDestroyed, isReplaced }: CookieFacts): boolean {
+function isOfNoUse({ came, left, isDestroyed, isReplaced }: CookieFacts): boolean {
   if (came === 'ended session') return true;
   return came === 'session' && (isDestroyed || (isReplaced && left === 'unstored'));
 }

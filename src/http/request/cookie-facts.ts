@@ -10,7 +10,7 @@ export class RequestCookieFacts implements CookieFacts {
     readonly isTouched: boolean,
   ) {}
 
-  get canTell(): boolean {
+  get canSetHeaders(): boolean {
     return !this.state.transport.isHeadOut;
   }
 

@@ -60,7 +60,7 @@ async function findFirst(store: Sessions, sids: readonly Sid[]): Promise<{ sid: 
 }
 
 /**
- * Gives a session that has had its secret for long (`store.rotateAfter`) a new one, before anybody uses it. For a client that can be told one. Not where
+ * Gives a session that has had its secret for long (`store.rotateAfter`) a new one, before anybody uses it. For a response that can still set its cookie. Not where
  * the sid is of a custom `genid`: that session would have to move, away from under the other requests of its browser.
  *
  * Calls `done` once, with an error that is the store's own and no outage.

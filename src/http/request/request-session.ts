@@ -116,7 +116,7 @@ export class RequestSession implements SessionHost, AssignmentWatcher {
     return this.#cookie !== undefined && this.#cookie.differsFrom(this.active.record?.cookie);
   }
 
-  /** The idle timeout comes from `originalMaxAge`, never from `expires`, which only tells when the browser was last told. */
+  /** The idle timeout comes from `originalMaxAge`, never from `expires`, which only says what the browser was last sent. */
   terms(): Terms {
     return this.#configuredTerms() ?? this.#termsOfCookie();
   }

@@ -39,7 +39,7 @@ export class RequestState {
   waited = 0;
   /** Whether the session has been found ended, or another user's, since it was loaded. */
   isGone = false;
-  /** The session that this request has ended, in whose place none has come. */
+  /** The session that this request has ended. */
   destroyed: RequestSession | undefined;
   /** Whether a new session was put in the place of the one that was loaded. */
   isReplaced = false;

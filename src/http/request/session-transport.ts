@@ -6,7 +6,7 @@ import type { SessionRuntime } from './session-runtime.js';
 
 /**
  * How one request with a session reaches its client. Loading and committing a session are the same for all of them; an adapter to a framework says by
- * its transport what the client can still be told.
+ * its transport what can still be sent.
  */
 export abstract class SessionTransport {
   /** Whether `req.session` is a property of the request. */
@@ -19,24 +19,24 @@ export abstract class SessionTransport {
     readonly request: IncomingMessage,
   ) {}
 
-  /** Whether the answer has begun, so that what it says of the cookie cannot be changed any more. */
+  /** Whether the response has begun, so that its cookie cannot be changed any more. */
   abstract readonly hasBegun: boolean;
-  /** Whether the head of the answer is out. */
+  /** Whether the head of the response is out. */
   abstract readonly isHeadOut: boolean;
-  /** Whether the application has ended its answer, so that only a call stores what it changes now. */
+  /** Whether the application has ended its response, so that only a call stores what it changes now. */
   abstract readonly hasEnded: boolean;
-  /** Whether the client can be told of a session that begins now, or was told. */
+  /** Whether the response can still set the cookie of a session that begins now, or does. */
   abstract readonly canBegin: boolean;
-  /** Whether the client can still get another answer than the application's: an error has somewhere to go. */
+  /** Whether the client can still get another response: an error has somewhere to go. */
   abstract readonly canBeAnswered: boolean;
 
   /**
-   * Whether the client can be told a new sid, for a session that became somebody's by assignment. Where it never can, says so in the log. Throws
-   * `SessionMisuseError` where it cannot any more: the change must not be stored then.
+   * Whether a session that became somebody's by assignment can get a new sid. Where it never can, says so in the log. Throws `SessionMisuseError`
+   * where its cookie cannot be sent any more: the change must not be stored then.
    *
-   * @param isTold whether the answer has said of the cookie what it does
+   * @param isLate whether the response has its cookie already
    */
-  abstract takesNewSid(isTold: boolean): boolean;
+  abstract takesNewSid(isLate: boolean): boolean;
   /** Stores what is in the session should the client go before the end. Called when there is something to store. */
   abstract watchClient(): void;
   /** Makes the session `req.session`, also where the application has taken it off. */

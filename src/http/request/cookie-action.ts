@@ -2,7 +2,7 @@ import type { CookieAction } from './cookie-decision.js';
 import { currentSession, usedSession } from './open-session.js';
 import type { RequestState } from './request-state.js';
 
-/** The `Set-Cookie` header that tells a client so; `undefined` for nothing, and for a cookie that may go over https only when the request came otherwise. */
+/** The `Set-Cookie` header of an action; `undefined` for `nothing`, and for a cookie that may go over https only when the request came otherwise. */
 export function cookieHeader(state: RequestState, action: CookieAction): string | undefined {
   const { runtime, request } = state.transport;
   if (action === 'clear') return runtime.cookie.clearingHeader(clearedCookie(state));
