@@ -62,17 +62,23 @@ function endUnset(state: RequestState): Promise<void> | undefined {
 
 /** Starts the idle timeout of an unchanged session anew when that is due. Nobody waits for it, unless the cookie is set with it. */
 function touchUnchanged(state: RequestState): CookieAction | Promise<CookieAction> {
-  const { loaded } = state;
-  const used = usedSession(state);
   const facts = new RequestCookieFacts(state, isTouchDue(state));
   const action = decideCookie(facts);
-  const isRotated = used !== undefined && facts.isSidNew && used.active.handle === loaded?.record.handle;
-  // A cookie is never set by what was known when the session was loaded, or rotated.
-  if (action === 'set' && (isRotated || !facts.isSidNew))
-    // When the store does not answer, the new secret is sent all the same: the one before it may be dead.
-    return touch(state).then((hasAnswered) => (hasAnswered || isRotated ? decideCookie(facts) : 'nothing'));
+  if (action === 'set' && !isStoredHere(state)) return touchAndDecide(state, facts);
   if (facts.isTouched) void touch(state);
   return action;
+}
+
+/** Whether this request has stored the session under a handle of its own: nobody else knows it. */
+function isStoredHere({ current, loaded }: RequestState): boolean {
+  return current !== undefined && current.active.handle !== loaded?.record.handle;
+}
+
+/** A cookie is never set by what was known when the session was loaded, or rotated. */
+async function touchAndDecide(state: RequestState, facts: RequestCookieFacts): Promise<CookieAction> {
+  const hasAnswered = await touch(state);
+  // When the store does not answer, the secret that this request has made is sent all the same: the one before it may be dead.
+  return hasAnswered || facts.isSidNew ? decideCookie(facts) : 'nothing';
 }
 
 /** Whether the end of a request starts the idle timeout of its unchanged session anew: with `session.resave` always, else when it is due. */
