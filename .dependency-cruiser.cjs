@@ -3,6 +3,13 @@ const packages = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})
 const IOREDIS = packages('ioredis', 'standard-as-callback', 'redis-parser', '@ioredis/commands');
 const EXPRESS = packages('express', 'express-session', 'express-serve-static-core');
 const CONNECT_REDIS = packages('connect-redis');
+const NEST = packages('@nestjs/[^/]+', 'reflect-metadata', 'rxjs');
+const COOKIE = packages('cookie');
+
+const ERRORS = '^src/redis-session\\.errors\\.ts$';
+/** Declares the decorator and, since declaration merging wants one place, the type of that name. Nothing is loaded for the type. */
+const IDENTITY = '^src/nest/identity\\.decorator\\.ts$';
+const TYPES = ['type-only', 'type-import'];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -12,14 +19,41 @@ module.exports = {
       comment: 'What a session is depends on neither Nest, Express nor Redis.',
       severity: 'error',
       from: { path: '^src/session/' },
-      to: { pathNot: ['^src/session/', '^src/redis-session\\.errors\\.ts$'], dependencyTypesNot: ['core'] },
+      to: { pathNot: ['^src/session/', ERRORS], dependencyTypesNot: ['core'] },
     },
     {
-      name: 'errors-import-nothing',
-      comment: 'Every folder may import the errors, so they import nothing.',
+      name: 'http-imports-session-and-node-only',
+      comment: 'Every way in builds on it. The package cookie, which imports nothing, serializes the session cookie.',
       severity: 'error',
-      from: { path: '^src/redis-session\\.errors\\.ts$' },
-      to: { path: '.' },
+      from: { path: '^src/http/' },
+      to: { pathNot: ['^src/(http|session)/', ERRORS, COOKIE, EXPRESS, IDENTITY], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'http-imports-of-express-and-nest-only-types',
+      comment: "Applications type their sessions and identities by declaration merging, on express-session's SessionData and our Identity.",
+      severity: 'error',
+      from: { path: '^src/http/' },
+      to: { path: [EXPRESS, IDENTITY], dependencyTypesNot: TYPES },
+    },
+    {
+      name: 'redis-imports-session-and-ioredis-only',
+      comment: 'http/ and redis/ meet in the entry points and the root files.',
+      severity: 'error',
+      from: { path: '^src/redis/' },
+      to: { pathNot: ['^src/(redis|session)/', ERRORS, IOREDIS], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'express-session-imports-http-and-session-only',
+      severity: 'error',
+      from: { path: '^src/express-session/' },
+      to: { pathNot: ['^src/(express-session|http|session)/', ERRORS, EXPRESS], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'nest-imports-http-session-and-nest-only',
+      comment: 'The module puts the parts together, in the root files.',
+      severity: 'error',
+      from: { path: '^src/nest/' },
+      to: { pathNot: ['^src/(nest|http|session)/', ERRORS, '^src/redis-session\\.tokens\\.ts$', NEST], dependencyTypesNot: ['core'] },
     },
     {
       name: 'only-redis-imports-ioredis',
@@ -28,64 +62,70 @@ module.exports = {
       to: { path: IOREDIS },
     },
     {
-      name: 'only-http-and-express-session-import-express',
+      name: 'only-nest-and-root-files-import-nest',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(http|express-session)/' },
-      to: { path: EXPRESS },
+      from: { path: '^src/[^/]+/', pathNot: '^src/nest/' },
+      to: { path: NEST },
     },
     {
-      name: 'http-never-imports-redis',
-      comment: 'They meet in the module.',
+      name: 'express-never-imports-nest',
+      comment: 'What it loads by way of other files is checked in .dependency-cruiser.loaded.cjs.',
       severity: 'error',
-      from: { path: '^src/http/' },
-      to: { path: '^src/redis/' },
+      from: { path: '^src/express\\.ts$' },
+      to: { path: ['^src/nest/', NEST], pathNot: IDENTITY },
     },
     {
-      name: 'redis-never-imports-http',
-      comment: 'They meet in the module.',
+      name: 'only-root-files-import-express-session',
+      comment: 'Those that offer it.',
       severity: 'error',
-      from: { path: '^src/redis/' },
-      to: { path: '^src/http/' },
+      from: { path: '^src/[^/]+/', pathNot: '^src/express-session/' },
+      to: { path: '^src/express-session/' },
+    },
+    {
+      name: 'express-session-is-loaded-on-demand',
+      comment: 'An optional peer. One file loads it, and is imported only when an option asks for it.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/express-session/express-session\\.middleware\\.ts$' },
+      to: { path: EXPRESS, dependencyTypesNot: TYPES },
+    },
+    {
+      name: 'express-session-middleware-is-loaded-on-demand',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^src/express-session/express-session\\.middleware\\.ts$', dynamic: false },
+    },
+    {
+      name: 'connect-redis-is-loaded-on-demand',
+      comment: 'An optional peer.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: CONNECT_REDIS, dynamic: false, dependencyTypesNot: TYPES },
     },
     {
       name: 'only-stores-names-connect-redis',
-      comment: 'An optional peer.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/redis-session\\.stores\\.ts$' },
       to: { path: CONNECT_REDIS },
     },
     {
-      name: 'connect-redis-is-loaded-on-demand',
-      comment: 'An application without connect-redis must be able to load this package.',
+      name: 'errors-import-nothing',
+      comment: 'Every folder may import the errors, so they import nothing.',
+      severity: 'error',
+      from: { path: ERRORS },
+      to: { path: '.' },
+    },
+    {
+      name: 'nothing-imports-an-entry-point',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: CONNECT_REDIS, dynamic: false, dependencyTypesNot: ['type-only', 'type-import'] },
-    },
-    {
-      name: 'nothing-imports-addons',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/addons/' },
-      to: { path: '^src/addons/' },
-    },
-    {
-      name: 'addons-stand-alone',
-      severity: 'error',
-      from: { path: '^src/addons/([^/]+)' },
-      to: { path: '^src/addons/', pathNot: '^src/addons/$1' },
-    },
-    {
-      name: 'nothing-imports-the-index',
-      severity: 'error',
-      from: { path: '^src/' },
-      to: { path: '^src/index\\.ts$' },
+      to: { path: '^src/(index|express)\\.ts$' },
     },
     {
       name: 'no-cycles',
-      comment:
-        'But for the type that applications extend by declaration merging: it has to be declared where the decorator of that name is.',
+      comment: 'But for the type Identity.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { circular: true, viaOnly: { pathNot: '^src/nest/identity\\.decorator\\.ts$' } },
+      to: { circular: true, viaOnly: { pathNot: IDENTITY } },
     },
     {
       name: 'only-declared-packages',

@@ -31,6 +31,7 @@ export const checks = [
       command('types of the benchmarks', ['tsc', '--noEmit', '-p', 'bench/tsconfig.json']),
       command('types of the fault trials', ['tsc', '--noEmit', '-p', 'faults/tsconfig.json']),
       command('import rules', ['depcruise', '--config', '.dependency-cruiser.cjs', 'src'], { proof: /\([1-9]\d* modules/ }),
+      command('what is loaded', ['depcruise', '--config', '.dependency-cruiser.loaded.cjs', 'src'], { proof: /\([1-9]\d* modules/ }),
       command('dead code', ['knip']),
       command('retired words', ['node', 'scripts/steps/retired-words.mjs'], { proof: /^[1-9]\d* names/m }),
     ],

@@ -33,8 +33,9 @@ import {
   type SessionRoutes,
 } from './redis-session.module-definition.js';
 import { productionWarnings, resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from './redis-session.options.js';
+import { openHandler } from './redis-session.handlers.js';
 import { eventChannelOf, openStore, locationOf } from './redis-session.stores.js';
-import { SESSION_CONNECTION, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
+import { SESSION_CONNECTION, SESSION_HANDLER, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
 import { servedByBoth } from './redis-session.routes.js';
 import { openRedis, type OpenRedis } from './redis/client/redis-client.js';
 import type { RedisEventChannel } from './redis/events/redis-event-channel.js';
@@ -128,6 +129,7 @@ const providers: Provider[] = [
         sessionStore: isExpressStore(options.store) ? options.store : undefined,
       }),
   },
+  { provide: SESSION_HANDLER, inject: [SessionRuntime], useFactory: openHandler },
   {
     provide: APP_GUARD,
     inject: [SESSION_OPTIONS, CsrfGuard],
@@ -182,6 +184,7 @@ const serving = new WeakMap<object, ServedModule[]>();
     CsrfGuard,
     SessionMiddleware,
     SessionRuntime,
+    SESSION_HANDLER,
     SESSION_REDIS,
     SESSION_OPTIONS,
   ],

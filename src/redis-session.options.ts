@@ -28,7 +28,7 @@ export type EventScope = 'local' | 'cluster';
 export interface RedisSessionStoreOptions extends StoreOptions {
   /**
    * How sessions are stored. `'hash'` has everything this package promises. `'connect-redis'` shares sessions with applications that use that package, and
-   * has its limits. `'memory'` is for tests and trials.
+   * has its limits (`npm install connect-redis@8 express-session`). `'memory'` is for tests and trials.
    *
    * @default 'hash'
    */

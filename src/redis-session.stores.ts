@@ -1,6 +1,7 @@
 import { ExpressStoreAdapter, isExpressStore, type ExpressStore } from './express-session/express-store-adapter.js';
 import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
 import type { ResolvedRedisSessionOptions, StoreKind } from './redis-session.options.js';
+import { loadWithPeer } from './redis-session.peers.js';
 import type { OpenRedis, RedisClient } from './redis/client/redis-client.js';
 import { toStoreError } from './redis/client/redis-errors.js';
 import { RedisEventChannel } from './redis/events/redis-event-channel.js';
@@ -95,12 +96,7 @@ function parseWhole(serializer: EntrySerializer, text: string): unknown {
 }
 
 async function importConnectRedis() {
-  const module = await import('connect-redis').catch((error: unknown) => {
-    if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new RedisSessionConfigError([
-      '"store.kind" is "connect-redis", but that package is not installed. Type: npm install connect-redis@8',
-    ]);
-  });
+  const module = await loadWithPeer('"store.kind" is "connect-redis"', () => import('connect-redis'));
   assertTakesIoredis(module);
   return module;
 }

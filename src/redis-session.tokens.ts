@@ -16,6 +16,7 @@ export const SESSION_REDIS = Symbol('RedisSessionModule: Redis client');
 export const SESSION_OPTIONS = Symbol('RedisSessionModule: resolved options');
 
 export const SESSION_ROUTES = Symbol('RedisSessionModule: routes of the middleware');
+export const SESSION_HANDLER = Symbol('RedisSessionModule: session middleware');
 export const SESSION_CONNECTION = Symbol('RedisSessionModule: Redis connection');
 
 /**

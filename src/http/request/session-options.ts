@@ -165,7 +165,8 @@ export interface SessionOptions {
    */
   noStore?: boolean | undefined;
   /**
-   * Which middleware serves the requests: `'builtin'`, which stores before it answers, or `'express-session'`, that package itself over the same store.
+   * Which middleware serves the requests: `'builtin'`, which stores before it answers, or `'express-session'`, that package itself over the same store
+   * (`npm install express-session`).
    *
    * @default 'builtin'
    */

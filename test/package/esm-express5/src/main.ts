@@ -11,7 +11,8 @@ declare module 'express-session' {
   }
 }
 
-if (existsSync('node_modules/@nestjs')) throw new Error('npm has installed Nest, which this application does not use.');
+const unused = ['@nestjs', 'express-session', 'connect-redis'].filter((name) => existsSync(`node_modules/${name}`));
+if (unused.length > 0) throw new Error(`npm has installed what this application does not use: ${unused.join(', ')}.`);
 
 const redis = new Redis(process.env['REDIS_URL'] ?? '');
 const store = new RedisSessionStore(redis, { deadline: 10_000 });

@@ -1,0 +1,28 @@
+const { options } = require('./.dependency-cruiser.cjs');
+
+/**
+ * Of imports, those that are there at run time: what an entry point loads, by way of whichever files.
+ *
+ * @type {import('dependency-cruiser').IConfiguration}
+ */
+module.exports = {
+  forbidden: [
+    {
+      name: 'express-loads-neither-nest-nor-optional-peers',
+      comment: 'An application with Express alone installs ioredis and nothing else.',
+      severity: 'error',
+      from: { path: '^src/express\\.ts$' },
+      to: {
+        path: ['^src/nest/', '(^|/)node_modules/(@nestjs|reflect-metadata|rxjs|express|express-session|connect-redis)/'],
+        reachable: true,
+      },
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { circular: true },
+    },
+  ],
+  options: { ...options, tsPreCompilationDeps: false },
+};
