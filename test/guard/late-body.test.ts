@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { Body, Controller, Post, UseGuards } from '@nestjs/common';
 import { Identity, Session, SessionGuard, SessionManager, SessionMiddleware, type HttpSession } from '../../src/index.js';
+import { SessionRuntime } from '../../src/http/request/session-runtime.js';
 import { commandsDuring } from '../support/command-recorder.js';
 import { Barrier } from '../support/barrier.js';
 import { UNAVAILABLE, useOutages } from '../support/outage-harness.js';
@@ -18,15 +19,6 @@ class LateController {
 }
 
 const BODY = '{"text":"late"}';
-
-afterEach(() => void jest.restoreAllMocks());
-
-/** Lets the process believe that so much time has passed since, by both clocks: were it one, the machine would have been suspended. */
-function pass(ms: number): void {
-  const [monotonic, wall] = [performance.now.bind(performance), Date.now.bind(Date)];
-  jest.spyOn(performance, 'now').mockImplementation(() => monotonic() + ms);
-  jest.spyOn(Date, 'now').mockImplementation(() => wall() + ms);
-}
 
 /** The middleware stands before the body parsers, as the README shows for Passport. Somebody is signed in, and their body is on its way. */
 async function sendHead(open: (options: HarnessOptions) => Promise<ScriptedApp>, options: HarnessOptions = {}) {
@@ -58,6 +50,12 @@ async function sendHead(open: (options: HarnessOptions) => Promise<ScriptedApp>,
   return {
     app,
     browser,
+    /** Lets the module believe that so much time has passed since. */
+    pass: (ms: number) => {
+      const runtime = app.app.get(SessionRuntime);
+      const { clock } = runtime;
+      Object.assign(runtime, { clock: { now: () => clock.now() + ms } });
+    },
     /** Sends the body, and waits for the answer. */
     finish: async () => {
       client.send(BODY);
@@ -77,14 +75,14 @@ describe.each(variants)('a body that comes long after the session was loaded, $n
   ])('is answered 401 when its user meanwhile %s', async (_, expected, act) => {
     const head = await sendHead(harness.open);
     await act(head);
-    pass(1_001);
+    head.pass(1_001);
     expect(await head.finish()).toMatchObject({ status: 401, json: expected });
   });
 
   test('is answered by the entries that were loaded, when its session is still there', async () => {
     const head = await sendHead(harness.open);
     await head.browser.get('/theme?is=light');
-    pass(1_001);
+    head.pass(1_001);
     expect(await head.finish()).toEqual({ status: 201, json: { who: { id: 'ada' }, seen: 'dark', body: { text: 'late' } } });
   });
 
@@ -93,7 +91,7 @@ describe.each(variants)('a body that comes long after the session was loaded, $n
     head.app.on('/rotate', ({ session }) => session.rotate());
     await head.browser.post('/rotate');
     await head.browser.get('/theme?is=light');
-    pass(1_001);
+    head.pass(1_001);
     expect(await head.finish()).toMatchObject({ status: 201 });
   });
 });
@@ -108,7 +106,7 @@ describe.each(redisVariants)('what the guard asks, $name', (variant) => {
   ])('is %s', async (_, ms, expected) => {
     const head = await sendHead(harness.open);
     const commands = await commandsDuring(harness.redis, head.app.store, async () => {
-      pass(ms);
+      head.pass(ms);
       expect(await head.finish()).toMatchObject({ status: 201 });
     });
     expect(commands).toEqual(expected);
@@ -121,7 +119,7 @@ describe.each(redisVariants)('an outage between the session and the body, $name'
   test.each(blackouts)('is answered 503: $name', async (outage) => {
     const head = await sendHead(outages.open);
     await outages.begin(outage);
-    pass(1_001);
+    head.pass(1_001);
     expect(await head.finish()).toEqual({ status: 503, json: UNAVAILABLE });
   });
 });

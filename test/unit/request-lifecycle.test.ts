@@ -4,10 +4,11 @@ import { commitLate, commitSession } from '../../src/http/request/commit-session
 import type { HttpSession } from '../../src/http/request/http-session.js';
 import { loadSession, rotateWhenDue } from '../../src/http/request/load-session.js';
 import { keepState, RequestState } from '../../src/http/request/request-state.js';
-import { httpSessionIn, identityIn } from '../../src/http/request/session-access.js';
+import { confirmSession, httpSessionIn, identityIn } from '../../src/http/request/session-access.js';
 import type { SessionOptions } from '../../src/http/request/session-options.js';
 import { cookieHeader } from '../../src/http/request/cookie-action.js';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
+import type { Clock } from '../../src/session/clock.js';
 import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import { StubTransport } from '../support/stub-transport.js';
 import { Sessions } from '../../src/session/sessions.js';
@@ -16,7 +17,12 @@ import { TestClock } from '../support/test-clock.js';
 type Work = (session: HttpSession & Record<string, unknown>, state: RequestState) => unknown;
 
 /** What an adapter does that has no response to hold back: load, rotate when due, let somebody use the session, commit, and tell. */
-async function request(store: MemorySessionStore, cookie: string | undefined, work?: Work, options: Partial<SessionOptions> = {}) {
+async function request(
+  store: MemorySessionStore,
+  cookie: string | undefined,
+  work?: Work,
+  options: Partial<SessionOptions> & { readonly clock?: Clock } = {},
+) {
   const incoming = { headers: cookie === undefined ? {} : { cookie }, socket: {} } as IncomingMessage;
   const transport = new StubTransport(store, { request: incoming, ...options });
   const state = new RequestState(transport);
@@ -113,4 +119,17 @@ test('once the head is out, changes are stored, nothing is told, and no session 
   late.transport.isHeadOut = true;
   (httpSessionIn(late.state) as unknown as Record<string, unknown>)['cart'] = ['tea'];
   expect(() => commitLate(late.state)).toThrow(/after the head of the response had left/);
+});
+
+test('what was loaded counts for a second; then the store is asked whether the session is still there', async () => {
+  const store = new MemorySessionStore();
+  const cookie = await signedIn(store);
+  let now = 0;
+  const { state } = await request(store, cookie, () => undefined, { clock: { now: () => now } });
+  await store.destroy(state.loaded!.sid);
+  now = 1_000;
+  expect(confirmSession(state)).toBe(true);
+  now = 1_001;
+  expect(await confirmSession(state)).toBe(false);
+  expect(identityIn(state)).toBeUndefined();
 });

@@ -21,8 +21,8 @@ export function loadSession(state: RequestState, done: () => void): void {
     state.status = 'open';
     return done();
   }
-  const { store } = state.transport.runtime;
-  const at = performance.now();
+  const { store, clock } = state.transport.runtime;
+  const at = clock.now();
   state.askedAt = at;
   const onError = (error: unknown) => {
     state.transport.runtime.logError(error);
@@ -30,7 +30,7 @@ export function loadSession(state: RequestState, done: () => void): void {
     done();
   };
   const onAnswer = (found: Found, sid: Sid | undefined) => {
-    state.waited += performance.now() - at;
+    state.waited += clock.now() - at;
     store.settings.failures.worked();
     if (isEnded(found)) state.endedReason = found.endedReason;
     else if (sid !== undefined && found !== undefined) state.loaded = { sid, record: found, at };
@@ -82,7 +82,8 @@ function isRotationDue({ transport, loaded }: RequestState): boolean {
 }
 
 async function rotate(state: RequestState, done: () => void): Promise<void> {
-  const at = performance.now();
+  const { clock } = state.transport.runtime;
+  const at = clock.now();
   try {
     await openedSession(state).active.rotate({ ms: timeLeft(state) });
   } catch (error) {
@@ -90,7 +91,7 @@ async function rotate(state: RequestState, done: () => void): Promise<void> {
     if (error instanceof SessionGoneError) state.current = state.loaded = undefined;
     else state.transport.runtime.logError(error);
   }
-  state.waited += performance.now() - at;
+  state.waited += clock.now() - at;
   done();
 }
 

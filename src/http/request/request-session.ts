@@ -18,7 +18,7 @@ export interface SessionOrigin {
   readonly sid?: Sid | undefined;
   /** What was loaded; without it the session is new. */
   readonly record?: SessionRecord | undefined;
-  /** When that load began, ms of `performance.now()`. */
+  /** When that load began, by the clock of the runtime. */
   readonly at?: number | undefined;
   /** The sids of the request's other cookies. */
   readonly sidsBeside: readonly Sid[];

@@ -18,7 +18,7 @@ export type RequestStatus = 'pending' | 'open' | 'unset' | 'destroyed' | 'failed
 export interface LoadedSession {
   readonly sid: Sid;
   readonly record: SessionRecord;
-  /** When the load began, ms of `performance.now()`. */
+  /** When the load began, by the clock of the runtime. */
   readonly at: number;
 }
 
@@ -33,7 +33,7 @@ export class RequestState {
   failure: unknown;
   /** Why somebody else has ended the session; `undefined` where nobody has, or that is not known. */
   endedReason: string | undefined;
-  /** When the store was last asked, ms of `performance.now()`. */
+  /** When the store was last asked, by the clock of the runtime. */
   askedAt = 0;
   /** In ms. How long the request has waited for its session. */
   waited = 0;

@@ -75,13 +75,13 @@ export function confirmSession(state: RequestState): boolean | Promise<boolean> 
   const active = usedSession(state)?.active;
   if (state.isGone) return false;
   // A call under way that this request began says more than the store.
-  const isFresh = active?.isBusy === true || performance.now() - state.askedAt <= STALE_AFTER;
+  const isFresh = active?.isBusy === true || state.transport.runtime.clock.now() - state.askedAt <= STALE_AFTER;
   return active?.record === undefined || isFresh || confirm(state, active.sid, active.record);
 }
 
 async function confirm(state: RequestState, sid: Sid, record: SessionRecord): Promise<boolean> {
   const { runtime } = state.transport;
-  const askedAt = performance.now();
+  const askedAt = runtime.clock.now();
   const isSameUser = (found: SessionRecord) => userIn(state, found) === userIn(state, record);
   const found = await answerOrError(state, lookAgain(runtime.store, sid, record, isSameUser));
   state.askedAt = askedAt;

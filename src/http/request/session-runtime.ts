@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect, isDeepStrictEqual, types } from 'node:util';
 import { RedisSessionError, SessionMisuseError } from '../../redis-session.errors.js';
+import type { Clock } from '../../session/clock.js';
 import type { Entries } from '../../session/entries.js';
 import { IDENTITY_ENTRY, isIdentity } from '../../session/identity.js';
 import type { Sessions } from '../../session/sessions.js';
@@ -32,6 +33,8 @@ export interface SessionRuntimeParts {
   readonly sessionStore?: object | undefined;
   /** Where the store keeps its sessions: stores of equal locations hold the same ones; `undefined` where only the store itself tells. */
   readonly location?: unknown;
+  /** Only goes on, ms. @default `performance` */
+  readonly clock?: Clock | undefined;
 }
 
 /** What the requests of one application share. */
@@ -39,6 +42,8 @@ export class SessionRuntime {
   readonly store: Sessions;
   readonly translate: ErrorTranslator;
   readonly cookie: SessionCookie;
+  /** By which requests measure how long they wait, and how old what they have loaded is. */
+  readonly clock: Clock;
   /** People log requests and what hangs on them, however deep: what signs cookies is only in private fields. */
   readonly #settings: SessionSettings;
   readonly #sessionStore: object | undefined;
@@ -49,7 +54,8 @@ export class SessionRuntime {
   readonly #compared = new WeakMap<SessionRuntime, boolean>();
   readonly #hidden = new Set<string>();
 
-  constructor({ store, settings, translate, findIdentity, warn, location, sessionStore }: SessionRuntimeParts) {
+  constructor({ store, settings, translate, findIdentity, warn, location, sessionStore, clock = performance }: SessionRuntimeParts) {
+    this.clock = clock;
     this.#sessionStore = sessionStore;
     this.store = store;
     this.#settings = settings;
