@@ -45,7 +45,7 @@ const blocks = pages.flatMap(({ file, text }) =>
 );
 
 addMissingImports(compile());
-const problems = [...compile().diagnostics.map(describe), ...importProblems()];
+const problems = [...compile().diagnostics.map(describe), ...importProblems(), ...syntaxProblems()];
 if (blocks.length === 0) problems.push('README.md and docs/ hold no block of TypeScript');
 conclude(problems, `${blocks.length} blocks compile, in ${pages.map(({ file }) => file).join(', ')}`);
 
@@ -119,7 +119,7 @@ function describe({ block, diagnostic }) {
   return `${block.page}:${block.line + line - 1} ${ts.flattenDiagnosticMessageText(diagnostic.messageText, ' ')}`;
 }
 
-/** Blocks in other languages are not compiled, but what they import has to exist. */
+/** Blocks in other languages are not compiled, but what they import of this package has to exist. */
 function importProblems() {
   const exported = new Map(entries().map(({ module, declarations }) => [module, namesIn(createProgram([declarations]), declarations)]));
   return pages.flatMap(({ file, text }) =>
@@ -143,6 +143,15 @@ function importProblems() {
         .filter((name) => !exported.get(module).has(name))
         .map((name) => `${file} imports ${name} from ${module}, which does not export it`);
     }),
+  );
+}
+
+/** Of code for packages that are not installed here, at least the syntax. */
+function syntaxProblems() {
+  return pages.flatMap(({ file, text }) =>
+    fencedBlocks(text)
+      .filter(({ language, code }) => ['js', 'javascript'].includes(language) && !parses(code))
+      .map(({ line }) => `${file}:${line} does not parse`),
   );
 }
 
