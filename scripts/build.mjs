@@ -7,8 +7,16 @@ const ROOT = path.resolve(import.meta.dirname, '..');
 const BUILDS = [
   {
     name: 'the package',
-    command: ['node_modules/@nestjs/cli/bin/nest.js', 'build'],
-    reads: ['src', 'package.json', 'package-lock.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json'],
+    command: ['scripts/build-package.mjs'],
+    reads: [
+      'src',
+      'scripts/build-package.mjs',
+      'scripts/entry-points.mjs',
+      'package.json',
+      'package-lock.json',
+      'tsconfig.json',
+      'tsconfig.build.json',
+    ],
     writes: 'dist',
   },
   {

@@ -1,11 +1,12 @@
 // Compares what each entry of the built package exports with the reviewed list in test/package/exported-names.txt, so that no name becomes
 // public or disappears by accident. After a change that is meant: npm run exports:accept
 import { readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 
 import { conclude, createProgram, entries, exportsOf, ROOT } from './public-api.mjs';
 
+const require = createRequire(import.meta.url);
 const LIST = path.join(ROOT, 'test/package/exported-names.txt');
 
 const all = entries();
@@ -13,8 +14,12 @@ const program = createProgram(all.map(({ declarations }) => declarations));
 const lines = [];
 const problems = [];
 
-for (const { module, built, declarations } of all) {
-  const values = Object.keys(await import(pathToFileURL(built)));
+for (const { module, declarations } of all) {
+  // By its name, as an application does: the package may import itself.
+  const [imported, required] = [await import(module), require(module)];
+  const values = Object.keys(required);
+  const different = new Set([...values, ...Object.keys(imported)].filter((name) => imported[name] !== required[name]));
+  problems.push(...[...different].map((name) => `${module}: ${name} is not the same by import and by require`));
   const declared = exportsOf(program, declarations);
   lines.push(...values.map((name) => `${module} value ${name}`));
   lines.push(...declared.filter(({ isValue }) => !isValue).map(({ name }) => `${module} type ${name}`));

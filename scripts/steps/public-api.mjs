@@ -3,19 +3,18 @@ import path from 'node:path';
 
 import ts from 'typescript';
 
+import { builtFiles, ENTRY_POINTS } from '../entry-points.mjs';
+
 export const ROOT = path.resolve(import.meta.dirname, '../..');
 
-/** The entries of `exports` that hold code, under the name that one imports, with the files behind each. */
+/** The entry points, under the name that one imports, with the files behind each. */
 export function entries() {
-  const { name: packageName, exports } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
-  return Object.entries(exports)
-    .filter(([, target]) => typeof target === 'object')
-    .map(([name, { types, default: built }]) => ({
-      module: path.posix.join(packageName, name),
-      source: path.join(ROOT, built.replace('./dist/', 'src/').replace(/\.js$/, '.ts')),
-      built: path.join(ROOT, built),
-      declarations: path.join(ROOT, types),
-    }));
+  const { name: packageName } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+  return ENTRY_POINTS.map((entry) => ({
+    module: path.posix.join(packageName, entry.name),
+    source: path.join(ROOT, 'src', `${entry.file}.ts`),
+    declarations: path.join(ROOT, builtFiles(entry).import.types),
+  }));
 }
 
 export function createProgram(files, overrides = {}) {

@@ -1,5 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { RedisSessionModule } from 'nestjs-redis-session';
 
 import { AppModule } from '../src/app.module';
 
@@ -27,6 +28,17 @@ describe('an application in CommonJS, under jest', () => {
     const login = await post('/login', { id: 'ada' }, cookieOf(cart));
     const response = await fetch(`${url}/me`, { headers: { cookie: cookieOf(login) } });
     expect(await response.json()).toEqual({ id: 'ada', cart: ['apple'] });
+  });
+
+  it('is told which optional package it lacks', async () => {
+    const imports = [
+      RedisSessionModule.forRoot({
+        redis: 'redis://127.0.0.1:1',
+        session: { secret: 'a secret of the tests of this application' },
+        store: { kind: 'connect-redis' },
+      }),
+    ];
+    await expect(Test.createTestingModule({ imports }).compile()).rejects.toThrow('npm install connect-redis@8');
   });
 
   function post(path: string, body: object, cookie = '') {
