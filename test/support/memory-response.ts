@@ -33,13 +33,14 @@ export interface MemoryResponse {
   leave(): void;
 }
 
-export function memoryResponse(): MemoryResponse {
+/** @param isWaiting whether another response of the connection has to leave before it */
+export function memoryResponse({ isWaiting = false } = {}): MemoryResponse {
   const socket = new MemorySocket();
   const request = new IncomingMessage(socket);
   Object.assign(request, { method: 'GET', httpVersion: '1.1', httpVersionMajor: 1, httpVersionMinor: 1 });
   const response = new ServerResponse(request);
   response.sendDate = false;
-  response.assignSocket(socket);
+  if (!isWaiting) response.assignSocket(socket);
   socket.on('drain', () => tellOfDrain(response));
   return {
     response,

@@ -369,6 +369,15 @@ describe('a client that goes', () => {
     expect(hooks.log.filter((one) => one === 'commit')).toHaveLength(1);
   });
 
+  test('while the response waits for its turn on the connection', async () => {
+    const memory = memoryResponse({ isWaiting: true });
+    const hooks = new Hooks();
+    buffer(memory.response, hooks).watchClient();
+    memory.leave();
+    await turn();
+    expect(hooks.log).toEqual(['commitLate']);
+  });
+
   test('changes nothing unless it is watched', async () => {
     const hooks = new Hooks();
     new Run(hooks).memory.leave();

@@ -19,7 +19,8 @@ export interface InterceptedMethods {
 export type ResponseMethods = Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
 type MethodName = keyof ResponseMethods;
 
-// The same four functions on every response. Closures for each response would cost 2 us (docs/performance.md).
+// The same four functions on every response, which find what to call on the response that they are called on: one that has been given another's
+// methods, or inherits from it, must not write into the other.
 
 function writeHead(this: InterceptedResponse, ...args: HeadArguments): ServerResponse {
   const { [INTERCEPTED]: methods } = this;
