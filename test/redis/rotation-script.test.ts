@@ -80,8 +80,8 @@ class DecidedSession implements RotatedSession {
 
   async rotate(sid: Sid, next: Sid, { reauthenticated, age }: Pick<RotateOptions, 'reauthenticated' | 'age'>) {
     const presented = secretHashOf(sid);
-    const request = { presented, own: presented, next: secretHashOf(next), age: age ?? 0, grace: this.grace, now: Date.now() };
-    const { outcome, secrets } = (reauthenticated === true ? replaceAll : rotate)(this.#secrets, request);
+    const request = { presented, own: presented, next: secretHashOf(next), age, grace: this.grace, now: Date.now() };
+    const { outcome, secrets } = (reauthenticated ? replaceAll : rotate)(this.#secrets, request);
     if (outcome === 'ended') return undefined;
     if (outcome === 'unchanged') return [false, secretAfter(sid, newestSecret(secrets))] as const;
     this.#secrets = secrets;
