@@ -1,8 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { setsCookie } from '../http/cookie/response-cookies.js';
-import { HttpTransport } from '../http/request/http-transport.js';
-import { usedSession } from '../http/request/open-session.js';
-import { readSession, SESSION, type SessionProperty, type SessionRequest } from '../http/request/request-properties.js';
+import { HttpTransport, readSession, SESSION, type SessionProperty, type SessionRequest } from '../http/request/http-transport.js';
+import { usedSession } from '../http/request/session-access.js';
 import { keepState, RequestState, stateOf } from '../http/request/request-state.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
 import { changeProbeOf } from './change-probe.js';

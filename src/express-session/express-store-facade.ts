@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { SessionData, Store } from 'express-session';
 import { timeLeft } from '../http/request/load-session.js';
-import { currentSession, startSession, statusOf } from '../http/request/open-session.js';
+import { currentSession, startSession, statusOf } from '../http/request/session-access.js';
 import { stateOf, type RequestState } from '../http/request/request-state.js';
 import { regenerateSession } from '../http/request/session-calls.js';
 import { answerCall } from '../http/request/session-members.js';

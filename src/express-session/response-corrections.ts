@@ -1,9 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { putCookie, setsCookie, takeOffCookie } from '../http/cookie/response-cookies.js';
-import { cookieHeader } from '../http/request/cookie-action.js';
+import { cookieHeader, RequestCookieFacts } from '../http/request/cookie-facts.js';
 import { decideCookie, type CookieFacts } from '../http/request/cookie-decision.js';
-import { RequestCookieFacts } from '../http/request/cookie-facts.js';
-import { usedSession } from '../http/request/open-session.js';
+import { usedSession } from '../http/request/session-access.js';
 import { addVary } from '../http/response/response-headers.js';
 import type { SecretState } from '../session/session-record.js';
 import { isChangedFor } from './change-probe.js';

@@ -6,7 +6,7 @@ import { loadSession, rotateWhenDue } from '../../src/http/request/load-session.
 import { keepState, RequestState } from '../../src/http/request/request-state.js';
 import { confirmSession, httpSessionIn, identityIn } from '../../src/http/request/session-access.js';
 import type { SessionOptions } from '../../src/http/request/session-options.js';
-import { cookieHeader } from '../../src/http/request/cookie-action.js';
+import { cookieHeader } from '../../src/http/request/cookie-facts.js';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import type { Clock } from '../../src/session/clock.js';
 import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';

@@ -6,16 +6,14 @@ import { errorResponseOf, INTERNAL_ERROR, notStoredResponse, renderErrorResponse
 import { addVary, isClientGone, isResponse, takesHeaders } from '../response/response-headers.js';
 import { commitLate, commitSession } from './commit-session.js';
 import { decideCookie, type CookieAction } from './cookie-decision.js';
-import { RequestCookieFacts } from './cookie-facts.js';
+import { cookieHeader, RequestCookieFacts } from './cookie-facts.js';
 import { useDictionaryMode } from './dictionary-mode.js';
-import { exposeSession, HttpTransport } from './http-transport.js';
+import { exposeSession, hasSession, HttpTransport, type SessionRequest } from './http-transport.js';
 import { loadSession, rotateWhenDue } from './load-session.js';
-import { statusOf } from './open-session.js';
-import { hasSession, type SessionRequest } from './request-properties.js';
+import { statusOf } from './session-access.js';
 import { keepState, RequestState } from './request-state.js';
 import type { SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
-import { cookieHeader } from './cookie-action.js';
 
 /**
  * Our own session middleware. The session is stored before the first byte of the response leaves; when it cannot be, something else is

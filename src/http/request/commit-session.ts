@@ -2,7 +2,7 @@ import { SessionMisuseError } from '../../redis-session.errors.js';
 import { decideCookie, type CookieAction } from './cookie-decision.js';
 import { RequestCookieFacts } from './cookie-facts.js';
 import { timeLeft } from './load-session.js';
-import { openedSession, statusOf, usedSession } from './open-session.js';
+import { openedSession, statusOf, usedSession } from './session-access.js';
 import type { RequestState } from './request-state.js';
 import { destroySession } from './session-calls.js';
 

@@ -1,6 +1,7 @@
 import type { SecretState } from '../../session/session-record.js';
-import type { CookieFacts } from './cookie-decision.js';
-import { openedSession, usedSession } from './open-session.js';
+import type { Cookie } from '../cookie/cookie.js';
+import type { CookieAction, CookieFacts } from './cookie-decision.js';
+import { currentSession, openedSession, usedSession } from './session-access.js';
 import type { RequestState } from './request-state.js';
 
 /** The facts of a request, each looked up when the decision asks for it: the cookie of most sessions is never made. */
@@ -63,4 +64,18 @@ export class RequestCookieFacts implements CookieFacts {
     if (expires === undefined || expires === null) return 'browser';
     return expires instanceof Date ? 'date' : 'taken off';
   }
+}
+
+/** The `Set-Cookie` header of an action; `undefined` for `nothing`, and for a cookie that may go over https only when the request came otherwise. */
+export function cookieHeader(state: RequestState, action: CookieAction): string | undefined {
+  const { runtime, request } = state.transport;
+  if (action === 'clear') return runtime.cookie.clearingHeader(clearedCookie(state));
+  const session = action === 'set' ? currentSession(state) : undefined;
+  return session && runtime.cookie.settingHeader(request, session.active.sid, session.cookie);
+}
+
+/** By configuration where somebody else has ended the session: nothing is known of it any more. */
+function clearedCookie(state: RequestState): Cookie {
+  const session = state.loaded === undefined ? undefined : (usedSession(state) ?? state.destroyed);
+  return session?.cookie ?? state.transport.createCookie();
 }

@@ -1,11 +1,94 @@
-import type { ServerResponse } from 'node:http';
-import { RedisSessionError } from '../../redis-session.errors.js';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { RedisSessionError, SessionMisuseError } from '../../redis-session.errors.js';
 import { canBeAnswered } from '../response/response-headers.js';
-import { defineProperties, SESSION, type SessionRequest } from './request-properties.js';
-import { isInPath } from './request-target.js';
+import type { ExpressSession } from './http-session.js';
+import { stateOf, type RequestState } from './request-state.js';
+import { expressSessionIn, sidIn, statusOf } from './session-access.js';
 import type { Next } from './session-handler.js';
+import { sessionOfView } from './session-proxy.js';
 import type { SessionRuntime } from './session-runtime.js';
 import { SessionTransport } from './session-transport.js';
+
+/** In the absolute form, what stands before the path. A server must take that form too (RFC 9112, section 3.2.2). */
+const BEFORE_PATH = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
+
+/** What the middlewares put on a request. */
+export interface SessionRequest extends IncomingMessage {
+  session?: ExpressSession | null | undefined;
+  sessionID?: string | undefined;
+  sessionStore?: object | undefined;
+}
+
+/** A property of all requests that have a session. */
+export type SessionProperty = PropertyDescriptor & ThisType<SessionRequest>;
+
+/** `req.session`. */
+export const SESSION: SessionProperty = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    const state = stateOf(this);
+    return state && readSession(state);
+  },
+  set(value: unknown) {
+    const state = stateOf(this);
+    if (state !== undefined) assignSession(state, value);
+  },
+};
+
+const SESSION_ID: SessionProperty = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    const state = stateOf(this);
+    return state && sidIn(state);
+  },
+  /** Takes any other value, as a plain property would. */
+  set(value: unknown) {
+    Object.defineProperty(this, 'sessionID', { configurable: true, enumerable: true, writable: true, value });
+  },
+};
+
+/** Throws only while that can be answered: nobody catches what an access log throws, and the process would end. */
+export function readSession(state: RequestState): ExpressSession | null | undefined {
+  try {
+    return expressSessionIn(state);
+  } catch (error) {
+    if (state.transport.canBeAnswered) throw error;
+    return undefined;
+  }
+}
+
+function assignSession(state: RequestState, value: unknown): void {
+  state.isAsked = true;
+  if (statusOf(state) === 'failed') return;
+  if (value === null || value === undefined) {
+    state.status = 'unset';
+    state.transport.watchClient();
+  } else if (typeof value !== 'object' || state.current === undefined || sessionOfView(value) !== state.current)
+    throw new SessionMisuseError('req.session cannot be replaced by another object. Assign its entries, or call session.regenerate().');
+}
+
+/** Whether somebody gave the request a session already. Asking for ours would make one, or throw when it could not be loaded. */
+export function hasSession(request: SessionRequest): boolean {
+  const state = stateOf(request);
+  if (state !== undefined && state.status !== 'pending') return true;
+  try {
+    return Boolean(request.session);
+  } catch {
+    return true; // That of another version of this package could not be loaded, and says so to whoever needs it.
+  }
+}
+
+/**
+ * Gives a request what express-session would. The properties are its own, so that nothing that requests share is changed; their functions
+ * are not, since closures for each request cost 2 us (docs/performance.md).
+ */
+function defineProperties(request: SessionRequest, sessionStore: object | undefined, session = SESSION): void {
+  Object.defineProperty(request, 'session', session);
+  Object.defineProperty(request, 'sessionID', SESSION_ID);
+  request.sessionStore = sessionStore;
+}
 
 /** A request and its response, as Node has them. */
 export abstract class HttpTransport extends SessionTransport {
@@ -49,4 +132,18 @@ export function exposeSession(transport: SessionTransport, next: Next, failure?:
     return next(error);
   }
   next();
+}
+
+/** Whether a cookie's path covers the request, as browsers see it: `/admin` covers `/admin/x`, not `/administrator` (RFC 6265, section 5.1.4). */
+function isInPath(request: IncomingMessage, path: string): boolean {
+  if (path === '/') return true;
+  const requested = requestedPath(request);
+  return requested.startsWith(path) && (path.endsWith('/') || requested.length === path.length || requested[path.length] === '/');
+}
+
+/** The path that was asked for, as the browser knows it: before any mount point, without query and fragment. */
+function requestedPath(request: IncomingMessage): string {
+  const { originalUrl = request.url ?? '/' } = request as { originalUrl?: string };
+  const [target = ''] = originalUrl.split(/[?#]/, 1);
+  return target.startsWith('/') ? target : target.replace(BEFORE_PATH, '') || '/';
 }

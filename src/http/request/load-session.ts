@@ -3,7 +3,7 @@ import { askWithin, leftOf } from '../../session/deadline.js';
 import { isEnded, type EndedSession, type SessionRecord } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
 import type { Sessions } from '../../session/sessions.js';
-import { openedSession } from './open-session.js';
+import { openedSession } from './session-access.js';
 import type { RequestState } from './request-state.js';
 
 type Found = SessionRecord | EndedSession | undefined;
