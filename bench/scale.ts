@@ -1,7 +1,8 @@
 // `npm run bench:scale`: whether a session takes longer to load, save or touch among many. See docs/performance.md.
 import { Redis } from 'ioredis';
 import { startRedis, type RedisServer } from '../test/support/start-redis.js';
-import { RedisSessionStore, type Sid } from '../src/index.js';
+import { RedisSessionStore } from '../src/index.js';
+import type { Sid } from '../src/session/sid.js';
 import { Sessions } from '../src/session/sessions.js';
 import { sampleSession } from './app/sample-session.js';
 import { medianOf, spreadOf, type Spread } from './measurement.js';

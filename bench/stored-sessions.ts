@@ -1,7 +1,9 @@
 import { RedisStore } from 'connect-redis';
 import type { SessionData } from 'express-session';
 import { Redis } from 'ioredis';
-import { RedisSessionStore, type Terms, type Sid } from '../src/index.js';
+import { RedisSessionStore } from '../src/index.js';
+import type { Terms } from '../src/session/session-record.js';
+import type { Sid } from '../src/session/sid.js';
 import { Sessions } from '../src/session/sessions.js';
 import { generateSid } from '../src/session/sid.js';
 import { userId, type SampleSession } from './app/sample-session.js';

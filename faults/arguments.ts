@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { SessionSettings } from '../src/index.js';
+import type { SessionSettings } from '../src/http/request/session-options.js';
 import { FAULTS, type Fault } from './faults.js';
 
 /** What to do to Redis, and for how long. */

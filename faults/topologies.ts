@@ -4,7 +4,7 @@ import { RedisProcess } from '../test/support/redis-process.js';
 import { startProxy, type ChaosProxy } from '../test/support/start-proxy.js';
 import { startRedis, type RedisServer } from '../test/support/start-redis.js';
 import { until } from '../test/support/until.js';
-import type { RedisConnection } from '../src/index.js';
+import type { RedisConnection } from '../src/redis/client/redis-client.js';
 
 const MASTER_NAME = 'sessions';
 const SLOTS = 16_384;

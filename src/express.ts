@@ -41,6 +41,7 @@ export type { CsrfOptions } from './http/csrf/csrf-options.js';
 export type { SessionHandler } from './http/request/session-handler.js';
 export { RedisEventChannel } from './redis/events/redis-event-channel.js';
 export { RedisSessionStore } from './redis/store/redis-session-store.js';
+export { SessionEvents } from './session/session-events.js';
 export { MemorySessionStore } from './session/store/memory-session-store.js';
 export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } from './session/session-manager.js';
 export { SessionStore } from './session/store/session-store.js';

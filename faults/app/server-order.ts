@@ -1,4 +1,5 @@
-import type { RedisConnection, SessionSettings } from '../../src/index.js';
+import type { RedisConnection } from '../../src/redis/client/redis-client.js';
+import type { SessionSettings } from '../../src/http/request/session-options.js';
 
 /** What a process of the application is told when it starts. */
 export interface ServerOrder {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import expressSession from 'express-session';
-import type { SessionRecord, Sid } from '../../src/index.js';
+import type { SessionRecord } from '../../src/session/session-record.js';
+import type { Sid } from '../../src/session/sid.js';
 import type { Answer, Browser } from '../support/browser.js';
 import { CapturedLog } from '../support/captured-log.js';
 import type { AnySession, ScriptedApp } from '../support/scripted-app.js';

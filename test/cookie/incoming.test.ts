@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import cookieParser from 'cookie-parser';
-import { MemorySessionStore, type Sid } from '../../src/index.js';
+import { MemorySessionStore } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { generateSid } from '../../src/session/sid.js';
 import { commandsDuring } from '../support/command-recorder.js';
 import { TEST_SECRET } from '../support/create-app.js';

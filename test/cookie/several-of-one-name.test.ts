@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { generateSid, handleOf } from '../../src/session/sid.js';
-import { SessionManager, type Sid } from '../../src/index.js';
+import { SessionManager } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { CapturedLog } from '../support/captured-log.js';
 import type { ScriptedApp } from '../support/scripted-app.js';
 import { TEST_SECRET } from '../support/create-app.js';

@@ -14,15 +14,8 @@ import {
 } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { Request, Response } from 'express';
-import {
-  CsrfExempt,
-  CsrfGuard,
-  Session,
-  SessionGuard,
-  SessionHttpException,
-  type CrossOriginReason,
-  type HttpSession,
-} from '../../src/index.js';
+import { CsrfExempt, CsrfGuard, Session, SessionGuard, SessionHttpException, type HttpSession } from '../../src/index.js';
+import type { CrossOriginReason } from '../../src/redis-session.errors.js';
 import { createApp, type TestApp, type TestAppOptions } from '../support/create-app.js';
 import { CROSS_SITE, refused, SAME_ORIGIN, sendTo, type OriginRequest } from '../support/origin-client.js';
 import { blackouts } from '../support/outages.js';

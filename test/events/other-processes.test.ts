@@ -10,8 +10,8 @@ import {
   SessionManager,
   type HttpSession,
   type SessionEventMap,
-  type SessionEventName,
 } from '../../src/index.js';
+import type { SessionEventName } from '../../src/session/session-events.js';
 import { RedisEventChannel, RedisSessionStore } from '../../src/express.js';
 import { generateSid, handleOf, type Handle } from '../../src/session/sid.js';
 import { CapturedLog } from '../support/captured-log.js';

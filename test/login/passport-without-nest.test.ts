@@ -6,7 +6,7 @@ import { MemorySessionStore, sessionMiddleware } from '../../src/express.js';
 import type { Browser } from '../support/browser.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { serve, type PlainServer } from '../support/plain-app.js';
-import type { Sid } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { Sessions } from '../../src/session/sessions.js';
 
 interface User {

@@ -38,8 +38,8 @@ import {
   type HttpSession,
   type RedisSessionModuleExtras,
   type RedisSessionOptions,
-  type Sid,
 } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { createApp, TEST_SECRET, type TestApp, type TestAppOptions } from '../support/create-app.js';
 

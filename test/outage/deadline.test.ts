@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Sid } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import type { Browser } from '../support/browser.js';
 import { Barrier } from '../support/barrier.js';
 import { BlockableStore } from '../support/blockable-store.js';

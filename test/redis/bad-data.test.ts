@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { RedisSessionStore, SessionManager, type Terms } from '../../src/index.js';
+import { RedisSessionStore, SessionManager } from '../../src/index.js';
+import type { Terms } from '../../src/session/session-record.js';
 import { generateSid } from '../../src/session/sid.js';
 import { storedSid } from '../support/stored-sid.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';

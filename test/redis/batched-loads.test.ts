@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { RedisSessionStore, type Terms, type SessionRecord, type Sid } from '../../src/index.js';
+import { RedisSessionStore } from '../../src/index.js';
+import type { Terms, SessionRecord } from '../../src/session/session-record.js';
+import type { Sid } from '../../src/session/sid.js';
 import { commandsDuring } from '../support/command-recorder.js';
 import { storedSid } from '../support/stored-sid.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';

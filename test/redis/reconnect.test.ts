@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
-import { RedisSessionStore, type Sid } from '../../src/index.js';
+import { RedisSessionStore } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { Connections, emitted, untilStatus } from '../support/connections.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';

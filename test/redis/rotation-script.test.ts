@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { MemorySessionStore, RedisSessionStore, type Sid } from '../../src/index.js';
+import { MemorySessionStore, RedisSessionStore } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import {
   confirmed,
   firstSecret,

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
-import { RedisSessionStore, type Sid } from '../../src/index.js';
+import { RedisSessionStore } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { answerWithin } from '../../src/session/deadline.js';
 import { slotOf } from '../../src/redis/client/key-slot.js';
 import type { OpenRedis, RedisClient } from '../../src/redis/client/redis-client.js';

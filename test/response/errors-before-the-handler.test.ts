@@ -1,5 +1,6 @@
 import { describe, expect, test, afterEach } from '@jest/globals';
-import { MemorySessionStore, SessionStoreUnavailableError, type SessionOptions, type Sid } from '../../src/index.js';
+import { MemorySessionStore, SessionStoreUnavailableError, type SessionOptions } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { sessionMiddleware } from '../../src/express.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { TEST_SECRET, type TestAppOptions } from '../support/create-app.js';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { sessionOf } from '../../src/express.js';
-import { SessionStoreUnavailableError, type Sid } from '../../src/index.js';
+import { SessionStoreUnavailableError } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { Barrier } from '../support/barrier.js';
 import { useBlockableApps, type BlockableAppOptions } from '../support/blockable-app.js';
 import type { Answerer, PlainRequest } from '../support/plain-app.js';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { SessionManager, type TrackOptions } from '../../src/index.js';
+import { SessionManager } from '../../src/index.js';
+import type { TrackOptions } from '../../src/session/store/store-options.js';
 import { RawClient } from '../support/raw-client.js';
 import { keyOf } from '../support/stored-session.js';
 import { redisVariants, useVariant, variants, type Harness, type HarnessOptions } from '../support/variants.js';

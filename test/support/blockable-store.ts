@@ -1,4 +1,6 @@
-import { MemorySessionStore, type EntryDelta, type NewSession, type SessionRecord, type Sid } from '../../src/index.js';
+import { MemorySessionStore } from '../../src/index.js';
+import type { EntryDelta, NewSession, SessionRecord } from '../../src/session/session-record.js';
+import type { Sid } from '../../src/session/sid.js';
 import type { StoredTerms } from '../../src/session/session-record.js';
 import type { RotateOptions } from '../../src/session/store/session-store.js';
 import type { Barrier } from './barrier.js';

@@ -14,7 +14,10 @@ export async function firstExampleOf<Example>(document: string): Promise<Example
   const { outputText } = ts.transpileModule(code, { compilerOptions });
   const file = join(FOLDER, `${document.replaceAll(/\W+/g, '-')}.mjs`);
   await mkdir(FOLDER, { recursive: true });
-  await writeFile(file, outputText.replaceAll(`'nestjs-redis-session'`, `'../../src/index.js'`));
+  await writeFile(
+    file,
+    outputText.replaceAll(/'nestjs-redis-session(?:\/(\w+))?'/g, (_, entry = 'index') => `'../../src/${entry}.js'`),
+  );
   try {
     return (await import(file)) as Example;
   } finally {

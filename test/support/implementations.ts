@@ -9,7 +9,8 @@ import { ExpressStoreFacade } from '../../src/express-session/express-store-faca
 import { expressSessionMiddleware } from '../../src/express-session/express-session.middleware.js';
 import { resolveSessionOptions, type SessionOptions } from '../../src/http/request/session-options.js';
 import { SessionRuntime } from '../../src/http/request/session-runtime.js';
-import type { SessionStore, Sid } from '../../src/index.js';
+import type { SessionStore } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { TEST_SECRET } from './create-app.js';
 import { Barrier } from './barrier.js';
 import { serve } from './plain-app.js';

@@ -1,4 +1,6 @@
-import { MemorySessionStore, type EntryDelta, type NewSession, type SessionRecord, type Sid } from '../../src/index.js';
+import { MemorySessionStore } from '../../src/index.js';
+import type { EntryDelta, NewSession, SessionRecord } from '../../src/session/session-record.js';
+import type { Sid } from '../../src/session/sid.js';
 import type { EncodedEntries, StoredTerms } from '../../src/session/session-record.js';
 
 /** What a store was asked to write of a session, decoded. */

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { Sid } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { TEST_SECRET } from './create-app.js';
 
 /** A `Cookie` header with a sid, signed as the application under test does it, or with another secret. */

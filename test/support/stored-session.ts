@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import type { SessionStore, Sid } from '../../src/index.js';
+import type { SessionStore } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { Sessions } from '../../src/session/sessions.js';
 
 /** What a store holds of one session. */

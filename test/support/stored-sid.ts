@@ -1,4 +1,5 @@
-import type { SessionStore, Sid } from '../../src/index.js';
+import type { SessionStore } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { Sessions } from '../../src/session/sessions.js';
 import { generateSid } from '../../src/session/sid.js';
 

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, jest } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import type { SessionSettings, StoreKind } from '../../src/index.js';
+import type { SessionSettings } from '../../src/http/request/session-options.js';
+import type { StoreKind } from '../../src/redis-session.options.js';
 import { createScriptedApp, type ScriptedApp } from './scripted-app.js';
 import { startRedis, type RedisServer } from './start-redis.js';
 import type { TestAppOptions } from './create-app.js';

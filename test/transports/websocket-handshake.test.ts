@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { MemorySessionStore, sessionMiddleware, sessionOf, type StoreOptions } from '../../src/express.js';
-import type { Sid } from '../../src/index.js';
+import type { Sid } from '../../src/session/sid.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { serve, type PlainServer } from '../support/plain-app.js';

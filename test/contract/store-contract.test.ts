@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
+import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
+import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
+import type { SessionStore } from '../../src/session/store/session-store.js';
+import { storeContract } from '../../src/session/store/store-contract.js';
+import { PATIENT } from '../support/connections.js';
+import { countingStore } from '../support/counting-store.js';
+import { delayingStore } from '../support/delaying-store.js';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { assertEveryKeyEnds } from '../support/watched-scripts.js';
+import { describeSessionIndex } from './session-index.contract.js';
+import { describeSessionStore } from './session-store.contract.js';
+import { describeOwnedSessions } from './session-store.users.contract.js';
+
+let server: RedisServer;
+let redis: OpenRedis;
+let prefixes = 0;
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = openRedis({ ...server.options, ...PATIENT }, () => undefined);
+});
+
+afterAll(async () => {
+  await redis.close(1_000);
+  await server.stop();
+});
+
+const inMemory = () => new MemorySessionStore({ revokeBefore: true });
+const inRedis = () => new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, revokeBefore: true, deadline: 20_000 });
+
+const STORES: [string, () => SessionStore][] = [
+  ['in memory', inMemory],
+  ['in Redis', inRedis],
+  ['in memory, counted', () => countingStore(inMemory()).store],
+  ['in Redis, counted', () => countingStore(inRedis()).store],
+  ['in memory, delayed', () => delayingStore(inMemory())],
+  ['in Redis, delayed', () => delayingStore(inRedis())],
+];
+
+describe.each(STORES)('the contract of a store: %s', (_, open) => {
+  afterAll(() => assertEveryKeyEnds([server.client()]));
+
+  test.each(storeContract.map(({ name, run }) => [name, run] as const))('%s', (_name, run) => run(open()));
+});
+
+for (const describeStore of [describeSessionStore, describeOwnedSessions, describeSessionIndex]) {
+  describeStore('in Redis, counted', async (options) => ({
+    store: countingStore(new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, ...options })).store,
+    check: () => assertEveryKeyEnds([server.client()]),
+  }));
+  describeStore('in memory, delayed', async (options) => ({ store: delayingStore(new MemorySessionStore(options)) }));
+}
+
+test('a store that is wrapped lacks what the one within lacks', () => {
+  const { find, create, save, touch, destroy, drain, clock } = inMemory();
+  const least: SessionStore = { find, create, save, touch, destroy, drain, clock };
+  for (const wrapper of [countingStore(least).store, delayingStore(least)])
+    for (const name of ['rotate', 'increment', 'describe', 'revoke', 'compareAndSet', 'endBefore', 'index'])
+      expect(wrapper).not.toHaveProperty(name);
+});
+
+test('a counting store tells of each call, those of the index too', async () => {
+  const { store, counts } = countingStore(inMemory());
+  for (const { run } of storeContract) await run(store);
+  const unasked = [
+    'rotate',
+    'increment',
+    'describe',
+    'revoke',
+    'compareAndSet',
+    'endBefore',
+    'reserve',
+    'confirm',
+    'refresh',
+    'remove',
+    'leave',
+    'fence',
+    'page',
+    'nearest',
+  ].filter((name) => !counts.has(name));
+  expect(unasked).toEqual([]);
+});
