@@ -87,10 +87,12 @@ class AttributesCookie {
   }
 
   serialize(name: string, value: string): string {
-    const { maxAge, ...attributes } = this.data;
+    // One by one: on Node 20 spreads take 5 us.
+    const data: CookieAttributes & Pick<CookieData, 'maxAge'> = this.data;
+    const { maxAge, expires, secure, httpOnly, domain, path, sameSite, priority, partitioned } = data;
     try {
       // What the types of that package do not allow, it refuses.
-      return stringifySetCookie({ ...attributes, name, value, maxAge } as never);
+      return stringifySetCookie({ name, value, maxAge, expires, secure, httpOnly, domain, path, sameSite, priority, partitioned } as never);
     } catch (error) {
       throw withoutValue(error);
     }
