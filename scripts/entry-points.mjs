@@ -9,6 +9,7 @@ const MANIFEST = path.resolve(import.meta.dirname, '../package.json');
 export const ENTRY_POINTS = [
   { name: '.', file: 'index' },
   { name: './express', file: 'express' },
+  { name: './store', file: 'store' },
 ];
 
 /** What the build makes of an entry point: one implementation, in CommonJS, and a thin entry for `import`. Each has declarations of its kind. */
