@@ -118,7 +118,7 @@ module.exports = {
       name: 'nothing-imports-an-entry-point',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(index|express)\\.ts$' },
+      to: { path: '^src/(index|express|store)\\.ts$' },
     },
     {
       name: 'no-cycles',

@@ -18,6 +18,13 @@ module.exports = {
       },
     },
     {
+      name: 'store-loads-session-only',
+      comment: 'A store of your own, and its tests, need nothing that serves requests.',
+      severity: 'error',
+      from: { path: '^src/store\\.ts$' },
+      to: { path: ['^src/(http|redis|nest|express-session)/', '(^|/)node_modules/'], reachable: true },
+    },
+    {
       name: 'no-cycles',
       severity: 'error',
       from: { path: '^src/' },
