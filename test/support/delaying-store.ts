@@ -1,11 +1,13 @@
 import type { SessionStore } from '../../src/session/store/session-store.js';
 import { wrapStore } from './wrapping-store.js';
 
+const TURNS = 2;
+
 /** The same store, each of whose answers comes some turns of the event loop later, as over a slow network. */
-export function delayingStore(store: SessionStore, turns = 2): SessionStore {
+export function delayingStore(store: SessionStore): SessionStore {
   const underWay = new Set<Promise<unknown>>();
   const delaying = wrapStore(store, async (_name, run) => {
-    const answer = run().finally(() => pass(turns));
+    const answer = late(run());
     underWay.add(answer);
     try {
       return await answer;
@@ -20,6 +22,10 @@ export function delayingStore(store: SessionStore, turns = 2): SessionStore {
   return Object.assign(delaying, { drain });
 }
 
-async function pass(turns: number): Promise<void> {
-  for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => void setImmediate(resolve));
+async function late<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } finally {
+    for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => void setImmediate(resolve));
+  }
 }
