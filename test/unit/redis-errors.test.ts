@@ -104,6 +104,12 @@ describe('the kind of an error', () => {
     expect(isNoScript(named('ReplyError', 'NOSCRIPT No matching script. Please use EVAL.'))).toBe(true);
   });
 
+  it('is told for a reply in an application whose bundler has renamed the class', () => {
+    const renamed = (message: string) => Object.defineProperty(reply(message), 'name', { value: 'e' });
+    expect(isNoScript(renamed('NOSCRIPT No matching script. Please use EVAL.'))).toBe(true);
+    expect(toStoreError(renamed('OOM command not allowed'), 'EVALSHA')).toMatchObject({ reason: 'OOM', command: 'EVALSHA' });
+  });
+
   it('is not told by words elsewhere', () => {
     const others = [
       undefined,

@@ -1,3 +1,4 @@
+import { ReplyError } from 'ioredis';
 import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
 
 /** The reasons of errors that Redis has had no part in. */
@@ -15,8 +16,8 @@ export function toStoreError(error: unknown, command?: string): SessionStoreUnav
 
 /** The command that Redis has refused, if it was one. Redis 7.2 and later say which one of a script it was. */
 function refusedOf(error: unknown, command: string | undefined): string | undefined {
-  const { name, message } = (error ?? {}) as Partial<Error>;
-  if (name !== 'ReplyError' || typeof message !== 'string' || command === undefined) return undefined;
+  const { message } = (error ?? {}) as Partial<Error>;
+  if (!isReplyError(error) || typeof message !== 'string' || command === undefined) return undefined;
   const inner = /no permissions to run the '([a-z]+)(?:\|[a-z]+)?' command/.exec(message)?.[1]?.toUpperCase();
   return inner === undefined || command.startsWith(inner) ? command : `${inner} in ${command}`;
 }
@@ -68,15 +69,19 @@ export function safeCodeOf(error: unknown): string | undefined {
 }
 
 function reasonOf(error: unknown): string {
-  const { name, message } = (error ?? {}) as Partial<Error>;
-  // By name, since an application may hold a second copy of ioredis with classes of its own.
-  if (name === 'ReplyError') return replyPrefixOf(error) ?? 'reply';
+  const { message } = (error ?? {}) as Partial<Error>;
+  if (isReplyError(error)) return replyPrefixOf(error) ?? 'reply';
   return message === 'Command timed out' ? 'timeout' : 'connection';
 }
 
+/** By name too: an application may hold a second copy of ioredis with classes of its own. By name only would not do: bundlers rename classes. */
+function isReplyError(error: unknown): boolean {
+  return error instanceof ReplyError || (error as Partial<Error> | null | undefined)?.name === 'ReplyError';
+}
+
 function replyPrefixOf(error: unknown): string | undefined {
-  const { name, message } = (error ?? {}) as Partial<Error>;
-  if (name !== 'ReplyError' || typeof message !== 'string') return undefined;
+  const { message } = (error ?? {}) as Partial<Error>;
+  if (!isReplyError(error) || typeof message !== 'string') return undefined;
   // What a user may not do inside a script has no prefix of its own, in Redis 7.0 and in later ones.
   if (/^(?:ERR )?(?:The user executing the script can't|ACL failure in script)/.test(message)) return 'NOPERM';
   // Before Redis 7, an error inside a script came wrapped: "ERR Error running script (call to f_…): @user_script:1: -OOM command not …".
