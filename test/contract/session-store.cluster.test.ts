@@ -15,7 +15,7 @@ let prefixes = 0;
 beforeAll(async () => {
   cluster = await startCluster();
   redis = openRedis({ cluster: cluster.startupNodes, options: { redisOptions: PATIENT } }, () => undefined);
-}, 30_000);
+});
 
 afterAll(async () => {
   await redis.close(1_000);

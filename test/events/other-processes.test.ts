@@ -153,7 +153,7 @@ describe.each(places)('with events: "cluster" on %s,', (_name, open) => {
   let place: Place;
   beforeAll(async () => {
     place = await open();
-  }, 60_000);
+  });
   afterAll(() => place.stop());
 
   const subscribers = async () => {
@@ -319,7 +319,7 @@ describe.each(places)('with events: "cluster" on %s,', (_name, open) => {
     await until(() => logger.matching('Session events are not shared').length > 0, 'the outage is noticed');
     for (let count = 0; count < 3; count++) emit(other, 'lost', {});
     await Promise.all(place.nodes.map((node) => node.restart()));
-    await until(async () => (await subscribers()) === 2, 'both are subscribed again', 30_000);
+    await until(async () => (await subscribers()) === 2, 'both are subscribed again');
     const before = one.told.length;
     // Until its own client is back, the other one tells nobody.
     await until(async () => {
@@ -334,7 +334,7 @@ describe.each(places)('with events: "cluster" on %s,', (_name, open) => {
     const lines = () => [logger.matching('Session events are not shared').length, logger.matching('Session events are shared').length];
     await until(() => lines()[0] === lines()[1], 'the end of the outage is noticed');
     expect(lines()[0]).toBeLessThanOrEqual(2);
-  }, 60_000);
+  });
 
   test('20 applications, one after the other, leave no connection and no listener behind', async () => {
     await until(async () => (await subscribers()) === 0, 'those of the test before have left');
@@ -359,7 +359,7 @@ describe.each(places)('with events: "cluster" on %s,', (_name, open) => {
     const most = before.connections + place.nodes.length;
     await until(async () => (await inUse()).connections <= most, 'all connections are closed');
     expect((await inUse()).listeners).toBe(before.listeners);
-  }, 30_000);
+  });
 
   test('closing ends the subscription', async () => {
     const [one, other] = (await startTogether({}, {})) as [Node, Node];
@@ -494,7 +494,7 @@ describe('with events: "cluster",', () => {
     await until(async () => (await listeners()) === 2, 'both listen to the sentinel, and nobody else');
     await app.close();
     await until(async () => (await listeners()) === 0, 'nobody listens to the sentinel');
-  }, 60_000);
+  });
 
   test('a bad entry is logged by the node that found it alone', async () => {
     const logger = new CapturedLog();

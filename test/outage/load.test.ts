@@ -83,7 +83,7 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
       expect(await browser.sid()).toBe(sid);
       expect(ShopController.calls).toBe(calls);
       expect((await app.browser().get('/shop/account')).status).toBe(401);
-    }, 20_000);
+    });
 
     test('it recovers by itself, and the session is what it was', async () => {
       const { browser } = await during(outage);
@@ -91,7 +91,7 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
       await end();
       await recovered(browser);
       expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
-    }, 20_000);
+    });
   });
 
   test('30 requests at once are all answered in time', async () => {

@@ -271,4 +271,4 @@ test('the Redis user of docs/redis-setup.md may do all that the package does on 
   const redis = { cluster: cluster.startupNodes, options: { redisOptions: CREDENTIALS } };
   await useAll({ redis }, () => Promise.all(cluster.nodes.map((node) => node.client().script('FLUSH'))));
   for (const node of cluster.nodes) expect(await refusalsOf(node)).toEqual([]);
-}, 60_000);
+});

@@ -269,7 +269,7 @@ describe('with Sentinel', () => {
   let setup: SentinelSetup;
   beforeAll(async () => {
     setup = await startSentinel();
-  }, 30_000);
+  });
   afterAll(() => setup.stop());
 
   async function listenersForFailovers(): Promise<number> {
@@ -301,7 +301,7 @@ describe('with a Cluster', () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await startCluster();
-  }, 30_000);
+  });
   afterAll(() => cluster.stop());
 
   async function optionsWith(options?: ClusterOptions) {

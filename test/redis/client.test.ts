@@ -68,14 +68,14 @@ describe('openRedis reaches', () => {
     expect(await sentinel.replica.client().get('after')).toBe('2');
     await close(1_000);
     await sentinel.stop();
-  }, 30_000);
+  });
 });
 
 describe('beside a Cluster,', () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await startCluster({ password: PASSWORD });
-  }, 30_000);
+  });
   afterAll(() => cluster.stop());
 
   it('openRedis reaches every node', async () => {

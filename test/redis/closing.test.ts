@@ -15,7 +15,7 @@ beforeAll(async () => {
   [server, cluster] = await Promise.all([startRedis(), startCluster()]);
   // The clients that look from outside keep their connections, so they belong to what is there before.
   await Promise.all([server.client().ping(), ...cluster.nodes.map((node) => node.client().ping())]);
-}, 30_000);
+});
 
 afterAll(async () => {
   await Promise.all([server.stop(), cluster.stop()]);
@@ -165,7 +165,7 @@ describe('close', () => {
     beforeAll(async () => {
       setup = await startSentinel();
       await Promise.all([setup.master, setup.replica].map((one) => one.client().ping()));
-    }, 30_000);
+    });
     afterAll(() => setup.stop());
 
     it('leaves neither socket nor timer', async () => {

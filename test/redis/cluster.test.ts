@@ -12,7 +12,7 @@ let redis: OpenRedis;
 beforeAll(async () => {
   cluster = await startCluster();
   redis = openRedis({ cluster: cluster.startupNodes, options: { redisOptions: PATIENT } }, () => undefined);
-}, 30_000);
+});
 
 afterAll(async () => {
   await redis.close(1_000);

@@ -180,7 +180,7 @@ describe('with a Cluster', () => {
   let cluster: RedisCluster;
   beforeAll(async () => {
     cluster = await startCluster();
-  }, 30_000);
+  });
   afterAll(() => cluster.stop());
 
   it.each([true, false])(

@@ -26,7 +26,7 @@ let cluster: RedisCluster;
 
 beforeAll(async () => {
   [server, cluster] = await Promise.all([startRedis(), startCluster()]);
-}, 30_000);
+});
 
 afterAll(async () => {
   await Promise.all([server.stop(), cluster.stop()]);

@@ -179,7 +179,7 @@ describe('SessionManager with Redis', () => {
       expect(counts['zrem']).toBeLessThanOrEqual(MANY / 100 + 1);
       expect(Math.max(...replies)).toBeLessThanOrEqual(5 + 2 * 500);
       expect((await manager.list('ada')).sessions.map(({ handle }) => handle)).toEqual([visitor.handle]);
-    }, 30_000);
+    });
 
     it.each(['evict-oldest', 'evict-least-recent'] as const)(
       'a sign-in does a bounded part of what a limit asks that was switched on, and makes progress each time, with %s',

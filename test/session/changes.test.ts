@@ -133,7 +133,7 @@ describe.each([
   test('does what a plain object would, and what differs in the end is written, and nothing else', async () => {
     const start = fc.option(content, { nil: undefined });
     await fc.assert(fc.asyncProperty(start, fc.array(scenario, { minLength: 1, maxLength: 3 }), play), { numRuns: RUNS });
-  }, 60_000);
+  });
 
   test('is not written by a scenario that only looks at it', async () => {
     const looks: Operation['does'][] = [
@@ -159,7 +159,7 @@ describe.each([
       expect(store.takeWrites()).toEqual([]);
     });
     await fc.assert(unwritten, { numRuns: RUNS });
-  }, 60_000);
+  });
 });
 
 /** Not by `expect`, to which an entry called "constructor" is another class. */

@@ -42,8 +42,7 @@ export async function startCluster({
     outside ??= new Cluster(startupNodes, password === undefined ? {} : { redisOptions: { password } }).on('error', () => undefined);
     return outside;
   };
-  const untilOk = () =>
-    until(async () => (await Promise.all(nodes.map(isInOrder(masters)))).every(Boolean), 'the cluster is in order', 30_000);
+  const untilOk = () => until(async () => (await Promise.all(nodes.map(isInOrder(masters)))).every(Boolean), 'the cluster is in order');
   const stop = async () => {
     outside?.disconnect();
     await Promise.all(nodes.map((node) => node.stop()));

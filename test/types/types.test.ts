@@ -33,7 +33,7 @@ describe('an application that declares its data and its identity', () => {
 
   test('compiles, strict as can be', () => {
     expect(errorsOf(program)).toEqual([]);
-  }, 60_000);
+  });
 
   test("gives Nest's pipes plain types of its parameters", () => {
     let emitted = '';
@@ -45,7 +45,7 @@ describe('an application that declares its data and its identity', () => {
 
 test('an application without Nest declares both as well, and compiles', () => {
   expect(errorsOf(compile(join(HERE, 'express-app')))).toEqual([]);
-}, 60_000);
+});
 
 /** What a user compiles against: our declarations, without our compiler options. Some errors are seen only there. */
 describe('an application that compiles without esModuleInterop', () => {
@@ -56,7 +56,7 @@ describe('an application that compiles without esModuleInterop', () => {
     const { options } = readConfig(join(ROOT, 'tsconfig.build.json'));
     const files = ['index.ts', 'express.ts'].map((name) => join(ROOT, 'src', name));
     ts.createProgram(files, { ...options, outDir: declarations, emitDeclarationOnly: true }).emit();
-  }, 60_000);
+  });
   afterAll(() => rmSync(declarations, { recursive: true }));
 
   test.each([true, false])(
