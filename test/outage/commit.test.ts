@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Browser } from '../support/browser.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { recovered, UNAVAILABLE, useOutages } from '../support/outage-harness.js';
-import { blackouts, brownouts } from '../support/outages.js';
+import { blackouts, brownouts, type Outage } from '../support/outages.js';
 import type { AnySession, ScriptedApp } from '../support/scripted-app.js';
 import { sessionKeys } from '../support/stored-session.js';
 import { until } from '../support/until.js';
@@ -22,12 +22,15 @@ const ENDS: readonly Operation[] = [
   ['regenerate', (session) => session.regenerate()],
 ];
 
+const [FULL, READ_ONLY] = brownouts as [Outage, Outage];
+
 describe.each(redisVariants)('when the session cannot be stored (G7), $name', (variant) => {
   const outages = useOutages(variant);
   const { harness, begin } = outages;
 
-  async function open(options?: HarnessOptions): Promise<{ app: ScriptedApp; browser: Browser }> {
-    const app = await outages.open(options);
+  /** Where Redis answers with an error, that is waited for. */
+  async function open(outage: Outage, options?: HarnessOptions): Promise<{ app: ScriptedApp; browser: Browser }> {
+    const app = await (brownouts.includes(outage) ? outages.openPatient(options) : outages.open(options));
     const browser = app.browser();
     app.on('/fill', ({ session }) => void (session['cart'] = ['tea']));
     await browser.post('/login/ada');
@@ -50,7 +53,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
   test.each(cases.map(([outage, [name, operation]]) => ({ outage, operation, why: outage.name, name })))(
     'because Redis $why in the midst of a request, an awaited $name gets 503 in time and nothing is half done',
     async ({ outage, operation }) => {
-      const { app, browser } = await open();
+      const { app, browser } = await open(outage);
       const sid = await browser.sid();
       app.on('/operation', async ({ session }) => {
         await begin(outage);
@@ -79,7 +82,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
   }
 
   test.each(brownouts)('a login that fails because Redis $name leaves the session before it valid', async (outage) => {
-    const { app, browser } = await open();
+    const { app, browser } = await open(outage);
     await begin(outage);
     expect((await browser.post('/login/grace')).json).toEqual(UNAVAILABLE);
     await end(browser);
@@ -88,23 +91,23 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
   });
 
   test('sessions are read while Redis is out of memory', async () => {
-    const { browser } = await open();
-    await begin(brownouts[0]!);
+    const { browser } = await open(FULL);
+    await begin(FULL);
     expect((await browser.get('/read')).json).toEqual({ identity: { id: 'ada' }, cart: ['tea'] });
   });
 
   test.each(ENDS.slice(0, 2))('%s works while Redis is out of memory', async (_, operation) => {
-    const { app, browser } = await open();
+    const { app, browser } = await open(FULL);
     app.on('/end', ({ session }) => operation(session));
-    await begin(brownouts[0]!);
+    await begin(FULL);
     expect((await browser.post('/end')).status).toBe(200);
     expect(await browser.cookie('sid')).toBeUndefined();
     expect(await sessionKeys(harness.client)).toEqual([]);
   });
 
   test('logout on a server that takes no writes gets 503, and the cookie stays', async () => {
-    const { browser } = await open();
-    await begin(brownouts[1]!);
+    const { browser } = await open(READ_ONLY);
+    await begin(READ_ONLY);
     const { json, setCookies } = await browser.post('/logout');
     expect([json, setCookies]).toEqual([UNAVAILABLE, []]);
     await end(browser);
@@ -115,7 +118,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
     'a change that cannot be stored because Redis $name: 503 where the middleware stores first, else a line in the log',
     async (outage) => {
       const logger = new CapturedLog();
-      const { app, browser } = await open({ logger, session: { rolling: true } });
+      const { app, browser } = await open(outage, { logger, session: { rolling: true } });
       app.on('/write', async ({ session, response }) => {
         session['late'] = 1;
         await begin(outage);
@@ -139,7 +142,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
 
   test('a touch that fails is logged, and the answer is that of the handler', async () => {
     const logger = new CapturedLog();
-    const { app, browser } = await open({ logger, store: { touchAfter: 0 } });
+    const { app, browser } = await open(blackouts[0]!, { logger, store: { touchAfter: 0 } });
     await app.sessions.drain();
     app.on('/cut', async () => {
       await begin(blackouts[0]!);
@@ -150,11 +153,11 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
   });
 
   test('a session in use goes on living while Redis is out of memory', async () => {
-    const { app, browser } = await open({ store: { touchAfter: 0 } });
+    const { app, browser } = await open(FULL, { store: { touchAfter: 0 } });
     const key = app.sessions.settings.prefix + app.sessions.handleOf(((await browser.sid()) ?? '') as never);
     await app.sessions.drain();
     await harness.client.pexpire(key, 5_000);
-    await begin(brownouts[0]!);
+    await begin(FULL);
     expect((await browser.get('/whoami')).status).toBe(200);
     await app.sessions.drain();
     expect(await harness.client.pttl(key)).toBeGreaterThan(1_000_000);
@@ -162,9 +165,9 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
 
   test('store.logErrors gets the failures', async () => {
     const errors: unknown[] = [];
-    const { app, browser } = await open({ store: { logErrors: (error) => void errors.push((error as { reason?: string }).reason) } });
+    const { app, browser } = await open(FULL, { store: { logErrors: (error) => void errors.push((error as { reason?: string }).reason) } });
     app.on('/write', ({ session }) => void (session['late'] = 1));
-    await begin(brownouts[0]!);
+    await begin(FULL);
     await browser.get('/write');
     await until(() => errors.length > 0, 'the failure is told');
     expect(errors).toEqual(['OOM']);
@@ -172,8 +175,8 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
 
   test('store.logErrors: false silences them', async () => {
     const logger = new CapturedLog();
-    const { browser } = await open({ logger, store: { logErrors: false } });
-    await begin(brownouts[0]!);
+    const { browser } = await open(FULL, { logger, store: { logErrors: false } });
+    await begin(FULL);
     expect((await browser.post('/login/grace')).status).toBe(503);
     expect(logger.matching(/^(error|warn)/)).toEqual([]);
   });

@@ -6,6 +6,7 @@ import { blackouts, brownouts, type Outage } from '../support/outages.js';
 import { until } from '../support/until.js';
 import { redisVariants } from '../support/variants.js';
 
+const STALL = blackouts[1]!;
 const SHUT: Outage = {
   name: 'lets nobody read',
   reason: /NOPERM/,
@@ -24,7 +25,7 @@ describe.each(redisVariants)('the log of an outage, $name', (variant) => {
 
   async function during(outage: Outage): Promise<{ logger: CapturedLog; browser: Browser }> {
     const logger = new CapturedLog();
-    const app = await outages.open({ logger });
+    const app = await (outage === STALL ? outages.open({ logger }) : outages.openPatient({ logger }));
     const browser = app.browser();
     await browser.post('/login/ada');
     await outages.begin(outage);
@@ -37,7 +38,7 @@ describe.each(redisVariants)('the log of an outage, $name', (variant) => {
 
   const begun = (logger: CapturedLog) => logger.matching('session store is unavailable');
 
-  test.each([blackouts[1]!, SHUT])('has one line when loads begin to fail and one when they end: Redis $name', async (outage) => {
+  test.each([STALL, SHUT])('has one line when loads begin to fail and one when they end: Redis $name', async (outage) => {
     const { logger, browser } = await during(outage);
     for (let n = 0; n < 8; n++) expect((await browser.get('/read')).status).toBe(503);
     const [line, ...more] = begun(logger);

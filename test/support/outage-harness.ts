@@ -27,6 +27,8 @@ export interface OutageHarness {
   readonly proxy: ChaosProxy;
   /** Starts an application that finds Redis there. */
   open(options?: HarnessOptions): Promise<ScriptedApp>;
+  /** The same, for outages in which Redis answers, with an error: the application waits for that however busy the machine is. */
+  openPatient(options?: HarnessOptions): Promise<ScriptedApp>;
   /** Lets Redis fail until `end`, or the end of the test. */
   begin(outage: Outage): Promise<void>;
   end(): Promise<void>;
@@ -65,6 +67,7 @@ export function useOutages(variant: Variant): OutageHarness {
         ...options,
         store: { deadline: DEADLINE, ...options?.store },
       }),
+    openPatient: (options) => harness.open({ redis: address(), ...options }),
     begin: async (outage) => {
       ongoing = outage;
       await outage.begin(harness.redis, proxy);
