@@ -93,7 +93,7 @@ export class ExpressStoreAdapter implements SessionStore {
     return {
       ...UNKNOWN,
       handle: hashedHandleOf(sid),
-      lastSeenAt: lastSeenBy(cookie),
+      lastSeenAt: lastSeenBy(cookie, this.clock.now()),
       idle: typeof cookie.originalMaxAge === 'number' ? cookie.originalMaxAge : this.settings.idle,
       cookie: sendableCookie(cookie),
       entries: this.#encode(values),
@@ -184,8 +184,8 @@ export class ExpressStoreAdapter implements SessionStore {
 }
 
 /** Such a store keeps only when the cookie expires: `originalMaxAge` after it was last written or touched. */
-function lastSeenBy({ expires, originalMaxAge }: CookieAttributes): number {
+function lastSeenBy({ expires, originalMaxAge }: CookieAttributes, now: number): number {
   const isKept = typeof originalMaxAge === 'number' && (typeof expires === 'string' || expires instanceof Date);
   const seenAt = isKept ? new Date(expires).getTime() - originalMaxAge : Number.NaN;
-  return Number.isNaN(seenAt) ? Date.now() : seenAt;
+  return Number.isNaN(seenAt) ? now : seenAt;
 }

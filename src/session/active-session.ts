@@ -354,7 +354,7 @@ export class ActiveSession {
     } catch (error) {
       // An earlier try has stored it, and what has its handle now is what whoever has ended it since left.
       if (this.#mayBeStored && error instanceof SessionConflictError && this.sessions.canRotate(this.sid)) {
-        if (userId !== undefined) this.#signIns.free(userId, this.handle);
+        if (userId !== undefined) this.#signIns.cancel(userId, this.handle);
         throw this.#gone();
       }
       this.#mayBeStored ||= mayHaveRun(error);
@@ -501,7 +501,7 @@ export class ActiveSession {
   ): Promise<Stored> {
     const record = await store();
     if (record === undefined) {
-      this.#signIns.free(userId, this.handle);
+      this.#signIns.cancel(userId, this.handle);
       return record;
     }
     const confirmed = this.#signIns.confirm(userId, record, undefined).then((excess) => this.#signIns.evict(userId, excess, record));
@@ -573,7 +573,7 @@ export class ActiveSession {
       userId === undefined
         ? undefined
         : await this.#begin(userId, handle, replaces, deadline).catch((error: unknown) => {
-            if (mayHaveRun(error)) this.#signIns.free(userId, handle);
+            if (mayHaveRun(error)) this.#signIns.cancel(userId, handle);
             throw error;
           });
     const creation = this.sessions.create(sid, { ...session, indexedAt, from: replaces?.handle });
@@ -604,7 +604,7 @@ export class ActiveSession {
       );
     if (userId !== undefined && old.record !== undefined && excess > 0)
       await deadline.wait(this.#signIns.evict(userId, excess, await creation)).catch(this.sessions.settings.logError);
-    if (end === 'ended' && old.record !== undefined) this.#signIns.forget(old.record);
+    if (end === 'ended' && old.record !== undefined) this.#signIns.removeName(old.record);
     return 'moved';
   }
 
@@ -629,7 +629,7 @@ export class ActiveSession {
 
   async #endOld(sid: Sid, record: SessionRecord | undefined): Promise<void> {
     await this.sessions.destroy(sid);
-    if (record !== undefined) this.#signIns.forget(record);
+    if (record !== undefined) this.#signIns.removeName(record);
   }
 
   /** Nobody has been told the new sid, and it would end by itself; this only spares the store an orphan. */

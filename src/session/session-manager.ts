@@ -77,7 +77,7 @@ export class SessionManager {
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > PAGE)
       throw new SessionMisuseError(`SessionManager.list() needs a "limit" from 1 to ${PAGE}.`);
     const currentHandle = typeof current === 'object' ? handleIn(current, 'list') : current;
-    let after = cursor === undefined ? undefined : placeOf(cursor);
+    let after = cursor === undefined ? undefined : positionOf(cursor);
     for (;;) {
       const page = await this.#answer(indexOf(this.#sessions).page(user, { limit, after }));
       const { sessions } = await present(this.#sessions, user, page);
@@ -252,7 +252,7 @@ export class SessionManager {
       await Promise.all(chunk.map(async (session) => (await this.#end(userId, session, terms)) && ended.add(session.handle)));
       count += ended.size;
       // One that is left since it began later stays named.
-      await this.#forget(userId, terms.createdBefore === undefined ? chunk.map(({ handle }) => handle) : [...ended]);
+      await this.#removeNames(userId, terms.createdBefore === undefined ? chunk.map(({ handle }) => handle) : [...ended]);
     }
     return count;
   }
@@ -264,7 +264,7 @@ export class SessionManager {
   }
 
   /** The sessions are dead already, so when this fails nothing is wrong: whoever reads the names finds them gone. */
-  async #forget(userId: string, handles: readonly Handle[]): Promise<void> {
+  async #removeNames(userId: string, handles: readonly Handle[]): Promise<void> {
     await this.#answer(indexOf(this.#sessions).remove(userId, handles)).catch(this.#sessions.settings.logError);
   }
 
@@ -322,7 +322,7 @@ function infoOf(facts: SessionFacts, userId: string, current?: Handle): SessionI
   };
 }
 
-function placeOf(cursor: string): { readonly handle: Handle; readonly score: number } {
+function positionOf(cursor: string): { readonly handle: Handle; readonly score: number } {
   const [, score, handle] = CURSOR.exec(cursor) ?? [];
   if (!isHandle(handle)) throw new SessionMisuseError('SessionManager.list() needs a "cursor" that it has given out, or none.');
   return { handle, score: Number(score) };

@@ -77,13 +77,13 @@ export class SignIns {
   }
 
   /** An entry that was reserved and will not be confirmed must not count against the next sign-in. Nobody waits for it: its end comes by itself. */
-  free(userId: string, handle: Handle): void {
+  cancel(userId: string, handle: Handle): void {
     this.sessions.index?.remove(userId, [handle]).catch(this.sessions.settings.logError);
   }
 
   /** The session has gone, so its name goes too. Nobody waits for it. */
-  forget({ userId, handle }: SessionRecord): void {
-    if (userId !== undefined) this.free(userId, handle);
+  removeName({ userId, handle }: SessionRecord): void {
+    if (userId !== undefined) this.cancel(userId, handle);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { SessionSettings } from '../../src/http/request/session-options.js';
 import type { StoreKind } from '../../src/redis-session.options.js';
@@ -94,10 +94,11 @@ export function useVariant({ middleware, kind }: Variant): Harness {
     expire: async ({ store }, sid) => {
       await server?.client().pexpire(keyOf(store, sid ?? ''), 1);
       // The memory store drops what has ended when it is next asked.
-      const later = Date.now() + Sessions.of(store).settings.idle + 1;
-      const clock = server === undefined ? jest.spyOn(Date, 'now').mockReturnValue(later) : undefined;
+      const { clock } = store;
+      const later = (clock.now() ?? 0) + Sessions.of(store).settings.idle + 1;
+      if (server === undefined) Object.assign(store, { clock: { now: () => later } });
       await until(async () => (await sessionStoredIn(store, server?.client(), sid)) === undefined, 'the session has expired');
-      clock?.mockRestore();
+      Object.assign(store, { clock });
     },
   };
 }
