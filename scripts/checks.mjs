@@ -1,11 +1,11 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 
+import { build, fewApps, fewQuickStarts, pack, TARBALL } from './package-checks.mjs';
 import { command } from './steps/command.mjs';
 import { jest } from './steps/jest.mjs';
 import { sampleTests } from './steps/sample.mjs';
 
-const TARBALL = '.cache/package.tgz';
 const needs = 'build';
 
 /** What `npm test` runs, in order. */
@@ -13,7 +13,7 @@ export const checks = [
   {
     atOnce: 2,
     steps: [
-      command('build', ['node', 'scripts/build.mjs']),
+      build,
       command('format', ['prettier', '--check', '.']),
       command('lockfile', ['node', 'scripts/steps/lockfile.mjs'], { proof: /^[1-9]\d* locked/m }),
       command('entry points', ['node', 'scripts/entry-points.mjs', '--check'], { proof: /^[1-9]\d* entry points/m }),
@@ -44,7 +44,7 @@ export const checks = [
   {
     atOnce: 2,
     steps: [
-      command('pack', ['node', 'scripts/steps/pack.mjs', TARBALL], { needs }),
+      pack,
       command('publint', ['publint', '--strict'], { needs, proof: /All good/ }),
       command('exported names', ['node', 'scripts/steps/exported-names.mjs'], { needs, proof: /^[1-9]\d* exported/m }),
       command('docblocks', ['node', 'scripts/steps/docblocks.mjs'], { proof: /^[1-9]\d* exports/m }),
@@ -61,26 +61,7 @@ export const checks = [
       sampleTests({ needs }),
     ],
   },
-  {
-    atOnce: 2,
-    steps: ['esm-nest12', 'cjs-nest11-jest', 'esm-express5'].map((app) =>
-      command(`packed: ${app}`, ['node', 'scripts/steps/packed-app.mjs', `test/package/${app}`, TARBALL], {
-        needs: 'pack',
-        timeout: 240_000,
-        proof: /^ends by itself/m,
-      }),
-    ),
-  },
-  {
-    atOnce: 2,
-    steps: ['esm', 'cjs'].map((template) =>
-      command(`quick start of the README: ${template}`, ['node', 'scripts/steps/quick-start.mjs', template, TARBALL], {
-        needs: 'pack',
-        timeout: 300_000,
-        proof: /^signs in and out/m,
-      }),
-    ),
-  },
+  { atOnce: 2, steps: [...fewApps, ...fewQuickStarts] },
 ];
 
 /** Each of them must hold a test. */

@@ -1,12 +1,18 @@
-// `npm test`, `npm run test:servers` and `npm run test:all`: installs what is missing, runs the checks, and ends with a line
+// `npm test`, `npm run test:servers`, `npm run test:packages` and `npm run test:all`: installs what is missing, runs the checks, and ends with a line
 // "N passed, N failed". Nothing here needs an installed package.
 import { checks } from './checks.mjs';
 import { installPackages } from './install/packages.mjs';
 import { installRedisServer } from './install/redis-server.mjs';
+import { packageChecks, packageChecksAlone } from './package-checks.mjs';
 import { serverChecks } from './server-checks.mjs';
 import { runSteps, summary } from './steps/run-steps.mjs';
 
-const WHICH = { own: checks, servers: serverChecks, all: [...checks, ...serverChecks] };
+const WHICH = {
+  own: checks,
+  servers: serverChecks,
+  packages: packageChecksAlone,
+  all: [...checks, ...packageChecks, ...serverChecks],
+};
 
 process.chdir(`${import.meta.dirname}/..`);
 installPackages();

@@ -2,10 +2,14 @@
 // own tests pass where it has some, it starts, keeps a session in Redis over HTTP, and ends by itself.
 //
 //   node scripts/steps/packed-app.mjs test/package/esm-nest12 .cache/package.tgz
+//   node scripts/steps/packed-app.mjs test/package/esm-nest12 .cache/package.tgz 22 24    its tests and itself on these versions of Node
+//
+// The application says in its package.json, under "packed", what is particular to it: `sources`, whose src/ it has; `removes`, what is gone before
+// it starts; `otherVersion`, the folder in which the same package is installed under another version.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -13,41 +17,78 @@ import { Redis } from 'ioredis';
 
 import { childEnvironment, runProgram } from '../child-process.mjs';
 import { startPrivateRedis } from '../demo/private-redis.mjs';
+import { installNode } from '../install/node-program.mjs';
 
-const [fixture, tarball] = process.argv.slice(2).map((argument) => path.resolve(argument));
+const [fixtureFolder, tarballFile, ...nodeVersions] = process.argv.slice(2);
+const [fixture, tarball] = [fixtureFolder, tarballFile].map((argument) => path.resolve(argument));
 const folder = await mkdtemp(path.join(tmpdir(), `${path.basename(fixture)}-`));
-const cleanUp = () => rm(folder, { recursive: true, force: true });
 
 try {
   await cp(fixture, folder, { recursive: true });
-  const { scripts } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
-  await npm('install', tarball, '--prefer-offline', '--no-audit', '--no-fund');
+  const { scripts, packageManager = 'npm', main = 'dist/main.js', packed = {} } = await readJson(path.join(folder, 'package.json'));
+  if (packed.sources !== undefined)
+    await cp(path.join(fixture, '..', packed.sources, 'src'), path.join(folder, 'src'), { recursive: true });
+  await install(packageManager);
+  if (packed.otherVersion !== undefined) await installOtherVersion(path.join(folder, packed.otherVersion));
   console.log('installs');
-  await npm('run', 'build');
+  await run('npm', ['run', 'build']);
   console.log('compiles');
-  if (scripts.test !== undefined) {
-    const output = await npm('test');
-    // Of jest, or of Node's own runner.
-    assert.match(output, /^(?:Tests: +[1-9]\d* passed|# pass [1-9])/m, output);
-    console.log('passes its own tests');
+  for (const name of packed.removes ?? []) await rm(path.join(folder, name), { recursive: true });
+  const programs = nodeVersions.length === 0 ? [process.execPath] : await Promise.all(nodeVersions.map(installNode));
+  for (const node of programs) {
+    if (nodeVersions.length > 0) console.log(`on Node ${await versionOf(node)}`);
+    if (scripts.test !== undefined) await test(node, scripts.test);
+    await visit(node, main);
   }
-  await visit();
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;
 } finally {
-  await cleanUp();
+  await rm(folder, { recursive: true, force: true });
 }
 
-async function npm(...args) {
+async function install(packageManager) {
+  if (packageManager === 'npm') return run('npm', ['install', tarball, '--prefer-offline', '--no-audit', '--no-fund']);
+  return run('npx', ['--yes', '--prefer-offline', packageManager, 'add', tarball, '--prefer-offline']);
+}
+
+/** Its peers are those of the application: npm does not look for them, and Node finds them in the folders above. */
+async function installOtherVersion(place) {
+  await run('tar', ['-xzf', tarball, '-C', place]);
+  const manifest = path.join(place, 'package/package.json');
+  await writeFile(manifest, JSON.stringify({ ...(await readJson(manifest)), version: '0.0.1' }));
+  await run('npm', ['pack', './package'], place);
+  await rm(path.join(place, 'package'), { recursive: true });
+  const packedAgain = './nestjs-redis-session-0.0.1.tgz';
+  await run('npm', ['install', packedAgain, '--legacy-peer-deps', '--prefer-offline', '--no-audit', '--no-fund'], place);
+}
+
+/** As `npm test` runs them, with that Node. */
+async function test(node, command) {
+  const places = [path.dirname(node), path.join(folder, 'node_modules/.bin'), process.env.PATH];
+  const output = await run('sh', ['-c', command], folder, { PATH: places.join(path.delimiter) });
+  // Of jest, of Vitest, or of Node's own runner.
+  assert.match(output, /^(?:Tests: +[1-9]\d* passed| *Tests +[1-9]\d* passed|# pass [1-9])/m, output);
+  console.log('passes its own tests');
+}
+
+async function run(program, args, cwd = folder, variables = {}) {
   // Its own tests have no Redis, least of all that of whoever runs this.
-  const env = childEnvironment({ REDIS_URL: undefined });
-  const { code, output } = await runProgram('npm', args, { cwd: folder, env, timeout: 180_000 });
-  assert.equal(code, 0, `npm ${args.join(' ')}\n${output}`);
+  const env = childEnvironment({ REDIS_URL: undefined, ...variables });
+  const { code, output } = await runProgram(program, args, { cwd, env, timeout: 240_000 });
+  assert.equal(code, 0, `${program} ${args.join(' ')}\n${output}`);
   return output;
 }
 
-async function visit() {
+async function versionOf(node) {
+  return (await run(node, ['-p', 'process.versions.node'])).trim();
+}
+
+async function readJson(file) {
+  return JSON.parse(await readFile(file, 'utf8'));
+}
+
+async function visit(node, main) {
   const redis = await startPrivateRedis();
   const client = new Redis(redis.url);
   const env = childEnvironment({
@@ -55,7 +96,7 @@ async function visit() {
     // On a machine that is busy with other things.
     REDIS_URL: `${redis.url}?commandTimeout=10000`,
   });
-  const app = spawn('node', ['dist/main.js'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const app = spawn(node, [main], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(app, 'exit');
   let output = '';
   for (const stream of [app.stdout, app.stderr]) stream.setEncoding('utf8').on('data', (chunk) => (output += chunk));

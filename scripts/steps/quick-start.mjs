@@ -3,6 +3,7 @@
 //
 //   node scripts/steps/quick-start.mjs esm .cache/package.tgz      the template of ES modules, with Vitest
 //   node scripts/steps/quick-start.mjs cjs .cache/package.tgz      that of CommonJS, with jest
+//   node scripts/steps/quick-start.mjs nest11 .cache/package.tgz   the only one of Nest 11: CommonJS, with jest
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,35 +17,53 @@ import { freePort, startPrivateRedis } from '../demo/private-redis.mjs';
 import { fencedBlocks } from './markdown.mjs';
 import { ROOT } from './public-api.mjs';
 
-const [type, tarball] = process.argv.slice(2);
+const [template, tarball] = process.argv.slice(2);
+const CLI_11 = '@nestjs/cli@11.0.13';
 const COLLECTION = path.join(ROOT, 'node_modules/@nestjs/schematics/dist/collection.json');
 /** The quick start does not need them, and they are most of what would be installed. */
-const NOT_NEEDED = /lint|prettier|mau|supertest|coverage|ts-loader|tsconfig-paths$|source-map/;
+const NOT_NEEDED = /lint|prettier|mau|supertest|coverage|ts-loader|^tsconfig-paths$|source-map/;
 
-const parent = await mkdtemp(path.join(tmpdir(), `quick-start-${type}-`));
+const parent = await mkdtemp(path.join(tmpdir(), `quick-start-${template}-`));
 const folder = path.join(parent, 'shop');
 try {
   const { packages, code } = await quickStart();
-  await run(path.join(ROOT, 'node_modules/.bin/schematics'), [
-    `${COLLECTION}:application`,
-    '--name=shop',
-    `--type=${type}`,
-    '--package-manager=npm',
-    '--no-dry-run',
-    '--debug=false',
-  ]);
+  await nestNew();
   await withoutWhatIsNotNeeded();
   await run('npm', ['install', path.resolve(tarball), ...packages, '--prefer-offline', '--no-audit', '--no-fund'], folder);
   console.log('installs');
   await writeFile(path.join(folder, 'src/app.module.ts'), code);
   await run('npm', ['run', 'build'], folder);
   console.log('compiles');
+  await test();
   await visit();
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;
 } finally {
   await rm(parent, { recursive: true, force: true });
+}
+
+async function nestNew() {
+  if (template === 'nest11')
+    return run('npx', [
+      '--yes',
+      '--prefer-offline',
+      CLI_11,
+      'new',
+      'shop',
+      '--package-manager=npm',
+      '--skip-install',
+      '--skip-git',
+      '--strict',
+    ]);
+  return run(path.join(ROOT, 'node_modules/.bin/schematics'), [
+    `${COLLECTION}:application`,
+    '--name=shop',
+    `--type=${template}`,
+    '--package-manager=npm',
+    '--no-dry-run',
+    '--debug=false',
+  ]);
 }
 
 /** What the README says to install besides this package, and to paste. */
@@ -63,9 +82,43 @@ async function withoutWhatIsNotNeeded() {
   await writeFile(file, JSON.stringify({ ...manifest, devDependencies: Object.fromEntries(needed) }));
 }
 
-async function run(program, args, cwd = parent) {
-  const { code, output } = await runProgram(program, args, { cwd, env: childEnvironment(), timeout: 240_000 });
+async function run(program, args, cwd = parent, variables = {}) {
+  const { code, output } = await runProgram(program, args, { cwd, env: childEnvironment(variables), timeout: 240_000 });
   assert.equal(code, 0, `${program} ${args.join(' ')}\n${output}`);
+}
+
+/** With the test runner of the template, as it is set up there. */
+async function test() {
+  // jest requires Nest 12, which is ES modules, from Node 24.9 on.
+  if (template === 'cjs') return;
+  const extension = template === 'esm' ? '.js' : '';
+  await writeFile(
+    path.join(folder, 'test/app.e2e-spec.ts'),
+    `import { Test } from '@nestjs/testing';
+import { MemorySessionStore, SessionStore } from 'nestjs-redis-session';
+import { AppModule } from '../src/app.module${extension}';
+
+it('signs in', async () => {
+  const testing = await Test.createTestingModule({ imports: [AppModule] })
+    .overrideProvider(SessionStore)
+    .useValue(new MemorySessionStore())
+    .compile();
+  const app = testing.createNestApplication();
+  await app.listen(0, '127.0.0.1');
+  try {
+    const url = await app.getUrl();
+    const signedIn = await fetch(url + '/login', { method: 'POST', body: new URLSearchParams({ password: 'lovelace' }) });
+    const cookie = signedIn.headers.getSetCookie().map((one) => one.split(';')[0]).join('; ');
+    const me = await fetch(url + '/me', { headers: { cookie } });
+    expect(await me.json()).toEqual({ id: 'ada', roles: ['user'] });
+  } finally {
+    await app.close();
+  }
+}, 30_000);
+`,
+  );
+  await run('npm', ['run', 'test:e2e'], folder, { REDIS_URL: 'redis://127.0.0.1:1' });
+  console.log('passes a test');
 }
 
 async function visit() {

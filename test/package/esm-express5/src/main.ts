@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { Redis } from 'ioredis';
@@ -56,5 +55,6 @@ app.use((error: Error & { statusCode?: number }, _request: Request, response: Re
 
 const server = app.listen(0, '127.0.0.1');
 process.once('SIGTERM', () => server.close(() => redis.disconnect()));
-await once(server, 'listening');
-console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+server.once('listening', () => {
+  console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+});

@@ -47,8 +47,14 @@ class AccountController {
     RedisSessionModule.forRootAsync({
       useFactory: () => ({
         redis: process.env['REDIS_URL'],
-        session: { name: 'sid', secret: process.env['SESSION_SECRET'] ?? '', resave: false, saveUninitialized: false },
-        store: { deadline: 10_000 },
+        session: {
+          name: 'sid',
+          secret: process.env['SESSION_SECRET'] ?? 'a secret of the tests of this application',
+          resave: false,
+          saveUninitialized: false,
+        },
+        // Its own tests have no Redis.
+        store: { kind: process.env['REDIS_URL'] === undefined ? 'memory' : 'hash', deadline: 10_000 },
       }),
     }),
   ],
