@@ -1,11 +1,12 @@
 /**
- * What every error of this package has in common: a stable `code` to switch on.
+ * What all errors of this package have in common: a stable `code` to switch on.
  *
- * Check errors by code, not by class or message: `if (error.code === 'SESSION_STORE_UNAVAILABLE')`. Inside Nest, an error that is an
- * answer to the client reaches filters as an `HttpException` with the same `code`; those of `SessionManager` reach them as they are, and are answered in the same
- * way where the application has no filter for them. Without Nest, they have the `statusCode`, `status` and `expose` by which Express knows what to answer.
+ * Check errors by code, not by class or message: `if (error.code === 'SESSION_STORE_UNAVAILABLE')`. Inside Nest, errors that are answers to
+ * the client reach your filters as an `HttpException` with the same `code`. Errors of `SessionManager` reach your filters as they are; if
+ * you have no filter for them, the client gets the same answer. Without Nest, they have the `statusCode`, `status` and `expose` that
+ * Express reads.
  *
- * No message, property or cause of these errors holds a sid, secret, cookie value, Redis password, Redis key or session data.
+ * No message, property or cause of these errors holds a session id, secret, cookie value, Redis password, Redis key or session data.
  *
  * @publicApi
  */
@@ -19,7 +20,7 @@ export abstract class RedisSessionError extends Error {
 }
 
 /**
- * What `code` of an error of this package can be.
+ * What the `code` of an error of this package can be.
  *
  * @publicApi
  */
@@ -36,16 +37,16 @@ export type RedisSessionErrorCode =
   | 'SESSION_CROSS_ORIGIN';
 
 /**
- * Why a request was refused: its page is of another site (`cross-site`), of another origin of this site, like a subdomain (`same-site`),
- * its `Origin` is not the host that was asked (`cross-origin`) or is that host over http where https was asked (`insecure-origin`), or it
- * says nothing, and that is not enough (`no-origin`).
+ * Why a request was refused. Its page is of another site (`cross-site`) or of another origin of this site, such as a subdomain
+ * (`same-site`); its `Origin` is not the host that was asked (`cross-origin`), or is that host over http although https was asked
+ * (`insecure-origin`); or the request doesn't say where it comes from, and `strict` is set (`no-origin`).
  *
  * @publicApi
  */
 export type CrossOriginReason = 'cross-site' | 'same-site' | 'cross-origin' | 'insecure-origin' | 'no-origin';
 
 /**
- * The options are wrong. Thrown once, at start, with every problem found.
+ * The options are wrong. You get it once, at start, with every problem found.
  *
  * @publicApi
  */
@@ -58,8 +59,8 @@ export class RedisSessionConfigError extends RedisSessionError {
 }
 
 /**
- * The store did not do what was asked: Redis is unreachable, too slow, or refuses. The outcome of a write is then unknown: it may
- * still happen. Answered to a client as 503 with `Retry-After`.
+ * Redis is unreachable, too slow, or refuses. The outcome of a write is then unknown: it may still happen. The client gets 503 with
+ * `Retry-After`.
  *
  * @publicApi
  */
@@ -71,9 +72,10 @@ export class SessionStoreUnavailableError extends RedisSessionError {
   readonly headers = { 'Retry-After': '1' } as const;
 
   /**
-   * @param reason what went wrong, in words that are safe to log: an error prefix of Redis (`OOM`, `READONLY` …), `timeout`, `connection`, or `outage`
-   * where Redis was not asked, since it has not answered others
-   * @param command what Redis has refused: the command, of one inside a script with what ran the script (`HSET in EVALSHA save`). Never its arguments
+   * @param reason what went wrong, in words that are safe to log: an error prefix of Redis (`OOM`, `READONLY` …), `timeout`, `connection`,
+   *   or `outage` if Redis was not asked because it does not answer
+   * @param command the command that Redis refused; for one inside a script, with what ran the script (`HSET in EVALSHA save`). Never its
+   *   arguments
    */
   constructor(
     readonly reason: string,
@@ -84,8 +86,8 @@ export class SessionStoreUnavailableError extends RedisSessionError {
 }
 
 /**
- * The session of a signed-in requester ended (by logout elsewhere, revocation or expiry) while the request was under way, so
- * nothing can be built on it any more. Answered to a client as 401.
+ * The session of a signed-in user ended while the request was under way (by logout elsewhere, revocation or expiry), so nothing can be
+ * built on it any more. The client gets 401.
  *
  * @publicApi
  */
@@ -101,8 +103,8 @@ export class SessionGoneError extends RedisSessionError {
 }
 
 /**
- * The user has as many sessions as `store.maxSessionsPerUser` allows, and its policy is to refuse a further one. Nobody was signed in.
- * Answered to a client as 409.
+ * The user has as many sessions as `store.maxSessionsPerUser` allows, and its policy is `'reject'`. Nobody was signed in. The client gets
+ * 409.
  *
  * @publicApi
  */
@@ -113,12 +115,12 @@ export class SessionRefusedError extends RedisSessionError {
   readonly expose = true;
 
   constructor() {
-    super('There are too many sessions of this user already. Sign out elsewhere first.');
+    super('This user has too many sessions already. Sign out on another device first.');
   }
 }
 
 /**
- * The request may have been sent by a page of another site (`session.csrf`, `CsrfGuard`). Answered to a client as 403.
+ * A page of another site may have sent the request (`session.csrf`, `CsrfGuard`). The client gets 403.
  *
  * @publicApi
  */
@@ -129,12 +131,12 @@ export class CrossOriginError extends RedisSessionError {
   readonly expose = true;
 
   constructor(readonly reason: CrossOriginReason) {
-    super('The request was refused: it is not known to come from a page of this site.');
+    super('The request was refused: it may come from a page of another site.');
   }
 }
 
 /**
- * A session would become larger than `maxBytes`, `maxFieldBytes` or `maxFields` allow. Nothing was stored.
+ * The session would become larger than `maxBytes`, `maxFieldBytes` or `maxFields` allow. Nothing was stored.
  *
  * @publicApi
  */
@@ -143,7 +145,7 @@ export class SessionLimitError extends RedisSessionError {
 }
 
 /**
- * An entry cannot be stored as it is (a circular structure, a BigInt, a reserved name …). Nothing was stored.
+ * An entry can't be stored as it is (a circular structure, a BigInt, a reserved name …). Nothing was stored.
  *
  * @publicApi
  */
@@ -174,8 +176,8 @@ export class SessionUnsupportedError extends RedisSessionError {
 }
 
 /**
- * The session was used in a way that cannot work: written after its end, a reserved property assigned, read where no middleware ran.
- * The message names the cure.
+ * You used the session in a way that can't work: you wrote to it after its end, assigned a reserved property, or read it where no
+ * middleware ran. The message names the cure.
  *
  * @publicApi
  */

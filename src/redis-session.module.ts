@@ -168,9 +168,9 @@ const serving = new WeakMap<object, ServedModule[]>();
  * RedisSessionModule.forRoot({ redis: 'redis://127.0.0.1:6379', session: { secret } })
  * ```
  *
- * It mounts the session middleware, before that of other modules, and provides `SessionStore`, `SessionGuard`, `CsrfGuard`, `SessionMiddleware`, the
- * Redis client (`@InjectSessionRedis()`) and the options (`@InjectSessionOptions()`). On shutdown it waits for writes under way and closes
- * the client that it made.
+ * It mounts the session middleware before that of other modules. You can inject `SessionStore`, `SessionManager`, `SessionEvents`,
+ * `SessionGuard`, `CsrfGuard`, `SessionMiddleware`, the Redis client (`@InjectSessionRedis()`) and the options (`@InjectSessionOptions()`).
+ * On shutdown it waits for writes under way and closes the client that it made.
  *
  * @publicApi
  */
@@ -228,7 +228,7 @@ export class RedisSessionModule
     this.#channel = eventChannelOf(options, store, connection, log.warn);
   }
 
-  /** With options at hand. See {@link RedisSessionModule}. Starting fails with `RedisSessionConfigError` when they are wrong. */
+  /** With options at hand. See {@link RedisSessionModule}. If the options are wrong, the start fails with `RedisSessionConfigError`. */
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
     checkGiven('forRoot', options, '{ redis: "redis://localhost:6379", session: { secret } }');
     return super.forRoot(options);
@@ -241,7 +241,7 @@ export class RedisSessionModule
    * RedisSessionModule.forRootAsync({ inject: [ConfigService], useFactory: (config: ConfigService) => ({ redis: …, session: { secret: … } }) })
    * ```
    *
-   * Starting fails with `RedisSessionConfigError` when they are wrong.
+   * If the options are wrong, the start fails with `RedisSessionConfigError`.
    */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     checkGiven('forRootAsync', options, '{ inject: [ConfigService], useFactory: (config) => ({ redis: …, session: { secret: … } }) }');

@@ -44,7 +44,7 @@ export interface RedisSessionStoreOptions extends StoreOptions {
 }
 
 /**
- * Options of `RedisSessionModule`, in three groups with the names that people know, and one function.
+ * Options of `RedisSessionModule`: three groups and one function, with the names that express-session and connect-redis have.
  *
  * @publicApi
  */
@@ -86,7 +86,7 @@ export interface RedisSessionOptionsFactory {
 }
 
 /**
- * The options with every default filled in. `redis` and `session.secrets` are there for who asks, and in no JSON, copy or log of it.
+ * The options with every default filled in. You can read `redis` and `session.secrets`, but no JSON, copy or log of the options shows them.
  *
  * @publicApi
  */
@@ -128,7 +128,7 @@ export function resolveOptions(options: RedisSessionOptions, production: boolean
 export function productionWarnings({ redis, store }: ResolvedRedisSessionOptions): string[] {
   if (!isStore(store) && store.kind === 'memory')
     return [
-      '"store.kind" is "memory": sessions end with this process, no other process knows them, and nothing bounds what they take. Leave it out to keep them in Redis.',
+      '"store.kind" is "memory": sessions end with this process, no other process knows them, and nothing limits their memory. Leave it out to keep them in Redis.',
     ];
   return redis === undefined ? [] : connectionWarnings(redis);
 }

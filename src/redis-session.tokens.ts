@@ -1,8 +1,8 @@
 import { Inject } from '@nestjs/common';
 
 /**
- * The ioredis client of the sessions, for factories (`inject: [SESSION_REDIS]`) and tests (`overrideProvider(SESSION_REDIS)`). An error where
- * sessions need no Redis.
+ * The ioredis client of the sessions, for factories (`inject: [SESSION_REDIS]`) and tests (`overrideProvider(SESSION_REDIS)`). Throws if
+ * your sessions need no Redis.
  *
  * @publicApi
  */

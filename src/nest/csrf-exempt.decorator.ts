@@ -1,8 +1,8 @@
 import { Reflector } from '@nestjs/core';
 
 /**
- * Lets requests from other sites reach a handler, or every handler of a class, that `CsrfGuard` would keep from it: `@CsrfExempt()`. For
- * what proves by itself who sent it, like the signed call of a payment service. A class does not inherit it from the one that it extends.
+ * Lets requests from other sites reach a handler, or every handler of a class, past `CsrfGuard`: `@CsrfExempt()`. Use it for requests that
+ * prove by themselves who sent them, such as the signed call of a payment service. A class does not inherit it.
  *
  * @publicApi
  */

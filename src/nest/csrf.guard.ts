@@ -10,15 +10,15 @@ import { stateOf } from '../http/request/request-state.js';
 import { SessionRuntime } from '../http/request/session-runtime.js';
 
 /**
- * Refuses requests that a page of another site may have sent: those with an unsafe method (any but GET, HEAD and OPTIONS), whether somebody
- * is signed in or not, unless `Sec-Fetch-Site` is `same-origin` or `none`, or, in browsers that do not send it, `Origin` is the host that was
- * asked. Opening a WebSocket is a GET, and checked by its `Origin`. 403 with a `reason`. `@CsrfExempt()` opens a handler. With `session.csrf` it is before every handler, without it where `@UseGuards`
- * puts it.
+ * Refuses requests with an unsafe method (any but GET, HEAD and OPTIONS) that a page of another site may have sent, whether somebody is
+ * signed in or not. They pass if `Sec-Fetch-Site` is `same-origin` or `none`, or, in browsers that don't send it, if `Origin` is the host
+ * that was asked. Opening a WebSocket is a GET, and is checked by its `Origin`. The client gets 403 with a `reason`. `@CsrfExempt()` opens
+ * a handler. With `session.csrf` the guard stands before every handler, without it where you put it with `@UseGuards`.
  *
- * It is a guard, since only a guard knows the handler and the method that the handler gets. It asks no session, so an outage of Redis does
- * not concern it. What is mounted on Express itself has no guards: `csrfMiddleware` of `nestjs-redis-session/express` is for that.
+ * It is a guard because only a guard knows the handler and the method that the handler gets. It doesn't read the session, so it works
+ * during an outage of Redis. What is mounted on Express itself has no guards: use `csrfMiddleware` of `nestjs-redis-session/express` there.
  *
- * Of several modules with `session.csrf` in one application, that of the request's session decides.
+ * If you have several modules with `session.csrf`, the module of the request's session decides.
  *
  * @see OWASP ASVS 5.0, 3.5.1
  * @publicApi

@@ -6,10 +6,12 @@ import { isPositive } from '../session/option-checks.js';
 export const FRESH_LOGIN = Symbol('fresh login');
 
 /**
- * Lets `SessionGuard` pass only those who have proved who they are within so many seconds, by `session.login()` or
- * `session.reauthenticate()`, and answers 401 with the reason `login-not-fresh` to others: `@FreshLogin(300)`. The nearest one counts: of the handler, its
- * class, the base class. `@Public()` on the same target or farther out does not lift it. Throws for what is no positive number of seconds. A store made for express-session does not keep that time, so nobody passes there.
+ * Lets `SessionGuard` pass only users whose last `session.login()` or `session.reauthenticate()` was within so many seconds:
+ * `@FreshLogin(300)`. Others get 401 with the reason `login-not-fresh`. The nearest one counts: of the handler, its class, the base class.
+ * `@Public()` on the same target or farther out does not lift it. Throws if the argument is no positive number of seconds. Stores made for
+ * express-session don't keep that time, so nobody passes there.
  *
+ * @param seconds since the last proof of identity
  * @see OWASP ASVS 5.0, 7.5.1 and 7.5.3
  * @publicApi
  */

@@ -5,30 +5,31 @@ import { giveWhenRefused } from './refusal-headers.js';
 import { errorResponseOf, errorBodyOf } from '../http/response/error-response.js';
 
 /**
- * What an answer about the session may have besides.
+ * More about an error response that is about the session.
  *
  * @publicApi
  */
 export interface SessionHttpExceptionDetails {
-  /** Stable, to switch on among answers of the same `code`. In the body. */
+  /** A stable word to switch on, within one `code`. It is in the body. */
   readonly reason?: string | undefined;
-  /** For logs. Not in the body. */
+  /** The error behind it, for logs. It is not in the body. */
   readonly cause?: Error | undefined;
 }
 
 /**
- * An answer about the session, as Nest's exception filters know it. The body is `{ statusCode, error, message, code, reason? }`.
+ * An error response that is about the session, as Nest's exception filters receive it. The body is `{ statusCode, error, message, code,
+ * reason? }`.
  *
  * @publicApi
  */
 export class SessionHttpException extends HttpException {
-  /** Stable, to switch on among answers of the same `code`. */
+  /** A stable word to switch on, within one `code`. */
   readonly reason: string | undefined;
 
   constructor(
     statusCode: number,
     message: string,
-    /** Stable, to switch on: a `RedisSessionErrorCode`, or one of the guard's. */
+    /** A stable word to switch on: a `RedisSessionErrorCode`, or one of the guard's. */
     readonly code: string,
     { reason, cause }: SessionHttpExceptionDetails = {},
   ) {

@@ -5,12 +5,12 @@ import { identityIn } from '../http/request/session-access.js';
 import { stateIn } from './execution-context.js';
 
 /**
- * Who is signed in, or with a name one field of it: `@Identity() who: Identity`, `@Identity('id') id: string`.
+ * Gives you who is signed in, or one field of it: `@Identity() who: Identity`, `@Identity('id') id: string`.
  *
- * `undefined` for nobody, so on a `@Public()` route, and wherever no `SessionGuard` stands before it, type it so: `@Identity() who: Identity | undefined`.
- * TypeScript cannot: a parameter decorator has no say in the type of its parameter.
+ * It is `undefined` for visitors. So on a `@Public()` route, and without a `SessionGuard`, type it `@Identity() who: Identity | undefined`;
+ * TypeScript can't do that for you.
  *
- * Answers 503 when the session could not be loaded.
+ * Answers 503 if the session couldn't be loaded.
  *
  * @publicApi
  */
@@ -21,7 +21,7 @@ export const Identity = createParamDecorator((name: string | undefined, context)
 }) as NamedParameter;
 
 /**
- * Who is signed in. Only `id` is required; give your own fields a type by declaration merging:
+ * Who is signed in. Only `id` is required. Declare your own fields:
  *
  * ```ts
  * declare module 'nestjs-redis-session' {

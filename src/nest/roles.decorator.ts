@@ -4,8 +4,9 @@ import { SetMetadata, type CustomDecorator } from '@nestjs/common';
 export const ROLES = Symbol('roles');
 
 /**
- * Lets `SessionGuard` pass only those whose identity has one of these roles (`roles`, an array of strings), and answers 403 to others:
- * `@Roles('admin')`. The nearest one counts: of the handler, its class, the base class. `@Public()` on the same target or farther out does not lift it.
+ * Lets `SessionGuard` pass only users whose identity has one of these roles in its `roles`, an array of strings: `@Roles('admin')`. Others
+ * get 403. The nearest one counts: of the handler, its class, the base class. `@Public()` on the same target or farther out does not lift
+ * it.
  *
  * @publicApi
  */

@@ -5,9 +5,9 @@ import { httpSessionIn } from '../http/request/session-access.js';
 import { stateIn } from './execution-context.js';
 
 /**
- * The session of the request, or with a name one of its entries: `@Session() session: HttpSession`, `@Session('cart') cart?: Item[]`.
+ * Gives you the session of the request, or one of its entries: `@Session() session: HttpSession`, `@Session('cart') cart?: Item[]`.
  *
- * Answers 503 when the session could not be loaded. (`@nestjs/common` has a `Session` of its own, which knows no names and no outage.)
+ * Answers 503 if the session couldn't be loaded. (`@nestjs/common` has a `Session` of its own, which knows neither entries nor outages.)
  *
  * @publicApi
  */

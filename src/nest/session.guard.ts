@@ -20,15 +20,15 @@ const SECOND = 1_000;
 const ENTRIES_ELSEWHERE = ['user', 'userId', 'uid', 'passport'];
 
 /**
- * Lets signed-in requesters pass, by the identity in their session, if they have the role (`@Roles()`) and their sign-in is as fresh
- * (`@FreshLogin()`) as the handler asks. 401 for those who are not signed in, with a `reason` where somebody else has ended their session; 503
- * when the session could not be read. Its steps can be overridden in a subclass.
+ * Lets signed-in users pass, by the identity in their session, if they have the role (`@Roles()`) and the fresh sign-in (`@FreshLogin()`)
+ * that the handler asks for. Everyone else gets 401, with a `reason` if somebody else has ended their session. If the session couldn't be
+ * read, the guard answers 503: an outage never looks like being signed out. You can override its steps in a subclass.
  *
- * It serves the sessions of its own `RedisSessionModule`, the one that its module imports: of several in one application, another's users are none of
- * its own, and a request with another's session is an error. One that is made by hand (`new SessionGuard(reflector)`) takes any.
+ * It serves only the sessions of its own `RedisSessionModule`, the one that its module imports. A request with another module's session is
+ * an error. A guard that you make yourself (`new SessionGuard(reflector)`) takes any.
  *
- * A session that was loaded more than a second ago, as when a long body came in between, is asked for again: whether it is still there, and whose it
- * is. The entries stay as the handler has them.
+ * If the session was loaded more than a second ago, as when a long body came in between, the guard asks again whether the session is still
+ * there and whose it is. The entries stay as the handler has them.
  *
  * @publicApi
  */
@@ -54,7 +54,7 @@ export class SessionGuard implements CanActivate {
     return this.authorize(identity, context);
   }
 
-  /** Whether the handler is open to everybody: `@Public()`, with nothing on the same target or nearer that asks for somebody. */
+  /** Whether everybody may use the handler: `@Public()`, with nothing on the same target or nearer that asks for a sign-in. */
   protected isPublic(context: ExecutionContext): boolean {
     const { isOpen, warning } = this.#demands(context);
     if (warning !== undefined) warnOnce(warn, warning);
@@ -83,23 +83,23 @@ export class SessionGuard implements CanActivate {
     return authenticatedAt !== undefined && (await storeTime(state)) - authenticatedAt <= seconds * SECOND;
   }
 
-  /** Whether this identity may pass, all else being well. Everyone who is signed in may. */
+  /** Whether this identity may pass after all other checks. By default everyone who is signed in may. Override it. */
   protected authorize(_identity: Identity, _context: ExecutionContext): boolean | Promise<boolean> {
     return true;
   }
 
-  /** What a requester who is not signed in gets. */
+  /** The error for requests without an identity. */
   protected unauthorized(context: ExecutionContext): Error {
     const state = findStateIn(context);
     return new SessionHttpException(...GUARD_ANSWERS.signedOut, { reason: state && endedReasonIn(state) });
   }
 
-  /** What one without the role gets. */
+  /** The error for users without the role. */
   protected forbidden(_context: ExecutionContext): Error {
     return new SessionHttpException(...GUARD_ANSWERS.withoutRole);
   }
 
-  /** What one gets whose sign-in is too long ago. */
+  /** The error for users who signed in too long ago. */
   protected notFresh(_context: ExecutionContext): Error {
     return new SessionHttpException(...GUARD_ANSWERS.notFresh, { reason: 'login-not-fresh' });
   }

@@ -314,7 +314,7 @@ export class ActiveSession {
   reauthenticate(): Promise<void> {
     return this.#inTurn(async (deadline) => {
       if (this.#record === undefined || !this.#isSignedIn)
-        throw new SessionMisuseError('session.reauthenticate() needs somebody who is signed in. Call session.login() first.');
+        throw new SessionMisuseError('session.reauthenticate() needs a signed-in user. Call session.login() first.');
       await this.#rotate(this.#record, deadline, { reauthenticated: true });
     });
   }

@@ -2,11 +2,11 @@ import { inspect } from 'node:util';
 import { callHarmlessly } from './harmless-call.js';
 import type { Handle } from './sid.js';
 
-/** To which session it happened, and whose it is where that is known. */
+/** The session it happened to, and its user if that is known. */
 export interface SessionEvent {
   readonly handle: Handle;
   readonly userId?: string | undefined;
-  /** True when another process has told of it (`store.events: 'cluster'`); absent when it happened here. */
+  /** True if it happened in another process (`store.events: 'cluster'`); absent if it happened here. */
   readonly remote?: true | undefined;
 }
 
@@ -15,28 +15,31 @@ export interface SessionEventMap {
   /** A session was stored for the first time. */
   created: SessionEvent;
   /**
-   * Somebody signed in, by `login()` or since the application has put their identity into the session (option `identity`); `handle` is that of the
-   * session that is theirs now, `replaced` that of the one before, where this call has ended it.
+   * Somebody signed in, by `login()` or because the application put their identity into the session (option `identity`). `handle` names the
+   * session that is theirs now, `replaced` the one before, if this call has ended it.
    */
   loggedIn: SessionEvent & { readonly userId: string; readonly replaced?: Handle | undefined };
   /**
-   * The application has taken the identity of `userId` out of a session (option `identity`), or put another one in its place, and the session goes on
-   * under its handle. Where the session ends with the sign-out, it is `destroyed`.
+   * The application took the identity of `userId` out of a session (option `identity`), or put another one in its place, and the session
+   * goes on under its handle. If the session ends with the sign-out, you get `destroyed`.
    */
   loggedOut: SessionEvent & { readonly userId: string };
   /** A session got a new secret. */
   rotated: SessionEvent;
-  /** A session was ended by its own holder: destroyed, signed out, or replaced by a sign-in or `regenerate`. */
+  /** Its own holder ended a session: destroyed, signed out, or replaced by a sign-in or `regenerate`. */
   destroyed: SessionEvent;
-  /** A session was ended by somebody else. */
+  /** Somebody else ended a session. */
   revoked: SessionEvent & { readonly userId: string; readonly reason: string };
-  /** A session was ended since its user signed in elsewhere and may not have so many (`store.maxSessionsPerUser`). */
+  /** A session was ended because its user signed in elsewhere and has too many (`store.maxSessionsPerUser`). */
   evicted: SessionEvent & { readonly userId: string };
-  /** A save, touch or rotation found its session ended meanwhile; the change was dropped. */
+  /** A save, touch or rotation came too late: the session had ended meanwhile, and the change was dropped. */
   lost: SessionEvent;
-  /** Data in the store is not what this package writes. It was treated as absent and left where it is. */
+  /** Data in the store is not what this package writes. It is treated as absent and left where it is. */
   rejected: SessionEvent & { readonly what: 'session' | 'entry' };
-  /** A well-signed cookie carried a secret that is none of this living session's: it was replaced, or never given out. It was treated as anonymous. */
+  /**
+   * A well-signed cookie came with a secret that this living session does not have: it was replaced, or never given out. The request is
+   * treated as anonymous.
+   */
   reused: SessionEvent;
 }
 
@@ -45,7 +48,10 @@ export type SessionEventName = keyof SessionEventMap;
 
 type Listener<Name extends SessionEventName> = (event: SessionEventMap[Name]) => void;
 
-/** Tells of what happens to sessions: on this node, and with `store.events: 'cluster'` on others too. A listener that throws, or returns a promise that rejects, harms neither the request nor other listeners. */
+/**
+ * Lets you listen to what happens to sessions: in this process, and with `store.events: 'cluster'` in others too. A listener that throws,
+ * or returns a promise that rejects, harms neither the request nor other listeners.
+ */
 export class SessionEvents {
   static readonly #all = new WeakMap<object, SessionEvents>();
   readonly #listeners = new Map<SessionEventName, Set<Listener<never>>>();
@@ -74,7 +80,7 @@ export class SessionEvents {
     }
   }
 
-  /** How often it happened on this node since start. */
+  /** How often it happened in this process since it started. */
   count(name: SessionEventName): number {
     return this.#counts.get(name) ?? 0;
   }

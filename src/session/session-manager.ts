@@ -12,36 +12,36 @@ import type { Revocation, SessionStore } from './store/session-store.js';
 import { Sessions } from './sessions.js';
 import { isHandle, type Handle } from './sid.js';
 
-/** One session of a user: what may be shown to its user. Nothing of it opens the session. */
+/** One session of a user, as you may show it to them. Nothing in it opens the session. */
 export interface SessionInfo {
   /** Its public name, for {@link SessionManager.revoke}. */
   readonly handle: Handle;
   /** Whose it is. */
   readonly userId: string;
   readonly createdAt: Date;
-  /** When its idle timeout last started anew. */
+  /** When its idle timeout last restarted. */
   readonly lastSeenAt: Date;
   /** When it ends if no other request comes. */
   readonly expiresAt: Date;
-  /** The address that it was last written from; only with `store.track.ip`. */
+  /** The address that last wrote to it; only with `store.track.ip`. */
   readonly ip?: string | undefined;
-  /** The browser that it was last written from; only with `store.track.userAgent`. */
+  /** The browser that last wrote to it; only with `store.track.userAgent`. */
   readonly userAgent?: string | undefined;
-  /** Whether it is the one that `list` was given as `current`. */
+  /** True for the session that you gave to `list` as `current`. */
   readonly current?: true;
 }
 
 /** Which of a user's sessions to list. */
 export interface ListOptions {
-  /** `cursor` of the page before. @default the first page */
+  /** The `cursor` of the page before. @default the first page */
   cursor?: string | undefined;
   /** The most sessions of a page, 1 to 500. @default 50 */
   limit?: number | undefined;
-  /** The session to mark: the one of the request, or its handle. */
+  /** The session to mark: the session of the request, or its handle. */
   current?: { readonly handle: Handle } | Handle | undefined;
 }
 
-/** Some of a user's sessions. */
+/** A page of a user's sessions. */
 export interface SessionPage {
   readonly sessions: readonly SessionInfo[];
   /** For the next page; `undefined` when there is none. */
@@ -56,10 +56,10 @@ const CURSOR = /^(\d{1,16}(?:\.\d{1,2})?)\.([A-Za-z0-9_-]{22,43})$/;
 const REASON = /^[a-z0-9][a-z0-9_.-]{0,63}$/i;
 
 /**
- * The sessions of users, from outside of any request too: in a job or an admin command.
+ * Lists, ends and changes the sessions of users, from a request, a job or an admin command.
  *
- * Every call waits at most `store.deadline` for each answer of the store, and rejects with `SessionStoreUnavailableError` when none comes; a call
- * that ends several sessions may then have ended some, and can be repeated. Stores made for express-session cannot do any of it
+ * Every call waits at most `store.deadline` for each answer of Redis, and rejects with `SessionStoreUnavailableError` if none comes. A call
+ * that ends several sessions may then have ended some; repeat it. Stores made for express-session can't do any of this
  * (`SessionUnsupportedError`).
  *
  * @publicApi
@@ -71,7 +71,7 @@ export class SessionManager {
     this.#sessions = Sessions.of(store);
   }
 
-  /** Sessions of a user that are alive: pages with the latest possible end first, the newest session first within a page. */
+  /** The living sessions of a user, page by page: pages with the latest possible end first, the newest session first within a page. */
   async list(userId: string | number, { cursor, limit = DEFAULT_LIMIT, current }: ListOptions = {}): Promise<SessionPage> {
     const user = userOf(userId);
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > PAGE)
@@ -90,14 +90,14 @@ export class SessionManager {
     }
   }
 
-  /** One session of a user; `undefined` when that user has no such session (any more): whether another user has it is not to be told. */
+  /** One session of a user. `undefined` if that user has no such session (any more), even if another user has it. */
   async get(userId: string | number, handle: string): Promise<SessionInfo | undefined> {
     const user = userOf(userId);
     const facts = await this.#factsOf(handle);
     return facts?.userId === user ? infoOf(facts, user) : undefined;
   }
 
-  /** How many sessions of a user are alive. */
+  /** How many living sessions a user has. */
   async count(userId: string | number): Promise<number> {
     const user = userOf(userId);
     let count = 0;
@@ -106,9 +106,9 @@ export class SessionManager {
   }
 
   /**
-   * Ends one session of a user. False when that user has no such session (any more): whether another user has it is not to be told.
+   * Ends one session of a user. Resolves with false if that user has no such session (any more), even if another user has it.
    *
-   * @param reason what its holder is told for five minutes: a word of letters, digits, `.`, `_` and `-`. Default `'revoked'`
+   * @param reason what its holder learns for five minutes: a word of letters, digits, `.`, `_` and `-`. Default `'revoked'`
    */
   async revoke(userId: string | number, handle: string, reason: string = DEFAULT_REASON): Promise<boolean> {
     const user = userOf(userId);
@@ -118,15 +118,18 @@ export class SessionManager {
   }
 
   /**
-   * Ends all sessions of the user of this one, but for this one, and answers with how many. When it resolves, none of those answers any more. Rejects
-   * with `SessionGoneError` when the session itself has ended, and with `SessionMisuseError` when nobody has signed in.
+   * Ends all sessions of the user but this one, and resolves with how many. After that, none of them answers any more. Rejects with
+   * `SessionGoneError` if this session itself has ended, and with `SessionMisuseError` if nobody has signed in.
    *
-   * After a change of the password, call `session.reauthenticate()` first: whoever else has the cookie of this session would stay signed in with it.
+   * After a change of the password, call `session.reauthenticate()` first: somebody else who has the cookie of this session would stay
+   * signed in with it.
    *
-   * @param session the session of a request: what `@Session()` or `sessionOf(req)` gives
+   * @param session the session of a request: what `@Session()` or `sessionOf(req)` gives you
    */
   revokeOthers(session: { readonly handle: Handle }, reason?: string): Promise<number>;
-  /** The same for a session that is called by its user and its handle. Rejects with `SessionGoneError` when that user has no such session (any more). */
+  /**
+   * The same for a session that you name by user and handle. Rejects with `SessionGoneError` if that user has no such session (any more).
+   */
   revokeOthers(userId: string | number, handle: string, reason?: string): Promise<number>;
   async revokeOthers(one: object | string | number, second?: string, third?: string): Promise<number> {
     const isByUser = typeof one !== 'object';
@@ -135,18 +138,17 @@ export class SessionManager {
     const user = isByUser ? userOf(one) : undefined;
     const facts = await this.#factsOf(isByUser ? String(second) : handleOfRequest(one));
     if (facts === undefined || (isByUser && facts.userId !== user)) throw new SessionGoneError();
-    if (facts.userId === undefined)
-      throw new SessionMisuseError('SessionManager.revokeOthers() needs the session of somebody who is signed in.');
+    if (facts.userId === undefined) throw new SessionMisuseError('SessionManager.revokeOthers() needs the session of a signed-in user.');
     return this.#endAll(facts.userId, { reason, except: facts });
   }
 
   /**
-   * Ends all sessions of a user, and answers with how many it has ended itself. When it resolves, none of those answers any more, and no sign-in that was
-   * under way has made a new one out of them. Sign-ins that begin meanwhile do not hold it up: they are not ended. A session that a request of its own
-   * touches at the same moment may be ended by that, for the same reason.
+   * Ends all sessions of a user, and resolves with how many it has ended itself. After that, none of them answers any more, and no sign-in
+   * that was under way has made a new one out of them. Sign-ins that begin meanwhile are not ended and don't hold it up. A request may
+   * touch one of the sessions at the same moment and end it for the same reason; that one is not counted.
    *
-   * When it rejects, or its process dies, the sessions that were there when it began are over all the same, once Redis has taken its first command:
-   * each ends with the next touch that is due, with a sign-in, when somebody lists it, or when you repeat the call.
+   * If it rejects or its process dies, the sessions that were there when it began are over all the same, once Redis has taken its first
+   * command: each ends with the next touch that is due, with a sign-in, when somebody lists it, or when you repeat the call.
    */
   async revokeAll(userId: string | number, reason: string = DEFAULT_REASON): Promise<number> {
     checkReason(reason);
@@ -154,15 +156,15 @@ export class SessionManager {
   }
 
   /**
-   * Ends all sessions of a user that began before `time`, or before now, also those that Redis has forgotten to be that user's (after a failover), and
-   * answers with how many of those that it knew. Needs `store.revokeBefore`.
+   * Ends all sessions of a user that began before `time`, or before now, and resolves with how many it knew. It also ends sessions that the
+   * index has forgotten (after a failover). Needs `store.revokeBefore`.
    *
-   * What counts is when the session began, not when somebody signed in: whoever signs in later by a mere assignment (with the option `identity`, over
-   * express-session) to a visitor's session from before `time` is signed out at once. `session.login()` and `session.regenerate()` begin a new one, and so
-   * does an assignment over the built-in middleware.
+   * What counts is when the session began, not when somebody signed in. With the option `identity` over express-session, somebody who signs
+   * in later by assigning an identity to a visitor's session from before `time` is signed out at once. `session.login()` and
+   * `session.regenerate()` begin a new session, and so does such an assignment over the built-in middleware.
    *
-   * @param time leave it out for now, by the clock of Redis: by `new Date()`, a clock of this machine that is behind would spare the newest session. One that
-   *   is ahead by less than an hour counts as now
+   * @param time leave it out for now, by the clock of Redis. With `new Date()`, a clock of this machine that is behind would spare the
+   *   newest session. A time that is ahead by less than an hour counts as now
    */
   async revokeBefore(userId: string | number, time?: Date | number, reason: string = DEFAULT_REASON): Promise<number> {
     const user = userOf(userId);
@@ -180,11 +182,11 @@ export class SessionManager {
   }
 
   /**
-   * Changes the identity of a user in all their sessions, which see it from their next request on, and answers with how many. What is
-   * `undefined` in `patch` is removed. Change it first where it comes from: a sign-in at the same moment takes it from there.
+   * Changes the identity of a user in all their sessions, and resolves with how many. They see it on their next request. What is
+   * `undefined` in `patch` is removed. Change the user in your database first: a sign-in at the same moment reads it there.
    *
-   * Rejects with `SessionMisuseError` for a patch of `id`, and with `SessionLimitError` when an identity would become too large. An identity that
-   * the application keeps elsewhere (the option `identity`) is not changed.
+   * Rejects with `SessionMisuseError` if `patch` has an `id`, and with `SessionLimitError` if an identity would become too large. It does
+   * not change an identity that you keep elsewhere (the option `identity`).
    */
   async updateIdentity(userId: string | number, patch: Readonly<Record<string, unknown>>): Promise<number> {
     const user = userOf(userId);
@@ -324,7 +326,7 @@ function infoOf(facts: SessionFacts, userId: string, current?: Handle): SessionI
 
 function positionOf(cursor: string): { readonly handle: Handle; readonly score: number } {
   const [, score, handle] = CURSOR.exec(cursor) ?? [];
-  if (!isHandle(handle)) throw new SessionMisuseError('SessionManager.list() needs a "cursor" that it has given out, or none.');
+  if (!isHandle(handle)) throw new SessionMisuseError('SessionManager.list() needs a "cursor" that it has returned, or none.');
   return { handle, score: Number(score) };
 }
 

@@ -309,7 +309,7 @@ function isRecord(answer: SessionRecord | EndedSession | Unusable): answer is Se
 
 function noAnswer(store: SessionStore): SessionMisuseError {
   return new SessionMisuseError(
-    `The store ${store.constructor.name} has answered find() with what is no session. It must answer with a SessionRecord, or undefined for "not found".`,
+    `The store ${store.constructor.name} has answered find() with something that is not a session. It must answer with a SessionRecord, or undefined for "not found".`,
   );
 }
 

@@ -140,7 +140,7 @@ describe('with express-session, a login that nobody waits for', () => {
       await until(() => logged.length > 0, 'it is logged');
       await browser.get('/plain');
       expect(logged).toEqual([
-        expect.objectContaining({ code: 'SESSION_MISUSE', message: expect.stringMatching(/login\(\).*nobody has/) }),
+        expect.objectContaining({ code: 'SESSION_MISUSE', message: expect.stringMatching(/login\(\).*nobody can use/) }),
       ]);
     } finally {
       await app.close();

@@ -337,7 +337,7 @@ describe.each(['builtin', 'express-session'] as const)('two modules with session
   test('who is signed in to one does not pass the guard of the other, where both have the route', async () => {
     const { status, logger } = await enterAdmin({}, 'admin');
     expect(status).toBe(500);
-    expect(logger.matching(/This route is to have the session of the cookie "admin", and has that of "sid"/)).toHaveLength(1);
+    expect(logger.matching(/This route needs the session of the cookie "admin", and has that of "sid"/)).toHaveLength(1);
   });
 
   test('who is signed in to one is nobody to the other, where only that has the route', async () => {

@@ -25,7 +25,7 @@ const GONE = { statusCode: 401, error: 'Unauthorized', message: 'The session has
 const REFUSED = {
   statusCode: 409,
   error: 'Conflict',
-  message: 'There are too many sessions of this user already. Sign out elsewhere first.',
+  message: 'This user has too many sessions already. Sign out on another device first.',
   code: 'SESSION_REFUSED',
 };
 

@@ -24,7 +24,7 @@ export function refused(reason: string): object {
   return {
     statusCode: 403,
     error: 'Forbidden',
-    message: 'The request was refused: it is not known to come from a page of this site.',
+    message: 'The request was refused: it may come from a page of another site.',
     code: 'SESSION_CROSS_ORIGIN',
     reason,
   };

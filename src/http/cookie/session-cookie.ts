@@ -96,7 +96,7 @@ export class SessionCookie {
     const problems = cookieOptionProblems(given, this.name);
     if (problems.length > 0)
       throw new SessionMisuseError(
-        `The function "session.cookie" gave what is no cookie:\n${problems.map((one) => `  - ${one}`).join('\n')}`,
+        `The function "session.cookie" returned something that is not a cookie:\n${problems.map((one) => `  - ${one}`).join('\n')}`,
       );
     return withoutUndefined(given as SessionCookieOptions);
   }

@@ -148,6 +148,6 @@ class BuiltinTransport extends HttpTransport implements ResponseHooks {
 
 function signedInTooLate(): SessionMisuseError {
   return new SessionMisuseError(
-    'An identity was put into a session after the response had begun, or its client had gone. The new sid that such a session gets cannot be told any more, so none of the changes was stored. Assign the identity before the response, and call session.login() where you can.',
+    'An identity was put into a session after the response had begun, or its client had gone. The new id that such a session gets can no longer be sent, so none of the changes was stored. Assign the identity before the response, and call session.login() where you can.',
   );
 }

@@ -3,36 +3,38 @@ import type { Cookie, Session, SessionData } from 'express-session';
 import type { Handle } from '../../session/sid.js';
 import type { Identity } from '../../nest/identity.decorator.js';
 
-/** Called once, with the error or nothing. */
+/** Is called once, with the error or with nothing. */
 export type SessionCallback = (error?: unknown) => void;
 
 /**
- * What a sign-in keeps of the session before it.
+ * How to sign in.
  *
  * @publicApi
  */
 export interface LoginOptions {
-  /** Entries that survive the sign-in: their names, or `true` for all. Those of another user never do. @default [] */
+  /** Entries that survive the sign-in: their names, or `true` for all. Entries of another user never do. @default [] */
   keep?: readonly string[] | true | undefined;
   /**
-   * Idle timeout in seconds of this one session and of its cookie, which thereby outlives the browser ("remember me").
+   * Idle timeout in seconds of this one session and of its cookie, which then outlives the browser ("remember me").
    *
-   * @default `session.cookie.maxAge` of this very request, where it has set that; else the option `session.cookie.maxAge`, or `store.ttl` with a cookie
-   * that ends with the browser
+   * @default the `session.cookie.maxAge` that this very request has set, else the option `session.cookie.maxAge`, else `store.ttl` with a
+   *   cookie that ends with the browser
    */
   ttl?: number | undefined;
-  /** Absolute timeout in seconds of this one session, `false` for none. @default `store.absoluteTtl`, and at least `ttl` where that is not set */
+  /**
+   * Absolute timeout in seconds of this one session, `false` for none. @default `store.absoluteTtl`; if you don't set that, at least `ttl`
+   */
   absoluteTtl?: number | false | undefined;
 }
 
 /**
- * What a session has besides its entries. Every method without a callback returns a promise; one that nobody awaits is logged when it
- * fails, and harms nobody.
+ * What a session has besides its entries. A method without a callback returns a promise. If nobody awaits it and it fails, that is logged
+ * and harms nobody.
  *
  * @publicApi
  */
 export interface SessionMembers {
-  /** The sid: whoever has it has the session. Never log it; `handle` is its public name. */
+  /** The session id. Whoever has it has the session, so never log it; `handle` is its public name. */
   readonly id: string;
   /** The public name of the session, for logs and lists. */
   readonly handle: Handle;
@@ -40,30 +42,30 @@ export interface SessionMembers {
   readonly isNew: boolean;
   /** By Redis' clock; `undefined` until the session is first stored. */
   readonly createdAt: Date | undefined;
-  /** When the idle timeout last started anew; `undefined` until the session is first stored. */
+  /** When the idle timeout last restarted; `undefined` until the session is first stored. */
   readonly lastSeenAt: Date | undefined;
   /** When the session ends if no other request comes; `undefined` until it is first stored. */
   readonly expiresAt: Date | undefined;
-  /** When its user last proved who they are, by `login` or `reauthenticate`; `undefined` for nobody. */
+  /** When the user last proved who they are, by `login` or `reauthenticate`; `undefined` for visitors. */
   readonly authenticatedAt: Date | undefined;
   /** Who is signed in. Changed only by `login` and `logout`. */
   readonly identity?: Identity;
   /**
-   * The cookie of this session, as express-session has it. Setting its `maxAge` sets the idle timeout too. Of a plain object that is assigned in its place
-   * only `maxAge` and `expires` are taken: it may come from the body of a request.
+   * The cookie of this session, as express-session has it. Its `maxAge` (ms) is the idle timeout too. If you assign a plain object, only
+   * its `maxAge` and `expires` are taken: it may come from the body of a request.
    */
   cookie: Cookie;
 
-  /** Stores what changed so far, before the end of the request does. */
+  /** Stores now what changed so far. Otherwise it is stored at the end of the request. */
   save(): Promise<void>;
   save(callback: SessionCallback): this;
-  /** Drops changes that are not stored and reads the session again. Rejects when it has ended. */
+  /** Drops changes that are not stored and reads the session again. Rejects if it has ended. */
   reload(): Promise<void>;
   reload(callback: SessionCallback): this;
   /** Ends this session and puts a new, empty one on the request. */
   regenerate(): Promise<void>;
   regenerate(callback: SessionCallback): this;
-  /** Ends this session and drops the cookie. The object stays readable. */
+  /** Ends this session and clears the cookie. The object stays readable. */
   destroy(): Promise<void>;
   destroy(callback: SessionCallback): this;
   /** Moves the expiry of the cookie to `originalMaxAge` from now. */
@@ -72,44 +74,51 @@ export interface SessionMembers {
   resetMaxAge(): this;
 
   /**
-   * Signs in. The session gets a new sid, stored before this resolves; the old one is dead by then. Visitor data is dropped unless
-   * named in `keep`. Rejects with code `SESSION_GONE` when a signed-in session has ended meanwhile, and with `SESSION_REFUSED` when the user
-   * has too many sessions (`store.maxSessionsPerUser`).
+   * Signs in. The session gets a new id, stored before this resolves; the old one is dead by then. Visitor data is dropped unless you name
+   * it in `keep`. Rejects with code `SESSION_GONE` if a signed-in session has ended meanwhile, and with `SESSION_REFUSED` if the user has
+   * too many sessions (`store.maxSessionsPerUser`).
    *
    * @see OWASP ASVS 5.0, 7.2.4
    */
   login<Who extends Identity>(identity: Who, options?: LoginOptions): Promise<void>;
   /**
-   * The user has proved again who they are, by password or otherwise: `authenticatedAt` is now. The session gets a new sid and keeps all else;
-   * the old one is dead at once. Rejects with code `SESSION_GONE` when it has ended meanwhile, and when nobody is signed in.
+   * Call it when users have proved again who they are, by password or otherwise: `authenticatedAt` becomes now. The session gets a new id
+   * and keeps everything else; the old id is dead at once. Rejects with code `SESSION_GONE` if the session has ended meanwhile, and with
+   * `SESSION_MISUSE` if nobody is signed in.
    *
    * @see OWASP ASVS 5.0, 7.2.4 and 7.5.3
    */
   reauthenticate(): Promise<void>;
-  /** Signs out: ends this session and drops the cookie. */
+  /** Signs out: ends this session and clears the cookie. */
   logout(): Promise<void>;
   /**
-   * Adds to an integer entry in the store, so that parallel requests all count, and resolves with the sum. An absent entry counts as 0, and
-   * a new session is stored first. Rejects when the entry is not an integer or has an unsaved change. It is never tried twice: without an
-   * answer in time it rejects with code `SESSION_STORE_UNAVAILABLE`, and whether it was added is unknown.
+   * Adds to an integer entry in the store, so that parallel requests all count. Resolves with the sum. An absent entry counts as 0, and a
+   * new session is stored first. Rejects if the entry is not an integer or has an unsaved change. It is never tried twice: if Redis doesn't
+   * answer in time, it rejects with code `SESSION_STORE_UNAVAILABLE`, and whether it counted is unknown.
    *
    * @param by default 1
    */
   increment(name: string, by?: number): Promise<number>;
-  /** Gives the session a new sid and keeps all else; the old one stays good until the new one was presented, and `store.rotationGrace` longer. */
+  /**
+   * Gives the session a new id and keeps everything else. The old id stays valid until the browser has presented the new one, and
+   * `store.rotationGrace` longer.
+   */
   rotate(): Promise<void>;
   /**
-   * A token to put in a form or a header, other on each call, which `verifyCsrfToken` knows again. Good for this session until it ends, also after
-   * `rotate`, not after `login` or `regenerate`. (`rotate` is a new session too where `session.genid` makes the ids or the store is of another
-   * kind.) A new session is stored for it, and its cookie sent.
+   * Returns a token for a form or a header, a different string on each call; `verifyCsrfToken` checks it. It is valid until this session
+   * ends, also after `rotate`, not after `login` or `regenerate`. (`rotate` makes a new session too if `session.genid` makes the ids or the
+   * store is of another kind.) A new session is stored for it, and its cookie sent.
    */
   csrfToken(): string;
-  /** Whether that is a token of this session, by any of the secrets in use. False for what is no string. Compares in constant time. */
+  /**
+   * Whether this is a token of this session, made with any of the secrets in use. False for anything but a string. Compares in constant
+   * time.
+   */
   verifyCsrfToken(token: unknown): boolean;
 }
 
 /**
- * The entries of a session, and its cookie, as declared by declaration merging on express-session's `SessionData`.
+ * The entries of a session, and its cookie, as you declare them on express-session's `SessionData`.
  *
  * @publicApi
  */
@@ -119,8 +128,8 @@ export type SessionEntries = Partial<SessionData>;
 export type ExpressSession = Session & SessionEntries;
 
 /**
- * The session of a request with everything that this package adds, as `@Session()` and `sessionOf()` give it: your entries as plain properties, typed by
- * declaration merging on express-session's `SessionData`, and {@link SessionMembers}.
+ * The session that `@Session()` and `sessionOf()` give you: your entries as plain properties, declared on express-session's `SessionData`,
+ * and {@link SessionMembers}.
  *
  * @publicApi
  */

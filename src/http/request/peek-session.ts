@@ -4,11 +4,12 @@ import { stateOf } from './request-state.js';
 import { peekedSessionIn } from './session-access.js';
 
 /**
- * The session of a request, for code that only looks: logs, traces, exception filters, error pages. It is what `sessionOf()` gives, which stays readable
- * when this request has ended it, so that a log can say who has signed out. It never throws: where `sessionOf()` does, because the session could
- * not be loaded or no session middleware ran, it is `undefined`.
+ * The session of a request, for code that only looks: logs, traces, exception filters, error pages. It gives you what `sessionOf()` gives,
+ * which stays readable after this request has ended it, so a log can say who has signed out. It never throws: where `sessionOf()` does, it
+ * is `undefined`.
  *
- * Do not decide by it who may do what: in an outage everybody looks like a visitor. `SessionGuard`, `@Session()` and `sessionOf()` answer 503 then.
+ * Don't decide by it who may do what: in an outage everybody looks like a visitor. `SessionGuard`, `@Session()` and `sessionOf()` answer
+ * 503 then.
  *
  * @publicApi
  */

@@ -182,6 +182,6 @@ class ConfiguredTerms implements Terms {
 
 function lateChange(name: string): SessionMisuseError {
   return new SessionMisuseError(
-    `The session entry ${JSON.stringify(name)} was changed after the end of the response, and is not stored. Change it before, or call session.save(). Told once for each request.`,
+    `The session entry ${JSON.stringify(name)} was changed after the end of the response, and is not stored. Change it before, or call session.save(). This is logged once per request.`,
   );
 }

@@ -101,7 +101,7 @@ function tooLate(method: string): SessionMisuseError {
 
 function lateLogin(): SessionMisuseError {
   return new SessionMisuseError(
-    'session.login() has ended after the head of the response had left, so its cookie was not sent: there is a signed-in session that nobody has. Await session.login() before the response.',
+    'session.login() has ended after the head of the response had left, so its cookie was not sent: a session is signed in that nobody can use. Await session.login() before the response.',
   );
 }
 

@@ -4,10 +4,10 @@ import { noSession, requireState } from './request-state.js';
 import { httpSessionIn } from './session-access.js';
 
 /**
- * The session of a request, with everything that this package adds to it (`login`, `logout`, `handle` …). It stays readable when this
+ * The session of a request, with everything that this package adds to it (`login`, `logout`, `handle` …). It stays readable after this
  * request has ended it.
  *
- * Throws `SessionStoreUnavailableError` when the session could not be loaded, and `SessionMisuseError` when no session middleware ran.
+ * Throws `SessionStoreUnavailableError` if the session couldn't be loaded, and `SessionMisuseError` if no session middleware ran.
  *
  * @publicApi
  */

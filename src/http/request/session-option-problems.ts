@@ -107,7 +107,7 @@ export function suspectTimes({ cookie }: SessionOptions, ttl?: number): string[]
     );
   if (maxAge !== undefined && ttl !== undefined && maxAge !== ttl * 1_000)
     warnings.push(
-      `"session.cookie.maxAge" (${maxAge / 1_000} s) and "store.ttl" (${ttl} s) both say after how long a session ends, and that of the cookie counts. Leave one of them out.`,
+      `"session.cookie.maxAge" (${maxAge / 1_000} s) and "store.ttl" (${ttl} s) both say after how long a session ends, and the cookie's wins. Leave one of them out.`,
     );
   return warnings;
 }

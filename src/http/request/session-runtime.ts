@@ -14,8 +14,8 @@ import { SessionCookie } from '../cookie/session-cookie.js';
 import type { SessionSettings } from './session-options.js';
 
 /**
- * Finds the identity among the entries of a session, for applications that do not use `login()`. It gets what `req.session` is: none of our members,
- * which every visitor's session has.
+ * Finds the identity among the entries of a session, for applications that don't use `login()`. It receives what `req.session` is: your
+ * entries, and none of this package's members.
  */
 export type IdentityFinder = (session: SessionEntries) => Identity | undefined;
 
@@ -94,7 +94,7 @@ export class SessionRuntime {
     if (this.isSameAs(found)) return;
     const [own, other] = [this, found].map(({ settings: { name } }) => JSON.stringify(name));
     throw new SessionMisuseError(
-      `This route is to have the session of the cookie ${own}, and has that of ${other} of another RedisSessionModule. Put the routes of each module into "exclude" of the others, and guard them with the SessionGuard of the module that they belong to.`,
+      `This route needs the session of the cookie ${own}, and has that of ${other} of another RedisSessionModule. Put the routes of each module into "exclude" of the others, and guard them with the SessionGuard of the module that they belong to.`,
     );
   }
 
@@ -138,7 +138,7 @@ export class SessionRuntime {
   warnOfKeptSid(): void {
     warnOnce(
       this.#warn,
-      'The application has put an identity into a session, which keeps its sid: express-session tells the cookie before it saves. Whoever has planted that cookie in the browser is signed in too (session fixation). Call req.session.regenerate() before you assign the identity, as Passport\'s req.login() does, or set "session.middleware" to "builtin".',
+      'The application has put an identity into a session, which keeps its sid: express-session sends the cookie before it saves. Somebody who planted that cookie in the browser is signed in too (session fixation). Call req.session.regenerate() before you assign the identity, as Passport\'s req.login() does, or set "session.middleware" to "builtin".',
     );
   }
 

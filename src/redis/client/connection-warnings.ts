@@ -11,7 +11,7 @@ export function connectionWarnings(connection: RedisConnection): string[] {
   const missing = [...(tls === undefined || tls === null ? ['TLS'] : []), ...(password ? [] : ['a password'])];
   if (missing.length === 0) return [];
   return [
-    `Redis is on another machine, and "redis" asks for it without ${missing.join(' and without ')}: whoever is on the way, or reaches its port, reads and changes sessions. Use rediss:// and a user of its own.`,
+    `Redis is on another machine, and "redis" asks for it without ${missing.join(' and without ')}: anybody on the network between, or anybody who reaches its port, can read and change sessions. Use rediss:// and a user of its own.`,
   ];
 }
 

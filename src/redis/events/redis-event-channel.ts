@@ -20,8 +20,8 @@ const MOST_UNDERWAY = 1_000;
 const SILENCE_MS = 60_000;
 
 /**
- * Shares the events of a store with the other processes that use the same Redis and prefix, through Redis pub/sub: what `store.events: 'cluster'`
- * does in `RedisSessionModule`, for applications without it, or with a store of their own.
+ * Shares the events of a store with the other processes that use the same Redis and prefix, through Redis pub/sub. `RedisSessionModule`
+ * does it with `store.events: 'cluster'`; use this class without the module, or with a store of your own.
  *
  * ```ts
  * const channel = new RedisEventChannel(redis, store);
@@ -29,10 +29,10 @@ const SILENCE_MS = 60_000;
  * SessionEvents.of(store).on('revoked', ({ handle, remote }) => …);
  * ```
  *
- * Best effort: an event is sent once and not waited for, and in a Cluster one may overtake another. What happens while Redis is away, or a
- * process' connection to it, never reaches that process. So use it to know sooner, not to decide whether a session is alive. Nothing more is
- * sent than the event itself; what arrives and is no event is ignored. Redis' channels know no databases, so applications that share a
- * server need a prefix each.
+ * An event is sent once and not waited for, and in a Cluster one may overtake another. What happens while Redis is away, or a process'
+ * connection to it, never reaches that process. So use it to know sooner, not to decide whether a session is alive. Only the event itself
+ * is sent; anything else that arrives is ignored. Redis' channels know no databases, so applications that share a server need a prefix
+ * each.
  *
  * @publicApi
  */
