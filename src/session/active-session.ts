@@ -59,7 +59,8 @@ type RefuseNew = () => Error;
  */
 type TakesNewSid = () => boolean;
 
-interface SaveOptions extends TimeLimit {
+/** How a session is saved. */
+export interface SaveOptions extends TimeLimit {
   readonly touch?: boolean;
   readonly refuseNew?: RefuseNew | undefined;
   /** @default it can */
@@ -211,6 +212,24 @@ export class ActiveSession {
       },
       { ms },
     );
+  }
+
+  /**
+   * Stores what changed, entries or terms, of a session without other calls under way. Answers `undefined` when nothing did. Looks for changes once: each look
+   * encodes every entry that was used.
+   */
+  saveChanges(options: SaveOptions = {}): Promise<void> | undefined {
+    if (this.#record === undefined) return this.isChanged ? this.save(options) : undefined;
+    const delta = this.#state === 'live' ? this.entries.delta() : undefined;
+    if (delta === undefined) return this.host.areTermsChanged ? this.save(options) : undefined;
+    const { ms, takesNewSid } = options;
+    return this.#inTurn((deadline) => this.#writeFound(delta, deadline, takesNewSid), { ms });
+  }
+
+  /** The touch before it may have found that the session has ended. */
+  #writeFound(delta: EntryDelta, deadline: Deadline, takesNewSid: TakesNewSid | undefined): Promise<void> {
+    const record = this.#record;
+    return this.#state === 'lost' || record === undefined ? DONE : this.#write(record, delta, deadline, takesNewSid);
   }
 
   /** Adds to an integer entry in the store, so that parallel requests all count. The entry must have no change of this request. */

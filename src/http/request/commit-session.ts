@@ -1,4 +1,5 @@
 import { SessionMisuseError } from '../../redis-session.errors.js';
+import type { SaveOptions } from '../../session/active-session.js';
 import { decideCookie, type CookieAction } from './cookie-decision.js';
 import { RequestCookieFacts } from './cookie-facts.js';
 import { timeLeft } from './load-session.js';
@@ -15,7 +16,7 @@ export function commitSession(state: RequestState): CookieAction | Promise<Cooki
   // The handler did not wait for that call, so nobody else would answer that it failed.
   if (current?.active.isBusy === true) return current.active.idle().then(() => commitSession(state));
   const status = statusOf(state);
-  const write = status === 'unset' ? endUnset(state) : status === 'open' && isToBeStored(state) ? save(state) : undefined;
+  const write = status === 'unset' ? endUnset(state) : status === 'open' ? saveChanges(state) : undefined;
   return write === undefined ? touchUnchanged(state) : write.then(() => decideCookie(new RequestCookieFacts(state, false)));
 }
 
@@ -30,26 +31,27 @@ export function commitLate(state: RequestState): Promise<void> | undefined {
   if (statusOf(state) === 'unset') return endUnset(state);
   const used = usedSession(state);
   if (used === undefined) return undefined;
-  const { record, isChanged } = used.active;
+  const { record } = used.active;
   if (state.transport.isHeadOut && record === undefined) {
-    if (isChanged) throw bornTooLate();
+    if (used.active.isChanged) throw bornTooLate();
     return undefined;
   }
-  return isChanged || used.areTermsChanged ? save(state, { isLate: true }) : undefined;
+  return used.active.saveChanges(saveOptions(state, true));
 }
 
-/** Nothing that was not put into it is worth storing (G4). */
-function isToBeStored({ transport, loaded, current }: RequestState): boolean {
+/** `undefined` when there is nothing to store: nothing that was not put into a session is worth it (G4). */
+function saveChanges(state: RequestState): Promise<void> | undefined {
+  const { transport, loaded, current } = state;
   const { saveUninitialized } = transport.runtime.settings;
-  if (current === undefined) return saveUninitialized && loaded === undefined;
-  const { record, isChanged } = current.active;
-  return record === undefined ? saveUninitialized || isChanged : isChanged || current.areTermsChanged;
+  if (current === undefined && (!saveUninitialized || loaded !== undefined)) return undefined;
+  const { active } = current ?? openedSession(state);
+  const options = saveOptions(state, false);
+  return active.record === undefined && saveUninitialized ? active.save(options) : active.saveChanges(options);
 }
 
-/** @param options isLate: whether the response has its cookie already */
-function save(state: RequestState, { isLate = false } = {}): Promise<void> {
-  const takesNewSid = () => state.transport.takesNewSid(isLate);
-  return openedSession(state).active.save({ ms: timeLeft(state), takesNewSid });
+/** @param isLate whether the response has its cookie already */
+function saveOptions(state: RequestState, isLate: boolean): SaveOptions {
+  return { ms: timeLeft(state), takesNewSid: () => state.transport.takesNewSid(isLate) };
 }
 
 /** Ends the session that the application has unset, where `session.unset` says so. `undefined` when there is nothing to end. */
