@@ -83,16 +83,10 @@ module.exports = {
     },
     {
       name: 'express-session-is-loaded-on-demand',
-      comment: 'An optional peer. One file loads it, and is imported only when an option asks for it.',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/express-session/express-session\\.middleware\\.ts$' },
-      to: { path: EXPRESS, dependencyTypesNot: TYPES },
-    },
-    {
-      name: 'express-session-middleware-is-loaded-on-demand',
+      comment: 'An optional peer.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/express-session/express-session\\.middleware\\.ts$', dynamic: false },
+      to: { path: EXPRESS, dynamic: false, dependencyTypesNot: TYPES },
     },
     {
       name: 'connect-redis-is-loaded-on-demand',

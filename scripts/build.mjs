@@ -16,6 +16,7 @@ const BUILDS = [
       'package-lock.json',
       'tsconfig.json',
       'tsconfig.build.json',
+      'tsconfig.build-esm.json',
     ],
     writes: 'dist',
   },

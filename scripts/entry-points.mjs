@@ -12,10 +12,16 @@ export const ENTRY_POINTS = [
   { name: './store', file: 'store' },
 ];
 
-/** What the build makes of an entry point: one implementation, in CommonJS, and a thin entry for `import`. Each has declarations of its kind. */
+/**
+ * What the build makes of an entry point, by condition. All of Node 20.19 and 22.12 or later, and all bundlers, know `module-sync` or `module`: they get
+ * ES modules, whether the package is imported or required, so that a process has each class once. jest in CommonJS gets what it can load.
+ */
 export function builtFiles({ file }) {
-  const kind = (folder) => ({ types: `./dist/${folder}/${file}.d.ts`, default: `./dist/${folder}/${file}.js` });
-  return { import: kind('esm'), require: kind('cjs') };
+  const esm = `./dist/esm/${file}.js`;
+  return {
+    import: { types: `./dist/esm/${file}.d.ts`, default: esm },
+    require: { types: `./dist/cjs/${file}.d.ts`, 'module-sync': esm, module: esm, default: `./dist/cjs/${file}.js` },
+  };
 }
 
 function withEntryPoints({ exports: _exports, typesVersions: _typesVersions, main: _main, types: _types, ...manifest }) {

@@ -14,7 +14,9 @@ export const packageChecks = [
   {
     atOnce: 2,
     steps: [
-      ...['esm-nest12-vitest', 'bundled-webpack', 'bundled-esbuild', 'pnpm-nest12', 'two-versions'].map((app) => packedApp(app)),
+      ...['esm-nest12-vitest', 'esm-nest12-jest', 'bundled-webpack', 'bundled-esbuild', 'pnpm-nest12', 'two-versions'].map((app) =>
+        packedApp(app),
+      ),
       quickStart('nest11'),
     ],
   },

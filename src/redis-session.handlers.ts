@@ -1,3 +1,4 @@
+import { expressSessionMiddleware } from './express-session/express-session.middleware.js';
 import { ExpressStoreFacade } from './express-session/express-store-facade.js';
 import { builtinSessionMiddleware } from './http/request/builtin-session.middleware.js';
 import type { SessionHandler } from './http/request/session-handler.js';
@@ -8,9 +9,6 @@ import { loadWithPeer } from './redis-session.peers.js';
 export async function openHandler(runtime: SessionRuntime): Promise<SessionHandler> {
   const { sessionStore = new ExpressStoreFacade(runtime), settings } = runtime;
   if (settings.middleware === 'builtin') return builtinSessionMiddleware(runtime, sessionStore);
-  const { expressSessionMiddleware } = await loadWithPeer(
-    '"session.middleware" is "express-session"',
-    () => import('./express-session/express-session.middleware.js'),
-  );
-  return expressSessionMiddleware(runtime);
+  const { default: expressSession } = await loadWithPeer('"session.middleware" is "express-session"', () => import('express-session'));
+  return expressSessionMiddleware(runtime, expressSession);
 }

@@ -14,10 +14,13 @@ const program = createProgram(all.map(({ declarations }) => declarations));
 const lines = [];
 const problems = [];
 
-for (const { module, declarations } of all) {
+for (const { module, declarations, commonJs } of all) {
   // By its name, as an application does: the package may import itself.
   const [imported, required] = [await import(module), require(module)];
   const values = Object.keys(required);
+  // For jest, which requires the build in CommonJS.
+  const inCommonJs = Object.keys(require(commonJs)).toSorted();
+  if (inCommonJs.join() !== values.toSorted().join()) problems.push(`${module}: the build in CommonJS exports other names`);
   const different = new Set([...values, ...Object.keys(imported)].filter((name) => imported[name] !== required[name]));
   problems.push(...[...different].map((name) => `${module}: ${name} is not the same by import and by require`));
   const declared = exportsOf(program, declarations);

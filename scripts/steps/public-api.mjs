@@ -14,6 +14,7 @@ export function entries() {
     module: path.posix.join(packageName, entry.name),
     source: path.join(ROOT, 'src', `${entry.file}.ts`),
     declarations: path.join(ROOT, builtFiles(entry).import.types),
+    commonJs: path.join(ROOT, builtFiles(entry).require.default),
   }));
 }
 

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import expressSession from 'express-session';
+import type expressSession from 'express-session';
 import { isTouchDue } from '../http/request/commit-session.js';
 import { decideCookie } from '../http/request/cookie-decision.js';
 import { RequestCookieFacts } from '../http/request/cookie-facts.js';
@@ -22,9 +22,10 @@ import { finishHead, leaveOutBadCookie, lookThroughProbe } from './response-corr
  * set then (`session.rolling`) has the sid from before a rotation that happened elsewhere while the request was under way. For the same reason
  * the new sid of a rotation is told within the grace only.
  */
-export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandler {
+export function expressSessionMiddleware(runtime: SessionRuntime, make: typeof expressSession): SessionHandler {
   const store = new ExpressStoreFacade(runtime);
-  const theirs = { store, always: theirMiddleware(runtime, store, true), whenChanged: theirMiddleware(runtime, store, false) };
+  const theirMiddleware = (rolling: boolean) => make(optionsFor(runtime, store, rolling)) as unknown as SessionHandler;
+  const theirs = { store, always: theirMiddleware(true), whenChanged: theirMiddleware(false) };
 
   return (request: SessionRequest, response, next) => {
     let transport: ExpressSessionTransport | undefined;
@@ -46,9 +47,9 @@ export function expressSessionMiddleware(runtime: SessionRuntime): SessionHandle
 }
 
 /** @param rolling whether it sets the cookie on every response */
-function theirMiddleware(runtime: SessionRuntime, store: ExpressStoreFacade, rolling: boolean): SessionHandler {
+function optionsFor(runtime: SessionRuntime, store: ExpressStoreFacade, rolling: boolean): expressSession.SessionOptions {
   const { name, secrets, resave, saveUninitialized, unset, proxy } = runtime.settings;
-  return expressSession({
+  return {
     store: store as unknown as expressSession.Store,
     name,
     secret: [...secrets] as string[],
@@ -59,7 +60,7 @@ function theirMiddleware(runtime: SessionRuntime, store: ExpressStoreFacade, rol
     rolling,
     // As a function, so that 'auto' is resolved here: express-session 1.19 does not when given one.
     cookie: (request) => runtime.cookie.configured(request) as expressSession.CookieOptions,
-  }) as unknown as SessionHandler;
+  };
 }
 
 /** `undefined` when the request has a session already, as when Nest mounts a middleware on overlapping paths, or the cookie is not for it. */

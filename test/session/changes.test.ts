@@ -1,6 +1,7 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import expressSession from 'express-session';
 import { sessionOf } from '../../src/express.js';
 import { builtinSessionMiddleware } from '../../src/http/request/builtin-session.middleware.js';
 import { expressSessionMiddleware } from '../../src/express-session/express-session.middleware.js';
@@ -71,7 +72,7 @@ class Model {
 
 describe.each([
   ['builtin', builtinSessionMiddleware],
-  ['express-session', expressSessionMiddleware],
+  ['express-session', (runtime: SessionRuntime) => expressSessionMiddleware(runtime, expressSession)],
 ])('a session of %s', (_, middleware) => {
   const store = new RecordingStore();
   let server: PlainServer;

@@ -7,6 +7,7 @@ import grant from 'grant';
 import lusca from 'lusca';
 import passport from 'passport';
 import { Strategy } from 'passport-local';
+import expressSession from 'express-session';
 import { MemorySessionStore } from '../../src/express.js';
 import { builtinSessionMiddleware } from '../../src/http/request/builtin-session.middleware.js';
 import { expressSessionMiddleware } from '../../src/express-session/express-session.middleware.js';
@@ -79,7 +80,7 @@ const failed: ErrorRequestHandler = (error: { status?: number }, _request, respo
 
 describe.each([
   ['builtin', builtinSessionMiddleware],
-  ['express-session', expressSessionMiddleware],
+  ['express-session', (runtime: SessionRuntime) => expressSessionMiddleware(runtime, expressSession)],
 ])('on plain Express with %s', (_, make) => {
   let server: PlainServer;
   beforeAll(async () => {

@@ -72,7 +72,7 @@ export function ourImplementation(middleware: 'builtin' | 'express-session', sto
   const handlerFor = (config: Config): SessionHandler => {
     const settings = resolveSessionOptions(optionsOf(config));
     const runtime = new SessionRuntime({ store: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined });
-    if (middleware === 'express-session') return expressSessionMiddleware(runtime);
+    if (middleware === 'express-session') return expressSessionMiddleware(runtime, expressSession);
     return builtinSessionMiddleware(runtime, new ExpressStoreFacade(runtime));
   };
   return openImplementation(`${middleware} × ${store.constructor.name}`, handlerFor, viewOfOurs(store, client));
