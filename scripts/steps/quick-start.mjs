@@ -89,8 +89,9 @@ async function run(program, args, cwd = parent, variables = {}) {
 
 /** With the test runner of the template, as it is set up there. */
 async function test() {
-  // jest requires Nest 12, which is ES modules, from Node 24.9 on.
-  if (template === 'cjs') return;
+  // jest can require Nest 12, which is ES modules, from Node 24.9 on.
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (template === 'cjs' && (major < 24 || (major === 24 && minor < 9))) return;
   const extension = template === 'esm' ? '.js' : '';
   await writeFile(
     path.join(folder, 'test/app.e2e-spec.ts'),
