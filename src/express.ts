@@ -116,7 +116,7 @@ export function sessionMiddleware(
   for (const one of suspectTimes(options, isOurs ? ttlGivenTo(store) : undefined)) warnOnce(warn, one);
   const settings = resolveSessionOptions(options);
   const runtime = new SessionRuntime({
-    store: Sessions.of(isOurs ? store : new ExpressStoreAdapter(store, wrapping, { rewrites: settings.resave })),
+    sessions: Sessions.of(isOurs ? store : new ExpressStoreAdapter(store, wrapping, { rewrites: settings.resave })),
     settings,
     translate: (error) => error,
     findIdentity: identity,

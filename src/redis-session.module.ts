@@ -120,7 +120,7 @@ const providers: Provider[] = [
     inject: [SessionStore, SESSION_OPTIONS, SessionLog],
     useFactory: (store: SessionStore, options: ResolvedRedisSessionOptions, log: SessionLog) =>
       new SessionRuntime({
-        store: Sessions.of(store),
+        sessions: Sessions.of(store),
         settings: options.session,
         translate: toHttpException,
         findIdentity: options.identity,

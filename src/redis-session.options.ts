@@ -10,7 +10,7 @@ import type { RedisConnection } from './redis/client/redis-client.js';
 import { kindOf, namesOf, unknownNames } from './session/option-checks.js';
 import { isSessionStore, type SessionStore } from './session/store/session-store.js';
 import { STORE_DEFAULTS, STORE_NAMES, type StoreOptions } from './session/store/store-options.js';
-import { unshown } from './session/unshown.js';
+import { withHiddenProperties } from './session/hidden-properties.js';
 import { resolveStoreOptions, type StoreSettings } from './session/store/store-settings.js';
 import { storeOptionProblems } from './session/store/store-option-problems.js';
 
@@ -113,7 +113,7 @@ export function resolveOptions(options: RedisSessionOptions, production: boolean
   const problems = optionProblems(options, production);
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const { redis, session, store = {}, identity } = options;
-  if (isStore(store)) return unshown({ session: resolveSessionOptions(session), store, identity }, { redis });
+  if (isStore(store)) return withHiddenProperties({ session: resolveSessionOptions(session), store, identity }, { redis });
   const { kind = 'hash', events = 'local', ...given } = store;
   const storeOptions = withinAbsolute(given);
   const resolved = {
@@ -121,7 +121,7 @@ export function resolveOptions(options: RedisSessionOptions, production: boolean
     store: { kind, events, options: storeOptions, settings: resolveStoreOptions(storeOptions) },
     identity,
   };
-  return unshown(resolved, { redis: kind === 'memory' ? undefined : redis });
+  return withHiddenProperties(resolved, { redis: kind === 'memory' ? undefined : redis });
 }
 
 /** What works and is risky in production, one sentence each. */

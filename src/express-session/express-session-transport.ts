@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { setsCookie } from '../http/cookie/response-cookies.js';
-import { HttpTransport, readSession, SESSION, type SessionProperty, type SessionRequest } from '../http/request/http-transport.js';
-import { usedSession } from '../http/request/session-access.js';
+import { HttpTransport, readSession, SESSION_PROPERTY, type SessionProperty, type SessionRequest } from '../http/request/http-transport.js';
+import { existingSession } from '../http/request/session-access.js';
 import { keepState, RequestState, stateOf } from '../http/request/request-state.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
 import { changeProbeOf } from './change-probe.js';
@@ -9,11 +9,11 @@ import type { ExpressStoreFacade } from './express-store-facade.js';
 
 /** `req.session`: the change probe while express-session looks, else what it is with our own middleware. */
 const PROBED_SESSION: SessionProperty = {
-  ...SESSION,
+  ...SESSION_PROPERTY,
   get() {
     const state = stateOf(this);
     if (state === undefined) return undefined;
-    const session = (state.transport as ExpressSessionTransport).isLooking ? usedSession(state) : undefined;
+    const session = (state.transport as ExpressSessionTransport).isLooking ? existingSession(state) : undefined;
     return session === undefined ? readSession(state) : changeProbeOf(session);
   },
 };
@@ -47,7 +47,7 @@ export class ExpressSessionTransport extends HttpTransport {
     return this.#isLooking ? this.#wasAsked : this.state.isAsked;
   }
 
-  get hasBegun(): boolean {
+  get hasResponseBegun(): boolean {
     return this.response.headersSent;
   }
 
@@ -60,8 +60,8 @@ export class ExpressSessionTransport extends HttpTransport {
   }
 
   /** It sets the cookie of a new session in the head, and stores the session at the end. */
-  get canBegin(): boolean {
-    return !this.hasBegun || setsCookie(this.response, this.runtime.cookie.name);
+  get canBeginSession(): boolean {
+    return !this.hasResponseBegun || setsCookie(this.response, this.runtime.cookie.name);
   }
 
   takesNewSid(): boolean {

@@ -3,7 +3,7 @@ import type expressSession from 'express-session';
 import { isTouchDue } from '../http/request/commit-session.js';
 import { decideCookie } from '../http/request/cookie-decision.js';
 import { RequestCookieFacts } from '../http/request/cookie-facts.js';
-import { exposeSession, hasSession, type SessionRequest } from '../http/request/http-transport.js';
+import { continueWithSession, hasSession, type SessionRequest } from '../http/request/http-transport.js';
 import { failLoad, loadSession, rotateWhenDue } from '../http/request/load-session.js';
 import { currentSession } from '../http/request/session-access.js';
 import type { RequestState } from '../http/request/request-state.js';
@@ -37,7 +37,7 @@ export function expressSessionMiddleware(runtime: SessionRuntime, make: typeof e
     if (transport === undefined) return next();
     const { state } = transport;
     loadSession(state, () => {
-      if (!isReady(state)) return exposeSession(transport, next);
+      if (!isReady(state)) return continueWithSession(transport, next);
       serve(transport, theirs, (error) => {
         if (takesHeaders(response)) rotateWhenDue(state, (failure) => next(error ?? failure));
         else next(error);

@@ -114,14 +114,14 @@ export class ExpressStoreFacade extends EventEmitter implements Pick<Store, 'get
   }
 
   async #end(sid: Sid): Promise<void> {
-    const { store } = this.runtime;
-    const ms = this.#ending === undefined ? store.settings.deadline : timeLeft(this.#ending);
-    await answerWithin(ms, store.destroy(sid));
+    const { sessions } = this.runtime;
+    const ms = this.#ending === undefined ? sessions.settings.deadline : timeLeft(this.#ending);
+    await answerWithin(ms, sessions.destroy(sid));
   }
 
   async #open(sid: Sid): Promise<ActiveSession | null> {
-    const { store } = this.runtime;
-    const record = await answerWithin(store.settings.deadline, store.load(sid));
+    const { sessions } = this.runtime;
+    const record = await answerWithin(sessions.settings.deadline, sessions.load(sid));
     if (record === undefined) return null;
     const host: SessionHost = {
       generateSid: () => sid,
@@ -132,7 +132,7 @@ export class ExpressStoreFacade extends EventEmitter implements Pick<Store, 'get
       isIdentityEntry: this.runtime.isIdentityEntry,
       sidsBeside: [],
     };
-    return new ActiveSession(store, host, sid, record);
+    return new ActiveSession(sessions, host, sid, record);
   }
 }
 

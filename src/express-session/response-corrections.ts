@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { putCookie, setsCookie, takeOffCookie } from '../http/cookie/response-cookies.js';
 import { cookieHeader, RequestCookieFacts } from '../http/request/cookie-facts.js';
 import { decideCookie, type CookieFacts } from '../http/request/cookie-decision.js';
-import { usedSession } from '../http/request/session-access.js';
+import { existingSession } from '../http/request/session-access.js';
 import { addVary } from '../http/response/response-headers.js';
 import type { SecretState } from '../session/session-record.js';
 import { isChangedFor } from './change-probe.js';
@@ -35,8 +35,8 @@ function correctCookie({ state, response, runtime, isTouched }: ExpressSessionTr
 
 /** The head leaves before the session is stored, so what will be counts as if it were. */
 class FactsBeforeSave extends RequestCookieFacts {
-  override get left(): CookieFacts['left'] {
-    const left = super.left;
+  override get outgoing(): CookieFacts['outgoing'] {
+    const left = super.outgoing;
     if (left !== 'unstored') return left;
     const { state } = this;
     // It takes a session with another id for a changed one.
@@ -45,7 +45,7 @@ class FactsBeforeSave extends RequestCookieFacts {
   }
 
   override get isWritten(): boolean {
-    const used = usedSession(this.state);
+    const used = existingSession(this.state);
     return used !== undefined && isChangedFor(used);
   }
 
@@ -65,7 +65,7 @@ class FactsBeforeSave extends RequestCookieFacts {
 export function leaveOutBadCookie({ state, response, runtime }: ExpressSessionTransport): void {
   for (const name of ['writeHead', 'end'] as const)
     around(response, name, (call) => {
-      const used = usedSession(state);
+      const used = existingSession(state);
       try {
         used?.checkCookie();
       } catch (error) {

@@ -54,8 +54,10 @@ interface TurnOptions extends TimeLimit {
 type RefuseNew = () => Error;
 
 /**
- * Whether the client can be told a new sid, for a session that becomes somebody's by assignment. Where it never can, the session keeps its sid. Throws
- * where it cannot any more: then the change must not be stored.
+ * Asked when a session becomes somebody's by assignment:
+ * - true: the client can be told a new sid, so the session gets one;
+ * - false: it never can, so the session keeps its sid;
+ * - throws: it cannot any more, so the change must not be stored.
  */
 type TakesNewSid = () => boolean;
 
@@ -240,14 +242,14 @@ export class ActiveSession {
         throw new SessionMisuseError(
           `The session entry ${JSON.stringify(name)} was changed and is not stored yet. Call session.save() before session.increment().`,
         );
-      if (this.#state === 'lost') throw this.#gone();
+      if (this.#state === 'lost') throw this.#markGone();
       if (this.#record === undefined && refuseNew !== undefined) throw refuseNew();
       const record = this.#record ?? (await this.#create(deadline));
       const { assignments } = this.entries;
       const sum = await deadline.wait(this.sessions.increment(record, name, by)).catch((error: unknown) => {
         throw isTimeout(error) ? new SessionStoreUnavailableError('outcome unknown') : error;
       });
-      if (sum === undefined) throw this.#gone();
+      if (sum === undefined) throw this.#markGone();
       this.#record = { ...record, entries: new Map(record.entries).set(name, String(sum)) };
       this.entries.learn(name, String(sum), assignments);
       return sum;
@@ -287,7 +289,7 @@ export class ActiveSession {
       const mustExist = this.#hasUser;
       await this.#endBeside(deadline);
       if ((await this.#endReplaced(deadline, mustExist)) === 'unknown') throw new SessionStoreUnavailableError('timeout');
-      if ((await this.#signIns.leave(this.#record, deadline)) && mustExist) throw this.#gone();
+      if ((await this.#signIns.leave(this.#record, deadline)) && mustExist) throw this.#markGone();
       this.#state = 'destroyed';
     });
   }
@@ -347,13 +349,13 @@ export class ActiveSession {
         ...sameEnd(present),
         terms: this.host.terms(),
       });
-      if (!(await this.#move(session, deadline, { isSignIn: reauthenticated }))) throw this.#gone();
+      if (!(await this.#move(session, deadline, { isSignIn: reauthenticated }))) throw this.#markGone();
       return;
     }
     const next = newSid(this.handle);
     const begunAt = performance.now();
     const rotation = await deadline.wait(this.sessions.rotate(this.sid, record, next, { reauthenticated, age: begunAt - this.loadedAt }));
-    if (rotation === undefined) throw this.#gone();
+    if (rotation === undefined) throw this.#markGone();
     this.#record = rotation.record;
     if (!rotation.rotated) return;
     this.#sid = next;
@@ -364,8 +366,8 @@ export class ActiveSession {
     const userId = this.#userId;
     const session = { entries: this.entries.encoded(this.entries.names()), terms: this.host.terms(), userId };
     try {
-      const store = (indexedAt?: number) => deadline.wait(this.sessions.create(this.sid, { ...session, indexedAt }));
-      const record = await (userId === undefined ? store() : this.#signIn(userId, deadline, store));
+      const write = (indexedAt?: number) => deadline.wait(this.sessions.create(this.sid, { ...session, indexedAt }));
+      const record = await (userId === undefined ? write() : this.#signIn(userId, deadline, write));
       this.#keep(record);
       this.entries.rebase(record.entries);
       if (userId !== undefined) this.sessions.events.emit('loggedIn', { handle: this.handle, userId });
@@ -374,7 +376,7 @@ export class ActiveSession {
       // An earlier try has stored it, and what has its handle now is what whoever has ended it since left.
       if (this.#mayBeStored && error instanceof SessionConflictError && this.sessions.canRotate(this.sid)) {
         if (userId !== undefined) this.#signIns.cancel(userId, this.handle);
-        throw this.#gone();
+        throw this.#markGone();
       }
       this.#mayBeStored ||= mayHaveRun(error);
       throw error;
@@ -398,9 +400,9 @@ export class ActiveSession {
     if (isOther && userId !== undefined && !this.#isSidNew && takesNewSid()) return this.#moveToUser(deadline);
     const change = isOther ? { ...delta, userId: userId ?? null } : delta;
     const isDue = this.#isDue(record);
-    const store = (indexedAt?: number) => deadline.wait(this.sessions.save(this.sid, record, { ...change, indexedAt }, terms));
+    const write = (indexedAt?: number) => deadline.wait(this.sessions.save(this.sid, record, { ...change, indexedAt }, terms));
     try {
-      const saved = await (isOther && userId !== undefined ? this.#signIn(userId, deadline, store) : store());
+      const saved = await (isOther && userId !== undefined ? this.#signIn(userId, deadline, write) : write());
       this.#keep(saved);
       if (saved === undefined) return;
       if (isOther) await this.#signIns.leave(record, deadline);
@@ -494,7 +496,7 @@ export class ActiveSession {
       if (!isEnded(found)) return 'ended';
     }
     if (copied !== undefined) return 'gone';
-    throw this.#gone();
+    throw this.#markGone();
   }
 
   /** Stores a session, this one, that thereby becomes a user's. Where all of theirs are ended meanwhile, so that it must not be theirs, it goes. */
@@ -530,7 +532,7 @@ export class ActiveSession {
       throw error;
     });
     await deadline.wait(ended).catch((error: unknown) => {
-      throw error instanceof SessionGoneError ? this.#gone() : error;
+      throw error instanceof SessionGoneError ? this.#markGone() : error;
     });
     return record;
   }
@@ -539,7 +541,7 @@ export class ActiveSession {
     try {
       return await deadline.wait(this.#signIns.begin(userId, handle, replaces));
     } catch (error) {
-      throw error instanceof SessionGoneError ? this.#gone() : error;
+      throw error instanceof SessionGoneError ? this.#markGone() : error;
     }
   }
 
@@ -613,7 +615,7 @@ export class ActiveSession {
       this.#become(sid, record, assignments);
     } catch (error) {
       void this.#undo(creation, sid, userId);
-      if (error instanceof SessionGoneError) this.#gone();
+      if (error instanceof SessionGoneError) this.#state = 'lost';
       throw error;
     }
     if (end === 'unknown') this.#later(() => this.#endOld(old.sid, old.record));
@@ -697,13 +699,14 @@ export class ActiveSession {
     return this.host.areTermsChanged || this.sessions.isTouchDue(record);
   }
 
-  /** The change comes too late, as that of a save that finds its session ended. */
+  /** The change comes too late, as that of a save that finds its session ended. `Sessions` tells of the others. */
   #lose(): void {
     this.#state = 'lost';
     this.sessions.events.emit('lost', { handle: this.handle, userId: this.#record?.userId });
   }
 
-  #gone(): SessionGoneError {
+  /** For a call that cannot go on without the session. */
+  #markGone(): SessionGoneError {
     this.#state = 'lost';
     return new SessionGoneError();
   }

@@ -81,7 +81,7 @@ export async function endOne(sessions: Sessions, userId: string, { handle, index
 export function indexOf({ index }: Sessions): SessionIndex {
   if (index === undefined)
     throw new SessionUnsupportedError(
-      'This store cannot list the sessions of a user: it keeps each under its sid. Set "sessions.kind" to "hash".',
+      'This store cannot list the sessions of a user: it keeps each under its sid. Set "store.kind" to "hash".',
     );
   return index;
 }

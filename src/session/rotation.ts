@@ -1,6 +1,6 @@
 /**
  * The secrets of one session, as hashes. Several are good at once while answers are on their way: until the browser presents a newer secret,
- * nobody knows whether it has arrived, so the one before stays good. `redis/lua/_meta.lua` decides the same inside Redis.
+ * nobody knows whether it has arrived, so the one before stays good. `redis/scripts/lua/_meta.lua` decides the same inside Redis.
  */
 export interface Secrets {
   /** The newest one that a browser has presented. */

@@ -81,7 +81,7 @@ describe.each([
   beforeAll(async () => {
     const settings = resolveSessionOptions({ secret: TEST_SECRET });
     const session = middleware(
-      new SessionRuntime({ store: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined }),
+      new SessionRuntime({ sessions: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined }),
     );
     server = await serve(
       plainExpress(session, {

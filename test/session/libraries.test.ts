@@ -86,7 +86,7 @@ describe.each([
   beforeAll(async () => {
     const settings = resolveSessionOptions({ secret: TEST_SECRET });
     const runtime = new SessionRuntime({
-      store: Sessions.of(new MemorySessionStore()),
+      sessions: Sessions.of(new MemorySessionStore()),
       settings,
       translate: (error) => error,
       warn: () => undefined,

@@ -98,7 +98,7 @@ afterAll(() => redis.stop());
 const settings = resolveSessionOptions({ secret: TEST_SECRET, name: 'sid' });
 
 function over(middleware: 'builtin' | 'express-session', store: SessionStore, stored: (sid: string) => unknown) {
-  const runtime = new SessionRuntime({ store: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined });
+  const runtime = new SessionRuntime({ sessions: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined });
   const session = middleware === 'builtin' ? builtinSessionMiddleware(runtime) : expressSessionMiddleware(runtime, expressSession);
   return { session, stored: async (sid: string) => (await stored(sid)) as Record<string, unknown> | undefined };
 }

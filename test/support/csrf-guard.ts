@@ -7,7 +7,7 @@ import { Sessions } from '../../src/session/sessions.js';
 /** A guard without an application around it. */
 export function csrfGuard(): CsrfGuard {
   const runtime = new SessionRuntime({
-    store: Sessions.of(new MemorySessionStore()),
+    sessions: Sessions.of(new MemorySessionStore()),
     settings: resolveSessionOptions({ secret: 'x'.repeat(32) }),
     translate: (error) => error,
     warn: () => undefined,

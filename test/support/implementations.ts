@@ -71,7 +71,7 @@ export function stockImplementation(): Promise<Implementation> {
 export function ourImplementation(middleware: 'builtin' | 'express-session', store: SessionStore, client?: Redis): Promise<Implementation> {
   const handlerFor = (config: Config): SessionHandler => {
     const settings = resolveSessionOptions(optionsOf(config));
-    const runtime = new SessionRuntime({ store: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined });
+    const runtime = new SessionRuntime({ sessions: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined });
     if (middleware === 'express-session') return expressSessionMiddleware(runtime, expressSession);
     return builtinSessionMiddleware(runtime, new ExpressStoreFacade(runtime));
   };

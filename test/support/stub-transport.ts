@@ -14,16 +14,16 @@ interface StubOptions extends Partial<SessionOptions> {
 
 /** A transport without a response: what the client can still be told is what a test says. */
 export class StubTransport extends SessionTransport {
-  hasBegun = false;
+  hasResponseBegun = false;
   isHeadOut = false;
   hasEnded = false;
-  canBegin = true;
+  canBeginSession = true;
   canBeAnswered = true;
   isWatched = false;
 
   constructor(store: SessionStore, { request, clock, ...options }: StubOptions = {}) {
     const settings = resolveSessionOptions({ secret: TEST_SECRET, ...options });
-    const runtime = new SessionRuntime({ store: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined, clock });
+    const runtime = new SessionRuntime({ sessions: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined, clock });
     super(runtime, request ?? ({ headers: {}, socket: {} } as IncomingMessage));
   }
 

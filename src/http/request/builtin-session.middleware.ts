@@ -8,7 +8,7 @@ import { commitLate, commitSession } from './commit-session.js';
 import { decideCookie, type CookieAction } from './cookie-decision.js';
 import { cookieHeader, RequestCookieFacts } from './cookie-facts.js';
 import { useDictionaryMode } from './dictionary-mode.js';
-import { exposeSession, hasSession, HttpTransport, type SessionRequest } from './http-transport.js';
+import { continueWithSession, hasSession, HttpTransport, type SessionRequest } from './http-transport.js';
 import { loadSession, rotateWhenDue } from './load-session.js';
 import { statusOf } from './session-access.js';
 import { keepState, RequestState } from './request-state.js';
@@ -31,9 +31,9 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore?:
     }
     if (transport === undefined) return next();
     const { state } = transport;
-    const goOn = (error?: unknown) => exposeSession(transport, next, error);
+    const goOn = (error?: unknown) => continueWithSession(transport, next, error);
     loadSession(state, () => (takesHeaders(response) ? rotateWhenDue(state, goOn) : goOn()));
-    // BuiltinTransport commits before the response leaves, and sets its cookie.
+    // From here on the buffered response calls commit() and addHeaders() of the transport before its first byte leaves.
   };
 }
 
@@ -42,13 +42,14 @@ function begin(
   runtime: SessionRuntime,
   request: SessionRequest,
   response: ServerResponse,
-  store: object | undefined,
+  sessionStore: object | undefined,
 ): BuiltinTransport | undefined {
   if (hasSession(request)) return undefined;
-  const transport = new BuiltinTransport(runtime, request, response, store);
+  const transport = new BuiltinTransport(runtime, request, response, sessionStore);
   if (!transport.isInPath) return undefined;
   runtime.warnOfUntrustedProxy(request);
   transport.state.sids = runtime.cookie.read(request);
+  keepState(request, transport.state);
   transport.bufferResponse();
   return transport;
 }
@@ -65,7 +66,6 @@ class BuiltinTransport extends HttpTransport implements ResponseHooks {
   constructor(runtime: SessionRuntime, request: SessionRequest, response: ServerResponse, sessionStore: object | undefined) {
     super(runtime, request, response, sessionStore);
     this.#isHeadOut = response.headersSent;
-    keepState(request, this.state);
   }
 
   bufferResponse(): void {
@@ -120,7 +120,7 @@ class BuiltinTransport extends HttpTransport implements ResponseHooks {
     return renderErrorResponse(INTERNAL_ERROR, this.request.headers.accept);
   }
 
-  get hasBegun(): boolean {
+  get hasResponseBegun(): boolean {
     return this.#buffered?.hasBegun === true;
   }
 
@@ -132,8 +132,8 @@ class BuiltinTransport extends HttpTransport implements ResponseHooks {
     return this.#buffered?.hasEnded === true;
   }
 
-  get canBegin(): boolean {
-    return !this.hasBegun;
+  get canBeginSession(): boolean {
+    return !this.hasResponseBegun;
   }
 
   takesNewSid(isLate: boolean): boolean {

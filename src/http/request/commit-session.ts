@@ -3,7 +3,7 @@ import type { SaveOptions } from '../../session/active-session.js';
 import { decideCookie, type CookieAction } from './cookie-decision.js';
 import { RequestCookieFacts } from './cookie-facts.js';
 import { timeLeft } from './load-session.js';
-import { openedSession, statusOf, usedSession } from './session-access.js';
+import { getOrCreateSession, statusOf, existingSession } from './session-access.js';
 import type { RequestState } from './request-state.js';
 import { destroySession } from './session-calls.js';
 
@@ -17,7 +17,7 @@ export function commitSession(state: RequestState): CookieAction | Promise<Cooki
   if (current?.active.isBusy === true) return current.active.idle().then(() => commitSession(state));
   const status = statusOf(state);
   const write = status === 'unset' ? endUnset(state) : status === 'open' ? saveChanges(state) : undefined;
-  return write === undefined ? touchUnchanged(state) : write.then(() => decideCookie(new RequestCookieFacts(state, false)));
+  return write === undefined ? commitUnchanged(state) : write.then(() => decideCookie(new RequestCookieFacts(state, false)));
 }
 
 /**
@@ -29,7 +29,7 @@ export function commitLate(state: RequestState): Promise<void> | undefined {
   const again = () => commitLate(state);
   if (current?.active.isBusy === true) return current.active.idle().then(again, again);
   if (statusOf(state) === 'unset') return endUnset(state);
-  const used = usedSession(state);
+  const used = existingSession(state);
   if (used === undefined) return undefined;
   const { record } = used.active;
   if (state.transport.isHeadOut && record === undefined) {
@@ -44,7 +44,7 @@ function saveChanges(state: RequestState): Promise<void> | undefined {
   const { transport, loaded, current } = state;
   const { saveUninitialized } = transport.runtime.settings;
   if (current === undefined && (!saveUninitialized || loaded !== undefined)) return undefined;
-  const { active } = current ?? openedSession(state);
+  const { active } = current ?? getOrCreateSession(state);
   const options = saveOptions(state, false);
   return active.record === undefined && saveUninitialized ? active.save(options) : active.saveChanges(options);
 }
@@ -59,15 +59,15 @@ function endUnset(state: RequestState): Promise<void> | undefined {
   const { transport, loaded, current } = state;
   const isStored = loaded !== undefined || current?.active.record !== undefined;
   if (transport.runtime.settings.unset === 'keep' || !isStored || current?.active.isDestroyed === true) return undefined;
-  return destroySession(openedSession(state), { ms: timeLeft(state) });
+  return destroySession(getOrCreateSession(state), { ms: timeLeft(state) });
 }
 
 /** Starts the idle timeout of an unchanged session anew when that is due. Nobody waits for it, unless the cookie is set with it. */
-function touchUnchanged(state: RequestState): CookieAction | Promise<CookieAction> {
+function commitUnchanged(state: RequestState): CookieAction | Promise<CookieAction> {
   const facts = new RequestCookieFacts(state, isTouchDue(state));
   const action = decideCookie(facts);
   if (action === 'set' && !isStoredHere(state)) return touchAndDecide(state, facts);
-  if (facts.isTouched) void touch(state);
+  if (facts.willTouch) void touch(state);
   return action;
 }
 
@@ -89,13 +89,13 @@ export function isTouchDue(state: RequestState): boolean {
   const { transport, loaded, current } = state;
   const record = current === undefined ? loaded?.record : current.active.record;
   if (record === undefined || current?.active.isLost === true) return false;
-  return transport.runtime.settings.resave || transport.runtime.store.isTouchDue(record);
+  return transport.runtime.settings.resave || transport.runtime.sessions.isTouchDue(record);
 }
 
 /** False when the store did not answer. */
 async function touch(state: RequestState): Promise<boolean> {
   try {
-    await openedSession(state).active.touch({ ms: timeLeft(state) });
+    await getOrCreateSession(state).active.touch({ ms: timeLeft(state) });
     return true;
   } catch (error) {
     state.transport.runtime.logError(error);

@@ -8,9 +8,9 @@ export interface CookieFacts {
   /** Whether the head of the response is still to come. */
   readonly canSetHeaders: boolean;
   /** What the request's cookie opened; `unknown` when the store did not answer. */
-  readonly came: 'session' | 'ended session' | 'nothing' | 'unknown';
+  readonly incoming: 'session' | 'ended session' | 'nothing' | 'unknown';
   /** What the request leaves: `lost`, a session that was found ended when it was written; `nothing`, also when it was destroyed or unset. */
-  readonly left: 'stored' | 'unstored' | 'lost' | 'nothing';
+  readonly outgoing: 'stored' | 'unstored' | 'lost' | 'nothing';
   /** Whether the session it leaves has another sid than the one it came with. */
   readonly isSidNew: boolean;
   /** Which of the session's secrets that sid has; `undefined` without a stored session. */
@@ -24,7 +24,7 @@ export interface CookieFacts {
   /** Whether this request has changed the cookie. */
   readonly isCookieChanged: boolean;
   /** Whether its end starts the idle timeout of an unchanged session anew. */
-  readonly isTouched: boolean;
+  readonly willTouch: boolean;
   /** The option `session.rolling`. */
   readonly rolling: boolean | 'touch';
   /** When the cookie ends. `taken off`: the application has set its expiry to `false`. */
@@ -34,7 +34,7 @@ export interface CookieFacts {
 /** What the response to a request does to its session's cookie. Storing comes first: the facts are those after it. */
 export function decideCookie(facts: CookieFacts): CookieAction {
   if (!facts.canSetHeaders) return 'nothing';
-  if (facts.left === 'stored' && isToBeSet(facts)) return 'set';
+  if (facts.outgoing === 'stored' && isToBeSet(facts)) return 'set';
   return isOfNoUse(facts) ? 'clear' : 'nothing';
 }
 
@@ -48,11 +48,11 @@ function isToBeSet(facts: CookieFacts): boolean {
 function hasNewExpiry(facts: CookieFacts): boolean {
   if (facts.rolling === true) return true;
   if (facts.isWritten && facts.expiry !== 'browser') return true;
-  return facts.rolling === 'touch' && facts.isTouched && facts.expiry === 'date';
+  return facts.rolling === 'touch' && facts.willTouch && facts.expiry === 'date';
 }
 
 /** Whether the cookie that the request came with is of no use any more. One that was found ended may have been replaced by a sign-in in parallel. */
-function isOfNoUse({ came, left, isDestroyed, isReplaced }: CookieFacts): boolean {
+function isOfNoUse({ incoming: came, outgoing: left, isDestroyed, isReplaced }: CookieFacts): boolean {
   if (came === 'ended session') return true;
   return came === 'session' && (isDestroyed || (isReplaced && left === 'unstored'));
 }

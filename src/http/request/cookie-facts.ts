@@ -1,29 +1,29 @@
 import type { SecretState } from '../../session/session-record.js';
 import type { Cookie } from '../cookie/cookie.js';
 import type { CookieAction, CookieFacts } from './cookie-decision.js';
-import { currentSession, openedSession, usedSession } from './session-access.js';
+import { currentSession, getOrCreateSession, existingSession } from './session-access.js';
 import type { RequestState } from './request-state.js';
 
 /** The facts of a request, each looked up when the decision asks for it: the cookie of most sessions is never made. */
 export class RequestCookieFacts implements CookieFacts {
   constructor(
     protected readonly state: RequestState,
-    readonly isTouched: boolean,
+    readonly willTouch: boolean,
   ) {}
 
   get canSetHeaders(): boolean {
     return !this.state.transport.isHeadOut;
   }
 
-  get came(): CookieFacts['came'] {
+  get incoming(): CookieFacts['incoming'] {
     const { status, loaded, endedReason } = this.state;
     if (status === 'failed') return 'unknown';
     if (loaded !== undefined) return 'session';
     return endedReason === undefined ? 'nothing' : 'ended session';
   }
 
-  get left(): CookieFacts['left'] {
-    const used = usedSession(this.state);
+  get outgoing(): CookieFacts['outgoing'] {
+    const used = existingSession(this.state);
     if (used === undefined) return this.state.status === 'open' && this.state.loaded !== undefined ? 'stored' : 'nothing';
     if (used.active.isLost) return 'lost';
     return used.active.record === undefined ? 'unstored' : 'stored';
@@ -60,7 +60,7 @@ export class RequestCookieFacts implements CookieFacts {
   }
 
   get expiry(): CookieFacts['expiry'] {
-    const { expires } = openedSession(this.state).cookie;
+    const { expires } = getOrCreateSession(this.state).cookie;
     if (expires === undefined || expires === null) return 'browser';
     return expires instanceof Date ? 'date' : 'taken off';
   }
@@ -76,6 +76,6 @@ export function cookieHeader(state: RequestState, action: CookieAction): string 
 
 /** By configuration where somebody else has ended the session: nothing is known of it any more. */
 function clearedCookie(state: RequestState): Cookie {
-  const session = state.loaded === undefined ? undefined : (usedSession(state) ?? state.destroyed);
+  const session = state.loaded === undefined ? undefined : (existingSession(state) ?? state.destroyed);
   return session?.cookie ?? state.transport.createCookie();
 }

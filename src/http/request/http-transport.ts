@@ -23,7 +23,7 @@ export interface SessionRequest extends IncomingMessage {
 export type SessionProperty = PropertyDescriptor & ThisType<SessionRequest>;
 
 /** `req.session`. */
-export const SESSION: SessionProperty = {
+export const SESSION_PROPERTY: SessionProperty = {
   configurable: true,
   enumerable: true,
   get() {
@@ -84,7 +84,7 @@ export function hasSession(request: SessionRequest): boolean {
  * Gives a request what express-session would. The properties are its own, so that nothing that requests share is changed; their functions
  * are not, since closures for each request cost 2 us (docs/performance.md).
  */
-function defineProperties(request: SessionRequest, sessionStore: object | undefined, session = SESSION): void {
+function defineProperties(request: SessionRequest, sessionStore: object | undefined, session = SESSION_PROPERTY): void {
   Object.defineProperty(request, 'session', session);
   Object.defineProperty(request, 'sessionID', SESSION_ID);
   request.sessionStore = sessionStore;
@@ -98,7 +98,7 @@ export abstract class HttpTransport extends SessionTransport {
     readonly response: ServerResponse,
     /** What `req.sessionStore` is. */
     private readonly sessionStore: object | undefined,
-    private readonly property = SESSION,
+    private readonly property = SESSION_PROPERTY,
   ) {
     super(runtime, request);
   }
@@ -124,7 +124,7 @@ export abstract class HttpTransport extends SessionTransport {
 }
 
 /** Goes on with the session on the request, unless there is an error. What `next` throws is the application's, which knows what becomes of it. */
-export function exposeSession(transport: SessionTransport, next: Next, failure?: unknown): void {
+export function continueWithSession(transport: SessionTransport, next: Next, failure?: unknown): void {
   if (failure !== undefined) return next(failure);
   try {
     transport.expose();

@@ -3,7 +3,7 @@ import { askWithin, leftOf } from '../../session/deadline.js';
 import { isEnded, type EndedSession, type SessionRecord } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
 import type { Sessions } from '../../session/sessions.js';
-import { openedSession } from './session-access.js';
+import { getOrCreateSession } from './session-access.js';
 import type { RequestState } from './request-state.js';
 
 type Found = SessionRecord | EndedSession | undefined;
@@ -21,7 +21,7 @@ export function loadSession(state: RequestState, done: () => void): void {
     state.status = 'open';
     return done();
   }
-  const { store, clock } = state.transport.runtime;
+  const { sessions, clock } = state.transport.runtime;
   const at = clock.now();
   state.askedAt = at;
   const onError = (error: unknown) => {
@@ -31,15 +31,16 @@ export function loadSession(state: RequestState, done: () => void): void {
   };
   const onAnswer = (found: Found, sid: Sid | undefined) => {
     state.waited += clock.now() - at;
-    store.settings.failures.worked();
+    sessions.settings.failures.worked();
     if (isEnded(found)) state.endedReason = found.endedReason;
     else if (sid !== undefined && found !== undefined) state.loaded = { sid, record: found, at };
     state.status = 'open';
     done();
   };
   // One session is what nearly every request has, and is spared the promises that several take.
-  if (sids.length === 1) store.findWithin(first, { onAnswer: (found) => onAnswer(found, first), onError });
-  else askWithin(store.settings.deadline, () => findFirst(store, sids), { onAnswer: ({ found, sid }) => onAnswer(found, sid), onError });
+  if (sids.length === 1) sessions.findWithin(first, { onAnswer: (found) => onAnswer(found, first), onError });
+  else
+    askWithin(sessions.settings.deadline, () => findFirst(sessions, sids), { onAnswer: ({ found, sid }) => onAnswer(found, sid), onError });
 }
 
 /** Whoever asks for the session gets that error. */
@@ -49,10 +50,10 @@ export function failLoad(state: RequestState, error: unknown): void {
 }
 
 /** The first of several sessions that there is, else the first that somebody has ended. */
-async function findFirst(store: Sessions, sids: readonly Sid[]): Promise<{ sid: Sid | undefined; found: Found }> {
+async function findFirst(sessions: Sessions, sids: readonly Sid[]): Promise<{ sid: Sid | undefined; found: Found }> {
   let ended: EndedSession | undefined;
   for (const sid of sids) {
-    const found = await store.find(sid);
+    const found = await sessions.find(sid);
     if (found !== undefined && !isEnded(found)) return { sid, found };
     ended ??= found;
   }
@@ -77,15 +78,15 @@ export function rotateWhenDue(state: RequestState, done: (error?: unknown) => vo
 }
 
 function isRotationDue({ transport, loaded }: RequestState): boolean {
-  const { store } = transport.runtime;
-  return loaded !== undefined && store.canRotate(loaded.sid) && store.isRotationDue(loaded.record);
+  const { sessions } = transport.runtime;
+  return loaded !== undefined && sessions.canRotate(loaded.sid) && sessions.isRotationDue(loaded.record);
 }
 
 async function rotate(state: RequestState, done: () => void): Promise<void> {
   const { clock } = state.transport.runtime;
   const at = clock.now();
   try {
-    await openedSession(state).active.rotate({ ms: timeLeft(state) });
+    await getOrCreateSession(state).active.rotate({ ms: timeLeft(state) });
   } catch (error) {
     // It has ended since it was loaded, so nobody is to be served as its user.
     if (error instanceof SessionGoneError) state.current = state.loaded = undefined;
@@ -97,5 +98,5 @@ async function rotate(state: RequestState, done: () => void): Promise<void> {
 
 /** In ms. How long the request may still wait for the store: load and commit share one deadline. */
 export function timeLeft({ transport, waited }: RequestState): number {
-  return leftOf(transport.runtime.store.settings.deadline, waited);
+  return leftOf(transport.runtime.sessions.settings.deadline, waited);
 }

@@ -47,7 +47,7 @@ export class RequestSession implements SessionHost, AssignmentWatcher {
     { sid, record, at, sidsBeside }: SessionOrigin,
   ) {
     this.sidsBeside = sidsBeside;
-    this.active = new ActiveSession(transport.runtime.store, this, sid, record, at);
+    this.active = new ActiveSession(transport.runtime.sessions, this, sid, record, at);
     this.#known = record;
     this.active.entries.watcher = this;
   }
@@ -89,7 +89,7 @@ export class RequestSession implements SessionHost, AssignmentWatcher {
 
   #storedCookie(): Cookie {
     const { record } = this.active;
-    return this.transport.createCookie(record?.cookie, record && this.transport.runtime.store.msSinceSeen(record));
+    return this.transport.createCookie(record?.cookie, record && this.transport.runtime.sessions.msSinceSeen(record));
   }
 
   /** Takes a cookie object as it is, and of any other object the age. */
@@ -134,7 +134,7 @@ export class RequestSession implements SessionHost, AssignmentWatcher {
     const { data } = cookie;
     return {
       idle: typeof data.originalMaxAge === 'number' ? data.originalMaxAge : undefined,
-      stretch: cookie.stretch(this.transport.runtime.store.settings.idle, LONGEST_STRETCH),
+      stretch: cookie.stretch(this.transport.runtime.sessions.settings.idle, LONGEST_STRETCH),
       cookie: cookie.ownAttributes,
       wholeCookie: data,
       device: this.#device,
@@ -143,7 +143,7 @@ export class RequestSession implements SessionHost, AssignmentWatcher {
 
   /** The device that the request comes from, where it is to be kept. */
   get #device(): Device | undefined {
-    return deviceOf(this.request, this.transport.runtime.store.settings.track);
+    return deviceOf(this.request, this.transport.runtime.sessions.settings.track);
   }
 
   /** Once: it is a fault in the application, which each change would tell again. */

@@ -9,7 +9,7 @@ import { RequestSession } from './request-session.js';
 import { replaceSession, type RequestState, type RequestStatus } from './request-state.js';
 import { expressSessionOf, httpSessionOf } from './session-proxy.js';
 
-/** In ms. For so long the guard takes what was loaded for what is. */
+/** In ms. How old a loaded session may be before the guard asks the store again. */
 const STALE_AFTER = 1_000;
 const NO_SIDS: readonly Sid[] = [];
 
@@ -19,8 +19,8 @@ export function statusOf(state: RequestState): RequestStatus {
   return state.status;
 }
 
-/** The request's session, also after it was destroyed or unset. It is made when first asked for: most requests of visitors never do. */
-export function openedSession(state: RequestState): RequestSession {
+/** The request's session, also after it was destroyed or unset. Made when first asked for, since most requests of visitors never ask. */
+export function getOrCreateSession(state: RequestState): RequestSession {
   if (state.current === undefined) {
     state.current = createSession(state);
     state.transport.watchClient();
@@ -30,17 +30,17 @@ export function openedSession(state: RequestState): RequestSession {
 
 /** The request's session; `undefined` after it was destroyed or unset. */
 export function currentSession(state: RequestState): RequestSession | undefined {
-  return statusOf(state) === 'open' ? openedSession(state) : undefined;
+  return statusOf(state) === 'open' ? getOrCreateSession(state) : undefined;
 }
 
 /** The same, but `undefined` when nobody has asked for it yet. */
-export function usedSession(state: RequestState): RequestSession | undefined {
+export function existingSession(state: RequestState): RequestSession | undefined {
   return statusOf(state) === 'open' ? state.current : undefined;
 }
 
 /** Puts a new, empty session on a request whose own was destroyed or unset. */
 export function startSession(state: RequestState): void {
-  replaceSession(state, openedSession(state).createNext());
+  replaceSession(state, getOrCreateSession(state).createNext());
 }
 
 function createSession({ transport, loaded, sids }: RequestState): RequestSession {
@@ -72,7 +72,7 @@ export function httpSessionIn(state: RequestState): HttpSession | undefined {
   if (state.status === 'pending') return undefined;
   state.isAsked = true;
   if (state.status === 'failed') throw state.transport.errorFor(state.failure);
-  return httpSessionOf(openedSession(state));
+  return httpSessionOf(getOrCreateSession(state));
 }
 
 /** The same, for those who only look; `undefined` where that throws. */
@@ -115,7 +115,7 @@ export function endedReasonIn({ loaded, isGone, endedReason }: RequestState): st
  * 503 error when it cannot be learnt.
  */
 export function confirmSession(state: RequestState): boolean | Promise<boolean> {
-  const active = usedSession(state)?.active;
+  const active = existingSession(state)?.active;
   if (state.isGone) return false;
   // A call under way that this request began says more than the store.
   const isFresh = active?.isBusy === true || state.transport.runtime.clock.now() - state.askedAt <= STALE_AFTER;
@@ -126,7 +126,7 @@ async function confirm(state: RequestState, sid: Sid, record: SessionRecord): Pr
   const { runtime } = state.transport;
   const askedAt = runtime.clock.now();
   const isSameUser = (found: SessionRecord) => userIn(state, found) === userIn(state, record);
-  const found = await answerOrError(state, lookAgain(runtime.store, sid, record, isSameUser));
+  const found = await answerOrError(state, lookAgain(runtime.sessions, sid, record, isSameUser));
   state.askedAt = askedAt;
   if (found === true) return true;
   state.isGone = true;
@@ -135,18 +135,18 @@ async function confirm(state: RequestState, sid: Sid, record: SessionRecord): Pr
 }
 
 function userIn({ transport: { runtime } }: RequestState, { entries: encoded }: SessionRecord): string | undefined {
-  const entries = new Entries(encoded, runtime.store.settings.serializer, () => undefined);
+  const entries = new Entries(encoded, runtime.sessions.settings.serializer, () => undefined);
   const identity = runtime.identityOf(entries, () => entries.values());
   return identity && String(identity.id);
 }
 
 /** The time by the store's clock. Rejects with the 503 error when it cannot be learnt. */
 export function storeTime(state: RequestState): Promise<number> {
-  return answerOrError(state, state.transport.runtime.store.now());
+  return answerOrError(state, state.transport.runtime.sessions.now());
 }
 
 async function answerOrError<T>({ transport }: RequestState, answer: Promise<T>): Promise<T> {
-  return answerWithin(transport.runtime.store.settings.deadline, answer).catch((error: unknown) => {
+  return answerWithin(transport.runtime.sessions.settings.deadline, answer).catch((error: unknown) => {
     throw transport.errorFor(error);
   });
 }

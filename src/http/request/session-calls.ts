@@ -13,7 +13,7 @@ const SECOND = 1_000;
 
 /** With `resave`, each save starts the idle timeout anew. */
 export function saveSession(session: RequestSession): Promise<void> {
-  const { canBegin, hasBegun, runtime } = session.transport;
+  const { canBeginSession: canBegin, hasResponseBegun: hasBegun, runtime } = session.transport;
   return session.active.save({
     touch: runtime.settings.resave,
     refuseNew: canBegin ? undefined : () => tooLate('save'),
@@ -74,7 +74,7 @@ export async function rotateSession(session: RequestSession): Promise<void> {
 
 /** @param name an entry that can be changed */
 export function increment(session: RequestSession, name: string, by: number): Promise<number> {
-  return session.active.increment(name, by, session.transport.canBegin ? undefined : () => tooLate('increment'));
+  return session.active.increment(name, by, session.transport.canBeginSession ? undefined : () => tooLate('increment'));
 }
 
 export function csrfTokenOf({ active, transport }: RequestSession): string {
@@ -90,7 +90,7 @@ export function verifyCsrfTokenOf({ active, transport }: RequestSession, token: 
 
 /** For calls that need a new cookie. */
 function checkNotBegun({ transport }: RequestSession, method: string): void {
-  if (transport.hasBegun) throw tooLate(method);
+  if (transport.hasResponseBegun) throw tooLate(method);
 }
 
 function tooLate(method: string): SessionMisuseError {

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { types } from 'node:util';
 import { resolveCsrfOption, type CsrfOptions, type CsrfSettings } from '../csrf/csrf-options.js';
-import { unshown } from '../../session/unshown.js';
+import { withHiddenProperties } from '../../session/hidden-properties.js';
 import { isPositive, withoutUndefined } from '../../session/option-checks.js';
 
 /** A key of the signature. */
@@ -228,7 +228,7 @@ export function resolveSessionOptions(options: SessionOptions): SessionSettings 
     middleware: options.middleware ?? SESSION_DEFAULTS.middleware,
     csrf: resolveCsrfOption(options.csrf),
   };
-  return unshown(shown, { secrets: secretsOf(options.secret) });
+  return withHiddenProperties(shown, { secrets: secretsOf(options.secret) });
 }
 
 /** Idle timeout in seconds that the cookie asks for. */

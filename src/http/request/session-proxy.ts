@@ -9,7 +9,7 @@ import { answerCall, checkEntryName, EXPRESS_NAMES, isMember, memberOf } from '.
 const COOKIE = 'cookie';
 
 /** Under which name a view tells of which session it is. Nobody else has the symbol, and a `WeakMap` costs the collector of garbage more. */
-const SESSION = Symbol('session behind a view');
+const SESSION_OF_VIEW = Symbol('session behind a view');
 
 /**
  * The prototype of a session: express-session's methods with that package's lengths, by which libraries tell whether a method takes a callback.
@@ -75,7 +75,7 @@ function targetOf(session: RequestSession): object {
 
 /** The session of which an object is one of the two views; `undefined` for any other, one that inherits from a view too. */
 export function sessionOfView(view: object): RequestSession | undefined {
-  const session = (view as { [SESSION]?: RequestSession })[SESSION];
+  const session = (view as { [SESSION_OF_VIEW]?: RequestSession })[SESSION_OF_VIEW];
   return session !== undefined && (view === session.expressSession || view === session.httpSession) ? session : undefined;
 }
 
@@ -88,7 +88,7 @@ export function readEntry(view: HttpSession, name: string): unknown {
 
 /** The session that a method was called on, or on what inherits from it. */
 function sessionBehind(view: object): RequestSession {
-  const session = (view as { [SESSION]?: RequestSession })[SESSION];
+  const session = (view as { [SESSION_OF_VIEW]?: RequestSession })[SESSION_OF_VIEW];
   if (session === undefined)
     throw new SessionMisuseError('This is a method of a session. Call it on that: req.session.save(), not a copy of its "save" alone.');
   return session;
@@ -107,7 +107,7 @@ class ExpressSessionTraps implements ProxyHandler<object> {
   }
 
   get(target: object, name: string | symbol, receiver: unknown): unknown {
-    if (typeof name === 'symbol') return name === SESSION ? this.#session : Reflect.get(target, name, receiver);
+    if (typeof name === 'symbol') return name === SESSION_OF_VIEW ? this.#session : Reflect.get(target, name, receiver);
     if (name === COOKIE) return this.#session.shownCookie;
     if (EXPRESS_NAMES.has(name)) {
       if (name === 'id') return this.#session.active.sid;

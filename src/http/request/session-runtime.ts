@@ -24,7 +24,7 @@ export type ErrorTranslator = (error: RedisSessionError, response: ServerRespons
 
 /** What {@link SessionRuntime} is made of. */
 export interface SessionRuntimeParts {
-  readonly store: Sessions;
+  readonly sessions: Sessions;
   readonly settings: SessionSettings;
   readonly translate: ErrorTranslator;
   readonly findIdentity?: IdentityFinder | undefined;
@@ -39,7 +39,7 @@ export interface SessionRuntimeParts {
 
 /** What the requests of one application share. */
 export class SessionRuntime {
-  readonly store: Sessions;
+  readonly sessions: Sessions;
   readonly translate: ErrorTranslator;
   readonly cookie: SessionCookie;
   /** By which requests measure how long they wait, and how old what they have loaded is. */
@@ -54,10 +54,10 @@ export class SessionRuntime {
   readonly #compared = new WeakMap<SessionRuntime, boolean>();
   readonly #hidden = new Set<string>();
 
-  constructor({ store, settings, translate, findIdentity, warn, location, sessionStore, clock = performance }: SessionRuntimeParts) {
+  constructor({ sessions, settings, translate, findIdentity, warn, location, sessionStore, clock = performance }: SessionRuntimeParts) {
     this.clock = clock;
     this.#sessionStore = sessionStore;
-    this.store = store;
+    this.sessions = sessions;
     this.#settings = settings;
     this.translate = translate;
     this.cookie = new SessionCookie(settings, warn);
@@ -84,7 +84,7 @@ export class SessionRuntime {
 
   #compare(other: SessionRuntime): boolean {
     const isSameLocation =
-      this.store === other.store || (this.#location !== undefined && isDeepStrictEqual(this.#location, other.#location));
+      this.sessions === other.sessions || (this.#location !== undefined && isDeepStrictEqual(this.#location, other.#location));
     const isSameCookie = this.settings.name === other.settings.name && isDeepStrictEqual(this.settings.secrets, other.settings.secrets);
     return isSameLocation && isSameCookie && this.#findIdentity === other.#findIdentity;
   }
@@ -155,7 +155,7 @@ export class SessionRuntime {
   logError(error: unknown): void {
     // Also one of another realm, as Node's own are where the application runs in a context of `node:vm`.
     const failure = types.isNativeError(error) ? error : new Error(String(error));
-    this.store.settings.logError(failure.cause instanceof RedisSessionError ? failure.cause : failure);
+    this.sessions.settings.logError(failure.cause instanceof RedisSessionError ? failure.cause : failure);
   }
 
   /** Every request leads here, and people log requests; the secrets that sign cookies and the password of Redis stay out of that. */

@@ -20,13 +20,13 @@ export abstract class SessionTransport {
   ) {}
 
   /** Whether the response has begun, so that its cookie cannot be changed any more. */
-  abstract readonly hasBegun: boolean;
+  abstract readonly hasResponseBegun: boolean;
   /** Whether the head of the response is out. */
   abstract readonly isHeadOut: boolean;
   /** Whether the application has ended its response, so that only a call stores what it changes now. */
   abstract readonly hasEnded: boolean;
   /** Whether the response can still set the cookie of a session that begins now, or does. */
-  abstract readonly canBegin: boolean;
+  abstract readonly canBeginSession: boolean;
   /** Whether the client can still get another response: an error has somewhere to go. */
   abstract readonly canBeAnswered: boolean;
 

@@ -9,7 +9,7 @@ import { RedisProbe } from './redis-probe.js';
 import { hastenReconnecting } from './redis-reconnect.js';
 
 /** So many in a row, and a node is taken to be silent. One may be a command that took its time. */
-const MOST_TIMEOUTS = 2;
+const TIMEOUTS_UNTIL_OUTAGE = 2;
 /** The node of a client that has only one. */
 const ONLY_NODE = '';
 /** In ms, between two looks at whether a silent node has been replaced by another one. */
@@ -74,15 +74,15 @@ export class RedisNodes {
     const node = this.#silent.get(name) ?? { timeouts: 0 };
     this.#silent.set(name, node);
     node.timeouts++;
-    if (node.timeouts >= MOST_TIMEOUTS && node.outage === undefined) this.#begin(name, node);
+    if (node.timeouts >= TIMEOUTS_UNTIL_OUTAGE && node.outage === undefined) this.#begin(name, node);
   }
 
   #begin(name: string, node: SilentNode): void {
-    const model = this.#clientOf(name);
-    // One that a Cluster is without just now has nobody to be asked through, and what is sent to it finds that out soon.
-    if (model === undefined) return void this.#silent.delete(name);
+    const nodeClient = this.#clientOf(name);
+    // The Cluster has no client for this node right now, so it cannot be probed. The next command for it finds that out.
+    if (nodeClient === undefined) return void this.#silent.delete(name);
     const end = () => this.#end(name);
-    const probe = new RedisProbe(model, () => this.#clientOf(name), end);
+    const probe = new RedisProbe(nodeClient, () => this.#clientOf(name), end);
     const refresh = this.#client.isCluster ? setInterval(() => this.#refresh(name), REFRESH_INTERVAL).unref() : undefined;
     this.#client.on('end', end);
     node.outage = {

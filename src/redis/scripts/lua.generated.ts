@@ -87,7 +87,7 @@ local function rankOf(key, handle, score)
   return low
 end`;
 
-const _meta = `-- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
+const _meta = `-- The packed metadata field, as src/session/store/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
 local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
 
@@ -254,12 +254,13 @@ end`;
 const _status = `-- What the first number of a script's answer means.
 local GONE = 0 -- There is no such session (any more).
 local DONE = 1 -- What was asked for is done.
-local EXISTED = 2 -- Nothing was done, since it is so already.
+local UNCHANGED = 2 -- Nothing was done: it is so already, or must not be so yet.
 local TAKEN = 3 -- The key belongs to another session.
 local NOT_INTEGER = 4 -- The entry is not an integer, or would not be one that JavaScript knows exactly.
 local CHANGED = 5 -- What is stored differs from what was expected.
 local FULL = 6 -- There are as many as there may be.
-local NO_ENTRY = 7 -- The reserved entry has expired.`;
+local NO_ENTRY = 7 -- The reserved entry has expired.
+local DAMAGED = 8 -- What lies there is not what this package writes.`;
 
 /** The texts of the scripts, as Redis gets them. */
 export const LUA = {
@@ -345,7 +346,7 @@ return {DONE, now, countWithout(key, fence, {ARGV[4]})}
 -- ARGV[10]  device as JSON, '' for none
 -- ARGV[11]  field and value of the first entry, and so on in pairs
 --
--- Returns {DONE, now, absolute end or 0} when stored, {EXISTED, now, 0} when this secret's session was stored by an earlier try,
+-- Returns {DONE, now, absolute end or 0} when stored, {UNCHANGED, now, 0} when this secret's session was stored by an earlier try,
 -- {TAKEN, now, 0} when the handle belongs to another session, {GONE, now, 0} when somebody has ended the session before it came to be.
 
 ${_status}
@@ -354,7 +355,7 @@ ${_meta}
 local key, now = KEYS[1], clock()
 if redis.call('EXISTS', key) == 1 then
   local meta = read(key)
-  if meta and meta.hash == ARGV[1] then return {EXISTED, now, 0} end
+  if meta and meta.hash == ARGV[1] then return {UNCHANGED, now, 0} end
   if (redis.call('HGET', key, GONE_FIELD) or ''):find('1||', 1, true) == 1 then return {GONE, now, 0} end
   return {TAKEN, now, 0}
 end
@@ -540,7 +541,7 @@ return reply
 -- ARGV[1]  epoch ms, '' for now
 -- ARGV[2]  for how many ms it is kept
 --
--- Returns {DONE, now, the time that counts}, {CHANGED, now} when what lies there is no time, and may have been a later one.
+-- Returns {DONE, now, the time that counts}, {DAMAGED, now} when what lies there is no time, and may have been a later one.
 
 ${_status}
 
@@ -552,7 +553,7 @@ local counts = math.min(tonumber(ARGV[1]) or soon, soon)
 local found = redis.pcall('GET', key) or '0'
 if type(found) == 'table' and not found.err:find('^WRONGTYPE') then return found end
 local set = type(found) == 'string' and found:match('^%d+$') and tonumber(found)
-if not set and counts < soon then return {CHANGED, now} end
+if not set and counts < soon then return {DAMAGED, now} end
 redis.call('SET', key, string.format('%.0f', math.max(set or 0, counts)), 'PX', ARGV[2])
 return {DONE, now, counts}
 `,
@@ -693,7 +694,7 @@ return {DONE, now}
 -- ARGV[8]  1 when the user has just proved again who they are: the new secret is then the only good one; else 0
 -- ARGV[9]  how many secrets are remembered besides the current one
 --
--- Returns {DONE, now, when} when rotated (also by an earlier try), {EXISTED, now, hash of the newest secret} when nothing was done since an earlier
+-- Returns {DONE, now, when} when rotated (also by an earlier try), {UNCHANGED, now, hash of the newest secret} when nothing was done since an earlier
 -- rotation may still be on its way, has replaced the presented secret, or too many are, {GONE, now} when the session, or with ARGV[8] the presented
 -- secret, has ended.
 
@@ -718,7 +719,7 @@ if reauthenticated then
 else
   -- One loaded two graces after the last rotation was sent after the answer of that arrived or was lost.
   local isTooSoon = #meta.unpresented > 0 and now - tonumber(ARGV[7]) < (meta.rotated or 0) + 2 * grace
-  if not isCurrent or isTooSoon or #meta.unpresented + #meta.former >= tonumber(ARGV[9]) then return {EXISTED, now, newest(meta)} end
+  if not isCurrent or isTooSoon or #meta.unpresented + #meta.former >= tonumber(ARGV[9]) then return {UNCHANGED, now, newest(meta)} end
   table.insert(meta.unpresented, next)
 end
 meta.rotated = now
@@ -820,8 +821,8 @@ export const STATUS = {
   gone: 0,
   /** What was asked for is done. */
   done: 1,
-  /** Nothing was done, since it is so already. */
-  existed: 2,
+  /** Nothing was done: it is so already, or must not be so yet. */
+  unchanged: 2,
   /** The key belongs to another session. */
   taken: 3,
   /** The entry is not an integer, or would not be one that JavaScript knows exactly. */
@@ -832,4 +833,6 @@ export const STATUS = {
   full: 6,
   /** The reserved entry has expired. */
   noEntry: 7,
+  /** What lies there is not what this package writes. */
+  damaged: 8,
 } as const;

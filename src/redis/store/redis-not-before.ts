@@ -55,9 +55,9 @@ export class RedisNotBefore {
   /** The same sessions, with `undefined` for those that are dead. */
   async withoutEarlier(sessions: readonly (SessionFacts | undefined)[]): Promise<(SessionFacts | undefined)[]> {
     const users = [...new Set(sessions.map((facts) => facts?.userId))].filter((userId) => userId !== undefined);
-    const revokeBefore = new Map(await Promise.all(users.map(async (userId) => [userId, await this.#notBeforeOf(userId)] as const)));
+    const notBefore = new Map(await Promise.all(users.map(async (userId) => [userId, await this.#notBeforeOf(userId)] as const)));
     return sessions.map((facts) =>
-      facts?.userId !== undefined && facts.createdAt < (revokeBefore.get(facts.userId) ?? 0) ? undefined : facts,
+      facts?.userId !== undefined && facts.createdAt < (notBefore.get(facts.userId) ?? 0) ? undefined : facts,
     );
   }
 

@@ -148,7 +148,7 @@ export class RedisSessionStore implements SessionStore {
     ];
     addFields(args, entries);
     const { status, now, values } = await this.#write('create', handle, args);
-    if (status === STATUS.existed) return 'exists';
+    if (status === STATUS.unchanged) return 'exists';
     if (status === STATUS.gone) return 'gone';
     if (status !== STATUS.done) return 'taken';
     return {

@@ -4,7 +4,7 @@ import type { FormerSecret, Secrets } from '../rotation.js';
 import type { CookieAttributes, Device, EncodedEntries, EndedSession, SessionRecord } from '../session-record.js';
 import { isHandle, type Handle } from '../sid.js';
 
-/** Times, timeouts, secret hashes and the user, packed: many small fields cost far more memory than one. `redis/lua/_meta.lua` writes it. */
+/** Times, timeouts, secret hashes and the user, packed: many small fields cost far more memory than one. `redis/scripts/lua/_meta.lua` writes it. */
 export const META_FIELD = '@meta';
 /** JSON of what the application changed about the cookie; absent when it is as configured. */
 export const COOKIE_FIELD = '@cookie';

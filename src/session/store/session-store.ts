@@ -173,7 +173,7 @@ export interface Revocation {
   readonly mayComeLater?: boolean | undefined;
 }
 
-/** In ms. After that, clocks that count whole ones say another: a timer of 1 ms may be over a little before. */
+/** In ms. Waiting this long guarantees that a clock of whole ms has advanced; a timer of 1 ms may end too early for that. */
 export const NEXT_MS = 2;
 
 /** For how many ms the holder of a session that somebody else has ended learns why. */

@@ -1,4 +1,4 @@
--- The packed metadata field, as src/session/session-fields.ts reads it, times in base 36, most of them as ms since the first:
+-- The packed metadata field, as src/session/store/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
 local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
 

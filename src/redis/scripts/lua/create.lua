@@ -13,7 +13,7 @@
 -- ARGV[10]  device as JSON, '' for none
 -- ARGV[11]  field and value of the first entry, and so on in pairs
 --
--- Returns {DONE, now, absolute end or 0} when stored, {EXISTED, now, 0} when this secret's session was stored by an earlier try,
+-- Returns {DONE, now, absolute end or 0} when stored, {UNCHANGED, now, 0} when this secret's session was stored by an earlier try,
 -- {TAKEN, now, 0} when the handle belongs to another session, {GONE, now, 0} when somebody has ended the session before it came to be.
 
 -- include _status
@@ -22,7 +22,7 @@
 local key, now = KEYS[1], clock()
 if redis.call('EXISTS', key) == 1 then
   local meta = read(key)
-  if meta and meta.hash == ARGV[1] then return {EXISTED, now, 0} end
+  if meta and meta.hash == ARGV[1] then return {UNCHANGED, now, 0} end
   if (redis.call('HGET', key, GONE_FIELD) or ''):find('1||', 1, true) == 1 then return {GONE, now, 0} end
   return {TAKEN, now, 0}
 end

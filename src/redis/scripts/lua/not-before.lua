@@ -5,7 +5,7 @@
 -- ARGV[1]  epoch ms, '' for now
 -- ARGV[2]  for how many ms it is kept
 --
--- Returns {DONE, now, the time that counts}, {CHANGED, now} when what lies there is no time, and may have been a later one.
+-- Returns {DONE, now, the time that counts}, {DAMAGED, now} when what lies there is no time, and may have been a later one.
 
 -- include _status
 
@@ -17,6 +17,6 @@ local counts = math.min(tonumber(ARGV[1]) or soon, soon)
 local found = redis.pcall('GET', key) or '0'
 if type(found) == 'table' and not found.err:find('^WRONGTYPE') then return found end
 local set = type(found) == 'string' and found:match('^%d+$') and tonumber(found)
-if not set and counts < soon then return {CHANGED, now} end
+if not set and counts < soon then return {DAMAGED, now} end
 redis.call('SET', key, string.format('%.0f', math.max(set or 0, counts)), 'PX', ARGV[2])
 return {DONE, now, counts}

@@ -11,7 +11,7 @@
 -- ARGV[8]  1 when the user has just proved again who they are: the new secret is then the only good one; else 0
 -- ARGV[9]  how many secrets are remembered besides the current one
 --
--- Returns {DONE, now, when} when rotated (also by an earlier try), {EXISTED, now, hash of the newest secret} when nothing was done since an earlier
+-- Returns {DONE, now, when} when rotated (also by an earlier try), {UNCHANGED, now, hash of the newest secret} when nothing was done since an earlier
 -- rotation may still be on its way, has replaced the presented secret, or too many are, {GONE, now} when the session, or with ARGV[8] the presented
 -- secret, has ended.
 
@@ -36,7 +36,7 @@ if reauthenticated then
 else
   -- One loaded two graces after the last rotation was sent after the answer of that arrived or was lost.
   local isTooSoon = #meta.unpresented > 0 and now - tonumber(ARGV[7]) < (meta.rotated or 0) + 2 * grace
-  if not isCurrent or isTooSoon or #meta.unpresented + #meta.former >= tonumber(ARGV[9]) then return {EXISTED, now, newest(meta)} end
+  if not isCurrent or isTooSoon or #meta.unpresented + #meta.former >= tonumber(ARGV[9]) then return {UNCHANGED, now, newest(meta)} end
   table.insert(meta.unpresented, next)
 end
 meta.rotated = now
