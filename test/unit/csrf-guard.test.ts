@@ -17,7 +17,7 @@ function contextOf(type: string, ...args: unknown[]): ExecutionContextHost {
 
 describe('CsrfGuard, where the request is not that of a controller', () => {
   test('looks at the request in a GraphQL context', () => {
-    expect(() => guard.canActivate(contextOf('graphql', {}, {}, { req: CROSS_SITE }, {}))).toThrow(/not known to come from a page/);
+    expect(() => guard.canActivate(contextOf('graphql', {}, {}, { req: CROSS_SITE }, {}))).toThrow(/may come from a page of another site/);
     expect(guard.canActivate(contextOf('graphql', {}, {}, { req: { method: 'POST', headers: {} } }, {}))).toBe(true);
   });
 
@@ -39,7 +39,7 @@ describe('CsrfGuard, where a WebSocket is opened over HTTP/2', () => {
   ])('looks at Origin: %s passes: %p', (origin, passes) => {
     const call = () => guard.canActivate(contextOf('http', connect(origin), {}));
     if (passes) expect(call()).toBe(true);
-    else expect(call).toThrow(/not known to come from a page/);
+    else expect(call).toThrow(/may come from a page of another site/);
   });
 
   test('passes where the browser says that it is of this origin', () => {
