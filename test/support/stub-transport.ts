@@ -23,7 +23,13 @@ export class StubTransport extends SessionTransport {
 
   constructor(store: SessionStore, { request, clock, ...options }: StubOptions = {}) {
     const settings = resolveSessionOptions({ secret: TEST_SECRET, ...options });
-    const runtime = new SessionRuntime({ sessions: Sessions.of(store), settings, translate: (error) => error, warn: () => undefined, clock });
+    const runtime = new SessionRuntime({
+      sessions: Sessions.of(store),
+      settings,
+      translate: (error) => error,
+      warn: () => undefined,
+      clock,
+    });
     super(runtime, request ?? ({ headers: {}, socket: {} } as IncomingMessage));
   }
 
