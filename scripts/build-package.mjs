@@ -20,8 +20,8 @@ cpSync(CJS, ESM, { recursive: true, filter: (file) => path.extname(file) === '' 
 letOptionalPeersBeMissing();
 
 function compile(project) {
-  const compiler = require.resolve('typescript/bin/tsc');
-  const { status } = spawnSync(process.execPath, [compiler, '-p', project], { cwd: ROOT, stdio: 'inherit' });
+  const nest = require.resolve('@nestjs/cli/bin/nest.js');
+  const { status } = spawnSync(process.execPath, [nest, 'build', '--path', project], { cwd: ROOT, stdio: 'inherit' });
   if (status !== 0) process.exit(1);
 }
 

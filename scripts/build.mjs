@@ -14,6 +14,7 @@ const BUILDS = [
       'scripts/entry-points.mjs',
       'package.json',
       'package-lock.json',
+      'nest-cli.json',
       'tsconfig.json',
       'tsconfig.build.json',
       'tsconfig.build-esm.json',
