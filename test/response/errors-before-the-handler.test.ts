@@ -106,7 +106,7 @@ describe.each(['builtin', 'express-session'] as const)('what fails on the way to
       const statusOf = async (path: string) => (await app.browser().get(path, { cookie })).status;
       expect([await statusOf('/plain'), await statusOf('/whoami')]).toEqual([200, 500]);
     }
-    expect(logger.matching('has answered find() with what is no session').length).toBeGreaterThan(0);
+    expect(logger.matching('has answered find() with something that is not a session').length).toBeGreaterThan(0);
   });
 
   test('a logger that throws fails no request that an outage does not', async () => {
