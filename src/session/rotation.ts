@@ -5,16 +5,16 @@
 export interface Secrets {
   /** The newest one that a browser has presented. */
   readonly current: string;
-  /** Made since, and presented by nobody yet; the newest last. */
-  readonly unpresented: readonly string[];
+  /** Made since, and presented by no browser yet; the newest last. */
+  readonly unconfirmed: readonly string[];
   /** Replaced by the current one, and good until the end of their grace: for requests already on their way. */
-  readonly former: readonly FormerSecret[];
+  readonly previous: readonly PreviousSecret[];
   /** When the newest one was made or last told, epoch ms; `undefined` without a rotation. */
   readonly rotatedAt: number | undefined;
 }
 
 /** A secret in its grace. */
-export interface FormerSecret {
+export interface PreviousSecret {
   readonly hash: string;
   /** Epoch ms. */
   readonly endsAt: number;
@@ -45,26 +45,26 @@ export const MOST_OTHERS = 4;
 
 /** A session that was never rotated. */
 export function firstSecret(hash: string): Secrets {
-  return { current: hash, unpresented: [], former: [], rotatedAt: undefined };
+  return { current: hash, unconfirmed: [], previous: [], rotatedAt: undefined };
 }
 
 /** The last one that was told. */
-export function newestSecret({ current, unpresented }: Secrets): string {
-  return unpresented.at(-1) ?? current;
+export function newestSecret({ current, unconfirmed }: Secrets): string {
+  return unconfirmed.at(-1) ?? current;
 }
 
 /** Every secret that is good at that time. */
-export function goodSecrets({ current, unpresented, former }: Secrets, now: number): string[] {
-  return [current, ...unpresented, ...former.filter(({ endsAt }) => now < endsAt).map(({ hash }) => hash)];
+export function goodSecrets({ current, unconfirmed, previous }: Secrets, now: number): string[] {
+  return [current, ...unconfirmed, ...previous.filter(({ endsAt }) => now < endsAt).map(({ hash }) => hash)];
 }
 
 /** After a write of a request that came with `presented`: the first newer secret that is presented replaces all others, which have the grace left. */
 export function confirmed(secrets: Secrets, presented: string, grace: number, now: number): Secrets {
-  const former = secrets.former.filter(({ endsAt }) => now < endsAt);
-  if (!secrets.unpresented.includes(presented)) return { ...secrets, former };
+  const previous = secrets.previous.filter(({ endsAt }) => now < endsAt);
+  if (!secrets.unconfirmed.includes(presented)) return { ...secrets, previous };
   if (grace > 0)
-    for (const hash of [secrets.current, ...secrets.unpresented]) if (hash !== presented) former.push({ hash, endsAt: now + grace });
-  return { ...secrets, current: presented, unpresented: [], former };
+    for (const hash of [secrets.current, ...secrets.unconfirmed]) if (hash !== presented) previous.push({ hash, endsAt: now + grace });
+  return { ...secrets, current: presented, unconfirmed: [], previous };
 }
 
 /**
@@ -72,12 +72,12 @@ export function confirmed(secrets: Secrets, presented: string, grace: number, no
  * long the request took before.
  */
 export function toldAt(secrets: Secrets, told: string, now: number): Secrets {
-  return secrets.unpresented.length > 0 && newestSecret(secrets) === told ? { ...secrets, rotatedAt: now } : secrets;
+  return secrets.unconfirmed.length > 0 && newestSecret(secrets) === told ? { ...secrets, rotatedAt: now } : secrets;
 }
 
 /** A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have. */
 export function withoutGrace(secrets: Secrets): Secrets {
-  return secrets.former.length === 0 ? secrets : { ...secrets, former: [] };
+  return secrets.previous.length === 0 ? secrets : { ...secrets, previous: [] };
 }
 
 /** Makes `next` good beside those that are. */
@@ -89,10 +89,10 @@ export function rotate(secrets: Secrets, request: RotationRequest): { readonly o
   const isCurrent = presented === after.current || own === after.current;
   // The way here and the way back each take less than a grace. A request that was loaded two graces after the last rotation was sent after the
   // answer of that arrived or was lost; the answer of an earlier one may still be overtaken.
-  const isTooSoon = after.unpresented.length > 0 && now - age < (after.rotatedAt ?? 0) + 2 * grace;
-  const isFull = after.unpresented.length + after.former.length >= MOST_OTHERS;
+  const isTooSoon = after.unconfirmed.length > 0 && now - age < (after.rotatedAt ?? 0) + 2 * grace;
+  const isFull = after.unconfirmed.length + after.previous.length >= MOST_OTHERS;
   if (!isCurrent || isTooSoon || isFull) return { outcome: 'unchanged', secrets: after };
-  return { outcome: 'rotated', secrets: { ...after, unpresented: [...after.unpresented, next], rotatedAt: now } };
+  return { outcome: 'rotated', secrets: { ...after, unconfirmed: [...after.unconfirmed, next], rotatedAt: now } };
 }
 
 /** Makes `next` the only good one, for a user who has just proved again who they are. */
@@ -105,6 +105,6 @@ export function replaceAll(secrets: Secrets, request: RotationRequest): { readon
 }
 
 /** Whether that is the current secret, or one made since. */
-export function isCurrentOrNewer({ current, unpresented }: Secrets, hash: string): boolean {
-  return current === hash || unpresented.includes(hash);
+export function isCurrentOrNewer({ current, unconfirmed }: Secrets, hash: string): boolean {
+  return current === hash || unconfirmed.includes(hash);
 }

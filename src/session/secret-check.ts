@@ -6,10 +6,10 @@ import { partsOf, type Sid } from './sid.js';
 
 /** Which of a session's secrets was presented; `undefined` for none of them. Compares in constant time. */
 export function matchSecret(presented: string, secrets: Secrets, now: number): SecretState | undefined {
-  const { current, unpresented, former } = secrets;
-  if (isSame(presented, current)) return unpresented.length === 0 ? 'current' : 'previous';
-  if (unpresented.some((hash) => isSame(presented, hash))) return 'unconfirmed';
-  return former.some(({ hash, endsAt }) => now < endsAt && isSame(presented, hash)) ? 'previous' : undefined;
+  const { current, unconfirmed, previous } = secrets;
+  if (isSame(presented, current)) return unconfirmed.length === 0 ? 'current' : 'previous';
+  if (unconfirmed.some((hash) => isSame(presented, hash))) return 'unconfirmed';
+  return previous.some(({ hash, endsAt }) => now < endsAt && isSame(presented, hash)) ? 'previous' : undefined;
 }
 
 /** Which secret a request has after a write has told which one is the newest. */

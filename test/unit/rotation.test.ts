@@ -14,7 +14,7 @@ import { matchSecret } from '../../src/session/secret-check.js';
 
 const GRACE = 2;
 const NOW = 100;
-const ROTATED: Secrets = { current: 'base', unpresented: ['told'], former: [], rotatedAt: NOW - 2 * GRACE };
+const ROTATED: Secrets = { current: 'base', unconfirmed: ['told'], previous: [], rotatedAt: NOW - 2 * GRACE };
 
 function requestOf(parts: Partial<RotationRequest>): RotationRequest {
   return { presented: 'base', own: 'base', next: 'next', age: 0, grace: GRACE, now: NOW, ...parts };
@@ -30,17 +30,17 @@ describe('rotate', () => {
     ['by the first to present a newer secret', ROTATED, { presented: 'told', own: 'told' }, 'rotated', ['told', 'next', 'base']],
     [
       'by one whose secret was replaced',
-      { ...ROTATED, unpresented: [], former: [{ hash: 'old', endsAt: 200 }] },
+      { ...ROTATED, unconfirmed: [], previous: [{ hash: 'old', endsAt: 200 }] },
       { presented: 'old', own: 'old' },
       'unchanged',
       ['base', 'old'],
     ],
     ['by one whose secret is unknown', ROTATED, { presented: 'other', own: 'other' }, 'unchanged', ['base', 'told']],
     ['by a request that has replaced the secret itself', firstSecret('mine'), { own: 'mine' }, 'rotated', ['mine', 'next']],
-    ['with four others remembered', { ...ROTATED, unpresented: ['a', 'b', 'c', 'd'] }, {}, 'unchanged', ['base', 'a', 'b', 'c', 'd']],
+    ['with four others remembered', { ...ROTATED, unconfirmed: ['a', 'b', 'c', 'd'] }, {}, 'unchanged', ['base', 'a', 'b', 'c', 'd']],
     [
       'with four others, one past its grace',
-      { ...ROTATED, unpresented: ['a', 'b', 'c'], former: [{ hash: 'past', endsAt: NOW }] },
+      { ...ROTATED, unconfirmed: ['a', 'b', 'c'], previous: [{ hash: 'past', endsAt: NOW }] },
       {},
       'rotated',
       ['base', 'a', 'b', 'c', 'next'],
@@ -52,7 +52,7 @@ describe('rotate', () => {
 
   it('leaves secrets in the order in which they were made, and the latest time', () => {
     const { secrets } = rotate(ROTATED, requestOf({}));
-    expect(secrets).toEqual({ current: 'base', unpresented: ['told', 'next'], former: [], rotatedAt: NOW });
+    expect(secrets).toEqual({ current: 'base', unconfirmed: ['told', 'next'], previous: [], rotatedAt: NOW });
   });
 });
 
@@ -62,7 +62,7 @@ describe('replaceAll', () => {
     ['with a newer one, which it presents', ROTATED, { presented: 'told', own: 'told' }, 'rotated', ['next']],
     [
       'with one in its grace',
-      { ...ROTATED, former: [{ hash: 'old', endsAt: 200 }] },
+      { ...ROTATED, previous: [{ hash: 'old', endsAt: 200 }] },
       { presented: 'old', own: 'old' },
       'ended',
       ['base', 'told', 'old'],
@@ -78,9 +78,9 @@ describe('replaceAll', () => {
 
 describe('confirmed', () => {
   it('gives the grace to every other secret, once', () => {
-    const after = confirmed({ ...ROTATED, unpresented: ['told', 'newer'] }, 'told', GRACE, NOW);
-    expect(after).toMatchObject({ current: 'told', unpresented: [] });
-    expect(after.former).toEqual(['base', 'newer'].map((hash) => ({ hash, endsAt: NOW + GRACE })));
+    const after = confirmed({ ...ROTATED, unconfirmed: ['told', 'newer'] }, 'told', GRACE, NOW);
+    expect(after).toMatchObject({ current: 'told', unconfirmed: [] });
+    expect(after.previous).toEqual(['base', 'newer'].map((hash) => ({ hash, endsAt: NOW + GRACE })));
     expect(confirmed(after, 'told', GRACE, NOW + 1)).toEqual(after);
     expect(goodSecrets(confirmed(after, 'told', GRACE, NOW + GRACE), NOW)).toEqual(['told']);
   });
@@ -148,7 +148,7 @@ class Scene {
         };
         yield () => {
           this.secrets = toldAt(confirmed(this.secrets, presented, GRACE, this.#now), own === presented ? '' : own, this.#now);
-          const isNewest = (this.secrets.unpresented.at(-1) ?? this.secrets.current) === own;
+          const isNewest = (this.secrets.unconfirmed.at(-1) ?? this.secrets.current) === own;
           if (own !== presented && isNewest) request.answeredAt = this.#now;
           else this.#end(request);
         };

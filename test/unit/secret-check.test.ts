@@ -5,10 +5,10 @@ import type { SecretState } from '../../src/session/session-record.js';
 
 const NOW = 1_000;
 
-const NEVER_ROTATED: Secrets = { current: 'new', unpresented: [], former: [], rotatedAt: undefined };
-const UNCONFIRMED: Secrets = { ...NEVER_ROTATED, current: 'old', unpresented: ['new', 'newer'] };
-const IN_GRACE: Secrets = { ...NEVER_ROTATED, former: [{ hash: 'old', endsAt: NOW + 1 }] };
-const AFTER_GRACE: Secrets = { ...NEVER_ROTATED, former: [{ hash: 'old', endsAt: NOW }] };
+const NEVER_ROTATED: Secrets = { current: 'new', unconfirmed: [], previous: [], rotatedAt: undefined };
+const UNCONFIRMED: Secrets = { ...NEVER_ROTATED, current: 'old', unconfirmed: ['new', 'newer'] };
+const IN_GRACE: Secrets = { ...NEVER_ROTATED, previous: [{ hash: 'old', endsAt: NOW + 1 }] };
+const AFTER_GRACE: Secrets = { ...NEVER_ROTATED, previous: [{ hash: 'old', endsAt: NOW }] };
 
 describe('matchSecret', () => {
   it.each<[string, string, Secrets, SecretState | undefined]>([

@@ -46,8 +46,8 @@ describe('decodeHash', () => {
       idle: 60_000,
       secrets: {
         current: 'current',
-        unpresented: ['newer', 'newest'],
-        former: [
+        unconfirmed: ['newer', 'newest'],
+        previous: [
           { hash: 'old', endsAt: 4_000 },
           { hash: 'older', endsAt: 3_000 },
         ],
@@ -69,7 +69,7 @@ describe('decodeHash', () => {
     [
       'no rotation',
       '1|rs|rs|1jk|1aao|||current||||ada',
-      { secrets: { current: 'current', unpresented: [], former: [], rotatedAt: undefined } },
+      { secrets: { current: 'current', unconfirmed: [], previous: [], rotatedAt: undefined } },
     ],
     ['a session that has just begun', '1|rs|0|1jk|1aao|||current||||', { createdAt: 1_000, lastSeenAt: 1_000 }],
   ])('reads %s', (_what, packed, expected) => {

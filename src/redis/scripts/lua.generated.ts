@@ -88,7 +88,7 @@ local function rankOf(key, handle, score)
 end`;
 
 const _meta = `-- The packed metadata field, as src/session/store/session-fields.ts reads it, times in base 36, most of them as ms since the first:
--- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|former ones and their ends|rotation|user
+-- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|previous ones and their ends|rotation|user
 local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
 
 local function clock()
@@ -120,7 +120,7 @@ end
 local function read(key)
   local packed = redis.call('HGET', key, META)
   if not packed then return nil end
-  local created, seen, ends, idle, auth, sign, indexed, hash, unpresented, former, rotated, user =
+  local created, seen, ends, idle, auth, sign, indexed, hash, unconfirmed, previous, rotated, user =
     packed:match('^1|([%d%l]+)|([%d%l]+)|([%d%l]*)|([%d%l]+)|([%d%l]*)|(%-?)([%d%l]*)|([^|]*)|([^|]*)|([^|]*)|([%d%l]*)|(.*)$')
   if not created then return nil end
   local start = tonumber(created, 36)
@@ -129,10 +129,10 @@ local function read(key)
   local meta = {
     created = start, seen = at(seen), ends = at(ends), idle = tonumber(idle, 36), auth = auth,
     indexed = sign == '-' and start - away or start + away,
-    hash = hash, unpresented = {}, former = {}, rotated = at(rotated), user = user,
+    hash = hash, unconfirmed = {}, previous = {}, rotated = at(rotated), user = user,
   }
-  for other in unpresented:gmatch('[^,]+') do table.insert(meta.unpresented, other) end
-  for other, over in former:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.former, {hash = other, ends = at(over)}) end
+  for other in unconfirmed:gmatch('[^,]+') do table.insert(meta.unconfirmed, other) end
+  for other, over in previous:gmatch('([^,:]+):([%d%l]+)') do table.insert(meta.previous, {hash = other, ends = at(over)}) end
   return meta
 end
 
@@ -160,8 +160,8 @@ local function has(list, hash)
   return false
 end
 
-local function isFormer(meta, hash)
-  for _, secret in ipairs(meta.former) do
+local function isPrevious(meta, hash)
+  for _, secret in ipairs(meta.previous) do
     if secret.hash == hash then return true end
   end
   return false
@@ -177,16 +177,16 @@ end
 local function readFor(key, created, presented, auth, now)
   local meta = readLive(key, created, now)
   if not meta or authenticated(meta) == tonumber(auth) then return meta end
-  local isKnown = presented == meta.hash or has(meta.unpresented, presented) or isFormer(meta, presented)
+  local isKnown = presented == meta.hash or has(meta.unconfirmed, presented) or isPrevious(meta, presented)
   return isKnown and meta or nil
 end
 
 local function write(key, meta)
-  local start, former = meta.created, {}
-  for _, secret in ipairs(meta.former) do table.insert(former, secret.hash .. ':' .. since(start, secret.ends)) end
+  local start, previous = meta.created, {}
+  for _, secret in ipairs(meta.previous) do table.insert(previous, secret.hash .. ':' .. since(start, secret.ends)) end
   redis.call('HSET', key, META, table.concat({
     '1', base36(start), since(start, meta.seen), since(start, meta.ends), base36(meta.idle), meta.auth,
-    offset(start, meta.indexed), meta.hash, table.concat(meta.unpresented, ','), table.concat(former, ','), since(start, meta.rotated), meta.user,
+    offset(start, meta.indexed), meta.hash, table.concat(meta.unconfirmed, ','), table.concat(previous, ','), since(start, meta.rotated), meta.user,
   }, '|'))
 end
 
@@ -217,38 +217,38 @@ end
 
 -- The last secret that was told.
 local function newest(meta)
-  return meta.unpresented[#meta.unpresented] or meta.hash
+  return meta.unconfirmed[#meta.unconfirmed] or meta.hash
 end
 
 local function forgetPast(meta, now)
   local kept = {}
-  for _, secret in ipairs(meta.former) do
+  for _, secret in ipairs(meta.previous) do
     if now < secret.ends then table.insert(kept, secret) end
   end
-  meta.former = kept
+  meta.previous = kept
 end
 
 -- The first newer secret that is presented replaces all others, which have the grace left; once that is over they are forgotten.
 local function confirm(meta, presented, grace, now)
   forgetPast(meta, now)
-  if not has(meta.unpresented, presented) then return end
+  if not has(meta.unconfirmed, presented) then return end
   if grace > 0 then
-    table.insert(meta.unpresented, 1, meta.hash)
-    for _, hash in ipairs(meta.unpresented) do
-      if hash ~= presented then table.insert(meta.former, {hash = hash, ends = now + grace}) end
+    table.insert(meta.unconfirmed, 1, meta.hash)
+    for _, hash in ipairs(meta.unconfirmed) do
+      if hash ~= presented then table.insert(meta.previous, {hash = hash, ends = now + grace}) end
     end
   end
-  meta.hash, meta.unpresented = presented, {}
+  meta.hash, meta.unconfirmed = presented, {}
 end
 
 -- The answer is about to tell the browser that secret, which the request has made: from now on it may be on its way.
 local function tell(meta, told, now)
-  if told ~= '' and #meta.unpresented > 0 and newest(meta) == told then meta.rotated = now end
+  if told ~= '' and #meta.unconfirmed > 0 and newest(meta) == told then meta.rotated = now end
 end
 
 -- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
-  meta.former = {}
+  meta.previous = {}
 end`;
 
 const _status = `-- What the first number of a script's answer means.
@@ -364,8 +364,8 @@ local ends
 if ARGV[4] ~= '0' then ends = tonumber(ARGV[4]) elseif ARGV[3] ~= '0' then ends = now + tonumber(ARGV[3]) end
 local auth = ARGV[6] == '0' and '' or base36(tonumber(ARGV[6]))
 local meta = {
-  created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, indexed = tonumber(ARGV[7]), hash = ARGV[1], unpresented = {},
-  former = {}, user = ARGV[5],
+  created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, indexed = tonumber(ARGV[7]), hash = ARGV[1], unconfirmed = {},
+  previous = {}, user = ARGV[5],
 }
 -- Without the last command, which gives it an end, it would stay for ever.
 local isStored, failure = pcall(function()
@@ -675,8 +675,8 @@ redis.call('DEL', key)
 if meta.ends and meta.ends <= now then return {GONE, now} end
 -- Whoever has a secret that was good no longer is told nothing.
 forgetPast(meta, now)
-local hashes = {meta.hash, unpack(meta.unpresented)}
-for _, secret in ipairs(meta.former) do table.insert(hashes, secret.hash) end
+local hashes = {meta.hash, unpack(meta.unconfirmed)}
+for _, secret in ipairs(meta.previous) do table.insert(hashes, secret.hash) end
 leaveWord(table.concat(hashes, ','))
 return {DONE, now}
 `,
@@ -707,7 +707,7 @@ local reauthenticated = ARGV[8] == '1'
 
 local meta = readLive(key, ARGV[1], now)
 if not meta then return {GONE, now} end
-if meta.hash == next or has(meta.unpresented, next) then return {DONE, now, meta.rotated} end
+if meta.hash == next or has(meta.unconfirmed, next) then return {DONE, now, meta.rotated} end
 meta = readFor(key, ARGV[1], presented, ARGV[3], now)
 if not meta then return {GONE, now} end
 
@@ -715,12 +715,12 @@ confirm(meta, presented, grace, now)
 local isCurrent = presented == meta.hash or own == meta.hash
 if reauthenticated then
   if not isCurrent then return {GONE, now} end
-  meta.auth, meta.hash, meta.unpresented, meta.former = base36(now), next, {}, {}
+  meta.auth, meta.hash, meta.unconfirmed, meta.previous = base36(now), next, {}, {}
 else
   -- One loaded two graces after the last rotation was sent after the answer of that arrived or was lost.
-  local isTooSoon = #meta.unpresented > 0 and now - tonumber(ARGV[7]) < (meta.rotated or 0) + 2 * grace
-  if not isCurrent or isTooSoon or #meta.unpresented + #meta.former >= tonumber(ARGV[9]) then return {UNCHANGED, now, newest(meta)} end
-  table.insert(meta.unpresented, next)
+  local isTooSoon = #meta.unconfirmed > 0 and now - tonumber(ARGV[7]) < (meta.rotated or 0) + 2 * grace
+  if not isCurrent or isTooSoon or #meta.unconfirmed + #meta.previous >= tonumber(ARGV[9]) then return {UNCHANGED, now, newest(meta)} end
+  table.insert(meta.unconfirmed, next)
 end
 meta.rotated = now
 write(key, meta)

@@ -289,9 +289,9 @@ export class RedisSessionStore implements SessionStore {
     return this.settings.revokeBefore && userId !== undefined && this.#notBefore.isBefore(userId, createdAt);
   }
 
-  /** Only the end of a former secret asks for the time at a read. */
-  #timeFor({ secrets: { former } }: Metadata): Promise<number> | number {
-    return former.length === 0 ? 0 : this.#writer.time();
+  /** Only the end of a previous secret asks for the time at a read. */
+  #timeFor({ secrets: { previous } }: Metadata): Promise<number> | number {
+    return previous.length === 0 ? 0 : this.#writer.time();
   }
 
   /** A key of another type holds no session: to a script that would write one it is taken, to the others the session is gone. */

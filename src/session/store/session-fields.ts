@@ -1,6 +1,6 @@
 import { isCookieDomain } from '../cookie-domain.js';
 import { LONGEST_TIME } from '../lifetime.js';
-import type { FormerSecret, Secrets } from '../rotation.js';
+import type { PreviousSecret, Secrets } from '../rotation.js';
 import type { CookieAttributes, Device, EncodedEntries, EndedSession, SessionRecord } from '../session-record.js';
 import { isHandle, type Handle } from '../sid.js';
 
@@ -23,7 +23,7 @@ const BASE = 36;
 const TIME = /^[0-9a-z]{1,9}$/;
 const GONE = /^1\|([^|]*)\|([\s\S]*)$/;
 const LIST = ',';
-const FORMER = /^([^:]+):([0-9a-z]{1,9})$/;
+const PREVIOUS = /^([^:]+):([0-9a-z]{1,9})$/;
 
 const isBoolean = (value: unknown) => typeof value === 'boolean';
 const isText = (pattern: RegExp) => (value: unknown) => typeof value === 'string' && pattern.test(value);
@@ -124,7 +124,7 @@ export function decodeTombstone(hash: Readonly<Record<string, string>>): Tombsto
 export function decodeMetadata(packed: string | null | undefined): Metadata | undefined {
   if (typeof packed !== 'string') return undefined;
   const parts = packed.split('|');
-  const [version, created, seen, ends, idle, authenticated, indexed, current, unpresented = '', former = '', rotated] = parts;
+  const [version, created, seen, ends, idle, authenticated, indexed, current, unconfirmed = '', previous = '', rotated] = parts;
   // A user id may hold the separator: it comes last.
   const userId = parts.slice(META_PARTS - 1).join('|');
   if (version !== VERSION || parts.length < META_PARTS || current === undefined) return undefined;
@@ -139,8 +139,8 @@ export function decodeMetadata(packed: string | null | undefined): Metadata | un
     indexedAt: indexed?.startsWith('-') === true ? createdAt - timeOf(indexed.slice(1)) : since(indexed),
     secrets: {
       current,
-      unpresented: unpresented === '' ? NONE : unpresented.split(LIST),
-      former: former === '' ? NONE : former.split(LIST).map((part) => formerOf(part, createdAt)),
+      unconfirmed: unconfirmed === '' ? NONE : unconfirmed.split(LIST),
+      previous: previous === '' ? NONE : previous.split(LIST).map((part) => previousOf(part, createdAt)),
       rotatedAt: since(rotated),
     },
     userId: userId === '' ? undefined : userId,
@@ -153,13 +153,13 @@ const NONE: readonly never[] = [];
 
 /** Whether one of the times is none. A sum is NaN as soon as one of its parts is. */
 function isDamaged({ createdAt, lastSeenAt, absoluteEndsAt = 0, idle, authenticatedAt = 0, indexedAt = 0, secrets }: Metadata): boolean {
-  const { rotatedAt = 0, former } = secrets;
+  const { rotatedAt = 0, previous } = secrets;
   const sum = createdAt + lastSeenAt + absoluteEndsAt + idle + authenticatedAt + indexedAt + rotatedAt;
-  return Number.isNaN(sum) || former.some(({ endsAt }) => Number.isNaN(endsAt));
+  return Number.isNaN(sum) || previous.some(({ endsAt }) => Number.isNaN(endsAt));
 }
 
-function formerOf(part: string, createdAt: number): FormerSecret {
-  const [, hash = '', ends] = FORMER.exec(part) ?? [];
+function previousOf(part: string, createdAt: number): PreviousSecret {
+  const [, hash = '', ends] = PREVIOUS.exec(part) ?? [];
   return { hash, endsAt: createdAt + timeOf(ends) };
 }
 

@@ -31,8 +31,8 @@ local ends
 if ARGV[4] ~= '0' then ends = tonumber(ARGV[4]) elseif ARGV[3] ~= '0' then ends = now + tonumber(ARGV[3]) end
 local auth = ARGV[6] == '0' and '' or base36(tonumber(ARGV[6]))
 local meta = {
-  created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, indexed = tonumber(ARGV[7]), hash = ARGV[1], unpresented = {},
-  former = {}, user = ARGV[5],
+  created = now, seen = now, ends = ends, idle = tonumber(ARGV[2]), auth = auth, indexed = tonumber(ARGV[7]), hash = ARGV[1], unconfirmed = {},
+  previous = {}, user = ARGV[5],
 }
 -- Without the last command, which gives it an end, it would stay for ever.
 local isStored, failure = pcall(function()

@@ -33,7 +33,7 @@ redis.call('DEL', key)
 if meta.ends and meta.ends <= now then return {GONE, now} end
 -- Whoever has a secret that was good no longer is told nothing.
 forgetPast(meta, now)
-local hashes = {meta.hash, unpack(meta.unpresented)}
-for _, secret in ipairs(meta.former) do table.insert(hashes, secret.hash) end
+local hashes = {meta.hash, unpack(meta.unconfirmed)}
+for _, secret in ipairs(meta.previous) do table.insert(hashes, secret.hash) end
 leaveWord(table.concat(hashes, ','))
 return {DONE, now}

@@ -24,7 +24,7 @@ local reauthenticated = ARGV[8] == '1'
 
 local meta = readLive(key, ARGV[1], now)
 if not meta then return {GONE, now} end
-if meta.hash == next or has(meta.unpresented, next) then return {DONE, now, meta.rotated} end
+if meta.hash == next or has(meta.unconfirmed, next) then return {DONE, now, meta.rotated} end
 meta = readFor(key, ARGV[1], presented, ARGV[3], now)
 if not meta then return {GONE, now} end
 
@@ -32,12 +32,12 @@ confirm(meta, presented, grace, now)
 local isCurrent = presented == meta.hash or own == meta.hash
 if reauthenticated then
   if not isCurrent then return {GONE, now} end
-  meta.auth, meta.hash, meta.unpresented, meta.former = base36(now), next, {}, {}
+  meta.auth, meta.hash, meta.unconfirmed, meta.previous = base36(now), next, {}, {}
 else
   -- One loaded two graces after the last rotation was sent after the answer of that arrived or was lost.
-  local isTooSoon = #meta.unpresented > 0 and now - tonumber(ARGV[7]) < (meta.rotated or 0) + 2 * grace
-  if not isCurrent or isTooSoon or #meta.unpresented + #meta.former >= tonumber(ARGV[9]) then return {UNCHANGED, now, newest(meta)} end
-  table.insert(meta.unpresented, next)
+  local isTooSoon = #meta.unconfirmed > 0 and now - tonumber(ARGV[7]) < (meta.rotated or 0) + 2 * grace
+  if not isCurrent or isTooSoon or #meta.unconfirmed + #meta.previous >= tonumber(ARGV[9]) then return {UNCHANGED, now, newest(meta)} end
+  table.insert(meta.unconfirmed, next)
 end
 meta.rotated = now
 write(key, meta)
