@@ -5,7 +5,7 @@ import type { RedisSessionOptions } from './redis-session.options.js';
 type Apply = ReturnType<MiddlewareConsumer['apply']>;
 
 /**
- * Where the module is visible and where its middleware runs.
+ * Where the module is visible, and where its middleware and its guard run.
  *
  * @publicApi
  */
@@ -16,6 +16,14 @@ export interface RedisSessionModuleExtras {
    * @default true
    */
   isGlobal?: boolean | undefined;
+  /**
+   * Puts `SessionGuard` before every handler of the application; open single handlers with `@Public()`. Not in an application with several
+   * `RedisSessionModule`s: a guard serves only the sessions of its own module.
+   *
+   * @daily
+   * @default false
+   */
+  globalGuard?: boolean | undefined;
   /**
    * Routes without a session, as `MiddlewareConsumer.exclude()` takes them.
    *
@@ -66,9 +74,14 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createRedisSessionOptions')
     .setExtras<RedisSessionModuleExtras>(
-      { isGlobal: true, exclude: [], forRoutes: ALL_ROUTES },
-      (definition, { isGlobal, exclude, forRoutes }) => {
-        const routes: SessionRoutes = { isGlobal: isGlobal ?? true, exclude: exclude ?? [], forRoutes: forRoutes ?? ALL_ROUTES };
+      { isGlobal: true, globalGuard: false, exclude: [], forRoutes: ALL_ROUTES },
+      (definition, { isGlobal, globalGuard, exclude, forRoutes }) => {
+        const routes: SessionRoutes = {
+          isGlobal: isGlobal ?? true,
+          globalGuard: globalGuard ?? false,
+          exclude: exclude ?? [],
+          forRoutes: forRoutes ?? ALL_ROUTES,
+        };
         return {
           ...definition,
           global: routes.isGlobal,

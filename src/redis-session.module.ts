@@ -36,7 +36,7 @@ import { productionWarnings, resolveOptions, type RedisSessionOptions, type Reso
 import { openHandler } from './redis-session.handlers.js';
 import { eventChannelOf, openStore, locationOf } from './redis-session.stores.js';
 import { SESSION_CONNECTION, SESSION_HANDLER, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
-import { servedByBoth } from './redis-session.routes.js';
+import { isRefusedByGlobalGuard, servedByBoth } from './redis-session.routes.js';
 import { openRedis, type OpenRedis } from './redis/client/redis-client.js';
 import type { RedisEventChannel } from './redis/events/redis-event-channel.js';
 import { answerWithin } from './session/deadline.js';
@@ -58,7 +58,7 @@ const WITHOUT_OPTIONS: Provider[] = [
       ]);
     },
   },
-  { provide: SESSION_ROUTES, useValue: { isGlobal: false, exclude: [], forRoutes: [] } satisfies SessionRoutes },
+  { provide: SESSION_ROUTES, useValue: { isGlobal: false, globalGuard: false, exclude: [], forRoutes: [] } satisfies SessionRoutes },
 ];
 
 const providers: Provider[] = [
@@ -136,6 +136,11 @@ const providers: Provider[] = [
     // Nest skips a global guard that is null, so where the option is off no request pays for it.
     useFactory: ({ session }: ResolvedRedisSessionOptions, guard: CsrfGuard) => (session.csrf.everywhere ? guard : null),
   },
+  {
+    provide: APP_GUARD,
+    inject: [SESSION_ROUTES, SessionGuard],
+    useFactory: ({ globalGuard }: SessionRoutes, guard: SessionGuard) => (globalGuard ? guard : null),
+  },
 ];
 
 /** Before Nest takes them apart, which fails in words of its own. */
@@ -156,6 +161,12 @@ function hardlyMeant({ session, store = {} }: RedisSessionOptions): (string | un
 interface ServedModule {
   readonly runtime: SessionRuntime;
   readonly routes: SessionRoutes;
+}
+
+function globalGuardBesideOthers(): RedisSessionConfigError {
+  return new RedisSessionConfigError([
+    '"globalGuard" must not be true in an application with several RedisSessionModules: the guard serves only the sessions of its own module, and would refuse the routes of the others. Leave it out, and put @UseGuards(SessionGuard) on the controllers of each module.',
+  ]);
 }
 
 /** By application, the modules that serve its routes. */
@@ -257,7 +268,7 @@ export class RedisSessionModule
         'The application must not run on Fastify. Create it with @nestjs/platform-express; for SessionManager alone, set "forRoutes" to [].',
       ]);
     const servesAll = exclude.length === 0 && forRoutes === ALL_ROUTES && httpAdapter !== undefined;
-    if (httpAdapter !== undefined) this.#warnOfOthers(httpAdapter);
+    if (httpAdapter !== undefined) this.#lookAtOthers(httpAdapter);
     if (servesAll && isGlobal) {
       // Where every route has a session there is no route to match, which costs more than reading the session's cookie.
       httpAdapter.use(this.#middleware.use);
@@ -270,12 +281,14 @@ export class RedisSessionModule
   }
 
   /** A request has the session of one of them, whichever module its handler is in. */
-  #warnOfOthers(httpAdapter: object): void {
+  #lookAtOthers(httpAdapter: object): void {
     const runtime = this.#runtime;
     const others = serving.get(httpAdapter) ?? [];
     serving.set(httpAdapter, [...others, { runtime, routes: this.#routes }]);
     for (const other of others) {
-      const both = runtime.isSameAs(other.runtime) ? undefined : servedByBoth(this.#routes, other.routes);
+      if (runtime.isSameAs(other.runtime)) continue;
+      if (isRefusedByGlobalGuard(this.#routes, other.routes)) throw globalGuardBesideOthers();
+      const both = servedByBoth(this.#routes, other.routes);
       if (both === undefined) continue;
       const cookies = [other.runtime, runtime].map(({ settings: { name } }) => JSON.stringify(name)).join(' and ');
       warnOnce(

@@ -102,7 +102,7 @@ export interface ResolvedRedisSessionOptions {
 
 const GROUPS = ['redis', 'session', 'store', 'identity'];
 /** Nest takes these off the options of `forRoot`, and knows nothing of those that a factory returns. */
-const EXTRAS = ['isGlobal', 'exclude', 'forRoutes'];
+const EXTRAS = ['isGlobal', 'globalGuard', 'exclude', 'forRoutes'];
 const NAMES_IN_STORE = ['kind', 'events', ...STORE_NAMES];
 const ELSEWHERE = new Map([...namesOf('store', NAMES_IN_STORE), ...namesOf('session', SESSION_NAMES)]);
 const KINDS: readonly unknown[] = ['hash', 'connect-redis', 'memory'] satisfies StoreKind[];

@@ -20,6 +20,11 @@ export function servedByBoth(one: SessionRoutes, other: SessionRoutes): string |
   return undefined;
 }
 
+/** Whether one of two modules guards the whole application, also the routes that the other serves. */
+export function isRefusedByGlobalGuard(one: SessionRoutes, other: SessionRoutes): boolean {
+  return (one.globalGuard && other.forRoutes.length > 0) || (other.globalGuard && one.forRoutes.length > 0);
+}
+
 function servesAll({ forRoutes }: Pick<SessionRoutes, 'forRoutes'>): boolean {
   return forRoutes === ALL_ROUTES;
 }

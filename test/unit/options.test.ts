@@ -466,6 +466,7 @@ describe('a wrong option is named, with the rule and the cure', () => {
       'what a factory returns',
       'beside "useFactory"',
     ],
+    ['the global guard, from a factory', options({ globalGuard: true }), 'globalGuard', 'what a factory returns', 'beside "useFactory"'],
     ['a typo in it', options({ isglobal: false }), 'isglobal', 'is not an option', 'Did you mean "isGlobal"'],
 
     ['keyPrefix', options({ redis: { host: 'a', keyPrefix: 'shop:', password: PASSWORD } }), 'redis', '"keyPrefix"', 'Use "store.prefix"'],
