@@ -102,11 +102,12 @@ export class ExpressStoreAdapter implements SessionStore {
   }
 
   async create(sid: Sid, { entries, terms }: NewSession): Promise<SessionRecord> {
-    await this.#set(sid, entries, terms);
+    const now = this.clock.now();
+    await this.#set(sid, entries, terms, now);
     return {
       ...UNKNOWN,
       handle: hashedHandleOf(sid),
-      lastSeenAt: this.clock.now(),
+      lastSeenAt: now,
       idle: terms.idle,
       cookie: terms.cookie,
       entries,
@@ -116,15 +117,17 @@ export class ExpressStoreAdapter implements SessionStore {
 
   async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: StoredTerms): Promise<SessionRecord> {
     const entries = applyDelta(record.entries, delta);
-    await this.#set(sid, entries, terms);
-    return { ...record, entries, lastSeenAt: this.clock.now(), cookie: terms.cookie, idle: terms.idle };
+    const now = this.clock.now();
+    await this.#set(sid, entries, terms, now);
+    return { ...record, entries, lastSeenAt: now, cookie: terms.cookie, idle: terms.idle };
   }
 
   async touch(sid: Sid, record: SessionRecord, terms: StoredTerms): Promise<SessionRecord> {
     const { touch } = this.#store;
-    if (touch !== undefined) await this.#write((done) => touch.call(this.#store, sid, this.#data(record.entries, terms), done));
-    else if (this.#rewrites) await this.#set(sid, record.entries, terms);
-    return { ...record, lastSeenAt: this.clock.now(), cookie: terms.cookie, idle: terms.idle };
+    const now = this.clock.now();
+    if (touch !== undefined) await this.#write((done) => touch.call(this.#store, sid, this.#data(record.entries, terms, now), done));
+    else if (this.#rewrites) await this.#set(sid, record.entries, terms, now);
+    return { ...record, lastSeenAt: now, cookie: terms.cookie, idle: terms.idle };
   }
 
   /** Also a copied session, without looking: between a look and the end others may write all the same. */
@@ -137,15 +140,15 @@ export class ExpressStoreAdapter implements SessionStore {
     await Promise.allSettled(this.#writes);
   }
 
-  async #set(sid: Sid, entries: EncodedEntries, terms: StoredTerms): Promise<void> {
-    await this.#write((done) => this.#store.set(sid, this.#data(entries, terms), done));
+  async #set(sid: Sid, entries: EncodedEntries, terms: StoredTerms, now: number): Promise<void> {
+    await this.#write((done) => this.#store.set(sid, this.#data(entries, terms, now), done));
   }
 
   /** The value as express-session writes it. Its expiry is new each time: a store may take the time to live from it. */
-  #data(entries: EncodedEntries, { idle, wholeCookie }: StoredTerms): ExpressSessionData {
+  #data(entries: EncodedEntries, { idle, wholeCookie }: StoredTerms, now: number): ExpressSessionData {
     const values = Object.fromEntries([...entries].map(([name, text]) => [name, this.settings.serializer.parse(text)]));
     const isKept = typeof wholeCookie.originalMaxAge === 'number';
-    const expires = isKept ? new Date(this.clock.now() + idle) : null;
+    const expires = isKept ? new Date(now + idle) : null;
     return { ...values, cookie: { ...wholeCookie, expires } } as unknown as ExpressSessionData;
   }
 

@@ -12,3 +12,14 @@ export class TestClock implements Clock {
     this.#ahead += ms;
   }
 }
+
+/** Goes on by a millisecond with each reading, as a machine does that is stopped between two of them. */
+export class TickingClock implements Clock {
+  readings = 0;
+
+  constructor(private readonly start: number) {}
+
+  now(): number {
+    return this.start + ++this.readings;
+  }
+}

@@ -40,19 +40,20 @@ export class MemorySessionIndex implements SessionIndex {
     handle: Handle,
     { ms, replaces, limit = Infinity, uncounted = [] }: Reservation,
   ): Promise<number | 'full' | EndedSession> {
-    const user = this.#userOf(userId);
+    const now = this.clock.now();
+    const user = this.#userOf(userId, now);
     const ended = endOf(user, replaces);
     if (ended !== undefined) return ended;
     if (countWithout(user, [handle, replaces?.handle, ...uncounted]) >= limit) return 'full';
     const entry = user.entries.get(handle);
     if (entry === undefined || entry.isReserved || isBehind(user, entry))
-      this.#name(userId, user, handle, { endsAt: this.clock.now() + Math.ceil(ms), isReserved: true });
+      this.#name(userId, user, handle, { endsAt: now + Math.ceil(ms), isReserved: true });
     // The clock may have been set back since.
-    return user.fence === undefined ? this.clock.now() : Math.max(this.clock.now(), user.fence.indexedUpTo + 1);
+    return user.fence === undefined ? now : Math.max(now, user.fence.indexedUpTo + 1);
   }
 
   async confirm(userId: string, handle: Handle, { indexedAt, endsAt, replaces }: Confirmation): Promise<number | 'lapsed' | EndedSession> {
-    const user = this.#userOf(userId);
+    const user = this.#userOf(userId, this.clock.now());
     const ended = endOf(user, { handle, indexedAt }) ?? endOf(user, replaces);
     if (ended !== undefined) return ended;
     if (!user.entries.has(handle)) return 'lapsed';
@@ -61,7 +62,7 @@ export class MemorySessionIndex implements SessionIndex {
   }
 
   async refresh(userId: string, session: IndexedAt, endsAt: number): Promise<EndedSession | undefined> {
-    const user = this.#userOf(userId);
+    const user = this.#userOf(userId, this.clock.now());
     const ended = endOf(user, session);
     if (ended !== undefined) return ended;
     this.#name(userId, user, session.handle, { endsAt: Math.ceil(endsAt), isReserved: false });
@@ -69,28 +70,28 @@ export class MemorySessionIndex implements SessionIndex {
   }
 
   async remove(userId: string, handles: readonly Handle[]): Promise<void> {
-    const user = this.#userOf(userId);
-    for (const handle of handles) user.entries.delete(handle);
-    this.#leaveIfEmpty(userId, user);
+    this.#remove(userId, this.#userOf(userId, this.clock.now()), handles);
   }
 
   async leave(userId: string, session: IndexedAt): Promise<boolean> {
-    await this.remove(userId, [session.handle]);
-    return endOf(this.#userOf(userId), session) === undefined;
+    const user = this.#userOf(userId, this.clock.now());
+    this.#remove(userId, user, [session.handle]);
+    return endOf(user, session) === undefined;
   }
 
   async fence(userId: string, { ms, reason, except }: FenceOptions): Promise<Fence | undefined> {
-    const user = this.#userOf(userId);
+    const now = this.clock.now();
+    const user = this.#userOf(userId, now);
     if (endOf(user, except) !== undefined) return undefined;
     const { fence: before } = user;
     let lastScore = before?.lastScore ?? 0;
     for (const entry of user.entries.values()) lastScore = Math.max(lastScore, scoreOf(entry));
     user.fence = {
-      indexedUpTo: Math.max(this.clock.now(), (before?.indexedUpTo ?? 0) + 1),
+      indexedUpTo: Math.max(now, (before?.indexedUpTo ?? 0) + 1),
       lastScore,
       reason,
       except: except?.handle,
-      endsAt: Math.max(this.clock.now() + ms, lastScore, before?.endsAt ?? 0),
+      endsAt: Math.max(now + ms, lastScore, before?.endsAt ?? 0),
     };
     this.#users.set(userId, user);
     if (except !== undefined && user.entries.has(except.handle)) this.#name(userId, user, except.handle, { endsAt: 0, isReserved: false });
@@ -98,7 +99,7 @@ export class MemorySessionIndex implements SessionIndex {
   }
 
   async page(userId: string, { limit, after }: IndexRange): Promise<IndexPage> {
-    const { entries, fence } = this.#userOf(userId);
+    const { entries, fence } = this.#userOf(userId, this.clock.now());
     const sessions = ordered(entries)
       .filter((one) => after === undefined || isBefore(one, after))
       .toReversed()
@@ -107,7 +108,7 @@ export class MemorySessionIndex implements SessionIndex {
   }
 
   async nearest(userId: string, { limit, after, fence }: IndexRange & { fence?: Fence | undefined }): Promise<readonly IndexedSession[]> {
-    const user = this.#userOf(userId);
+    const user = this.#userOf(userId, this.clock.now());
     const isWanted = ({ score }: IndexedSession) => (fence === undefined ? score > (user.fence?.lastScore ?? 0) : score <= fence.lastScore);
     return ordered(user.entries)
       .filter((one) => isWanted(one) && (after === undefined || isBefore(after, one)))
@@ -115,15 +116,15 @@ export class MemorySessionIndex implements SessionIndex {
   }
 
   /** Drops the names of all who have ended. */
-  sweep(): void {
-    for (const userId of this.#users.keys()) this.#leaveIfEmpty(userId, this.#userOf(userId));
+  sweep(now: number): void {
+    for (const userId of this.#users.keys()) this.#leaveIfEmpty(userId, this.#userOf(userId, now));
   }
 
   /** Those that can still be alive. */
-  #userOf(userId: string): Indexed {
+  #userOf(userId: string, now: number): Indexed {
     const user = this.#users.get(userId) ?? { entries: new Map<Handle, Entry>(), fence: undefined };
-    for (const [handle, { endsAt }] of user.entries) if (endsAt <= this.clock.now()) user.entries.delete(handle);
-    if (user.fence !== undefined && user.fence.endsAt <= this.clock.now()) user.fence = undefined;
+    for (const [handle, { endsAt }] of user.entries) if (endsAt <= now) user.entries.delete(handle);
+    if (user.fence !== undefined && user.fence.endsAt <= now) user.fence = undefined;
     return user;
   }
 
@@ -132,6 +133,11 @@ export class MemorySessionIndex implements SessionIndex {
     const beyond = user.fence === undefined ? entry.endsAt : Math.max(entry.endsAt, Math.floor(user.fence.lastScore) + 1);
     user.entries.set(handle, { ...entry, endsAt: beyond });
     this.#users.set(userId, user);
+  }
+
+  #remove(userId: string, user: Indexed, handles: readonly Handle[]): void {
+    for (const handle of handles) user.entries.delete(handle);
+    this.#leaveIfEmpty(userId, user);
   }
 
   #leaveIfEmpty(userId: string, { entries, fence }: Indexed): void {

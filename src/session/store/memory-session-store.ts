@@ -51,6 +51,8 @@ interface StoredSession {
 
 const NO_CHANGE: EntryDelta = { set: new Map(), removed: [] };
 
+// Each operation reads the clock once, as our Lua scripts do: between two readings a session may end that has been found alive.
+
 /**
  * Keeps sessions in the memory of this process: for tests and trials. They are gone with the process, and no other process sees them.
  *
@@ -79,10 +81,11 @@ export class MemorySessionStore implements SessionStore {
   async find(sid: Sid): Promise<SessionRecord | EndedSession | Unusable | undefined> {
     const handle = handleOf(sid);
     const presented = secretHashOf(sid);
-    const stored = this.#live(handle);
-    if (stored === undefined) return this.#ended(presented, handle);
+    const now = this.clock.now();
+    const stored = this.#live(handle, now);
+    if (stored === undefined) return this.#ended(presented, handle, now);
     const { userId, secrets } = stored.metadata;
-    const secret = matchSecret(presented, secrets, this.clock.now());
+    const secret = matchSecret(presented, secrets, now);
     if (secret === undefined) return { unusable: 'secret', userId };
     if (this.#isRevokedBefore(stored)) return undefined;
     return recordOf(handle, stored, { secret, presented });
@@ -90,14 +93,14 @@ export class MemorySessionStore implements SessionStore {
 
   async create(sid: Sid, session: NewSession): Promise<SessionRecord | 'exists' | 'taken' | 'gone'> {
     const { entries, terms, userId, authenticatedAt, indexedAt, from, absolute, absoluteEndsAt } = session;
-    this.#sweep();
+    const now = this.clock.now();
+    this.#sweep(now);
     const handle = handleOf(sid);
     const presented = secretHashOf(sid);
-    const existing = this.#live(handle);
+    const existing = this.#live(handle, now);
     if (existing !== undefined) return existing.metadata.secrets.current === presented ? 'exists' : 'taken';
-    const tombstone = this.#tombstone(handle);
+    const tombstone = this.#tombstone(handle, now);
     if (tombstone !== undefined) return tombstone.secretHashes.length === 0 ? 'gone' : 'taken';
-    const now = this.clock.now();
     const metadata: Metadata = {
       createdAt: now,
       lastSeenAt: now,
@@ -123,10 +126,10 @@ export class MemorySessionStore implements SessionStore {
   }
 
   async rotate(sid: Sid, record: SessionRecord, next: Sid, { grace, reauthenticated, age }: RotateOptions): Promise<Rotation | undefined> {
-    const stored = this.#loaded(record);
+    const now = this.clock.now();
+    const stored = this.#loaded(record, now);
     const isRepeated = stored !== undefined && isCurrentOrNewer(stored.metadata.secrets, secretHashOf(next));
     if (stored === undefined || !(isRepeated || mayWrite(record, stored.metadata))) return undefined;
-    const now = this.clock.now();
     const { presented } = record;
     const request = { presented, own: secretHashOf(sid), next: secretHashOf(next), age, grace, now };
     const { outcome, secrets } = (reauthenticated ? replaceAll : rotate)(stored.metadata.secrets, request);
@@ -140,7 +143,7 @@ export class MemorySessionStore implements SessionStore {
   }
 
   async increment(record: SessionRecord, name: string, by: number): Promise<number | 'no integer' | undefined> {
-    const stored = this.#same(record);
+    const stored = this.#same(record, this.clock.now());
     if (stored === undefined) return undefined;
     const text = stored.entries.get(name) ?? '0';
     const value = /^-?\d+$/.test(text) ? Number(text) : NaN;
@@ -153,7 +156,8 @@ export class MemorySessionStore implements SessionStore {
 
   async destroy(sid: Sid, copied?: SessionRecord): Promise<DestroyedSession | 'gone' | 'changed'> {
     const handle = handleOf(sid);
-    const stored = copied === undefined ? this.#live(handle) : this.#same(copied);
+    const now = this.clock.now();
+    const stored = copied === undefined ? this.#live(handle, now) : this.#same(copied, now);
     if (stored === undefined) return 'gone';
     const { userId } = stored.metadata;
     if (copied !== undefined && (userId !== copied.userId || !hasEntries(stored.entries, copied.entries))) return 'changed';
@@ -162,8 +166,9 @@ export class MemorySessionStore implements SessionStore {
   }
 
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
+    const now = this.clock.now();
     return handles.map((handle) => {
-      const stored = this.#live(handle);
+      const stored = this.#live(handle, now);
       if (stored === undefined || this.#isRevokedBefore(stored)) return undefined;
       const { userId, createdAt, authenticatedAt, indexedAt, lastSeenAt, absoluteEndsAt, idle } = stored.metadata;
       const { device, from } = stored;
@@ -175,9 +180,9 @@ export class MemorySessionStore implements SessionStore {
     handle: Handle,
     { userId, reason, createdBefore = Infinity, indexedUpTo = Infinity, mayComeLater = false }: Revocation,
   ): Promise<boolean> {
-    const stored = this.#live(handle);
     const now = this.clock.now();
-    if (stored === undefined && mayComeLater && this.#tombstone(handle) === undefined)
+    const stored = this.#live(handle, now);
+    if (stored === undefined && mayComeLater && this.#tombstone(handle, now) === undefined)
       this.#tombstones.set(handle, { endedReason: reason, secretHashes: [], endsAt: now + TOMBSTONE_MS });
     if (stored?.metadata.userId !== userId || stored.metadata.createdAt >= createdBefore) return false;
     if ((stored.metadata.indexedAt ?? 0) > indexedUpTo) return false;
@@ -194,13 +199,14 @@ export class MemorySessionStore implements SessionStore {
     name: string,
     change: (text: string | undefined) => string | undefined,
   ): Promise<boolean> {
-    const stored = this.#live(handle);
+    const now = this.clock.now();
+    const stored = this.#live(handle, now);
     if (stored?.metadata.userId !== userId) return false;
     const before = stored.entries.get(name);
     const text = change(before);
     if (text === undefined || before === undefined) return true;
     // It may have written to the session itself.
-    if (this.#live(handle) !== stored) return this.compareAndSet(handle, userId, name, change);
+    if (this.#live(handle, now) !== stored) return this.compareAndSet(handle, userId, name, change);
     const entries = applyDelta(stored.entries, { set: new Map([[name, text]]), removed: [] });
     this.#sessions.set(handle, { ...stored, metadata: mapSecrets(stored.metadata, withoutGrace), entries });
     return true;
@@ -218,9 +224,9 @@ export class MemorySessionStore implements SessionStore {
   async drain(): Promise<void> {}
 
   #write(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: StoredTerms): SessionRecord | undefined {
-    const stored = this.#same(record);
-    if (stored === undefined) return undefined;
     const now = this.clock.now();
+    const stored = this.#same(record, now);
+    if (stored === undefined) return undefined;
     const { userId } = delta;
     const presented = mapSecrets(stored.metadata, (secrets) =>
       toldAt(confirmed(secrets, record.presented, terms.grace, now), toldSecret(sid, record), now),
@@ -253,30 +259,30 @@ export class MemorySessionStore implements SessionStore {
     return recordOf(handle, session, presentation);
   }
 
-  #ended(presented: string, handle: Handle): EndedSession | undefined {
-    const tombstone = this.#tombstone(handle);
+  #ended(presented: string, handle: Handle, now: number): EndedSession | undefined {
+    const tombstone = this.#tombstone(handle, now);
     return tombstone !== undefined && isHolder(presented, tombstone) ? { endedReason: tombstone.endedReason } : undefined;
   }
 
-  #tombstone(handle: Handle): Tombstone | undefined {
+  #tombstone(handle: Handle, now: number): Tombstone | undefined {
     const tombstone = this.#tombstones.get(handle);
-    return tombstone !== undefined && this.clock.now() < tombstone.endsAt ? tombstone : undefined;
+    return tombstone !== undefined && now < tombstone.endsAt ? tombstone : undefined;
   }
 
   /** The session that was loaded, not a later one under the same handle, for a request that may still write to it. */
-  #same(record: SessionRecord): StoredSession | undefined {
-    const stored = this.#loaded(record);
+  #same(record: SessionRecord, now: number): StoredSession | undefined {
+    const stored = this.#loaded(record, now);
     return stored !== undefined && mayWrite(record, stored.metadata) ? stored : undefined;
   }
 
-  #loaded(record: SessionRecord): StoredSession | undefined {
-    const stored = this.#live(record.handle);
+  #loaded(record: SessionRecord, now: number): StoredSession | undefined {
+    const stored = this.#live(record.handle, now);
     return stored?.metadata.createdAt === record.createdAt ? stored : undefined;
   }
 
-  #live(handle: Handle): StoredSession | undefined {
+  #live(handle: Handle, now: number): StoredSession | undefined {
     const stored = this.#sessions.get(handle);
-    if (stored === undefined || isLive(stored, this.clock.now())) return stored;
+    if (stored === undefined || isLive(stored, now)) return stored;
     this.#sessions.delete(handle);
     return undefined;
   }
@@ -286,13 +292,12 @@ export class MemorySessionStore implements SessionStore {
   }
 
   /** Drops what has ended, at most once per idle timeout, so that visitors who never return do not fill the memory. */
-  #sweep(): void {
-    const now = this.clock.now();
+  #sweep(now: number): void {
     if (now < this.#sweepAt) return;
     this.#sweepAt = now + this.settings.idle;
     for (const [handle, stored] of this.#sessions) if (!isLive(stored, now)) this.#sessions.delete(handle);
     for (const [handle, { endsAt }] of this.#tombstones) if (endsAt <= now) this.#tombstones.delete(handle);
-    this.index.sweep();
+    this.index.sweep(now);
   }
 }
 
