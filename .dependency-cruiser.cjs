@@ -5,6 +5,7 @@ const EXPRESS = packages('express', 'express-session', 'express-serve-static-cor
 const CONNECT_REDIS = packages('connect-redis');
 const NEST = packages('@nestjs/[^/]+', 'reflect-metadata', 'rxjs');
 const COOKIE = packages('cookie');
+const PROXY_ADDR = packages('proxy-addr');
 
 const ERRORS = '^src/redis-session\\.errors\\.ts$';
 /** Declares the decorator and, since declaration merging wants one place, the type of that name. Nothing is loaded for the type. */
@@ -23,10 +24,11 @@ module.exports = {
     },
     {
       name: 'http-imports-session-and-node-only',
-      comment: 'Every way in builds on it. The package cookie, which imports nothing, serializes the session cookie.',
+      comment:
+        'Every way in builds on it. The package cookie, which imports nothing, serializes the session cookie, and proxy-addr knows which proxies to trust.',
       severity: 'error',
       from: { path: '^src/http/' },
-      to: { pathNot: ['^src/(http|session)/', ERRORS, COOKIE, EXPRESS, IDENTITY], dependencyTypesNot: ['core'] },
+      to: { pathNot: ['^src/(http|session)/', ERRORS, COOKIE, PROXY_ADDR, EXPRESS, IDENTITY], dependencyTypesNot: ['core'] },
     },
     {
       name: 'http-imports-of-express-and-nest-only-types',

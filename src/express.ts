@@ -13,6 +13,7 @@ import {
 } from './http/request/session-option-problems.js';
 import { resolveSessionOptions, type SessionOptions } from './http/request/session-options.js';
 import { SessionRuntime, type IdentityFinder } from './http/request/session-runtime.js';
+import { proxyOptionProblems, resolveProxyOption } from './http/request/trusted-proxies.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { kindOf } from './session/option-checks.js';
 import { Sessions } from './session/sessions.js';
@@ -142,13 +143,13 @@ export function sessionMiddleware(
  *
  * Throws `RedisSessionConfigError` when the options are wrong.
  *
- * @param proxy as `proxy` of the session options: whether `X-Forwarded-Host` and `X-Forwarded-Proto` are believed
+ * @param proxy as `proxy` of the session options: whose `X-Forwarded-Host` and `X-Forwarded-Proto` are believed
  * @publicApi
  */
 export function csrfMiddleware({ proxy, ...options }: CsrfOptions & Pick<SessionOptions, 'proxy'> = {}): SessionHandler {
-  const problems = csrfOptionProblems(options).map(ungrouped('session.csrf'));
+  const problems = [...csrfOptionProblems(options).map(ungrouped('session.csrf')), ...proxyOptionProblems(proxy).map(ungrouped('session'))];
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
-  return refuseCrossOrigin({ csrf: resolveCsrfOption(options), proxy });
+  return refuseCrossOrigin({ csrf: resolveCsrfOption(options), proxy: resolveProxyOption(proxy) });
 }
 
 const NAMES = ['store', ...SESSION_NAMES.filter((name) => name !== 'middleware'), 'identity', 'deadline', 'logErrors'];

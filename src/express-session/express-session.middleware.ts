@@ -5,6 +5,7 @@ import { decideCookie } from '../http/request/cookie-decision.js';
 import { RequestCookieFacts } from '../http/request/cookie-facts.js';
 import { continueWithSession, hasSession, type SessionRequest } from '../http/request/http-transport.js';
 import { failLoad, loadSession, rotateWhenDue } from '../http/request/load-session.js';
+import { isSecureRequest } from '../http/request/request-security.js';
 import { currentSession } from '../http/request/session-access.js';
 import type { RequestState } from '../http/request/request-state.js';
 import type { Next, SessionHandler } from '../http/request/session-handler.js';
@@ -24,8 +25,13 @@ import { finishHead, leaveOutBadCookie, lookThroughProbe } from './response-corr
  */
 export function expressSessionMiddleware(runtime: SessionRuntime, make: typeof expressSession): SessionHandler {
   const store = new ExpressStoreFacade(runtime);
-  const theirMiddleware = (rolling: boolean) => make(optionsFor(runtime, store, rolling)) as unknown as SessionHandler;
-  const theirs = { store, always: theirMiddleware(true), whenChanged: theirMiddleware(false) };
+  const theirsFor = (proxy: boolean | undefined): Theirs => {
+    const theirMiddleware = (rolling: boolean) => make(optionsFor(runtime, store, { rolling, proxy })) as unknown as SessionHandler;
+    return { store, always: theirMiddleware(true), whenChanged: theirMiddleware(false) };
+  };
+  const { proxy: proxies } = runtime.settings;
+  const byFramework = theirsFor(undefined);
+  const [trusting, distrusting] = proxies === undefined ? [byFramework, byFramework] : [theirsFor(true), theirsFor(false)];
 
   return (request: SessionRequest, response, next) => {
     let transport: ExpressSessionTransport | undefined;
@@ -38,6 +44,8 @@ export function expressSessionMiddleware(runtime: SessionRuntime, make: typeof e
     const { state } = transport;
     loadSession(state, () => {
       if (!isReady(state)) return continueWithSession(transport, next);
+      // It trusts everybody or nobody; whom to trust is decided here.
+      const theirs = isSecureRequest(request, proxies) ? trusting : distrusting;
       serve(transport, theirs, (error) => {
         if (takesHeaders(response)) rotateWhenDue(state, (failure) => next(error ?? failure));
         else next(error);
@@ -46,9 +54,15 @@ export function expressSessionMiddleware(runtime: SessionRuntime, make: typeof e
   };
 }
 
-/** @param rolling whether it sets the cookie on every response */
-function optionsFor(runtime: SessionRuntime, store: ExpressStoreFacade, rolling: boolean): expressSession.SessionOptions {
-  const { name, secrets, resave, saveUninitialized, unset, proxy } = runtime.settings;
+interface Differing {
+  /** Whether it sets the cookie on every response. */
+  readonly rolling: boolean;
+  /** Whether it believes `X-Forwarded-Proto`; `undefined` where Express decides. */
+  readonly proxy: boolean | undefined;
+}
+
+function optionsFor(runtime: SessionRuntime, store: ExpressStoreFacade, { rolling, proxy }: Differing): expressSession.SessionOptions {
+  const { name, secrets, resave, saveUninitialized, unset } = runtime.settings;
   return {
     store: store as unknown as expressSession.Store,
     name,

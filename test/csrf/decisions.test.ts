@@ -34,6 +34,9 @@ const SETTINGS = {
   'strict and trusting': { session: { csrf: { strict: true, trustedOrigins: TRUSTED } } },
   'trust proxy': { session: { csrf: true }, prepare: trustProxy },
   'proxy: true': { session: { csrf: true, proxy: true } },
+  'proxy: 1': { session: { csrf: true, proxy: 1 } },
+  'proxy: loopback': { session: { csrf: true, proxy: 'loopback' } },
+  'proxy: another': { session: { csrf: true, proxy: ['10.0.0.0/8'] }, prepare: trustProxy },
   'proxy: false': { session: { csrf: true, proxy: false }, prepare: trustProxy },
 } satisfies Record<string, Settings>;
 
@@ -222,6 +225,13 @@ const ROWS: Row[] = [
   ],
   ['proxy: true', 'the inner host, by the option', 'POST', forwarded('http://inner:3000', 'shop.example'), 'cross-origin'],
   ['proxy: true', 'an empty X-Forwarded-Host', 'POST', forwarded('https://shop.example', '', 'shop.example'), 'passes'],
+
+  ['proxy: 1', 'the http twin, by a number of proxies', 'POST', overHttps('http://shop.example'), 'insecure-origin'],
+  ['proxy: 1', 'X-Forwarded-Host, by a number of proxies', 'POST', forwarded('https://shop.example', 'shop.example'), 'passes'],
+  ['proxy: loopback', 'the http twin, by the address of the proxy', 'POST', overHttps('http://shop.example'), 'insecure-origin'],
+  ['proxy: loopback', 'X-Forwarded-Host, by the address of the proxy', 'POST', forwarded('https://shop.example', 'shop.example'), 'passes'],
+  ['proxy: another', 'the http twin, from somebody else', 'POST', overHttps('http://shop.example'), 'passes'],
+  ['proxy: another', 'X-Forwarded-Host of somebody else', 'POST', forwarded('https://shop.example', 'shop.example'), 'cross-origin'],
 
   // WebSockets, opened by a GET
   ['on', 'a WebSocket of the host itself', 'GET', opening(from('https://shop.example')), 'passes'],

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
-import { csrfMiddleware, sessionMiddleware, type CsrfOptions, type SessionMiddlewareOptions } from '../../src/express.js';
+import express4 from 'express4';
+import { csrfMiddleware, sessionMiddleware, type SessionMiddlewareOptions } from '../../src/express.js';
 import { RedisSessionConfigError } from '../../src/index.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { BlockableStore } from '../support/blockable-store.js';
@@ -13,8 +14,7 @@ let servers: PlainServer[] = [];
 beforeEach(() => void (servers = []));
 afterEach(() => Promise.all(servers.map((server) => server.close())));
 
-async function start(build: (app: Express) => void): Promise<PlainServer> {
-  const app = express();
+async function start(build: (app: Express) => void, app = express()): Promise<PlainServer> {
   build(app);
   app.use(((error: { statusCode: number; code: string; reason: string }, _request, response, _next) => {
     response.status(error.statusCode).json([error.code, error.reason]);
@@ -79,9 +79,15 @@ describe('the csrf option without Nest', () => {
   });
 });
 
-describe('csrfMiddleware', () => {
-  async function open(options?: CsrfOptions & { proxy?: boolean }) {
-    const { origin } = await start((app) => void app.use('/queues', csrfMiddleware(options) as RequestHandler, answer('queued')));
+describe.each([
+  ['5', express],
+  ['4', express4],
+])('csrfMiddleware in Express %s', (_, make) => {
+  async function open(options?: Parameters<typeof csrfMiddleware>[0], prepare: (app: Express) => void = () => undefined) {
+    const { origin } = await start((app) => {
+      prepare(app);
+      app.use('/queues', csrfMiddleware(options) as RequestHandler, answer('queued'));
+    }, make());
     return async (headers: Record<string, string>) => (await sendTo(origin, { path: '/queues', headers })).body;
   }
 
@@ -99,7 +105,28 @@ describe('csrfMiddleware', () => {
     expect(await ask({ origin: 'https://front.example', 'x-forwarded-host': 'front.example' })).toBe('queued');
   });
 
+  test('knows the port of the host, before a proxy too', async () => {
+    const ask = await open();
+    const trusting = await open({}, (app) => void app.set('trust proxy', 'loopback'));
+    const [own, other] = ['http://shop.example:8080', 'http://shop.example:9090'].map((origin) => ({ origin, host: 'shop.example:8080' }));
+    expect([await ask(own ?? {}), await trusting(own ?? {})]).toEqual(['queued', 'queued']);
+    expect(await ask(other ?? {})).toBe('["SESSION_CROSS_ORIGIN","cross-origin"]');
+    const forwarded = { origin: 'http://shop.example:8080', host: 'inner:3000', 'x-forwarded-host': 'shop.example:8080' };
+    expect([await ask(forwarded), await trusting(forwarded)]).toEqual(['["SESSION_CROSS_ORIGIN","cross-origin"]', 'queued']);
+  });
+
+  test.each<[NonNullable<Parameters<typeof csrfMiddleware>[0]>['proxy'], string]>([
+    [1, 'queued'],
+    ['loopback', 'queued'],
+    [['10.0.0.1'], '["SESSION_CROSS_ORIGIN","cross-origin"]'],
+    [false, '["SESSION_CROSS_ORIGIN","cross-origin"]'],
+  ])('believes X-Forwarded-Host of the proxies that it is told to: %j', async (proxy, expected) => {
+    const ask = await open({ proxy });
+    expect(await ask({ origin: 'https://front.example', 'x-forwarded-host': 'front.example' })).toBe(expected);
+  });
+
   test('is checked at the start', async () => {
+    expect(() => csrfMiddleware({ proxy: 'proxy.internal' })).toThrow(/"proxy" must be an IP address/);
     expect(() => csrfMiddleware({ strict: 1 } as never)).toThrow(RedisSessionConfigError);
     expect(() => csrfMiddleware({ strict: 1 } as never)).toThrow(/"strict" must be/);
   });

@@ -60,6 +60,24 @@ describe.each(variants)('store.track, $name', (variant) => {
     expect((await device()).ip).toBe(ip);
   });
 
+  test.each<[string, NonNullable<HarnessOptions['session']>['proxy'], string]>([
+    ['nobody', false, '127.0.0.1'],
+    ['no proxy', 0, '127.0.0.1'],
+    ['everybody', true, '203.0.113.7'],
+    ['one proxy', 1, '198.51.100.2'],
+    ['two proxies', 2, '203.0.113.7'],
+    ['more proxies than there are', 9, '203.0.113.7'],
+    ['the proxy before it', 'loopback', '198.51.100.2'],
+    ['both', ['127.0.0.0/8', '198.51.100.2'], '203.0.113.7'],
+    ['another proxy', '10.0.0.1', '127.0.0.1'],
+  ])('keeps the address as session.proxy has it when it trusts %s, whatever the framework says', async (_, proxy, ip) => {
+    for (const prepare of [trusting(true), trusting(false)]) {
+      const options = { session: { proxy }, prepare, store: { track: BOTH } };
+      const { device } = await signedIn(harness, BOTH, { 'x-forwarded-for': '203.0.113.7, 198.51.100.2' }, options);
+      expect((await device()).ip).toBe(ip);
+    }
+  });
+
   test('is what the latest write or touch came from', async () => {
     const { app, browser, device } = await signedIn(harness, BOTH, { 'user-agent': 'first' });
     app.on('/write', ({ session }) => void (session['note'] = 1));

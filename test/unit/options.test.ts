@@ -132,6 +132,40 @@ describe('a wrong option is named, with the rule and the cure', () => {
       'Use something like "https://app.example.com"',
     ]),
 
+    ...[null, {}, () => true, 1n].map((proxy): Case => [
+      `a proxy that is of the type ${typeof proxy}`,
+      options({ session: { proxy } }),
+      'session.proxy',
+      'must be true, false, a number of proxies, or their addresses',
+      'Leave it out',
+    ]),
+    ...[-1, 1.5, NaN, Infinity].map((proxy): Case => [
+      `${proxy} proxies`,
+      options({ session: { proxy } }),
+      'session.proxy',
+      'must be a whole number of proxies, 0 or more',
+      'Count those between your users and this process',
+    ]),
+    ...['', ' ', '10.0.0', '10.0.0.256', '10.0.0.1/33', '10.0.0.1/x', '010.0.0.1', 'proxy.internal', 'http://10.0.0.1', '10.0.0.1:80'].map(
+      (address): Case => [
+        `the proxy ${JSON.stringify(address)}`,
+        options({ session: { proxy: ['10.0.0.1', address] } }),
+        'session.proxy[1]',
+        'must be an IP address, a range such as "10.0.0.0/8", "loopback", "linklocal" or "uniquelocal"',
+        'Host names are not looked up',
+      ],
+    ),
+    ...['10.0.0.1,', '10.0.0.1, proxy.internal'].map((text): Case => [
+      `the proxies ${JSON.stringify(text)}`,
+      options({ session: { proxy: text } }),
+      'session.proxy',
+      '(address 2) must be an IP address',
+      'Host names are not looked up',
+    ]),
+    ['a number of proxies as text', options({ session: { proxy: '1' } }), 'session.proxy', 'must be an IP address', 'without quotes'],
+    ['true as text', options({ session: { proxy: 'true' } }), 'session.proxy', 'must be an IP address', 'without quotes'],
+    ['a proxy that is no text', options({ session: { proxy: [1] } }), 'session.proxy[0]', 'must be an IP address', 'Host names'],
+
     ['a negative maxAge', options({ session: { cookie: { maxAge: -1 } } }), 'session.cookie.maxAge', 'positive finite', 'Leave it out'],
     [
       'maxAge as text',
@@ -575,6 +609,19 @@ describe('a configuration of express-session starts as it stands', () => {
     ['a Buffer', { secret: Buffer.alloc(32, 1) }],
     ['an ArrayBuffer', { secret: new ArrayBuffer(32) }],
     ['a KeyObject', { secret: createSecretKey(Buffer.alloc(32, 1)) }],
+    ...[
+      true,
+      false,
+      0,
+      1,
+      'loopback',
+      '10.0.0.1',
+      '10.0.0.0/255.0.0.0',
+      'loopback, linklocal,uniquelocal',
+      'fc00::/7',
+      ['::1', '::ffff:10.0.0.1', '10.0.0.0/8'],
+      [],
+    ].map((proxy): [string, object] => [`proxy: ${JSON.stringify(proxy)}`, { proxy }]),
     ['everything', { genid: () => 'id', proxy: true, unset: 'destroy', rolling: false, saveUninitialized: true, resave: false }],
   ])('%s', (_, session) => {
     expect(problemsOf(options({ session }), true)).toEqual([]);

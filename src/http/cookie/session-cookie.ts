@@ -16,7 +16,7 @@ import { VerifiedCookies } from './verified-cookies.js';
 
 const SIGNED = 's:';
 const WITHHELD =
-  'A session has begun, and its cookie was not sent: "session.cookie.secure" is true, and the request came over http, so the visitor stays signed out. Use https, trust the proxy that ends it ("trust proxy" of Express, or "session.proxy"), or set "session.cookie.secure" to "auto".';
+  'A session has begun, and its cookie was not sent: "session.cookie.secure" is true, and the request came over http, so the visitor stays signed out. Use https, trust the proxy that ends it ("session.proxy", or what your web framework has for that), or set "session.cookie.secure" to "auto".';
 const MOST_CHARACTERS = 4_096;
 /**
  * Each may cost a command. Those with a bad signature do not count, or a few planted ones would hide the session: what they cost is bounded by the 16 kB

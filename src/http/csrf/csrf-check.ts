@@ -3,6 +3,7 @@ import type { CrossOriginReason } from '../../redis-session.errors.js';
 import { crossOriginReason, type RequestOrigin } from './cross-origin.js';
 import type { CsrfSettings } from './csrf-options.js';
 import { hostOf, isSecureRequest } from '../request/request-security.js';
+import type { TrustedProxies } from '../request/trusted-proxies.js';
 
 /** One of several protocols, in any case (RFC 9110, section 7.8). */
 const UPGRADE_TO_WEBSOCKET = /(?:^|,)[\t ]*websocket[\t ]*(?:,|$)/i;
@@ -10,7 +11,7 @@ const UPGRADE_TO_WEBSOCKET = /(?:^|,)[\t ]*websocket[\t ]*(?:,|$)/i;
 /** Why a request must be refused; `undefined` when it may pass. Asks no session and no store. */
 export function requestRefusal(
   request: IncomingMessage,
-  { csrf, proxy }: { readonly csrf: CsrfSettings; readonly proxy: boolean | undefined },
+  { csrf, proxy }: { readonly csrf: CsrfSettings; readonly proxy: TrustedProxies | undefined },
 ): CrossOriginReason | undefined {
   return crossOriginReason(new StatedOrigin(request, proxy), csrf);
 }
@@ -19,7 +20,7 @@ export function requestRefusal(
 class StatedOrigin implements RequestOrigin {
   constructor(
     private readonly request: IncomingMessage,
-    private readonly proxy: boolean | undefined,
+    private readonly proxy: TrustedProxies | undefined,
   ) {}
 
   get method(): string | undefined {

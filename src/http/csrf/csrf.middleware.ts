@@ -2,9 +2,10 @@ import { CrossOriginError } from '../../redis-session.errors.js';
 import { requestRefusal } from './csrf-check.js';
 import type { CsrfSettings } from './csrf-options.js';
 import type { SessionHandler } from '../request/session-handler.js';
+import type { TrustedProxies } from '../request/trusted-proxies.js';
 
 /** Refuses what `CsrfGuard` does, where there are no guards. */
-export function refuseCrossOrigin(settings: { readonly csrf: CsrfSettings; readonly proxy: boolean | undefined }): SessionHandler {
+export function refuseCrossOrigin(settings: { readonly csrf: CsrfSettings; readonly proxy: TrustedProxies | undefined }): SessionHandler {
   return (request, _response, next) => {
     const reason = requestRefusal(request, settings);
     if (reason === undefined) next();

@@ -143,7 +143,8 @@ export class RequestSession implements SessionHost, AssignmentWatcher {
 
   /** The device that the request comes from, where it is to be kept. */
   get #device(): Device | undefined {
-    return deviceOf(this.request, this.transport.runtime.sessions.settings.track);
+    const { sessions, settings } = this.transport.runtime;
+    return deviceOf(this.request, sessions.settings.track, settings.proxy);
   }
 
   /** Once: it is a fault in the application, which each change would tell again. */

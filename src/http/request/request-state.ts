@@ -4,6 +4,7 @@ import type { SessionRecord } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
 import type { RequestSession } from './request-session.js';
 import type { SessionTransport } from './session-transport.js';
+import { stateHolder } from './state-holder.js';
 
 /**
  * - `pending`: the session is not loaded, or the cookie's path does not cover the request.
@@ -101,14 +102,4 @@ export function requireState(request: IncomingMessage): RequestState {
 
 export function noSession(): SessionMisuseError {
   return new SessionMisuseError('This request has no session. Mount sessionMiddleware() before the handler that calls sessionOf().');
-}
-
-/**
- * The state that Node keeps of the request as a stream. It lives as long as the request, is the same for whatever inherits from the request or stands
- * in front of it, and a symbol on it costs less than one on the request (docs/performance.md). A request without one, of another server or made up
- * in a test, takes the symbol itself.
- */
-function stateHolder(request: IncomingMessage): object {
-  const { _readableState: stream } = request as { _readableState?: object };
-  return stream ?? request;
 }

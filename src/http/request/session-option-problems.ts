@@ -6,6 +6,7 @@ import { isThenable } from '../../session/thenable.js';
 import { isPositive, kindOf, namesOf, unknownNames } from '../../session/option-checks.js';
 import type { SessionStore } from '../../session/store/session-store.js';
 import { COOKIE_DEFAULTS, defaultName, secretsOf, type Secret, type SessionCookieOptions, type SessionOptions } from './session-options.js';
+import { proxyOptionProblems } from './trusted-proxies.js';
 
 export const SESSION_NAMES = [
   'secret',
@@ -54,7 +55,7 @@ export function sessionOptionProblems(options: SessionOptions, production: boole
   oneOf('resave', true, false);
   oneOf('saveUninitialized', true, false);
   oneOf('unset', 'destroy', 'keep');
-  oneOf('proxy', true, false);
+  problems.push(...proxyOptionProblems(options.proxy));
   oneOf('noStore', true, false);
   oneOf('middleware', 'builtin', 'express-session');
   if (options.genid !== undefined && typeof options.genid !== 'function')

@@ -4,6 +4,7 @@ import { types } from 'node:util';
 import { resolveCsrfOption, type CsrfOptions, type CsrfSettings } from '../csrf/csrf-options.js';
 import { withHiddenProperties } from '../../session/hidden-properties.js';
 import { isPositive, withoutUndefined } from '../../session/option-checks.js';
+import { resolveProxyOption, type TrustedProxies } from './trusted-proxies.js';
 
 /** A key of the signature. */
 export type Secret = string | NodeJS.ArrayBufferView | KeyObject;
@@ -142,14 +143,16 @@ export interface SessionOptions {
    */
   unset?: 'destroy' | 'keep' | undefined;
   /**
-   * Whether to trust `X-Forwarded-Proto` and (for `csrf`) `X-Forwarded-Host`. If you leave it out, Express' "trust proxy" setting decides, which can name
-   * the proxies to trust.
+   * Whose `X-Forwarded-Proto`, `X-Forwarded-For` (for `store.track`) and `X-Forwarded-Host` (for `csrf`) to believe, as Express' "trust proxy" has it: a
+   * number of proxies before this process; their addresses, such as `'loopback, 10.0.0.0/8'`; `true` for everybody, `false` for nobody. If you leave it
+   * out, your web framework's own setting decides.
    *
    * @daily
+   * @unit proxies
    * @default undefined
    * @see express-session
    */
-  proxy?: boolean | undefined;
+  proxy?: boolean | number | string | readonly string[] | undefined;
   /**
    * Makes the id of a new session. It must be unguessable and new on every call.
    *
@@ -191,7 +194,8 @@ export interface SessionSettings {
   readonly resave: boolean;
   readonly saveUninitialized: boolean;
   readonly unset: 'destroy' | 'keep';
-  readonly proxy: boolean | undefined;
+  /** Whom to trust; `undefined` where the framework decides. */
+  readonly proxy: TrustedProxies | undefined;
   readonly genid: ((request: IncomingMessage) => string) | undefined;
   readonly noStore: boolean;
   readonly middleware: 'builtin' | 'express-session';
@@ -222,7 +226,7 @@ export function resolveSessionOptions(options: SessionOptions): SessionSettings 
     resave: options.resave ?? SESSION_DEFAULTS.resave,
     saveUninitialized: options.saveUninitialized ?? SESSION_DEFAULTS.saveUninitialized,
     unset: options.unset ?? SESSION_DEFAULTS.unset,
-    proxy: options.proxy,
+    proxy: resolveProxyOption(options.proxy),
     genid: options.genid,
     noStore: options.noStore ?? SESSION_DEFAULTS.noStore,
     middleware: options.middleware ?? SESSION_DEFAULTS.middleware,

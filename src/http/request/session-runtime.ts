@@ -122,7 +122,7 @@ export class SessionRuntime {
     if (forwardedProtocol(request) !== 'https' || isSecureRequest(request, this.settings.proxy)) return;
     warnOnce(
       this.#warn,
-      'A request has "X-Forwarded-Proto: https", but no proxy is trusted, so it is treated as http. Behind a proxy, set Express\' "trust proxy" or the option "session.proxy".',
+      'A request has "X-Forwarded-Proto: https", but whoever sent it is not trusted, so it is treated as http. Behind a proxy, set "session.proxy", or what your web framework has for that.',
     );
   }
 
