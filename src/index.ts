@@ -25,6 +25,7 @@ export { peekSession } from './http/request/peek-session.js';
 export { Public } from './nest/public.decorator.js';
 export { Roles } from './nest/roles.decorator.js';
 export { Session } from './nest/session.decorator.js';
+export { SessionContext } from './nest/session-context.js';
 export { SessionGuard } from './nest/session.guard.js';
 export { SessionHttpException } from './nest/http-exceptions.js';
 export { SessionMiddleware } from './nest/session.middleware.js';

@@ -17,6 +17,7 @@ import { toHttpException } from './nest/http-exceptions.js';
 import { ownSessionMiddleware } from './nest/own-session.middleware.js';
 import { refusalMiddleware } from './nest/refusal-middleware.js';
 import { SessionAnswerFilter } from './nest/session-answer.filter.js';
+import { SessionContext } from './nest/session-context.js';
 import { SessionGuard } from './nest/session.guard.js';
 import { SessionMiddleware } from './nest/session.middleware.js';
 import { SessionLog } from './nest/session-log.js';
@@ -66,6 +67,7 @@ const providers: Provider[] = [
   SessionLog,
   SessionGuard,
   CsrfGuard,
+  SessionContext,
   SessionMiddleware,
   {
     provide: SESSION_OPTIONS,
@@ -127,6 +129,7 @@ const providers: Provider[] = [
         warn: log.warn,
         location: locationOf(options),
         sessionStore: isExpressStore(options.store) ? options.store : undefined,
+        hasContext: options.context,
       }),
   },
   { provide: SESSION_HANDLER, inject: [SessionRuntime], useFactory: openHandler },
@@ -180,7 +183,7 @@ const serving = new WeakMap<object, ServedModule[]>();
  * ```
  *
  * It mounts the session middleware before that of other modules. You can inject `SessionStore`, `SessionManager`, `SessionEvents`,
- * `SessionGuard`, `CsrfGuard`, `SessionMiddleware`, the Redis client (`@InjectSessionRedis()`) and the options (`@InjectSessionOptions()`).
+ * `SessionGuard`, `CsrfGuard`, `SessionContext`, `SessionMiddleware`, the Redis client (`@InjectSessionRedis()`) and the options (`@InjectSessionOptions()`).
  * On shutdown it waits for writes under way and closes the client that it made.
  *
  * @publicApi
@@ -193,6 +196,7 @@ const serving = new WeakMap<object, ServedModule[]>();
     SessionEvents,
     SessionGuard,
     CsrfGuard,
+    SessionContext,
     SessionMiddleware,
     SessionRuntime,
     SESSION_HANDLER,

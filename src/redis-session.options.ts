@@ -44,7 +44,7 @@ export interface RedisSessionStoreOptions extends StoreOptions {
 }
 
 /**
- * Options of `RedisSessionModule`: three groups and one function, with the names that express-session and connect-redis have.
+ * Options of `RedisSessionModule`: three groups, a function and a switch, with the names that express-session and connect-redis have.
  *
  * @publicApi
  */
@@ -74,6 +74,13 @@ export interface RedisSessionOptions {
    * @default the entry `identity`, which `login()` sets
    */
   identity?: IdentityFinder | undefined;
+  /**
+   * Lets you inject `SessionContext`, which gives any service the session of the request under way. Costs each request about 1 us on
+   * Node 24, and 6 to 9 us on Node 20 unless something else in the process uses `AsyncLocalStorage`.
+   *
+   * @default false
+   */
+  context?: boolean | undefined;
 }
 
 /**
@@ -98,9 +105,10 @@ export interface ResolvedRedisSessionOptions {
     | SessionStore
     | ExpressStore;
   readonly identity: IdentityFinder | undefined;
+  readonly context: boolean;
 }
 
-const GROUPS = ['redis', 'session', 'store', 'identity'];
+const GROUPS = ['redis', 'session', 'store', 'identity', 'context'];
 /** Nest takes these off the options of `forRoot`, and knows nothing of those that a factory returns. */
 const EXTRAS = ['isGlobal', 'globalGuard', 'exclude', 'forRoutes'];
 const NAMES_IN_STORE = ['kind', 'events', ...STORE_NAMES];
@@ -112,14 +120,15 @@ const SCOPES: readonly unknown[] = ['local', 'cluster'] satisfies EventScope[];
 export function resolveOptions(options: RedisSessionOptions, production: boolean): ResolvedRedisSessionOptions {
   const problems = optionProblems(options, production);
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
-  const { redis, session, store = {}, identity } = options;
-  if (isStore(store)) return withHiddenProperties({ session: resolveSessionOptions(session), store, identity }, { redis });
+  const { redis, session, store = {}, identity, context = false } = options;
+  if (isStore(store)) return withHiddenProperties({ session: resolveSessionOptions(session), store, identity, context }, { redis });
   const { kind = 'hash', events = 'local', ...given } = store;
   const storeOptions = withinAbsolute(given);
   const resolved = {
     session: resolveSessionOptions(session),
     store: { kind, events, options: storeOptions, settings: resolveStoreOptions(storeOptions) },
     identity,
+    context,
   };
   return withHiddenProperties(resolved, { redis: kind === 'memory' ? undefined : redis });
 }
@@ -147,7 +156,7 @@ function withinAbsolute(options: StoreOptions): StoreOptions {
 function optionProblems(options: RedisSessionOptions, production: boolean): string[] {
   if (typeof options !== 'object' || options === null)
     return [`The options must be an object, received ${kindOf(options)}. See the README.`];
-  const { redis, session, store, identity } = options;
+  const { redis, session, store, identity, context } = options;
   const problems = unknownNames('', options, [...GROUPS, ...EXTRAS], ELSEWHERE);
   for (const name of EXTRAS.filter((extra) => extra in options))
     problems.push(`"${name}" must not be in what a factory returns. Put it beside "useFactory", "useClass" or "useExisting".`);
@@ -176,6 +185,8 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
   }
   if (identity !== undefined && typeof identity !== 'function')
     problems.push(`"identity" must be a function that finds the identity in a session, received ${kindOf(identity)}.`);
+  if (context !== undefined && typeof context !== 'boolean')
+    problems.push(`"context" must be true or false, received ${kindOf(context)}. Set it to true to inject SessionContext.`);
   return problems;
 }
 

@@ -4,7 +4,7 @@ import { cookieSession } from './cookie-session.js';
 import { connectRedis, connectRedisPipelined, memoryStore } from './express-session.js';
 import { ironSession } from './iron-session.js';
 import { noSession, noSessionNormalised } from './no-session.js';
-import { builtin, oursOverExpressSession, packedBuiltin } from './ours.js';
+import { builtin, builtinWithContext, oursOverExpressSession, packedBuiltin } from './ours.js';
 
 /** In the order of the tables. All are NestJS 12 on express 5 with the same controller. */
 export const CANDIDATES: readonly Candidate[] = [
@@ -17,6 +17,7 @@ export const CANDIDATES: readonly Candidate[] = [
   ironSession,
   oursOverExpressSession,
   builtin,
+  builtinWithContext,
   bareHgetall,
 ];
 

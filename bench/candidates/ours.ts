@@ -1,10 +1,11 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { HttpSession, RedisSessionModule } from '../../src/index.js';
+import type { HttpSession, RedisSessionModule, RedisSessionOptions } from '../../src/index.js';
 import type { BenchRequest, Candidate, PackedVersion, Storage, Wiring } from './candidate.js';
 import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, plainSession, SECRET } from './common.js';
 
 type Middleware = 'builtin' | 'express-session';
+type Beside = Pick<RedisSessionOptions, 'context'>;
 
 /** What is used of a version of this package. */
 interface OurPackage {
@@ -16,6 +17,12 @@ interface OurPackage {
 const ENTRY = 'entry.mjs';
 
 export const builtin: Candidate = ours('builtin');
+export const builtinWithContext: Candidate = {
+  ...ours('builtin', { context: true }),
+  name: 'builtin-context',
+  title: "ours, 'context: true'",
+  extra: true,
+};
 export const oursOverExpressSession: Candidate = { ...ours('express-session'), extra: true };
 
 /** `builtin` of another version of this package, which was packed and installed. */
@@ -30,8 +37,13 @@ export function packedBuiltin(packed: PackedVersion): Candidate {
   };
 }
 
-function ours(middleware: Middleware): Candidate {
-  return { name: middleware, title: `ours, '${middleware}'`, wire: async (storage) => wired(middleware, storage, await presentPackage()) };
+/** @param beside further options */
+function ours(middleware: Middleware, beside: Beside = {}): Candidate {
+  return {
+    name: middleware,
+    title: `ours, '${middleware}'`,
+    wire: async (storage) => wired(middleware, storage, await presentPackage(), beside),
+  };
 }
 
 async function presentPackage(): Promise<OurPackage> {
@@ -40,7 +52,12 @@ async function presentPackage(): Promise<OurPackage> {
 }
 
 /** A fresh application of ours: everything by default, with the cookie that the others have. */
-function wired(middleware: Middleware, { redisUrl, prefix }: Storage, { RedisSessionModule: Module, sessionOf }: OurPackage): Wiring {
+function wired(
+  middleware: Middleware,
+  { redisUrl, prefix }: Storage,
+  { RedisSessionModule: Module, sessionOf }: OurPackage,
+  beside: Beside = {},
+): Wiring {
   return {
     access: {
       ...PLAIN_ACCESS,
@@ -54,6 +71,7 @@ function wired(middleware: Middleware, { redisUrl, prefix }: Storage, { RedisSes
         redis: redisUrl,
         session: { name: COOKIE_NAME, secret: SECRET, cookie: { maxAge: IDLE_MS }, middleware },
         store: { prefix },
+        ...beside,
       }),
     ],
   };

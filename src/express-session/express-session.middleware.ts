@@ -3,7 +3,7 @@ import type expressSession from 'express-session';
 import { isTouchDue } from '../http/request/commit-session.js';
 import { decideCookie } from '../http/request/cookie-decision.js';
 import { RequestCookieFacts } from '../http/request/cookie-facts.js';
-import { continueWithSession, hasSession, type SessionRequest } from '../http/request/http-transport.js';
+import { continueWithSession, goOn, hasSession, type SessionRequest } from '../http/request/http-transport.js';
 import { failLoad, loadSession, rotateWhenDue } from '../http/request/load-session.js';
 import { isSecureRequest } from '../http/request/request-security.js';
 import { currentSession } from '../http/request/session-access.js';
@@ -47,8 +47,9 @@ export function expressSessionMiddleware(runtime: SessionRuntime, make: typeof e
       // It trusts everybody or nobody; whom to trust is decided here.
       const theirs = isSecureRequest(request, proxies) ? trusting : distrusting;
       serve(transport, theirs, (error) => {
-        if (takesHeaders(response)) rotateWhenDue(state, (failure) => next(error ?? failure));
-        else next(error);
+        const done = (failure: unknown) => (failure === undefined ? goOn(transport, next) : next(failure));
+        if (takesHeaders(response)) rotateWhenDue(state, (failure) => done(error ?? failure));
+        else done(error);
       });
     });
   };

@@ -19,6 +19,7 @@ export interface TestAppOptions extends RedisSessionModuleExtras {
   session?: Partial<RedisSessionOptions['session']>;
   store?: RedisSessionOptions['store'];
   identity?: RedisSessionOptions['identity'];
+  context?: RedisSessionOptions['context'];
   controllers?: Type[];
   providers?: Provider[];
   /** Further modules, imported after the session module. */
@@ -48,6 +49,7 @@ export async function createApp({
   session,
   store,
   identity,
+  context,
   controllers = [],
   providers = [],
   imports = [],
@@ -61,6 +63,7 @@ export async function createApp({
     session: { secret: TEST_SECRET, ...session },
     store: isSessionStore(store) || isExpressStore(store) ? store : { deadline: PATIENCE, ...store },
     identity,
+    context,
   };
 
   @Module({ imports: [...importedBefore, RedisSessionModule.forRoot({ ...options, ...extras }), ...imports], controllers, providers })

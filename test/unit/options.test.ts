@@ -414,6 +414,7 @@ describe('a wrong option is named, with the rule and the cure', () => {
       'Leave it out for "hash"',
     ],
     ['a store that is none', options({ store: 'redis' }), 'store', 'an object, a SessionStore or a store made for', 'received a string'],
+    ['context that is no switch', options({ context: 'on' }), 'context', 'must be true or false', 'Set it to true to inject'],
     ['identity that is no function', options({ identity: 'user' }), 'identity', 'must be a function', 'received a string'],
 
     ['no redis', options({ redis: undefined }), 'redis', 'must be a URL', 'Set it, for example to "redis://localhost:6379"'],

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RedisSessionError, SessionMisuseError } from '../../redis-session.errors.js';
 import { canBeAnswered } from '../response/response-headers.js';
 import type { ExpressSession } from './http-session.js';
+import { runInContextOf } from './request-context.js';
 import { stateOf, type RequestState } from './request-state.js';
 import { expressSessionIn, sidIn, statusOf } from './session-access.js';
 import type { Next } from './session-handler.js';
@@ -131,7 +132,13 @@ export function continueWithSession(transport: SessionTransport, next: Next, fai
   } catch (error) {
     return next(error);
   }
-  next();
+  goOn(transport, next);
+}
+
+/** The handlers' turn, in the context of the request where the application has asked for contexts. */
+export function goOn({ runtime, request }: SessionTransport, next: () => void): void {
+  if (runtime.hasContext) runInContextOf(request, next);
+  else next();
 }
 
 /** Whether a cookie's path covers the request, as browsers see it: `/admin` covers `/admin/x`, not `/administrator` (RFC 6265, section 5.1.4). */

@@ -33,6 +33,8 @@ export interface SessionRuntimeParts {
   readonly sessionStore?: object | undefined;
   /** Where the store keeps its sessions: stores of equal locations hold the same ones; `undefined` where only the store itself tells. */
   readonly location?: unknown;
+  /** Whether everything that a request leads to can ask for it. @default false */
+  readonly hasContext?: boolean | undefined;
   /** Only goes on, ms. @default `performance` */
   readonly clock?: Clock | undefined;
 }
@@ -42,6 +44,8 @@ export class SessionRuntime {
   readonly sessions: Sessions;
   readonly translate: ErrorTranslator;
   readonly cookie: SessionCookie;
+  /** Whether everything that a request leads to can ask for it. */
+  readonly hasContext: boolean;
   /** By which requests measure how long they wait, and how old what they have loaded is. */
   readonly clock: Clock;
   /** People log requests and what hangs on them, however deep: what signs cookies is only in private fields. */
@@ -54,8 +58,10 @@ export class SessionRuntime {
   readonly #compared = new WeakMap<SessionRuntime, boolean>();
   readonly #hidden = new Set<string>();
 
-  constructor({ sessions, settings, translate, findIdentity, warn, location, sessionStore, clock = performance }: SessionRuntimeParts) {
+  constructor(parts: SessionRuntimeParts) {
+    const { sessions, settings, translate, findIdentity, warn, location, sessionStore, hasContext = false, clock = performance } = parts;
     this.clock = clock;
+    this.hasContext = hasContext;
     this.#sessionStore = sessionStore;
     this.sessions = sessions;
     this.#settings = settings;

@@ -1,0 +1,14 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { IncomingMessage } from 'node:http';
+
+const underWay = new AsyncLocalStorage<IncomingMessage>();
+
+/** Goes on so that everything which that leads to, also later, can ask for the request. */
+export function runInContextOf(request: IncomingMessage, goOn: () => void): void {
+  underWay.run(request, goOn);
+}
+
+/** The request that this code serves; `undefined` outside of one, and where the application has not asked for contexts. */
+export function requestUnderWay(): IncomingMessage | undefined {
+  return underWay.getStore();
+}
