@@ -5,9 +5,14 @@ import { Reflector } from '@nestjs/core';
 import { CrossOriginError, SessionMisuseError, type CrossOriginReason } from '../redis-session.errors.js';
 import { requestRefusal } from '../http/csrf/csrf-check.js';
 import { CsrfExempt } from './csrf-exempt.decorator.js';
+import { requestIn } from './execution-context.js';
 import { withoutHeaders } from './http-exceptions.js';
+import { errorIn } from './operation-errors.js';
 import { stateOf } from '../http/request/request-state.js';
 import { SessionRuntime } from '../http/request/session-runtime.js';
+
+const NO_REQUEST =
+  'CsrfGuard finds no request in the context of this GraphQL operation. Let your "context" function keep it as "req", or override requestOf() in a subclass.';
 
 /**
  * Refuses requests with an unsafe method (any but GET, HEAD and OPTIONS) that a page of another site may have sent, whether somebody is
@@ -39,18 +44,17 @@ export class CsrfGuard implements CanActivate {
     if (request === undefined || this.#isOfAnother(request)) return true;
     const reason = requestRefusal(request, this.#runtime.settings);
     if (reason === undefined || this.isExempt(context)) return true;
-    throw this.refused(reason, context);
+    throw errorIn(context, this.refused(reason, context));
   }
 
   /** The request to look at; `undefined` where there is none, as with a message of a WebSocket. In GraphQL it is `req` of the context. */
   protected requestOf(context: ExecutionContext): IncomingMessage | undefined {
-    const type: string = context.getType();
-    if (type === 'http') return context.switchToHttp().getRequest<IncomingMessage>();
-    if (type !== 'graphql') return undefined;
-    const { req } = context.getArgByIndex<{ req?: IncomingMessage } | undefined>(2) ?? {};
-    if (req === undefined)
-      throw new SessionMisuseError('CsrfGuard finds no request in the GraphQL context. Put it there as "req", or override requestOf().');
-    return req;
+    const type = context.getType<string>();
+    if (type !== 'http' && type !== 'graphql') return undefined;
+    const request = requestIn(context);
+    // It would let every mutation pass.
+    if (request === undefined && type === 'graphql') throw new SessionMisuseError(NO_REQUEST);
+    return request;
   }
 
   /** Whether requests from other sites may reach the handler: it, or its own class, says so. A class that extends another does not inherit it. */

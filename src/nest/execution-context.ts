@@ -1,24 +1,75 @@
 import type { IncomingMessage } from 'node:http';
-import type { ExecutionContext } from '@nestjs/common';
+import type { ArgumentsHost, ExecutionContext } from '@nestjs/common';
 import { stateOf, type RequestState } from '../http/request/request-state.js';
 import { SessionMisuseError } from '../redis-session.errors.js';
 
-/** The session state of the request that Nest is handling; `undefined` where no session middleware ran. */
-export function findStateIn(context: ExecutionContext): RequestState | undefined {
-  // In the place of the request, other contexts have what they like: in GraphQL, nothing at all.
-  const request = context.switchToHttp().getRequest<IncomingMessage | null | undefined>();
-  return request === null || request === undefined ? undefined : stateOf(request);
+/** In the arguments of a resolver: parent, arguments, context, info. */
+const CONTEXT_OF_OPERATION = 2;
+
+/** What GraphQL servers put into the context of an operation. Nest adds `req`, and an application's own `context` may take all of it away. */
+interface OperationContext {
+  /** In Apollo Server, and where Nest has added it to that of mercurius. */
+  readonly req?: unknown;
+  /** In mercurius, for a subscription. */
+  readonly request?: unknown;
 }
 
-/** The same, where there has to be one. */
+/** By the context of a GraphQL operation: requests that only an application's own guard knows to find. */
+const foundByGuards = new WeakMap<object, IncomingMessage>();
+
+/** Whether Nest calls a resolver of GraphQL. */
+export function isOperation(host: ArgumentsHost): boolean {
+  return host.getType<string>() === 'graphql';
+}
+
+/** The request that Nest is handling, as Node has it; `undefined` where it handles something else, such as the message of a queue. */
+export function requestIn(context: ArgumentsHost): IncomingMessage | undefined {
+  if (isOperation(context)) return requestOfOperation(context);
+  // In the place of the request, other contexts have what they like.
+  return nodeRequest(context.switchToHttp().getRequest());
+}
+
+/** What a guard has found by its own means is the request for decorators too. Elsewhere than in GraphQL there is nothing else to find. */
+export function rememberRequest(context: ArgumentsHost, request: IncomingMessage): void {
+  const operation = operationContext(context);
+  if (operation !== undefined && requestOfOperation(context) !== request) foundByGuards.set(operation, request);
+}
+
+function requestOfOperation(context: ArgumentsHost): IncomingMessage | undefined {
+  const operation = operationContext(context);
+  return operation && (foundByGuards.get(operation) ?? nodeRequest(operation.req ?? operation.request));
+}
+
+function operationContext(context: ArgumentsHost): OperationContext | undefined {
+  if (!isOperation(context)) return undefined;
+  const found = context.getArgByIndex<unknown>(CONTEXT_OF_OPERATION);
+  return isObject(found) ? found : undefined;
+}
+
+function nodeRequest(found: unknown): IncomingMessage | undefined {
+  return isObject(found) ? (found as IncomingMessage) : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** The session state of the request that Nest is handling. */
 export function stateIn(context: ExecutionContext): RequestState {
-  const state = findStateIn(context);
+  return requireStateOf(requestIn(context), context);
+}
+
+/** The session state of a request that was found in that context. */
+export function requireStateOf(request: IncomingMessage | undefined, context: ExecutionContext): RequestState {
+  const state = request && stateOf(request);
   if (state === undefined) throw new SessionMisuseError(reasonOfNone(context.getType()));
   return state;
 }
 
 function reasonOfNone(type: string): string {
-  return type === 'http'
-    ? 'No session middleware ran for this request. Import RedisSessionModule in the root module, and see that "exclude" and "forRoutes" cover this route.'
-    : `There is no session in a context of type "${type}": sessions are those of HTTP requests. Keep SessionGuard, @Session() and @Identity() to controllers; where the guard is global, open this handler with @Public(), and guard it in another way.`;
+  if (type === 'http')
+    return 'No session middleware ran for this request. Import RedisSessionModule in the root module, and see that "exclude" and "forRoutes" cover this route.';
+  if (type === 'graphql')
+    return 'There is no request with a session in the context of this GraphQL operation. See that "exclude" and "forRoutes" of RedisSessionModule cover the path of GraphQL, and that your "context" function keeps the request as "req", or override requestOf() in a subclass of SessionGuard.';
+  return `There is no session in a context of type "${type}": sessions are those of HTTP requests. Keep SessionGuard, @Session() and @Identity() to controllers and resolvers; where the guard is global, open this handler with @Public(), and guard it in another way.`;
 }

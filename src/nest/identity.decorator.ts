@@ -3,6 +3,7 @@ import type { Identity as StoredIdentity } from '../session/identity.js';
 import type { NamedParameter } from './named-parameter.js';
 import { identityIn } from '../http/request/session-access.js';
 import { stateIn } from './execution-context.js';
+import { answeringIn } from './operation-errors.js';
 
 /**
  * Gives you who is signed in, or one field of it: `@Identity() who: Identity`, `@Identity('id') id: string`.
@@ -15,7 +16,7 @@ import { stateIn } from './execution-context.js';
  * @publicApi
  */
 export const Identity = createParamDecorator((name: string | undefined, context) => {
-  const identity = identityIn(stateIn(context));
+  const identity = answeringIn(context, () => identityIn(stateIn(context)));
   if (name === undefined || identity === undefined) return identity;
   return Object.hasOwn(identity, name) ? (identity as unknown as Record<string, unknown>)[name] : undefined;
 }) as NamedParameter;

@@ -3,6 +3,7 @@ import { readEntry } from '../http/request/session-proxy.js';
 import type { NamedParameter } from './named-parameter.js';
 import { httpSessionIn } from '../http/request/session-access.js';
 import { stateIn } from './execution-context.js';
+import { answeringIn } from './operation-errors.js';
 
 /**
  * Gives you the session of the request, or one of its entries: `@Session() session: HttpSession`, `@Session('cart') cart?: Item[]`.
@@ -11,7 +12,9 @@ import { stateIn } from './execution-context.js';
  *
  * @publicApi
  */
-export const Session = createParamDecorator((name: string | undefined, context) => {
-  const session = httpSessionIn(stateIn(context));
-  return name === undefined || session === undefined ? session : readEntry(session, name);
-}) as NamedParameter;
+export const Session = createParamDecorator((name: string | undefined, context) =>
+  answeringIn(context, () => {
+    const session = httpSessionIn(stateIn(context));
+    return name === undefined || session === undefined ? session : readEntry(session, name);
+  }),
+) as NamedParameter;

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { warnOnce } from '../session/warn-once.js';
@@ -12,7 +13,9 @@ import {
   peekedSessionIn,
   storeTime,
 } from '../http/request/session-access.js';
-import { findStateIn, stateIn } from './execution-context.js';
+import { isOperation, rememberRequest, requestIn, requireStateOf } from './execution-context.js';
+import { errorIn } from './operation-errors.js';
+import { stateOf, type RequestState } from '../http/request/request-state.js';
 import { SessionRuntime } from '../http/request/session-runtime.js';
 
 const SECOND = 1_000;
@@ -41,11 +44,21 @@ export class SessionGuard implements CanActivate {
   constructor(protected readonly reflector: Reflector) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
+    try {
+      return await this.#decide(context);
+    } catch (error) {
+      throw errorIn(context, error);
+    }
+  }
+
+  async #decide(context: ExecutionContext): Promise<boolean> {
+    // Before anything else, since decorators ask for it behind @Public() too.
+    if (isOperation(context)) this.#findRequest(context);
     if (this.isPublic(context)) return true;
     this.#checkOwn(context);
     const identity = this.identityOf(context);
     if (identity === undefined) {
-      warnOfIdentityElsewhere(context);
+      warnOfIdentityElsewhere(this.#findState(context));
       throw this.unauthorized(context);
     }
     if (!(await this.#isConfirmed(context))) throw this.unauthorized(context);
@@ -61,9 +74,17 @@ export class SessionGuard implements CanActivate {
     return isOpen;
   }
 
+  /**
+   * The request whose session counts; `undefined` where there is none. In GraphQL it is that of the operation, from `req` of its context.
+   * Override it if your `context` function leaves it out; `@Session()` and `@Identity()` then use the same.
+   */
+  protected requestOf(context: ExecutionContext): IncomingMessage | undefined {
+    return requestIn(context);
+  }
+
   /** Who is signed in; `undefined` for nobody. */
   protected identityOf(context: ExecutionContext): Identity | undefined {
-    return identityIn(stateIn(context));
+    return identityIn(this.#state(context));
   }
 
   /** Whether this identity has one of the roles that the nearest `@Roles()` asks for. */
@@ -78,7 +99,7 @@ export class SessionGuard implements CanActivate {
   protected async isFresh(context: ExecutionContext): Promise<boolean> {
     const { freshLogin: seconds } = this.#demands(context);
     if (seconds === undefined) return true;
-    const state = stateIn(context);
+    const state = this.#state(context);
     const authenticatedAt = authenticatedAtIn(state);
     return authenticatedAt !== undefined && (await storeTime(state)) - authenticatedAt <= seconds * SECOND;
   }
@@ -90,7 +111,7 @@ export class SessionGuard implements CanActivate {
 
   /** The error for requests without an identity. */
   protected unauthorized(context: ExecutionContext): Error {
-    const state = findStateIn(context);
+    const state = this.#findState(context);
     return new SessionHttpException(...GUARD_ANSWERS.signedOut, { reason: state && endedReasonIn(state) });
   }
 
@@ -110,12 +131,27 @@ export class SessionGuard implements CanActivate {
 
   /** Where no session middleware ran there is nothing to confirm: somebody else says who it is. */
   #isConfirmed(context: ExecutionContext): boolean | Promise<boolean> {
-    const state = findStateIn(context);
+    const state = this.#findState(context);
     return state === undefined || confirmSession(state);
   }
 
+  #state(context: ExecutionContext): RequestState {
+    return requireStateOf(this.#findRequest(context), context);
+  }
+
+  #findState(context: ExecutionContext): RequestState | undefined {
+    const request = this.#findRequest(context);
+    return request && stateOf(request);
+  }
+
+  #findRequest(context: ExecutionContext): IncomingMessage | undefined {
+    const request = this.requestOf(context);
+    if (request !== undefined) rememberRequest(context, request);
+    return request;
+  }
+
   #checkOwn(context: ExecutionContext): void {
-    const found = findStateIn(context)?.transport.runtime;
+    const found = this.#findState(context)?.transport.runtime;
     if (found !== undefined) this.sessionRuntime?.assertSameAs(found);
   }
 }
@@ -125,9 +161,8 @@ function warn(message: string): void {
 }
 
 /** Somebody has signed in, as their code has it, and is answered 401: that takes an afternoon to find out. */
-function warnOfIdentityElsewhere(context: ExecutionContext): void {
+function warnOfIdentityElsewhere(state: RequestState | undefined): void {
   if (process.env['NODE_ENV'] === 'production') return;
-  const state = findStateIn(context);
   const session = state && peekedSessionIn(state);
   const name = session && ENTRIES_ELSEWHERE.find((entry) => Object.hasOwn(session, entry));
   if (name !== undefined)

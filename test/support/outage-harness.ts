@@ -1,5 +1,6 @@
 import { afterEach, beforeEach } from '@jest/globals';
 import type { Browser } from './browser.js';
+import type { TestApp } from './create-app.js';
 import type { Outage } from './outages.js';
 import type { ScriptedApp } from './scripted-app.js';
 import { startProxy, type ChaosProxy } from './start-proxy.js';
@@ -27,7 +28,9 @@ export interface OutageHarness {
   readonly proxy: ChaosProxy;
   /** Starts an application that finds Redis there. */
   open(options?: HarnessOptions): Promise<ScriptedApp>;
-  /** The same, for outages in which Redis answers, with an error: the application waits for that however busy the machine is. */
+  /** The same without scripts: see {@link Harness}. */
+  openUnscripted(options?: HarnessOptions): Promise<TestApp>;
+  /** As `open`, for outages in which Redis answers, with an error: the application waits for that however busy the machine is. */
   openPatient(options?: HarnessOptions): Promise<ScriptedApp>;
   /** Lets Redis fail until `end`, or the end of the test. */
   begin(outage: Outage): Promise<void>;
@@ -53,6 +56,12 @@ export function useOutages(variant: Variant): OutageHarness {
   });
   const address = () => ({ host: '127.0.0.1', port: proxy.port });
 
+  const impatient = (options?: HarnessOptions): HarnessOptions => ({
+    redis: { ...address(), commandTimeout: COMMAND_TIMEOUT },
+    ...options,
+    store: { deadline: DEADLINE, ...options?.store },
+  });
+
   return {
     harness,
     get address() {
@@ -61,12 +70,8 @@ export function useOutages(variant: Variant): OutageHarness {
     get proxy() {
       return proxy;
     },
-    open: (options) =>
-      harness.open({
-        redis: { ...address(), commandTimeout: COMMAND_TIMEOUT },
-        ...options,
-        store: { deadline: DEADLINE, ...options?.store },
-      }),
+    open: (options) => harness.open(impatient(options)),
+    openUnscripted: (options) => harness.openUnscripted(impatient(options)),
     openPatient: (options) => harness.open({ redis: address(), ...options }),
     begin: async (outage) => {
       ongoing = outage;

@@ -4,7 +4,7 @@ import type { SessionSettings } from '../../src/http/request/session-options.js'
 import type { StoreKind } from '../../src/redis-session.options.js';
 import { createScriptedApp, type ScriptedApp } from './scripted-app.js';
 import { startRedis, type RedisServer } from './start-redis.js';
-import type { TestAppOptions } from './create-app.js';
+import { createApp, type TestApp, type TestAppOptions } from './create-app.js';
 import { keyOf, sessionStoredIn, type StoredSession } from './stored-session.js';
 import { until } from './until.js';
 import { Sessions } from '../../src/session/sessions.js';
@@ -33,16 +33,18 @@ export const redisVariants = variants.filter(({ kind }) => kind === 'hash');
 export interface Harness {
   /** Starts an application of the variant, whose handlers the test writes. */
   open(options?: HarnessOptions): Promise<ScriptedApp>;
+  /** The same, with nothing but what the test adds: the paths of the scripts are all there are. */
+  openUnscripted(options?: HarnessOptions): Promise<TestApp>;
   /** The server, emptied after each test. Only for variants with Redis. */
   readonly redis: RedisServer;
   /** A client of that server, for looking in from outside. */
   readonly client: Redis;
   /** What the store holds under a sid, `undefined` for nothing. */
-  stored(app: ScriptedApp, sid: string | undefined): Promise<StoredSession | undefined>;
+  stored(app: TestApp, sid: string | undefined): Promise<StoredSession | undefined>;
   /** Ends a session behind the application's back: `DEL` by hand. */
-  end(app: ScriptedApp, sid: string | undefined): Promise<void>;
+  end(app: TestApp, sid: string | undefined): Promise<void>;
   /** Lets a session reach the end of its idle timeout. */
-  expire(app: ScriptedApp, sid: string | undefined): Promise<void>;
+  expire(app: TestApp, sid: string | undefined): Promise<void>;
 }
 
 export interface HarnessOptions extends Omit<TestAppOptions, 'store' | 'session'> {
@@ -53,7 +55,7 @@ export interface HarnessOptions extends Omit<TestAppOptions, 'store' | 'session'
 /** Call in a `describe`. */
 export function useVariant({ middleware, kind }: Variant): Harness {
   let server: RedisServer | undefined;
-  let apps: ScriptedApp[] = [];
+  let apps: TestApp[] = [];
   const redis = () => {
     if (server === undefined) throw new Error('This variant has no Redis.');
     return server;
@@ -69,17 +71,23 @@ export function useVariant({ middleware, kind }: Variant): Harness {
   });
   afterAll(() => server?.stop());
 
+  const openBy = async <App extends TestApp>(
+    create: (options: TestAppOptions) => Promise<App>,
+    { session, store, ...options }: HarnessOptions = {},
+  ) => {
+    const app = await create({
+      ...(server === undefined ? {} : { redis: server.options }),
+      session: { middleware, ...session },
+      store: { kind, ...store },
+      ...options,
+    });
+    apps.push(app);
+    return app;
+  };
+
   return {
-    open: async ({ session, store, ...options } = {}) => {
-      const app = await createScriptedApp({
-        ...(server === undefined ? {} : { redis: server.options }),
-        session: { middleware, ...session },
-        store: { kind, ...store },
-        ...options,
-      });
-      apps.push(app);
-      return app;
-    },
+    open: (options) => openBy(createScriptedApp, options),
+    openUnscripted: (options) => openBy(createApp, options),
     get redis() {
       return redis();
     },

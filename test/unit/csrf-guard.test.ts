@@ -22,7 +22,7 @@ describe('CsrfGuard, where the request is not that of a controller', () => {
   });
 
   test.each([[{}], [undefined]])('refuses a GraphQL context without a request, %p, and says what to do', (context) => {
-    expect(() => guard.canActivate(contextOf('graphql', {}, {}, context, {}))).toThrow(/Put it there as "req"/);
+    expect(() => guard.canActivate(contextOf('graphql', {}, {}, context, {}))).toThrow(/keep it as "req"/);
   });
 
   test.each(['ws', 'rpc'])('lets a message pass (%s), which has none', (type) => {

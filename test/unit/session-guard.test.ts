@@ -25,13 +25,19 @@ const PLACES: [type: string, args: unknown[]][] = [
   ['ws', [{ send: () => undefined }, {}]],
   ['graphql', [undefined, {}, { req: {} }, {}]],
   ['graphql', [{ id: 'a parent' }, {}, { req: {} }, {}]],
+  ['graphql', [undefined, {}, { user: {} }, {}]],
+  ['graphql', [undefined, {}, 'a context', {}]],
+  ['graphql', [undefined, {}, undefined, {}]],
 ];
+
+function reasonOf(type: string): string {
+  if (type === 'graphql') return 'There is no request with a session in the context of this GraphQL operation. See that';
+  return `There is no session in a context of type "${type}": sessions are those of HTTP requests. Keep SessionGuard`;
+}
 
 describe.each(PLACES)('SessionGuard in a context of type %s, %p', (type, args) => {
   test('lets nobody pass, and says that there is no session and what to do', async () => {
-    await expect(new SessionGuard(new Reflector()).canActivate(contextOf(type, args))).rejects.toThrow(
-      `There is no session in a context of type "${type}": sessions are those of HTTP requests. Keep SessionGuard`,
-    );
+    await expect(new SessionGuard(new Reflector()).canActivate(contextOf(type, args))).rejects.toThrow(reasonOf(type));
   });
 
   test('lets everybody pass where the handler is public', async () => {
@@ -44,6 +50,7 @@ describe.each(PLACES)('SessionGuard in a context of type %s, %p', (type, args) =
         return undefined;
       }
     }
-    await expect(new TokenGuard(new Reflector()).canActivate(contextOf(type, args))).rejects.toMatchObject({ code: 'SESSION_REQUIRED' });
+    const refused = type === 'graphql' ? { extensions: { code: 'UNAUTHENTICATED' } } : { code: 'SESSION_REQUIRED' };
+    await expect(new TokenGuard(new Reflector()).canActivate(contextOf(type, args))).rejects.toMatchObject(refused);
   });
 });
