@@ -5,7 +5,7 @@ import type { RotateOptions, SessionStore } from '../../src/session/store/sessio
 import type { SessionEventMap, SessionEventName } from '../../src/session/session-events.js';
 import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
-import { inTime, unlessLate } from '../support/in-time.js';
+import { inTime, TooLate, unlessLate } from '../support/in-time.js';
 import { until } from '../support/until.js';
 
 export interface OpenStore {
@@ -57,7 +57,10 @@ const ODD_NAMES = [
   'a\nb\0c',
 ];
 
+const HOUR = 3_600_000;
+
 const GRACE = { rotationGrace: 0.03 };
+const TWO_GRACES = 60;
 
 /**
  * What the comments of `SessionStore` promise, a case for each sentence. `open` gives a store that holds no sessions of other tests.
@@ -272,12 +275,12 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       });
 
       it('starts the idle timeout anew, as a touch does', async () => {
-        const store = await start({ ttl: 60 });
-        await unlessLate(async () => {
-          const { sid, record } = await created(store, {}, termsOf(150));
+        const store = await start({ ttl: 3_600 });
+        await unlessLate(async (life) => {
+          const { sid, record } = await created(store, {}, termsOf(life));
           const saved = await inTime(store, record, store.save(sid, record, deltaOf({ n: 1 }), TERMS));
-          expect(saved).toMatchObject({ idle: 60_000, createdAt: record.createdAt });
-          await passes(store, 200);
+          expect(saved).toMatchObject({ idle: 3_600_000, createdAt: record.createdAt });
+          await passes(store, life);
           expect(await store.load(sid)).toBeDefined();
         });
       });
@@ -356,25 +359,26 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
 
     describe('touch', () => {
       it('starts the idle timeout anew', async () => {
-        const store = await start({ ttl: 60 });
-        await unlessLate(async () => {
-          const { sid, record } = await created(store, { n: 1 }, termsOf(150));
+        const store = await start({ ttl: 3_600 });
+        await unlessLate(async (life) => {
+          const { sid, record } = await created(store, { n: 1 }, termsOf(life));
           const touched = await inTime(store, record, store.touch(sid, record, TERMS));
-          expect(touched).toEqual({ ...record, lastSeenAt: expect.any(Number), idle: 60_000 });
+          expect(touched).toEqual({ ...record, lastSeenAt: expect.any(Number), idle: 3_600_000 });
           expect(touched.lastSeenAt).toBeGreaterThanOrEqual(record.lastSeenAt);
-          await passes(store, 200);
+          await passes(store, life);
           expect(await store.load(sid)).toEqual(touched);
         });
       });
 
       it('keeps a session alive for as long as touches come', async () => {
-        const store = await start({ ttl: 0.4 });
-        await unlessLate(async () => {
-          const { sid, record } = await created(store);
+        const store = await start();
+        await unlessLate(async (life) => {
+          const { sid, record } = await created(store, {}, termsOf(life));
+          const beyond = record.lastSeenAt + 1.5 * life;
           let latest = record;
-          while (latest.lastSeenAt < record.lastSeenAt + 500) latest = await inTime(store, latest, store.touch(sid, latest, TERMS));
+          while (latest.lastSeenAt < beyond) latest = await inTime(store, latest, store.touch(sid, latest, termsOf(life)));
           // So that a load finds it however late it comes.
-          await inTime(store, latest, store.touch(sid, latest, termsOf(60_000)));
+          await inTime(store, latest, store.touch(sid, latest, TERMS));
           expect(await store.load(sid)).toBeDefined();
         });
       });
@@ -468,8 +472,8 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
 
       it('does not prolong the session', async () => {
         const store = await start();
-        await unlessLate(async () => {
-          const { sid, record } = await created(store, {}, termsOf(150));
+        await unlessLate(async (life) => {
+          const { sid, record } = await created(store, {}, termsOf(life));
           const next = newSid(record.handle);
           expect(await inTime(store, record, store.rotate(sid, record, next))).toMatchObject({ rotated: true });
           await ended(store, next);
@@ -499,7 +503,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       });
 
       it('keeps the secret before good during the grace, for reading and writing', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const sid = await newSession(store, { n: 1 });
         const next = await rotated(store, sid);
         await confirmed(store, next);
@@ -556,7 +560,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       });
 
       it('does nothing while an earlier rotation is not confirmed and younger than the grace', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const sid = await newSession(store);
         const record = await found(store, sid);
         const [first, second] = [newSid(record.handle), newSid(record.handle)];
@@ -597,14 +601,19 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
 
       it('counts the two graces from when the new secret was told, for a request that took long', async () => {
         const store = await start(GRACE);
-        const sid = await newSession(store);
-        const slow = await found(store, sid);
-        const next = newSid(slow.handle);
-        const rotation = await store.rotate(sid, slow, next);
-        await passes(store, 1_000);
-        await store.touch(next, rotation!.record, TERMS);
-        const other = await found(store, sid);
-        expect(await store.rotate(sid, other, newSid(other.handle), { age: 900 })).toMatchObject({ rotated: false });
+        await unlessLate(async (long) => {
+          const sid = await newSession(store);
+          const slow = await found(store, sid);
+          const next = newSid(slow.handle);
+          const { record } = (await store.rotate(sid, slow, next))!;
+          await passes(store, long);
+          const told = await store.touch(next, record, TERMS);
+          const other = await found(store, sid);
+          // Loaded two graces after the new secret was made, and as long before it was told.
+          const { rotated } = (await store.rotate(sid, other, newSid(other.handle), { age: long - TWO_GRACES }))!;
+          if (rotated && (await store.now()) >= told!.lastSeenAt + long) throw new TooLate();
+          expect(rotated).toBe(false);
+        });
       });
 
       it('remembers at most four secrets besides the current one, and drops none that may have been told', async () => {
@@ -644,7 +653,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       });
 
       it('does nothing for the secret before once the new one is confirmed', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const sid = await newSession(store);
         const next = await rotated(store, sid);
         await confirmed(store, next);
@@ -690,7 +699,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       });
 
       it('does nothing for a request that began before an unconfirmed rotation: its answer may have arrived', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const sid = await newSession(store);
         const [first, second] = [await found(store, sid), await found(store, sid)];
         const next = newSid(first.handle);
@@ -700,7 +709,7 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       });
 
       it('changes nothing more when repeated, also after the new secret was presented', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const sid = await newSession(store);
         const record = await found(store, sid);
         const next = newSid(record.handle);
@@ -1010,32 +1019,32 @@ export function describeSessionStore(name: string, open: (options?: StoreOptions
       );
 
       it('finds a touch due after touchAfter, or a tenth of the idle timeout', async () => {
-        const store = await start({ ttl: 60, touchAfter: 5 });
+        const store = await start({ ttl: 6_000, touchAfter: 500 });
         const record = await found(store, await newSession(store));
         expect(store.isTouchDue(record)).toBe(false);
-        expect(store.isTouchDue({ ...record, lastSeenAt: record.lastSeenAt - 5_000 })).toBe(true);
+        expect(store.isTouchDue({ ...record, lastSeenAt: record.lastSeenAt - 500_000 })).toBe(true);
 
-        const short = await found(store, await newSession(store, {}, termsOf(40_000)));
+        const short = await found(store, await newSession(store, {}, termsOf(4_000_000)));
         expect(store.isTouchDue(short)).toBe(false);
-        expect(store.isTouchDue({ ...short, lastSeenAt: short.lastSeenAt - 4_000 })).toBe(true);
+        expect(store.isTouchDue({ ...short, lastSeenAt: short.lastSeenAt - 400_000 })).toBe(true);
       });
 
       it('tells how long ago a session was last seen', async () => {
         const store = await start();
         const record = await found(store, await newSession(store));
         const seen = (ago: number) => store.msSinceSeen({ ...record, lastSeenAt: record.lastSeenAt - ago });
-        expect(seen(0)).toBeLessThan(5_000);
-        expect(seen(50_000)).toBeGreaterThanOrEqual(50_000);
-        expect(seen(50_000)).toBeLessThan(55_000);
-        expect(Number.isInteger(seen(50_000))).toBe(true);
-        expect(seen(-50_000)).toBe(0);
+        expect(seen(0)).toBeLessThan(HOUR);
+        expect(seen(5 * HOUR)).toBeGreaterThanOrEqual(5 * HOUR);
+        expect(seen(5 * HOUR)).toBeLessThan(6 * HOUR);
+        expect(Number.isInteger(seen(5 * HOUR))).toBe(true);
+        expect(seen(-5 * HOUR)).toBe(0);
       });
 
       it('finds a touch due after a tenth of an idle timeout that is short', async () => {
-        const store = await start({ ttl: 600, touchAfter: 500 });
+        const store = await start({ ttl: 6_000, touchAfter: 5_000 });
         const record = await found(store, await newSession(store));
-        expect(store.isTouchDue({ ...record, lastSeenAt: record.lastSeenAt - 50_000 })).toBe(false);
-        expect(store.isTouchDue({ ...record, lastSeenAt: record.lastSeenAt - 60_000 })).toBe(true);
+        expect(store.isTouchDue({ ...record, lastSeenAt: record.lastSeenAt - 300_000 })).toBe(false);
+        expect(store.isTouchDue({ ...record, lastSeenAt: record.lastSeenAt - 600_000 })).toBe(true);
       });
     });
 

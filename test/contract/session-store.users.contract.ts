@@ -95,7 +95,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('leaves no grace when it changes, also in a write with a secret that was replaced', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const sid = await newSession(store);
         const next = await rotated(store, sid);
         await confirmed(store, next);
@@ -106,7 +106,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('leaves the secret before good when it changes while the new one was never presented: its holder may have no other', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const sid = await newSession(store);
         const record = await found(store, sid);
         const next = await rotated(store, sid);
@@ -212,7 +212,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       it.each(['unconfirmed', 'confirmed'])(
         'tells both holders after a rotation that is %s, while both secrets are good',
         async (state) => {
-          const store = await start({ rotationGrace: 30 });
+          const store = await start({ rotationGrace: 600 });
           const { sid } = await signedIn(store);
           const next = await rotated(store, sid);
           if (state === 'confirmed') await confirmed(store, next);
@@ -571,7 +571,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('ends the grace of a secret whose successor was presented', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const { sid } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
         const next = await rotated(store, sid);
         await confirmed(store, next);
@@ -581,7 +581,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('leaves a secret good whose successor was never presented', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const { sid } = await signedIn(store, { entries: entriesOf({ n: 1 }) });
         const next = await rotated(store, sid);
         await store.compareAndSet(handleOf(sid), 'ada', 'n', () => '2');
@@ -731,7 +731,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
 
     describe('rotate, when the user has just proved again who they are', () => {
       it('ends the secret before at once, and counts the sign-in from now', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const { sid, created } = await signedIn(store);
         await passes(store, 2);
         const { next, rotation } = await reauthenticated(store, sid);
@@ -744,7 +744,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('ends the secret before at once, also when an unconfirmed rotation is younger than the grace', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const { sid } = await signedIn(store);
         const second = await rotated(store, sid);
         const { next, rotation } = await reauthenticated(store, second);
@@ -754,7 +754,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       });
 
       it('works with the secret that the browser has while a newer one is not presented, and ends both', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const { sid } = await signedIn(store);
         const second = await rotated(store, sid);
         const { next, rotation } = await reauthenticated(store, sid);
@@ -763,7 +763,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         expect(await store.load(next)).toMatchObject({ secret: 'current' });
       });
 
-      it.each([0.03, 30])(
+      it.each([0.03, 600])(
         'is refused with a secret that another has replaced, and says that it was lost (grace of %d s)',
         async (rotationGrace) => {
           const store = await start({ rotationGrace });
@@ -782,7 +782,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
       );
 
       it('lets one of two at once win, and tells the other that it has lost', async () => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const { sid } = await signedIn(store);
         const record = await found(store, sid);
         const secrets = [newSid(record.handle), newSid(record.handle)] as const;
@@ -810,7 +810,7 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
         ['rotate', (store, sid, record) => store.rotate(sid, record, newSid(record.handle))],
         ['increment', (store, _sid, record) => store.increment(record, 'n', 1)],
       ])('lets no request in flight %s whose secret it has ended', async (_what, write) => {
-        const store = await start({ rotationGrace: 30 });
+        const store = await start({ rotationGrace: 600 });
         const { sid } = await signedIn(store);
         const inFlight = await found(store, sid);
         await passes(store, 2);
@@ -852,8 +852,8 @@ export function describeOwnedSessions(name: string, open: (options?: StoreOption
 
       it('does not prolong the session', async () => {
         const store = await start();
-        await unlessLate(async () => {
-          const { sid, created } = await signedIn(store, { terms: termsOf(150) });
+        await unlessLate(async (life) => {
+          const { sid, created } = await signedIn(store, { terms: termsOf(life) });
           const next = newSid(created.handle);
           const rotation = store.rotate(sid, created, next, { reauthenticated: true });
           expect(await inTime(store, created, rotation)).toMatchObject({ rotated: true });

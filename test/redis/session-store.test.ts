@@ -6,7 +6,7 @@ import { expiresAt } from '../../src/session/session-record.js';
 import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { commandsDuring } from '../support/command-recorder.js';
-import { PATIENT } from '../support/connections.js';
+import { PATIENT, untilStatus } from '../support/connections.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import {
   confirmed,
@@ -25,6 +25,8 @@ import {
 } from '../contract/session-store.contract.js';
 import { assertEveryKeyEnds } from '../support/watched-scripts.js';
 import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
+
+const HOUR = 3_600_000;
 
 let server: RedisServer;
 let redis: OpenRedis;
@@ -370,35 +372,36 @@ describe('RedisSessionStore', () => {
   });
 
   describe('time', () => {
-    it.each([-600_000, 600_000])("is Redis' own: a clock of this process that is %d ms off changes nothing", async (off) => {
-      const store = start({ ttl: 60, touchAfter: 30, rotationGrace: 30, rotateAfter: 20, revokeBefore: true });
-      const now = Date.now();
-      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now + off);
+    it.each([-10 * HOUR, 10 * HOUR])("is Redis' own: a clock of this process that is %d ms off changes nothing", async (off) => {
+      const store = start({ ttl: 36_000, touchAfter: 1_800, rotationGrace: 1_800, rotateAfter: 1_200, revokeBefore: true });
+      const real = Date.now.bind(Date);
+      const now = real();
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => real() + off);
       try {
         const sid = await newSession(store, {}, TERMS, 'ada');
         const record = await found(store, sid);
-        expect(Math.abs(record.authenticatedAt! - now)).toBeLessThan(5_000);
-        expect(Math.abs(record.lastSeenAt - now)).toBeLessThan(5_000);
-        expect(await outside.pttl(keyOf(store, sid))).toBeGreaterThan(50_000);
+        expect(Math.abs(record.authenticatedAt! - now)).toBeLessThan(HOUR);
+        expect(Math.abs(record.lastSeenAt - now)).toBeLessThan(HOUR);
+        expect(await outside.pttl(keyOf(store, sid))).toBeGreaterThan(9 * HOUR);
         expect(store.isTouchDue(record)).toBe(false);
-        expect(store.msSinceSeen({ ...record, lastSeenAt: record.lastSeenAt - 50_000 })).toBeLessThan(55_000);
+        expect(store.msSinceSeen({ ...record, lastSeenAt: record.lastSeenAt - HOUR })).toBeLessThan(2 * HOUR);
 
         const next = await rotated(store, sid);
         await confirmed(store, next);
         const fresh = startAgain(store);
         expect(await fresh.load(sid)).toMatchObject({ secret: 'previous' });
 
-        expect(Math.abs((await store.now()) - now)).toBeLessThan(5_000);
+        expect(Math.abs((await store.now()) - now)).toBeLessThan(HOUR);
         expect(store.isRotationDue(await found(store, next))).toBe(false);
-        expect(store.isRotationDue({ ...(await found(store, next)), rotatedAt: now - 21_000 })).toBe(true);
+        expect(store.isRotationDue({ ...(await found(store, next)), rotatedAt: now - HOUR })).toBe(true);
         await store.endBefore('ada', record.createdAt);
         expect(await store.revoke(handleOf(sid), { userId: 'ada', reason: 'x', createdBefore: record.createdAt! })).toBe(false);
         const { index } = store;
-        const indexedAt = Number(await index.reserve('ada', handleOf(sid), { ms: 10_000 }));
+        const indexedAt = Number(await index.reserve('ada', handleOf(sid), { ms: HOUR }));
         expect((await index.page('ada', { limit: 5 })).sessions).toMatchObject([{ isReserved: true }]);
-        expect(await index.confirm('ada', handleOf(sid), { indexedAt, endsAt: (await store.now()) + 60_000 })).toBe(1);
-        expect(await outside.pttl(`${store.settings.prefix}user:ada`)).toBeGreaterThan(50_000);
-        const fence = await index.fence('ada', { ms: 10_000, reason: 'revoked' });
+        expect(await index.confirm('ada', handleOf(sid), { indexedAt, endsAt: (await store.now()) + 10 * HOUR })).toBe(1);
+        expect(await outside.pttl(`${store.settings.prefix}user:ada`)).toBeGreaterThan(9 * HOUR);
+        const fence = await index.fence('ada', { ms: HOUR, reason: 'revoked' });
         expect(await index.nearest('ada', { limit: 5, fence })).toMatchObject([{ handle: handleOf(sid) }]);
         expect(await store.load(next)).toBeDefined();
       } finally {
@@ -412,8 +415,8 @@ describe('RedisSessionStore', () => {
       const next = await rotated(store, sid);
       await confirmed(store, next);
       await ended(store, sid);
-      const now = Date.now();
-      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now - 600_000);
+      const real = Date.now.bind(Date);
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => real() - 10 * HOUR);
       try {
         const fresh = startAgain(store);
         expect(await fresh.load(sid)).toBeUndefined();
@@ -538,12 +541,12 @@ describe('RedisSessionStore', () => {
     );
 
     it('lets a touch keep a session alive', async () => {
-      const store = start({ ttl: 60 });
-      const sid = await newSession(store, {}, termsOf(20_000));
+      const store = start({ ttl: 6_000 });
+      const sid = await newSession(store, {}, termsOf(2_000_000));
       const record = await found(store, sid);
       await withoutMemory(async () => {
         const touched = await store.touch(sid, record, TERMS);
-        expect(await ends(store, sid)).toBe(touched!.lastSeenAt + 60_000);
+        expect(await ends(store, sid)).toBe(touched!.lastSeenAt + 6_000_000);
         expect(await store.load(sid)).toEqual(touched);
       });
     });
@@ -602,9 +605,9 @@ describe('RedisSessionStore', () => {
     it('rejects every call, and says nothing of keys, arguments or data', async () => {
       const gone = await startRedis();
       const { client, close } = openRedis(gone.url, () => undefined);
-      const store = sessionsOf(new RedisSessionStore(client, { prefix: 'the-prefix:', revokeBefore: true }));
-      const sid = await newSession(store, { card: 'the data' });
-      const record = await found(store, sid);
+      const options = { prefix: 'the-prefix:', revokeBefore: true };
+      const store = sessionsOf(new RedisSessionStore(client, options));
+      const { sid, record } = await created(sessionsOf(new RedisSessionStore(gone.client(), options)), { card: 'the data' });
       await gone.kill();
       const calls: (() => Promise<unknown>)[] = [
         () => store.load(sid),
@@ -643,7 +646,8 @@ describe('RedisSessionStore', () => {
       const frozen = await startRedis();
       const { client, close } = openRedis(frozen.url, () => undefined);
       const store = sessionsOf(new RedisSessionStore(client));
-      const record = await found(store, await newSession(store));
+      const { record } = await created(sessionsOf(new RedisSessionStore(frozen.client())));
+      await untilStatus(client, 'ready');
       frozen.pause();
       await expect(store.increment(record, 'n', 1)).rejects.toMatchObject({ reason: 'outcome unknown' });
       frozen.resume();
@@ -655,7 +659,8 @@ describe('RedisSessionStore', () => {
       const frozen = await startRedis();
       const { client, close } = openRedis(frozen.url, () => undefined);
       const store = sessionsOf(new RedisSessionStore(client));
-      const sid = await newSession(store);
+      const { sid } = await created(sessionsOf(new RedisSessionStore(frozen.client())));
+      await untilStatus(client, 'ready');
       frozen.pause();
       let isOver = false;
       const write = store.destroy(sid).catch(() => (isOver = true));
