@@ -64,7 +64,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
       const { status, json, headers, setCookies } = await browser.get('/operation');
 
       expect([status, json, headers.get('retry-after'), setCookies]).toEqual([503, UNAVAILABLE, '1', []]);
-      expect(performance.now() - began).toBeLessThan(10_000);
+      expect(performance.now() - began).toBeLessThan(30_000);
       expect(await browser.sid()).toBe(sid);
       await end(browser);
       await app.sessions.drain();
@@ -156,7 +156,7 @@ describe.each(redisVariants)('when the session cannot be stored (G7), $name', (v
     const { app, browser } = await open(FULL, { store: { touchAfter: 0 } });
     const key = app.sessions.settings.prefix + app.sessions.handleOf(((await browser.sid()) ?? '') as never);
     await app.sessions.drain();
-    await harness.client.pexpire(key, 5_000);
+    await harness.client.pexpire(key, 600_000);
     await begin(FULL);
     expect((await browser.get('/whoami')).status).toBe(200);
     await app.sessions.drain();

@@ -77,7 +77,7 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
       };
       const [refused, served] = await Promise.all([Promise.all(NEEDS_SESSION.map(ask)), Promise.all(NEEDS_NONE.map(ask))]);
 
-      expect(performance.now() - began).toBeLessThan(10_000);
+      expect(performance.now() - began).toBeLessThan(30_000);
       expect(refused).toEqual(NEEDS_SESSION.map((path) => [path, 503, UNAVAILABLE, '1', []]));
       expect(served).toEqual(NEEDS_NONE.map((path) => [path, 200, undefined, null, []]));
       expect(await browser.sid()).toBe(sid);
@@ -99,7 +99,7 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
     const began = performance.now();
     const answers = await Promise.all(Array.from({ length: 30 }, () => browser.get('/read')));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(performance.now() - began).toBeLessThan(30_000);
   });
 
   test('store.deadline holds, also with a client of the application that waits for ever', async () => {
@@ -110,7 +110,7 @@ describe.each(redisVariants)('when the session cannot be loaded (G7), $name', (v
       expect((await browser.get('/read')).json).toEqual(UNAVAILABLE);
       const took = performance.now() - began;
       expect(took).toBeGreaterThan(690);
-      expect(took).toBeLessThan(10_000);
+      expect(took).toBeLessThan(30_000);
     } finally {
       client.disconnect();
     }

@@ -6,6 +6,7 @@ import type { Answer, Browser } from '../support/browser.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { Barrier } from '../support/barrier.js';
 import { UNAVAILABLE, useOutages } from '../support/outage-harness.js';
+import { UNANSWERED } from '../support/outages.js';
 import { refusal } from '../support/refusal.js';
 import type { Script, ScriptedApp } from '../support/scripted-app.js';
 import { signedCookie } from '../support/signed-cookie.js';
@@ -397,7 +398,7 @@ describe.each(redisVariants)('a rotation without an answer, $name', (variant) =>
     const key = keyOf(app.store, sid);
     app.on('/unanswered', async ({ session }) => {
       const before = await client.hget(key, '@meta');
-      outages.proxy.stallAnswers();
+      await outages.begin(UNANSWERED);
       const refused = await refusal(() => session.rotate());
       await until(async () => (await client.hget(key, '@meta')) !== before, 'it was rotated');
       return { refused, same: session.id === sid };
@@ -405,7 +406,7 @@ describe.each(redisVariants)('a rotation without an answer, $name', (variant) =>
     const answer = await browser.at(app.origin).post('/unanswered');
     expect(answer.json).toEqual({ refused: { code: UNAVAILABLE.code, message: UNAVAILABLE.message }, same: true });
     expect(answer.setCookies).toEqual([]);
-    await outages.proxy.heal();
+    await outages.end();
     await app.sessions.drain();
     await age(client, key, 60_000);
 
@@ -419,11 +420,11 @@ describe.each(redisVariants)('a rotation without an answer, $name', (variant) =>
     const app = await outages.open({ store: { touchAfter: 0 } });
     app.on('/reauthenticate', async ({ session }) => {
       await session.reauthenticate();
-      outages.proxy.stallAnswers();
+      await outages.begin(UNANSWERED);
     });
     const answer = await browser.at(app.origin).post('/reauthenticate');
     expect([answer.status, answer.setCookies.length]).toEqual([200, 1]);
-    await outages.proxy.heal();
+    await outages.end();
     expect(await who(browser, sid)).toBeNull();
     expect((await browser.get('/whoami')).json).toEqual(ADA);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { useOutages } from '../support/outage-harness.js';
+import { UNANSWERED } from '../support/outages.js';
 import { until } from '../support/until.js';
 import { redisVariants, useVariant, variants } from '../support/variants.js';
 
@@ -75,7 +76,7 @@ describe.each(redisVariants)('session.increment() without an answer, $name', (va
   const outages = useOutages(variant);
 
   test('rejects as outcome unknown and is not tried again', async () => {
-    const { harness, proxy, address } = outages;
+    const { harness, address } = outages;
     const patient = await harness.open();
     // Redis is to know the script, so that the addition is one command.
     patient.on('/begin', async ({ session }) => ({ n: await session.increment('n') }));
@@ -86,13 +87,13 @@ describe.each(redisVariants)('session.increment() without an answer, $name', (va
     const browser = visitor.at(app.origin);
     const entries = async () => (await harness.stored(app, await browser.sid()))?.entries;
     app.on('/add', async ({ session }) => {
-      proxy.stallAnswers();
+      await outages.begin(UNANSWERED);
       const { cause = {}, reason } = await session.increment('n').then(
         (): Refusal => ({}),
         (error: Refusal) => error,
       );
       await until(async () => (await entries())?.['n'] !== 1, 'it was added');
-      await proxy.heal();
+      await outages.end();
       return { reason: reason ?? cause.reason };
     });
     expect((await browser.get('/add')).json).toEqual({ reason: 'outcome unknown' });

@@ -21,8 +21,8 @@ export interface Difference {
   readonly example: Scenario;
 }
 
-const MINUTE = 60_000;
-const CONFIG: Config = { rolling: false, resave: false, saveUninitialized: false, unset: 'keep', maxAge: MINUTE };
+const HOUR = 3_600_000;
+const CONFIG: Config = { rolling: false, resave: false, saveUninitialized: false, unset: 'keep', maxAge: HOUR };
 const OURS = /./;
 const OVER_OUR_STORES = /SessionStore$/;
 
@@ -63,14 +63,14 @@ export const DIFFERENCES: readonly Difference[] = [
     shownBy: OVER_OUR_STORES,
     explains: ({ step, stock, ours }) =>
       step.kind === 'parallel' && isDeepStrictEqual(withoutMaxAge(stock, setsAge(step)), withoutMaxAge(ours, setsAge(step))),
-    example: { config: CONFIG, steps: [ask(write('cart', 1)), inParallel({ do: 'maxAge', value: 2 * MINUTE }, { do: 'read' })] },
+    example: { config: CONFIG, steps: [ask(write('cart', 1)), inParallel({ do: 'maxAge', value: 2 * HOUR }, { do: 'read' })] },
   },
   {
     name: 'A changed cookie is sent at once',
     shownBy: OURS,
     explains: (one) =>
       setsAge(one.step) && one.ours.answers.some(({ cookieAction }) => typeof cookieAction === 'object') && isSameButForCookie(one),
-    example: { config: CONFIG, steps: [ask(write('cart', 1)), ask({ do: 'maxAge', value: 2 * MINUTE })] },
+    example: { config: CONFIG, steps: [ask(write('cart', 1)), ask({ do: 'maxAge', value: 2 * HOUR })] },
   },
   {
     name: 'A reload is no change',

@@ -18,6 +18,8 @@ import { sessionKeys } from './stored-session.js';
 import type { AnySession } from './scripted-app.js';
 import { Sessions } from '../../src/session/sessions.js';
 
+const HOUR = 3_600_000;
+
 /** The options in which scenarios differ. */
 export type Config = Pick<SessionOptions, 'resave' | 'saveUninitialized' | 'unset'> & { rolling: boolean; maxAge: number | null };
 
@@ -201,9 +203,9 @@ async function run(request: Request, response: Response, operation: Operation): 
   });
 }
 
-/** express-session loses a millisecond now and then. Whatever is no number ends with the browser. */
+/** To the hour: express-session loses as much as passes between two readings of the clock. Whatever is no number ends with the browser. */
 function rounded(maxAge: unknown): number | null {
-  return typeof maxAge === 'number' ? Math.round(maxAge / 100) * 100 : null;
+  return typeof maxAge === 'number' ? Math.round(maxAge / HOUR) * HOUR : null;
 }
 
 function reversed(value: unknown): unknown {

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { SESSION_REDIS } from '../../src/index.js';
 import type { Browser } from './browser.js';
 import type { TestApp } from './create-app.js';
 import type { Outage } from './outages.js';
@@ -15,7 +17,7 @@ export const UNAVAILABLE = {
   code: 'SESSION_STORE_UNAVAILABLE',
 };
 
-/** In ms: the defaults, which other tests make longer. */
+/** In ms: the defaults, by which an application goes during an outage. Before and after it has the patience of other tests. */
 const DEADLINE = 1_000;
 const COMMAND_TIMEOUT = 500;
 
@@ -41,13 +43,16 @@ export interface OutageHarness {
 export function useOutages(variant: Variant): OutageHarness {
   let proxy: ChaosProxy;
   let ongoing: Outage | undefined;
+  let patience: Patience[] = [];
   const end = async () => {
     await ongoing?.end(harness.redis, proxy);
     ongoing = undefined;
+    for (const one of patience) one.regain();
   };
   // Before the hooks of the harness, which need a Redis in order.
   afterEach(async () => {
     await end();
+    patience = [];
     await proxy.stop();
   });
   const harness = useVariant(variant);
@@ -56,11 +61,14 @@ export function useOutages(variant: Variant): OutageHarness {
   });
   const address = () => ({ host: '127.0.0.1', port: proxy.port });
 
-  const impatient = (options?: HarnessOptions): HarnessOptions => ({
-    redis: { ...address(), commandTimeout: COMMAND_TIMEOUT },
-    ...options,
-    store: { deadline: DEADLINE, ...options?.store },
-  });
+  async function opened<App extends TestApp>(options: HarnessOptions = {}, open: (patient: HarnessOptions) => Promise<App>): Promise<App> {
+    const { store: { deadline = DEADLINE, ...store } = {}, ...others } = options;
+    const app = await open({ redis: address(), ...others, store });
+    const client = options.redis === undefined ? await app.app.resolve<Redis>(SESSION_REDIS) : undefined;
+    patience.push(patienceOf(app.sessions.settings, 'deadline', deadline));
+    if (client !== undefined) patience.push(patienceOf(client.options, 'commandTimeout', COMMAND_TIMEOUT));
+    return app;
+  }
 
   return {
     harness,
@@ -70,14 +78,29 @@ export function useOutages(variant: Variant): OutageHarness {
     get proxy() {
       return proxy;
     },
-    open: (options) => harness.open(impatient(options)),
-    openUnscripted: (options) => harness.openUnscripted(impatient(options)),
+    open: (options) => opened(options, (patient) => harness.open(patient)),
+    openUnscripted: (options) => opened(options, (patient) => harness.openUnscripted(patient)),
     openPatient: (options) => harness.open({ redis: address(), ...options }),
     begin: async (outage) => {
+      for (const one of patience) one.lose();
       ongoing = outage;
       await outage.begin(harness.redis, proxy);
     },
     end,
+  };
+}
+
+interface Patience {
+  lose(): void;
+  regain(): void;
+}
+
+/** A time in ms among some settings that is another one during an outage. */
+function patienceOf<Name extends string>(settings: { readonly [name in Name]?: number | undefined }, name: Name, during: number): Patience {
+  const { [name]: before } = settings;
+  return {
+    lose: () => void Object.assign(settings, { [name]: during }),
+    regain: () => void Object.assign(settings, { [name]: before }),
   };
 }
 

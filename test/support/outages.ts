@@ -28,6 +28,14 @@ export const blackouts: readonly Outage[] = [
   },
 ];
 
+/** What clients say is done, and nobody is told. */
+export const UNANSWERED: Outage = {
+  name: 'answers nothing',
+  reason: /timeout/,
+  begin: (_, proxy) => proxy.stallAnswers(),
+  end: (_, proxy) => proxy.heal(),
+};
+
 /** What is there can be read, and nothing can be written. */
 export const brownouts: readonly Outage[] = [
   {

@@ -9,7 +9,7 @@ import { sidOf, signedCookie } from './signed-cookie.js';
 const CLIENTS = ['ada', 'grace'] as const;
 const COOKIES = ['own', 'none', 'forged', 'cut', 'unsigned', 'unknown', 'quoted', 'after another'] as const;
 const AFTER_A_DEAD_ONE = 'after a dead one';
-const MINUTE = 60_000;
+const HOUR = 3_600_000;
 
 type Client = (typeof CLIENTS)[number];
 type CookieForm = (typeof COOKIES)[number] | typeof AFTER_A_DEAD_ONE;
@@ -27,7 +27,7 @@ export interface Scenario {
 }
 
 /** What an answer says of the cookie. */
-type CookieAction = 'nothing' | 'cleared' | { sid: 'same' | 'new'; attributes: string; expiresIn: number | 'never' };
+type CookieAction = 'nothing' | 'cleared' | { sid: 'same' | 'new'; attributes: string; /** In hours. */ expiresIn: number | 'never' };
 
 interface Outcome {
   readonly status: number;
@@ -67,7 +67,7 @@ const common = [
     name,
     value,
   }),
-  fc.record({ do: fc.constant('maxAge' as const), value: fc.constantFrom(2 * MINUTE, 3 * MINUTE) }),
+  fc.record({ do: fc.constant('maxAge' as const), value: fc.constantFrom(2 * HOUR, 3 * HOUR) }),
 ] as fc.Arbitrary<Operation>[];
 const operation = fc.oneof(...common, fc.record({ do: fc.constant('regenerate' as const) }));
 const oneOfTwo = fc.oneof(...common);
@@ -83,7 +83,7 @@ const config: fc.Arbitrary<Config> = fc.record({
   resave: fc.boolean(),
   saveUninitialized: fc.boolean(),
   unset: fc.constantFrom('keep', 'destroy'),
-  maxAge: fc.constantFrom(null, MINUTE),
+  maxAge: fc.constantFrom(null, HOUR),
 });
 
 /** Random scenarios. */
@@ -209,7 +209,7 @@ class Player {
     return {
       sid: sent?.includes(encodeURIComponent(sidOf(pair))) === true ? 'same' : 'new',
       attributes: attributes.filter((attribute) => !isAge(attribute)).join('; '),
-      expiresIn: expires === undefined ? 'never' : Math.round((Date.parse(expires.slice('Expires='.length)) - Date.now()) / 10_000),
+      expiresIn: expires === undefined ? 'never' : Math.round((Date.parse(expires.slice('Expires='.length)) - Date.now()) / HOUR),
     };
   }
 
