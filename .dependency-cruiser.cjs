@@ -4,6 +4,7 @@ const IOREDIS = packages('ioredis', 'standard-as-callback', 'redis-parser', '@io
 const EXPRESS = packages('express', 'express-session', 'express-serve-static-core');
 const CONNECT_REDIS = packages('connect-redis');
 const NEST = packages('@nestjs/[^/]+', 'reflect-metadata', 'rxjs');
+const FASTIFY = packages('fastify', '@fastify/[^/]+');
 const COOKIE = packages('cookie');
 const PROXY_ADDR = packages('proxy-addr');
 
@@ -49,6 +50,26 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/express-session/' },
       to: { pathNot: ['^src/(express-session|http|session)/', ERRORS, EXPRESS], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'fastify-imports-http-and-session-only',
+      severity: 'error',
+      from: { path: '^src/fastify/' },
+      to: { pathNot: ['^src/(fastify|http|session)/', ERRORS, EXPRESS, FASTIFY], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'imports-of-fastify-only-types',
+      comment: 'An optional peer.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: FASTIFY, dependencyTypesNot: TYPES },
+    },
+    {
+      name: 'only-root-files-import-fastify',
+      comment: 'Those that offer it.',
+      severity: 'error',
+      from: { path: '^src/[^/]+/', pathNot: '^src/fastify/' },
+      to: { path: ['^src/fastify/', FASTIFY] },
     },
     {
       name: 'nest-imports-http-session-and-nest-only',

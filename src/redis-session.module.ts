@@ -12,6 +12,8 @@ import {
 } from '@nestjs/common';
 import { APP_GUARD, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import { isExpressStore } from './express-session/express-store-adapter.js';
+import { ExpressStoreFacade } from './express-session/express-store-facade.js';
+import { FastifySessions } from './fastify/fastify-sessions.js';
 import { CsrfGuard } from './nest/csrf.guard.js';
 import { toHttpException } from './nest/http-exceptions.js';
 import { ownSessionMiddleware } from './nest/own-session.middleware.js';
@@ -34,6 +36,7 @@ import {
   type SessionRoutes,
 } from './redis-session.module-definition.js';
 import { productionWarnings, resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from './redis-session.options.js';
+import { FastifyMount, isFastify } from './redis-session.fastify.js';
 import { openHandler } from './redis-session.handlers.js';
 import { eventChannelOf, openStore, locationOf } from './redis-session.stores.js';
 import { SESSION_CONNECTION, SESSION_HANDLER, SESSION_OPTIONS, SESSION_REDIS, SESSION_ROUTES } from './redis-session.tokens.js';
@@ -132,7 +135,12 @@ const providers: Provider[] = [
         hasContext: options.context,
       }),
   },
-  { provide: SESSION_HANDLER, inject: [SessionRuntime], useFactory: openHandler },
+  {
+    provide: FastifySessions,
+    inject: [SessionRuntime],
+    useFactory: (runtime: SessionRuntime) => new FastifySessions(runtime, runtime.sessionStore ?? new ExpressStoreFacade(runtime)),
+  },
+  { provide: SESSION_HANDLER, inject: [SessionRuntime, FastifySessions, HttpAdapterHost], useFactory: openHandler },
   {
     provide: APP_GUARD,
     inject: [SESSION_OPTIONS, CsrfGuard],
@@ -159,6 +167,12 @@ function hardlyMeant({ session, store = {} }: RedisSessionOptions): (string | un
   if (isSessionStore(store)) return suspectTimes(session, ttlGivenTo(store));
   if (isExpressStore(store)) return suspectTimes(session);
   return [suspectTtl(store), ...suspectTimes(session, store.ttl)];
+}
+
+/** Which routes have a session. */
+function servedRoutes({ exclude, forRoutes }: SessionRoutes): 'all' | 'some' | 'none' {
+  if (forRoutes.length === 0) return 'none';
+  return exclude.length === 0 && forRoutes === ALL_ROUTES ? 'all' : 'some';
 }
 
 interface ServedModule {
@@ -218,6 +232,7 @@ export class RedisSessionModule
   readonly #middleware: SessionMiddleware;
   readonly #adapterHost: HttpAdapterHost;
   readonly #log: SessionLog;
+  readonly #fastify: FastifyMount;
 
   constructor(
     store: SessionStore,
@@ -229,6 +244,7 @@ export class RedisSessionModule
     adapterHost: HttpAdapterHost,
     log: SessionLog,
     config: ApplicationConfig,
+    fastify: FastifySessions,
   ) {
     super();
     this.#sessions = Sessions.of(store);
@@ -241,6 +257,7 @@ export class RedisSessionModule
     config.addGlobalFilter(new SessionAnswerFilter(adapterHost, this.#sessions.settings.logError));
     this.#unwatch = log.watch(this.#sessions.events);
     this.#channel = eventChannelOf(options, store, connection, log.warn);
+    this.#fastify = new FastifyMount(adapterHost, fastify, servedRoutes(routes));
   }
 
   /** With options at hand. See {@link RedisSessionModule}. If the options are wrong, the start fails with `RedisSessionConfigError`. */
@@ -266,13 +283,11 @@ export class RedisSessionModule
   configure(consumer: MiddlewareConsumer): void {
     const { isGlobal, exclude, forRoutes } = this.#routes;
     const { httpAdapter } = this.#adapterHost;
-    // There, what Nest calls the request is not the one that a middleware gets: every handler would be without a session.
-    if (httpAdapter?.getType() === 'fastify' && forRoutes.length !== 0)
-      throw new RedisSessionConfigError([
-        'The application must not run on Fastify. Create it with @nestjs/platform-express; for SessionManager alone, set "forRoutes" to [].',
-      ]);
-    const servesAll = exclude.length === 0 && forRoutes === ALL_ROUTES && httpAdapter !== undefined;
+    const servesAll = servedRoutes(this.#routes) === 'all' && httpAdapter !== undefined;
     if (httpAdapter !== undefined) this.#lookAtOthers(httpAdapter);
+    this.#fastify.check();
+    // Its hook loads the session before everything else.
+    if (servesAll && isFastify(httpAdapter)) return;
     if (servesAll && isGlobal) {
       // Where every route has a session there is no route to match, which costs more than reading the session's cookie.
       httpAdapter.use(this.#middleware.use);
@@ -312,6 +327,7 @@ export class RedisSessionModule
   onApplicationBootstrap(): void {
     const { httpAdapter } = this.#adapterHost;
     if (httpAdapter?.getType() === 'express') httpAdapter.use(refusalMiddleware);
+    this.#fastify.checkHook();
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -6,7 +6,7 @@ import { CrossOriginError, SessionMisuseError, type CrossOriginReason } from '..
 import { requestRefusal } from '../http/csrf/csrf-check.js';
 import { CsrfExempt } from './csrf-exempt.decorator.js';
 import { requestIn } from './execution-context.js';
-import { withoutHeaders } from './http-exceptions.js';
+import { toHttpException } from './http-exceptions.js';
 import { errorIn } from './operation-errors.js';
 import { stateOf } from '../http/request/request-state.js';
 import { SessionRuntime } from '../http/request/session-runtime.js';
@@ -70,6 +70,6 @@ export class CsrfGuard implements CanActivate {
 
   /** What a request that is refused gets. */
   protected refused(reason: CrossOriginReason, _context: ExecutionContext): Error {
-    return withoutHeaders(new CrossOriginError(reason));
+    return toHttpException(new CrossOriginError(reason));
   }
 }

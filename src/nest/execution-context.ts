@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ArgumentsHost, ExecutionContext } from '@nestjs/common';
 import { stateOf, type RequestState } from '../http/request/request-state.js';
+import { isFrameworkRequest, type FrameworkRequest } from '../http/request/state-holder.js';
 import { SessionMisuseError } from '../redis-session.errors.js';
 
 /** In the arguments of a resolver: parent, arguments, context, info. */
@@ -47,7 +48,9 @@ function operationContext(context: ArgumentsHost): OperationContext | undefined 
 }
 
 function nodeRequest(found: unknown): IncomingMessage | undefined {
-  return isObject(found) ? (found as IncomingMessage) : undefined;
+  if (!isObject(found)) return undefined;
+  const request = found as IncomingMessage | FrameworkRequest;
+  return isFrameworkRequest(request) ? request.raw : request;
 }
 
 function isObject(value: unknown): value is object {

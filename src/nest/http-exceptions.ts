@@ -1,7 +1,5 @@
-import type { ServerResponse } from 'node:http';
 import { HttpException } from '@nestjs/common';
 import type { RedisSessionError } from '../redis-session.errors.js';
-import { giveWhenRefused } from './refusal-headers.js';
 import { errorResponseOf, errorBodyOf } from '../http/response/error-response.js';
 
 /**
@@ -46,14 +44,7 @@ export const GUARD_ANSWERS = {
 } as const;
 
 /** Errors that are answers to the client become exceptions of Nest; others are faults of the application and stay what they are. */
-export function toHttpException(error: RedisSessionError, response: ServerResponse): Error {
-  // Not by a filter, so that they are there with the application's own filters too.
-  giveWhenRefused(response, errorResponseOf(error)?.headers ?? {});
-  return withoutHeaders(error);
-}
-
-/** The same where there is no response to give headers to. */
-export function withoutHeaders(error: RedisSessionError): Error {
+export function toHttpException(error: RedisSessionError): Error {
   const { statusCode, message, reason } = errorResponseOf(error) ?? {};
   if (statusCode === undefined || message === undefined) return error;
   return new SessionHttpException(statusCode, message, error.code, { reason, cause: error });

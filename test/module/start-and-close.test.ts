@@ -2,18 +2,10 @@ import { createSecretKey } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Controller, Get, Inject, Injectable, Module, Post, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter } from '@nestjs/platform-express';
 import { Redis } from 'ioredis';
-import {
-  InjectSessionRedis,
-  RedisSessionConfigError,
-  RedisSessionModule,
-  Session,
-  type HttpSession,
-  type RedisSessionModuleExtras,
-} from '../../src/index.js';
+import { InjectSessionRedis, RedisSessionConfigError, RedisSessionModule, Session, type HttpSession } from '../../src/index.js';
 import { CapturedLog } from '../support/captured-log.js';
-import { createApp, TEST_SECRET, type TestApp, type TestAppOptions } from '../support/create-app.js';
+import { createApp, type TestApp, type TestAppOptions } from '../support/create-app.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
@@ -145,30 +137,6 @@ describe('starting', () => {
     const { app, browser } = await start({ redis: { ...redis.options, lazyConnect: true }, providers: [ClientHolder] });
     expect(app.get(ClientHolder).client.status).toBe('wait');
     expect((await browser().post('/visits')).json).toEqual({ visits: 1 });
-  });
-});
-
-describe('on Fastify', () => {
-  /** All that the module asks of an adapter. */
-  class LikeFastify extends ExpressAdapter {
-    override getType(): string {
-      return 'fastify';
-    }
-  }
-
-  async function init(extras: RedisSessionModuleExtras): Promise<void> {
-    @Module({ imports: [RedisSessionModule.forRoot({ session: { secret: TEST_SECRET }, store: { kind: 'memory' }, ...extras })] })
-    class AppModule {}
-    const app = later(await NestFactory.create(AppModule, new LikeFastify(), { logger: false }), (it) => it.close());
-    await app.init();
-  }
-
-  test.each<RedisSessionModuleExtras>([{}, { exclude: ['health'] }, { isGlobal: false }])('starting fails, with %p', async (extras) => {
-    await expect(init(extras)).rejects.toThrow(/must not run on Fastify. Create it with @nestjs\/platform-express/);
-  });
-
-  test('it starts where no route has a session', async () => {
-    await expect(init({ forRoutes: [] })).resolves.toBeUndefined();
   });
 });
 

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 
 // What a response says of the cookie of one name, among the cookies of others.
 
@@ -20,11 +20,21 @@ export function setsCookie(response: ServerResponse, name: string): boolean {
 }
 
 function otherCookies(response: ServerResponse, name: string): string[] {
-  return cookiesOf(response).filter((cookie) => !isNamed(cookie, name));
+  return withoutCookie(cookiesOf(response), name);
+}
+
+/** Those of other names. */
+export function withoutCookie(cookies: readonly string[], name: string): string[] {
+  return cookies.filter((cookie) => !isNamed(cookie, name));
 }
 
 function cookiesOf(response: ServerResponse): string[] {
-  const header = response.getHeader('Set-Cookie') ?? [];
+  return cookiesIn(response.getHeader('Set-Cookie'));
+}
+
+/** The cookies of a `Set-Cookie` header. */
+export function cookiesIn(header: OutgoingHttpHeader | undefined): string[] {
+  if (header === undefined) return [];
   return Array.isArray(header) ? header : [String(header)];
 }
 

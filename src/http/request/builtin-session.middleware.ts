@@ -8,7 +8,7 @@ import { commitLate, commitSession } from './commit-session.js';
 import { decideCookie, type CookieAction } from './cookie-decision.js';
 import { cookieHeader, RequestCookieFacts } from './cookie-facts.js';
 import { useDictionaryMode } from './dictionary-mode.js';
-import { continueWithSession, hasSession, HttpTransport, type SessionRequest } from './http-transport.js';
+import { continueWithSession, hasSession, HttpTransport, type SessionProperty, type SessionRequest } from './http-transport.js';
 import { loadSession, rotateWhenDue } from './load-session.js';
 import { statusOf } from './session-access.js';
 import { keepState, RequestState } from './request-state.js';
@@ -20,12 +20,17 @@ import type { SessionRuntime } from './session-runtime.js';
  * answered. A session that did not change costs its response nothing but a check.
  *
  * @param sessionStore what `req.sessionStore` is, for code that works on express-session's
+ * @param Transport how the response leaves: by default, buffered
  */
-export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore?: object): SessionHandler {
+export function builtinSessionMiddleware(
+  runtime: SessionRuntime,
+  sessionStore?: object,
+  Transport: typeof BuiltinTransport = BuiltinTransport,
+): SessionHandler {
   return (request: SessionRequest, response, next) => {
     let transport: BuiltinTransport | undefined;
     try {
-      transport = begin(runtime, request, response, sessionStore);
+      transport = hasSession(request) ? undefined : begin(new Transport(runtime, request, response, sessionStore));
     } catch (error) {
       return next(error);
     }
@@ -37,25 +42,19 @@ export function builtinSessionMiddleware(runtime: SessionRuntime, sessionStore?:
   };
 }
 
-/** `undefined` when the request has a session already, as when Nest mounts a middleware on overlapping paths, or the cookie is not for it. */
-function begin(
-  runtime: SessionRuntime,
-  request: SessionRequest,
-  response: ServerResponse,
-  sessionStore: object | undefined,
-): BuiltinTransport | undefined {
-  if (hasSession(request)) return undefined;
-  const transport = new BuiltinTransport(runtime, request, response, sessionStore);
+/** `undefined` when the cookie is not for the request. Nothing at all begins when it has a session, as when Nest mounts a middleware on overlapping paths. */
+function begin(transport: BuiltinTransport): BuiltinTransport | undefined {
+  const { runtime, request } = transport;
   if (!transport.isInPath) return undefined;
   runtime.warnOfUntrustedProxy(request);
   transport.state.sids = runtime.cookie.read(request);
   keepState(request, transport.state);
-  transport.bufferResponse();
+  transport.begin();
   return transport;
 }
 
 /** One request under this middleware, and what has to happen before its response leaves: the commit, and the cookie. */
-class BuiltinTransport extends HttpTransport implements ResponseHooks {
+export class BuiltinTransport extends HttpTransport implements ResponseHooks {
   readonly state = new RequestState(this);
   /** `undefined` for the handshake of a WebSocket, which has no response. */
   #buffered: BufferedResponse | undefined;
@@ -63,17 +62,36 @@ class BuiltinTransport extends HttpTransport implements ResponseHooks {
   #isHeadOut: boolean;
   #lateFailure: string | undefined;
 
-  constructor(runtime: SessionRuntime, request: SessionRequest, response: ServerResponse, sessionStore: object | undefined) {
-    super(runtime, request, response, sessionStore);
+  constructor(
+    runtime: SessionRuntime,
+    request: SessionRequest,
+    response: ServerResponse,
+    sessionStore: object | undefined,
+    property?: SessionProperty,
+  ) {
+    super(runtime, request, response, sessionStore, property);
     this.#isHeadOut = response.headersSent;
   }
 
-  bufferResponse(): void {
+  /** Called when the request has its state, before its session is loaded. */
+  begin(): void {
+    this.bufferResponse();
+  }
+
+  protected bufferResponse(): void {
     const { request, response } = this;
     useDictionaryMode(request);
     if (!isResponse(response)) return;
     useDictionaryMode(response);
     this.#buffered = new BufferedResponse(response, this);
+  }
+
+  protected get hasResponse(): boolean {
+    return this.#buffered !== undefined;
+  }
+
+  protected get buffered(): BufferedResponse | undefined {
+    return this.#buffered;
   }
 
   commit(): void | Promise<void> {
@@ -95,7 +113,7 @@ class BuiltinTransport extends HttpTransport implements ResponseHooks {
 
   /** The head is out, so no error can be answered any more. What can be stored is; what cannot is logged. */
   commitLate(): void | Promise<void> {
-    const failed = (error: unknown) => this.#logLate(error);
+    const failed = (error: unknown) => this.logLate(error);
     try {
       return commitLate(this.state)?.catch(failed);
     } catch (error) {
@@ -104,7 +122,7 @@ class BuiltinTransport extends HttpTransport implements ResponseHooks {
   }
 
   /** A client that leaves, and then the end of the response that it has left, would log the same twice. */
-  #logLate(error: unknown): void {
+  protected logLate(error: unknown): void {
     const failure = String(error);
     if (failure !== this.#lateFailure) this.runtime.logError(error);
     this.#lateFailure = failure;
@@ -137,7 +155,7 @@ class BuiltinTransport extends HttpTransport implements ResponseHooks {
   }
 
   takesNewSid(isLate: boolean): boolean {
-    if (isLate || this.#buffered === undefined || isClientGone(this.request, this.response)) throw signedInTooLate();
+    if (isLate || !this.hasResponse || isClientGone(this.request, this.response)) throw signedInTooLate();
     return true;
   }
 

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RedisSessionError, SessionMisuseError } from '../../redis-session.errors.js';
+import { errorResponseOf } from '../response/error-response.js';
+import { giveWhenRefused } from '../response/refusal-headers.js';
 import { canBeAnswered } from '../response/response-headers.js';
 import type { ExpressSession } from './http-session.js';
 import { runInContextOf } from './request-context.js';
@@ -52,15 +54,19 @@ const SESSION_ID: SessionProperty = {
 
 /** Throws only while that can be answered: nobody catches what an access log throws, and the process would end. */
 export function readSession(state: RequestState): ExpressSession | null | undefined {
+  return whileAnswerable(state, () => expressSessionIn(state));
+}
+
+export function whileAnswerable<View>(state: RequestState, read: () => View): View | undefined {
   try {
-    return expressSessionIn(state);
+    return read();
   } catch (error) {
     if (state.transport.canBeAnswered) throw error;
     return undefined;
   }
 }
 
-function assignSession(state: RequestState, value: unknown): void {
+export function assignSession(state: RequestState, value: unknown): void {
   state.isAsked = true;
   if (statusOf(state) === 'failed') return;
   if (value === null || value === undefined) {
@@ -120,7 +126,16 @@ export abstract class HttpTransport extends SessionTransport {
   }
 
   errorFor(error: unknown): unknown {
-    return error instanceof RedisSessionError ? this.runtime.translate(error, this.response) : error;
+    if (!(error instanceof RedisSessionError)) return error;
+    const translated = this.runtime.translate(error);
+    // Not by whoever answers with it, so that they are there with the application's own filters too.
+    if (translated !== error) this.giveWhenRefused(errorResponseOf(error)?.headers ?? {});
+    return translated;
+  }
+
+  /** Gives the response those headers when it turns out to be a refusal. */
+  protected giveWhenRefused(headers: Readonly<Record<string, string>>): void {
+    giveWhenRefused(this.response, headers);
   }
 }
 

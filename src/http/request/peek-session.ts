@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { HttpSession } from './http-session.js';
 import { stateOf } from './request-state.js';
 import { peekedSessionIn } from './session-access.js';
+import type { FrameworkRequest } from './state-holder.js';
 
 /**
  * The session of a request, for code that only looks: logs, traces, exception filters, error pages. It gives you what `sessionOf()` gives,
@@ -13,7 +14,7 @@ import { peekedSessionIn } from './session-access.js';
  *
  * @publicApi
  */
-export function peekSession(request: IncomingMessage): HttpSession | undefined {
+export function peekSession(request: IncomingMessage | FrameworkRequest): HttpSession | undefined {
   const state = stateOf(request);
   return state && peekedSessionIn(state);
 }

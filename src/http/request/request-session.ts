@@ -32,7 +32,9 @@ export class RequestSession implements SessionHost, AssignmentWatcher {
   expressSession: ExpressSession | undefined;
   /** What `@Session()` and `sessionOf()` give, once somebody has asked for that. */
   httpSession: HttpSession | undefined;
-  /** What both hold beside the entries. */
+  /** What `request.session` of Fastify's request is, once somebody has asked for that. */
+  fastifySession: object | undefined;
+  /** What they all hold beside the entries. */
   viewTarget: object | undefined;
   /** How many callbacks of its methods are about to be called. */
   callbacks = 0;

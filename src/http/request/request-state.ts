@@ -4,7 +4,7 @@ import type { SessionRecord } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
 import type { RequestSession } from './request-session.js';
 import type { SessionTransport } from './session-transport.js';
-import { stateHolder } from './state-holder.js';
+import { stateHolder, type FrameworkRequest } from './state-holder.js';
 
 /**
  * - `pending`: the session is not loaded, or the cookie's path does not cover the request.
@@ -90,11 +90,11 @@ export function keepState(request: IncomingMessage, state: RequestState): void {
 }
 
 /** `undefined` when no session middleware ran for the request. */
-export function stateOf(request: IncomingMessage): RequestState | undefined {
+export function stateOf(request: IncomingMessage | FrameworkRequest): RequestState | undefined {
   return (stateHolder(request) as WithState)[REQUEST_STATE];
 }
 
-export function requireState(request: IncomingMessage): RequestState {
+export function requireState(request: IncomingMessage | FrameworkRequest): RequestState {
   const state = stateOf(request);
   if (state === undefined) throw noSession();
   return state;

@@ -59,12 +59,17 @@ function firstSid({ runtime, request }: RequestState['transport']): Sid | undefi
 
 /** What `req.session` is: `null` after `req.session = null`, `undefined` after it was destroyed. */
 export function expressSessionIn(state: RequestState): ExpressSession | null | undefined {
+  return sessionViewIn(state, expressSessionOf);
+}
+
+/** The same, as another framework has it. */
+export function sessionViewIn<View>(state: RequestState, viewOf: (session: RequestSession) => View): View | null | undefined {
   state.isAsked = true;
   const status = statusOf(state);
   if (status === 'failed') throw state.transport.errorFor(state.failure);
   if (status === 'unset') return null;
   const session = currentSession(state);
-  return session && expressSessionOf(session);
+  return session && viewOf(session);
 }
 
 /** What `sessionOf()` and `@Session()` give: the session, also when this request has ended it; `undefined` before it is loaded. */

@@ -89,9 +89,15 @@ function date(record: SessionRecord | undefined, time: (record: SessionRecord) =
  */
 export function answerCall<T>(session: RequestSession, call: Promise<T>, callback?: SessionCallback, returned?: unknown): unknown {
   const { transport } = session;
-  const result = call.catch((error: unknown) => {
-    throw transport.errorFor(error);
-  });
+  const result = call.then(
+    (value) => {
+      transport.noteCall();
+      return value;
+    },
+    (error: unknown) => {
+      throw transport.errorFor(error);
+    },
+  );
   if (typeof callback === 'function') {
     result.then(
       () => callLater(session, callback),

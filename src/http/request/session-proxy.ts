@@ -53,7 +53,7 @@ class SessionPrototype {
 }
 
 /** Those that are a session's own there, and out of sight. */
-const HIDDEN_NAMES = ['req', 'id'];
+const HIDDEN_NAMES: readonly string[] = ['req', 'id'];
 
 /** `req.session`: express-session's names, and every other one is an entry. Most requests ask for one of the two views only. */
 export function expressSessionOf(session: RequestSession): ExpressSession {
@@ -68,15 +68,17 @@ export function httpSessionOf(session: RequestSession): HttpSession {
 }
 
 /** What both views of one session hold beside its entries: what has symbols for names. The prototype gives what every session has. */
-function targetOf(session: RequestSession): object {
+export function targetOf(session: RequestSession): object {
   session.viewTarget ??= Object.create(SessionPrototype.prototype) as object;
   return session.viewTarget;
 }
 
-/** The session of which an object is one of the two views; `undefined` for any other, one that inherits from a view too. */
+/** The session of which an object is one of the views; `undefined` for any other, one that inherits from a view too. */
 export function sessionOfView(view: object): RequestSession | undefined {
   const session = (view as { [SESSION_OF_VIEW]?: RequestSession })[SESSION_OF_VIEW];
-  return session !== undefined && (view === session.expressSession || view === session.httpSession) ? session : undefined;
+  return session !== undefined && (view === session.expressSession || view === session.httpSession || view === session.fastifySession)
+    ? session
+    : undefined;
 }
 
 /** The value of an entry, also of one that a member of ours hides, and of the cookie. */
@@ -94,7 +96,7 @@ function sessionBehind(view: object): RequestSession {
   return session;
 }
 
-class ExpressSessionTraps implements ProxyHandler<object> {
+export class ExpressSessionTraps implements ProxyHandler<object> {
   // Private at run time too: `util.inspect` with `showProxy` shows the handler, and the sid is behind it.
   readonly #session: RequestSession;
 
@@ -136,17 +138,17 @@ class ExpressSessionTraps implements ProxyHandler<object> {
   }
 
   has(target: object, name: string | symbol): boolean {
-    return Reflect.has(target, name) || (typeof name === 'string' && (HIDDEN_NAMES.includes(name) || this.isVisible(name)));
+    return Reflect.has(target, name) || (typeof name === 'string' && (this.hiddenNames.includes(name) || this.isVisible(name)));
   }
 
   ownKeys(target: object): (string | symbol)[] {
     const entries = this.#session.active.entries.names().filter((name) => name !== COOKIE && this.isVisible(name));
-    return [...HIDDEN_NAMES, COOKIE, ...entries, ...Object.getOwnPropertySymbols(target)];
+    return [...this.hiddenNames, COOKIE, ...entries, ...Object.getOwnPropertySymbols(target)];
   }
 
   getOwnPropertyDescriptor(target: object, name: string | symbol): PropertyDescriptor | undefined {
     if (typeof name === 'symbol') return Reflect.getOwnPropertyDescriptor(target, name);
-    const isHidden = HIDDEN_NAMES.includes(name);
+    const isHidden = this.hiddenNames.includes(name);
     if (!isHidden && !this.isVisible(name)) return undefined;
     return { value: this.get(target, name, target), writable: !isHidden, enumerable: !isHidden, configurable: true };
   }
@@ -164,6 +166,11 @@ class ExpressSessionTraps implements ProxyHandler<object> {
 
   preventExtensions(): boolean {
     throw new SessionMisuseError('A session cannot be frozen. Do not assign to it instead.');
+  }
+
+  /** The names of properties of its own that JSON, spread and `for…in` do not show. */
+  protected get hiddenNames(): readonly string[] {
+    return HIDDEN_NAMES;
   }
 
   /** Whether JSON, spread and `for…in` show a property of that name. */

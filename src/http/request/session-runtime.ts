@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { inspect, isDeepStrictEqual, types } from 'node:util';
 import { RedisSessionError, SessionMisuseError } from '../../redis-session.errors.js';
 import type { Clock } from '../../session/clock.js';
@@ -19,8 +19,8 @@ import type { SessionSettings } from './session-options.js';
  */
 export type IdentityFinder = (session: SessionEntries) => Identity | undefined;
 
-/** Makes of an error the one that the web framework answers well, and prepares the response for it. */
-export type ErrorTranslator = (error: RedisSessionError, response: ServerResponse) => Error;
+/** Makes of an error the one that the web framework answers well. */
+export type ErrorTranslator = (error: RedisSessionError) => Error;
 
 /** What {@link SessionRuntime} is made of. */
 export interface SessionRuntimeParts {

@@ -44,6 +44,12 @@ export abstract class SessionTransport {
   /** The error as the application should see it. */
   abstract errorFor(error: unknown): unknown;
 
+  /** Called before the session is used by Node's own request, where the framework has another: its response may be written past the framework. */
+  useNodeRequest(): void {}
+
+  /** Called when a method of the session has done what it was called for. */
+  noteCall(): void {}
+
   /** Whether the application has taken the session off the request: `delete req.session` means what `req.session = null` does. */
   get isTakenOff(): boolean {
     return this.isExposed && !Object.hasOwn(this.request, 'session');

@@ -82,6 +82,11 @@ export class BufferedResponse implements InterceptedMethods {
     });
   }
 
+  /** Sends what is written from now on at once: what it would wait for has been done in another way. Not when something was written already. */
+  letThrough(): void {
+    if (this.#state === 'pending' && this.#head === undefined) this.#state = 'committed';
+  }
+
   get hasBegun(): boolean {
     return this.#state !== 'pending';
   }

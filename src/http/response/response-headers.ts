@@ -76,12 +76,14 @@ function checkStatusCode(statusCode: number): void {
 
 /** Adds a request header to `Vary` (RFC 9110, section 12.5.5), beside those that the application has named. */
 export function addVary(response: ServerResponse, name: string): void {
-  const vary = response.getHeader('Vary');
-  if (vary === undefined) {
-    response.setHeader('Vary', name);
-    return;
-  }
+  const vary = varyWith(response.getHeader('Vary'), name);
+  if (vary !== undefined) response.setHeader('Vary', vary);
+}
+
+/** What `Vary` is with one more request header; `undefined` when it names that already. */
+export function varyWith(vary: OutgoingHttpHeader | undefined, name: string): string | undefined {
+  if (vary === undefined) return name;
   const names = (Array.isArray(vary) ? vary : [String(vary)]).flatMap((one) => one.split(',')).map((one) => one.trim());
   const isSaid = names.some((one) => one === '*' || one.toLowerCase() === name.toLowerCase());
-  if (!isSaid) response.setHeader('Vary', [...names.filter(Boolean), name].join(', '));
+  return isSaid ? undefined : [...names.filter(Boolean), name].join(', ');
 }

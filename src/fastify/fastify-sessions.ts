@@ -1,0 +1,109 @@
+import type { FastifyInstance, FastifyRequest, onRegisterHookHandler, onRequestHookHandler, onSendHookHandler } from 'fastify';
+import { RedisSessionConfigError } from '../redis-session.errors.js';
+import { builtinSessionMiddleware } from '../http/request/builtin-session.middleware.js';
+import { assignSession, whileAnswerable } from '../http/request/http-transport.js';
+import { clientOf, keepClient } from '../http/request/request-client.js';
+import { stateOf } from '../http/request/request-state.js';
+import { sessionViewIn } from '../http/request/session-access.js';
+import type { SessionHandler } from '../http/request/session-handler.js';
+import type { SessionRuntime } from '../http/request/session-runtime.js';
+import { fastifySessionOf, type FastifySession } from './fastify-session.js';
+import { FastifyTransport } from './fastify-transport.js';
+
+const SESSION = 'session';
+
+/** Marks the instances whose requests have our `session`, by whichever of several modules. */
+const DECORATED = Symbol('requests are decorated with a session');
+
+/** The sessions of one runtime, on a Fastify instance: loaded in `onRequest`, committed in `onSend`. */
+export class FastifySessions {
+  /** The instances whose routes have our `onSend`: not those of plugins that were loaded before. */
+  readonly #committing = new WeakSet<object>();
+  readonly #serve: SessionHandler;
+  readonly #serveBuffered: SessionHandler;
+
+  constructor(
+    private readonly runtime: SessionRuntime,
+    sessionStore: object,
+  ) {
+    this.#serve = builtinSessionMiddleware(runtime, sessionStore, FastifyTransport);
+    this.#serveBuffered = builtinSessionMiddleware(runtime, sessionStore);
+  }
+
+  /** Gives the requests of an instance their `session`, and commits what {@link handle} loads. To be called before other plugins are loaded. */
+  install(instance: FastifyInstance): void {
+    decorateRequests(instance);
+    const onRegister: onRegisterHookHandler = (child) => void this.#committing.add(child);
+    this.#committing.add(instance);
+    instance.addHook('onRegister', onRegister);
+    instance.addHook('onSend', this.#onSend);
+  }
+
+  /**
+   * Loads the session of Node's own request. Where nothing commits in `onSend` the response is buffered, as on Express: in a plugin that was loaded
+   * before, or when no hook has said which Fastify request it is.
+   */
+  readonly handle: SessionHandler = (request, response, next) => {
+    const { server } = (clientOf(request) ?? {}) as Partial<FastifyRequest>;
+    if (server !== undefined && this.#committing.has(server)) this.#serve(request, response, next);
+    else this.#serveBuffered(request, response, next);
+  };
+
+  /** Lets Node's request know Fastify's, and loads the session. */
+  readonly onRequest: onRequestHookHandler = (request, reply, done) => {
+    identifyRequest(request);
+    this.handle(request.raw, reply.raw, done as (error?: unknown) => void);
+  };
+
+  readonly #onSend: onSendHookHandler = (request, reply, payload, done) => {
+    const transport = stateOf(request)?.transport;
+    if (!(transport instanceof FastifyTransport) || transport.runtime !== this.runtime) return done(null, payload);
+    const sent = transport.send(reply, payload);
+    // Fastify catches what is wrong with a payload in a promise, and in a call of `done` that comes at once, not in one that comes later.
+    if (sent instanceof Promise) return sent;
+    done(null, sent);
+  };
+}
+
+/** Lets Node's request know Fastify's. */
+export function identifyRequest(request: FastifyRequest): void {
+  keepClient(request.raw, request);
+}
+
+function decorateRequests(instance: FastifyInstance): void {
+  if (DECORATED in instance) return;
+  if (instance.hasRequestDecorator(SESSION)) throw alreadyDecorated();
+  instance.decorateRequest(SESSION, {
+    getter(this: FastifyRequest) {
+      return readSession(this);
+    },
+    setter(this: FastifyRequest, value: unknown) {
+      const state = stateOf(this);
+      if (state !== undefined) assignSession(state, value);
+    },
+  });
+  Object.defineProperty(instance, DECORATED, { value: true });
+  sayWhoElse(instance);
+}
+
+/** `null` when the session was destroyed, as with @fastify/session; `undefined` where no session was loaded. */
+function readSession(request: FastifyRequest): FastifySession | null | undefined {
+  const state = stateOf(request);
+  return state && whileAnswerable(state, () => sessionViewIn(state, fastifySessionOf) ?? null);
+}
+
+/** Fastify's own error for a second decorator does not say what to do about it. */
+function sayWhoElse(instance: FastifyInstance): void {
+  const { decorateRequest } = instance;
+  const withWords = function (this: FastifyInstance, ...args: Parameters<typeof decorateRequest>): FastifyInstance {
+    if (args[0] === SESSION) throw alreadyDecorated();
+    return decorateRequest.apply(this, args);
+  };
+  instance.decorateRequest = withWords as typeof decorateRequest;
+}
+
+function alreadyDecorated(): RedisSessionConfigError {
+  return new RedisSessionConfigError([
+    'Only one plugin may give Fastify\'s requests a "session", and another one does, such as @fastify/session or @fastify/secure-session. Remove that plugin, or give its session another name: @fastify/secure-session has "sessionName" for that.',
+  ]);
+}
