@@ -1,8 +1,11 @@
+// What keeps sessions in memory tells nothing of the server that is named (see test/support/variants.ts too).
+const needless = process.env.TEST_REDIS_SERVER === undefined ? [] : ['\\.memory\\.test\\.ts$'];
+
 /** @type {import('jest').Config} */
 export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // test/package holds applications of their own, which are installed and run elsewhere
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/package/'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/package/', ...needless],
   modulePathIgnorePatterns: ['<rootDir>/.cache/', '<rootDir>/dist/', '<rootDir>/sample/', '<rootDir>/test/package/'],
   // A process that ends soon may do so with something left open, and one on a busy machine may be late with nothing left: so each file is asked.
   testEnvironment: '<rootDir>/test/support/tidy-environment.mjs',

@@ -4,7 +4,7 @@ import { jest } from './steps/jest.mjs';
 
 const FETCH = 'other servers';
 
-/** What `npm run test:servers` runs: all that a server could do otherwise, on each of the other servers. */
+/** What `npm run test:servers` runs: all that a server could do otherwise, on each of the other servers. `TEST_REDIS_SERVER` leaves out the rest. */
 export const serverChecks = [
   {
     atOnce: 1,

@@ -11,8 +11,13 @@ export type Directives = Record<string, string | readonly string[]>;
 /** Which redis.conf to use once port and directory are known. */
 export type Configure = (port: number, directory: string) => Directives | Promise<Directives>;
 
+const { TEST_REDIS_SERVER } = process.env;
+
 /** The program that is tested with: the redis-server on the PATH, unless another one is named. */
-export const SERVER_PROGRAM = process.env['TEST_REDIS_SERVER'] ?? 'redis-server';
+export const SERVER_PROGRAM = TEST_REDIS_SERVER ?? 'redis-server';
+
+/** Whether the tests are run for the sake of one server. Then those that talk to none are left out, here and in jest.config.mjs. */
+export const IS_SERVER_NAMED = TEST_REDIS_SERVER !== undefined;
 
 const PORT_ATTEMPTS = 10;
 const PORT_TAKEN = /Address already in use|Failed listening/;

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import type { SessionSettings } from '../../src/http/request/session-options.js';
 import type { StoreKind } from '../../src/redis-session.options.js';
 import { createScriptedApp, type ScriptedApp } from './scripted-app.js';
+import { IS_SERVER_NAMED } from './redis-process.js';
 import { startRedis, type RedisServer } from './start-redis.js';
 import { createApp, type TestApp, type TestAppOptions } from './create-app.js';
 import { keyOf, sessionStoredIn, type StoredSession } from './stored-session.js';
@@ -19,7 +20,7 @@ export interface Variant {
 }
 
 /** Every variant. A new middleware is one more line for each store. */
-export const variants: readonly Variant[] = [
+const all: readonly Variant[] = [
   { name: 'express-session × hash', middleware: 'express-session', kind: 'hash', storesFirst: false },
   { name: 'express-session × memory', middleware: 'express-session', kind: 'memory', storesFirst: false },
   { name: 'builtin × hash', middleware: 'builtin', kind: 'hash', storesFirst: true },
@@ -27,7 +28,9 @@ export const variants: readonly Variant[] = [
 ];
 
 /** Those that keep sessions in Redis, for cases that look there. */
-export const redisVariants = variants.filter(({ kind }) => kind === 'hash');
+export const redisVariants = all.filter(({ kind }) => kind === 'hash');
+
+export const variants = IS_SERVER_NAMED ? redisVariants : all;
 
 /** Applications of one variant, closed after each test, and a look at their store from outside. */
 export interface Harness {

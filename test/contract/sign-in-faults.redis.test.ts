@@ -1,7 +1,6 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
-import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import { PATIENT } from '../support/connections.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { describeSignInFaults } from './sign-in-faults.contract.js';
@@ -20,7 +19,6 @@ afterAll(async () => {
   await server.stop();
 });
 
-describeSignInFaults('in memory', async (options) => ({ store: new MemorySessionStore(options) }));
 describeSignInFaults('in Redis', async (options) => ({
   store: new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, ...options }),
 }));

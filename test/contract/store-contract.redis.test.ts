@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, test } from '@jest/globals';
 import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
-import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import type { SessionStore } from '../../src/session/store/session-store.js';
 import { storeContract } from '../../src/session/store/store-contract.js';
 import { PATIENT } from '../support/connections.js';
@@ -27,15 +26,11 @@ afterAll(async () => {
   await server.stop();
 });
 
-const inMemory = () => new MemorySessionStore({ revokeBefore: true });
 const inRedis = () => new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, revokeBefore: true, deadline: 20_000 });
 
 const STORES: [string, () => SessionStore][] = [
-  ['in memory', inMemory],
   ['in Redis', inRedis],
-  ['in memory, counted', () => countingStore(inMemory()).store],
   ['in Redis, counted', () => countingStore(inRedis()).store],
-  ['in memory, delayed', () => delayingStore(inMemory())],
   ['in Redis, delayed', () => delayingStore(inRedis())],
 ];
 
@@ -50,35 +45,4 @@ for (const describeStore of [describeSessionStore, describeOwnedSessions, descri
     store: countingStore(new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, ...options })).store,
     check: () => assertEveryKeyEnds([server.client()]),
   }));
-  describeStore('in memory, delayed', async (options) => ({ store: delayingStore(new MemorySessionStore(options)) }));
 }
-
-test('a store that is wrapped lacks what the one within lacks', () => {
-  const { find, create, save, touch, destroy, drain, clock } = inMemory();
-  const least: SessionStore = { find, create, save, touch, destroy, drain, clock };
-  for (const wrapper of [countingStore(least).store, delayingStore(least)])
-    for (const name of ['rotate', 'increment', 'describe', 'revoke', 'compareAndSet', 'endBefore', 'index'])
-      expect(wrapper).not.toHaveProperty(name);
-});
-
-test('a counting store tells of each call, those of the index too', async () => {
-  const { store, counts } = countingStore(inMemory());
-  for (const { run } of storeContract) await run(store);
-  const unasked = [
-    'rotate',
-    'increment',
-    'describe',
-    'revoke',
-    'compareAndSet',
-    'endBefore',
-    'reserve',
-    'confirm',
-    'refresh',
-    'remove',
-    'leave',
-    'fence',
-    'page',
-    'nearest',
-  ].filter((name) => !counts.has(name));
-  expect(unasked).toEqual([]);
-});
