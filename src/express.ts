@@ -125,7 +125,7 @@ export function sessionMiddleware(
   });
   const serve = builtinSessionMiddleware(runtime, isOurs ? new ExpressStoreFacade(runtime) : store);
   if (!settings.csrf.everywhere) return serve;
-  const refuse = refuseCrossOrigin(settings);
+  const refuse = refuseCrossOrigin(settings, runtime.header);
   return (request, response, next) =>
     refuse(request, response, (error) => {
       if (error === undefined) serve(request, response, next);

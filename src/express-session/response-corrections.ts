@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { putCookie, setsCookie, takeOffCookie } from '../http/cookie/response-cookies.js';
-import { cookieHeader, RequestCookieFacts } from '../http/request/cookie-facts.js';
+import { RequestCookieFacts } from '../http/request/cookie-facts.js';
 import { decideCookie, type CookieFacts } from '../http/request/cookie-decision.js';
+import { sessionHeader } from '../http/request/session-headers.js';
 import { existingSession } from '../http/request/session-access.js';
 import { addVary } from '../http/response/response-headers.js';
 import type { SecretState } from '../session/session-record.js';
@@ -29,8 +30,8 @@ function correctCookie({ state, response, runtime, isTouched }: ExpressSessionTr
   if (action === 'nothing' && isSet && state.loaded !== undefined) takeOffCookie(response, name);
   // Of a cookie for https only it says nothing over http, of which the application is to be warned.
   const isLeftOut = action === 'set' && !isSet && (facts.isSidNew || facts.isCookieChanged);
-  const header = action === 'clear' || isLeftOut ? cookieHeader(state, action) : undefined;
-  if (header !== undefined) putCookie(response, name, header);
+  const header = action === 'clear' || isLeftOut ? sessionHeader(state, action) : undefined;
+  if (header !== undefined) putCookie(response, name, header.value);
 }
 
 /** The head leaves before the session is stored, so what will be counts as if it were. */

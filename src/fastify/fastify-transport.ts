@@ -1,11 +1,19 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
-import { cookiesIn, putCookie, takeOffCookie, withoutCookie } from '../http/cookie/response-cookies.js';
+import { cookiesIn, withoutCookie } from '../http/cookie/response-cookies.js';
 import { BuiltinTransport } from '../http/request/builtin-session.middleware.js';
 import { commitSession, isTouchDue } from '../http/request/commit-session.js';
 import { decideCookie, type CookieAction } from '../http/request/cookie-decision.js';
-import { cookieHeader, RequestCookieFacts } from '../http/request/cookie-facts.js';
+import { RequestCookieFacts } from '../http/request/cookie-facts.js';
 import { readSession, SESSION_PROPERTY, type SessionProperty, type SessionRequest } from '../http/request/http-transport.js';
+import {
+  putSessionHeader,
+  sessionHeader,
+  SET_COOKIE,
+  takeOffSessionHeader,
+  variesBy,
+  type ResponseHeader,
+} from '../http/request/session-headers.js';
 import { statusOf } from '../http/request/session-access.js';
 import { stateOf, type RequestState } from '../http/request/request-state.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
@@ -136,18 +144,29 @@ export class FastifyTransport extends BuiltinTransport {
     const { state, runtime } = this;
     // The session may have been destroyed since the commit began.
     const action = statusOf(state) === 'open' ? committed : decideCookie(new RequestCookieFacts(state, false));
-    const cookie = cookieHeader(state, action);
+    const header = sessionHeader(state, action);
     const headers = { ...(reply.statusCode >= REFUSED ? this.#refusalHeaders : {}) };
-    const changes = cookie !== undefined || state.isAsked;
+    const changes = header !== undefined || state.isAsked;
     // The headers of a web Response would come over ours.
     const sent = changes ? unwrapResponse(reply, payload) : payload;
-    this.#putCookie(reply, cookie);
-    if (cookie !== undefined && runtime.settings.noStore) reply.header('cache-control', 'no-store');
-    const vary = state.isAsked ? varyWith(reply.getHeader('vary'), 'Cookie') : undefined;
-    if (vary !== undefined) reply.header('vary', vary);
+    this.#putSession(reply, header);
+    if (header !== undefined && runtime.settings.noStore) reply.header('cache-control', 'no-store');
+    for (const name of state.isAsked ? variesBy(state) : []) {
+      const vary = varyWith(reply.getHeader('vary'), name);
+      if (vary !== undefined) reply.header('vary', vary);
+    }
     for (const [name, value] of Object.entries(headers)) if (!reply.hasHeader(name)) reply.header(name, value);
     this.#leave(sent);
     return sent;
+  }
+
+  #putSession(reply: FastifyReply, header: ResponseHeader | undefined): void {
+    const isCookie = header?.name === SET_COOKIE;
+    this.#putCookie(reply, isCookie ? header.value : undefined);
+    const { header: other } = this.runtime;
+    // A call may have put it on Node's response.
+    if (other !== undefined) this.response.removeHeader(other.name);
+    if (header !== undefined && !isCookie) reply.header(header.name, header.value);
   }
 
   /** Beside the cookies of the reply, and those that a middleware has set on Node's response, which the reply's would come over. */
@@ -170,7 +189,7 @@ export class FastifyTransport extends BuiltinTransport {
   #replace(reply: FastifyReply, payload: unknown, error: unknown): unknown {
     const { statusCode, headers, body } = this.replacementFor(error);
     discardPayload(payload);
-    for (const name of BODY_HEADERS) reply.removeHeader(name);
+    for (const name of [...BODY_HEADERS, this.runtime.header?.name ?? []].flat()) reply.removeHeader(name);
     for (const [name, value] of Object.entries(headers)) if (name !== 'Vary') reply.header(name, value);
     const vary = [headers['Vary'] ?? []]
       .flat()
@@ -217,11 +236,10 @@ export class FastifyTransport extends BuiltinTransport {
   }
 
   #putOnNodeResponse(): void {
-    const { state, response, runtime } = this;
-    const header = cookieHeader(state, decideCookie(new RequestCookieFacts(state, false)));
-    if (header === undefined) return takeOffCookie(response, runtime.cookie.name);
-    putCookie(response, runtime.cookie.name, header);
-    if (runtime.settings.noStore) response.setHeader('Cache-Control', 'no-store');
+    const { state, response } = this;
+    const header = sessionHeader(state, decideCookie(new RequestCookieFacts(state, false)));
+    if (header === undefined) takeOffSessionHeader(state, response);
+    else putSessionHeader(state, header, response);
   }
 
   override watchClient(): void {

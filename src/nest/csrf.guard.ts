@@ -42,7 +42,7 @@ export class CsrfGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const request = this.requestOf(context);
     if (request === undefined || this.#isOfAnother(request)) return true;
-    const reason = requestRefusal(request, this.#runtime.settings);
+    const reason = requestRefusal(request, this.#runtime.settings, this.#runtime.header);
     if (reason === undefined || this.isExempt(context)) return true;
     throw errorIn(context, this.refused(reason, context));
   }

@@ -6,7 +6,7 @@ import { loadSession, rotateWhenDue } from '../../src/http/request/load-session.
 import { keepState, RequestState } from '../../src/http/request/request-state.js';
 import { confirmSession, httpSessionIn, identityIn } from '../../src/http/request/session-access.js';
 import type { SessionOptions } from '../../src/http/request/session-options.js';
-import { cookieHeader } from '../../src/http/request/cookie-facts.js';
+import { readSids, sessionHeader } from '../../src/http/request/session-headers.js';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import type { Clock } from '../../src/session/clock.js';
 import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
@@ -27,12 +27,12 @@ async function request(
   const transport = new StubTransport(store, { request: incoming, ...options });
   const state = new RequestState(transport);
   keepState(incoming, state);
-  state.sids = transport.runtime.cookie.read(incoming);
+  readSids(state);
   await new Promise<void>((resolve) => loadSession(state, resolve));
   await new Promise<unknown>((resolve) => rotateWhenDue(state, resolve));
   await work?.(httpSessionIn(state) as HttpSession & Record<string, unknown>, state);
   const action = await commitSession(state);
-  const [sent = ''] = (cookieHeader(state, action) ?? '').split(';', 1);
+  const [sent = ''] = (sessionHeader(state, action)?.value ?? '').split(';', 1);
   return { action, state, transport, cookie: sent.endsWith('=') || sent === '' ? undefined : sent };
 }
 

@@ -1,7 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { SessionMisuseError } from '../../redis-session.errors.js';
-import { LruCache, ownCopy } from '../../session/lru-cache.js';
 import { withoutUndefined } from '../../session/option-checks.js';
 import type { CookieAttributes } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
@@ -10,23 +8,13 @@ import { warnOnce } from '../../session/warn-once.js';
 import { createCookie, restartMaxAge, type Cookie } from './cookie.js';
 import { isSecureRequest } from '../request/request-security.js';
 import { cookieOptionProblems } from '../request/session-option-problems.js';
-import { COOKIE_DEFAULTS, type Secret, type SessionCookieOptions, type SessionSettings } from '../request/session-options.js';
+import { COOKIE_DEFAULTS, type SessionCookieOptions, type SessionSettings } from '../request/session-options.js';
+import { SignedSids } from './signed-sids.js';
 import { SuspiciousCookies } from './suspicious-cookies.js';
-import { VerifiedCookies } from './verified-cookies.js';
 
-const SIGNED = 's:';
 const WITHHELD =
   'A session has begun, and its cookie was not sent: "session.cookie.secure" is true, and the request came over http, so the visitor stays signed out. Use https, trust the proxy that ends it ("session.proxy", or what your web framework has for that), or set "session.cookie.secure" to "auto".';
-const MOST_CHARACTERS = 4_096;
-/**
- * Each may cost a command. Those with a bad signature do not count, or a few planted ones would hide the session: what they cost is bounded by the 16 kB
- * that Node takes of headers, some 300 of them.
- */
-const MOST_SIDS = 3;
-/** Of HMAC-SHA256, in base64 without padding. */
-const SIGNATURE_CHARACTERS = 43;
 const NO_SIDS: readonly Sid[] = [];
-const SIGNED_VALUES = 5_000;
 
 /** The cookie's attributes by configuration. */
 export type ConfiguredCookie = Readonly<CookieAttributes & { maxAge?: number | null | undefined }>;
@@ -39,8 +27,7 @@ interface ParsedRequest extends IncomingMessage {
 /** The session cookie on its way in and out. Format: `s:` sid `.` HMAC-SHA256, as express-session has it. */
 export class SessionCookie {
   readonly name: string;
-  readonly #known = new VerifiedCookies();
-  readonly #signed = new LruCache<string>(SIGNED_VALUES);
+  readonly #sids: SignedSids;
   readonly #suspicious: SuspiciousCookies;
   readonly #warn: (message: string) => void;
   /** By whether the request came over https, where the configuration asks nothing else of it. */
@@ -49,8 +36,10 @@ export class SessionCookie {
 
   readonly #settings: SessionSettings;
 
-  constructor(settings: SessionSettings, warn: (message: string) => void) {
+  /** @param sids what the header of other clients shares with it */
+  constructor(settings: SessionSettings, warn: (message: string) => void, sids = new SignedSids(settings.secrets)) {
     this.#settings = settings;
+    this.#sids = sids;
     this.name = settings.name;
     this.#suspicious = new SuspiciousCookies(warn);
     this.#warn = warn;
@@ -62,10 +51,15 @@ export class SessionCookie {
     return header === undefined ? this.#readParsed(request) : this.#verifiedOf(cookieValues(header, this.name));
   }
 
+  /** Whether the request has a cookie of this name, whatever is in it. */
+  isIn(request: IncomingMessage): boolean {
+    const { cookie: header } = request.headers;
+    return header === undefined ? parsedValue(request, this.name) !== undefined : cookieValues(header, this.name).length > 0;
+  }
+
   /** The value that {@link read} takes for that sid's, in a header of its own. */
   headerOf(sid: Sid): string {
-    const [secret] = this.#settings.secrets;
-    return secret === undefined ? '' : `${this.name}=${encodeURIComponent(this.#sign(sid, secret))}`;
+    return `${this.name}=${encodeURIComponent(this.#sids.sign(sid))}`;
   }
 
   /** The configured attributes, unless they depend on the request. */
@@ -103,10 +97,9 @@ export class SessionCookie {
 
   /** The header that tells the browser the sid. `undefined` when the cookie may go over https only and the request came otherwise. */
   settingHeader(request: IncomingMessage, sid: Sid, cookie: Cookie): string | undefined {
-    const [secret] = this.#settings.secrets;
-    if (secret === undefined || this.#withholds(request, cookie)) return undefined;
+    if (this.withholds(request, cookie)) return undefined;
     restartMaxAge(cookie);
-    return cookie.serialize(this.name, this.#sign(sid, secret));
+    return cookie.serialize(this.name, this.#sids.sign(sid));
   }
 
   /** The header that tells the browser to drop the cookie: same attributes, an expiry in the past. */
@@ -114,68 +107,29 @@ export class SessionCookie {
     return createCookie({ ...cookie.data, originalMaxAge: undefined, expires: new Date(0) }).serialize(this.name, '');
   }
 
-  /** Whether the cookie may go over https only and the request came otherwise, which is warned of. */
-  #withholds(request: IncomingMessage, cookie: Cookie): boolean {
+  /** Whether the sid may go over https only and the request came otherwise, which is warned of. */
+  withholds(request: IncomingMessage, cookie: Cookie): boolean {
     const isWithheld = cookie.secure === true && !isSecureRequest(request, this.#settings.proxy);
     if (isWithheld) warnOnce(this.#warn, WITHHELD);
     return isWithheld;
-  }
-
-  /** The same browser is often told the same again, only with another expiry. */
-  #sign(sid: Sid, secret: Secret): string {
-    let value = this.#signed.get(sid);
-    if (value === undefined) {
-      value = `${SIGNED}${sid}.${sign(sid, secret)}`;
-      this.#signed.add(ownCopy(sid), value);
-    }
-    return value;
   }
 
   /**
    * Where the header is no longer there. What stands in `signedCookies` was verified by somebody else's secrets, and cannot be by ours any more; and a
    * parser beside the header may find what browsers let others set, by taking more for white space.
    */
-  #readParsed({ cookies }: ParsedRequest): readonly Sid[] {
-    const value = cookies?.[this.name];
+  #readParsed(request: ParsedRequest): readonly Sid[] {
+    const value = parsedValue(request, this.name);
     return typeof value === 'string' ? this.#verifiedOf([value]) : NO_SIDS;
   }
 
   #verifiedOf(values: readonly string[]): readonly Sid[] {
-    if (values.length === 0) return NO_SIDS;
-    const sids: Sid[] = [];
-    let bad = 0;
-    for (const value of values) {
-      const sid = this.#verified(value);
-      if (sid === undefined) bad += value === '' ? 0 : 1;
-      else if (!sids.includes(sid)) sids.push(sid);
-      if (sids.length === MOST_SIDS) break;
-    }
-    if (bad > 0) this.#suspicious.add(bad);
-    return sids;
+    return this.#sids.verified(values, this.#suspicious);
   }
+}
 
-  /** @param raw as it stands in the header */
-  #verified(raw: string): Sid | undefined {
-    const known = this.#known.get(raw);
-    if (known !== undefined) return known;
-    const sid = raw.length > MOST_CHARACTERS ? undefined : this.#verify(decode(unquote(raw)));
-    if (sid !== undefined) this.#known.add(raw, sid);
-    return sid;
-  }
-
-  #verify(value: string): Sid | undefined {
-    if (value.length > MOST_CHARACTERS || !value.startsWith(SIGNED)) return undefined;
-    const dot = value.lastIndexOf('.');
-    const sid = value.slice(SIGNED.length, dot);
-    if (dot < SIGNED.length || sid === '') return undefined;
-    const signature = Buffer.from(value.slice(dot + 1));
-    if (signature.length !== SIGNATURE_CHARACTERS) return undefined;
-    const isOurs = this.#settings.secrets.some((secret) => {
-      const expected = Buffer.from(sign(sid, secret));
-      return expected.length === signature.length && timingSafeEqual(expected, signature);
-    });
-    return isOurs ? (sid as Sid) : undefined;
-  }
+function parsedValue({ cookies }: ParsedRequest, name: string): unknown {
+  return cookies?.[name];
 }
 
 function needsCheck({ secure, sameSite }: SessionCookieOptions): boolean {
@@ -188,21 +142,4 @@ function resolveAuto(options: SessionCookieOptions, isSecure: boolean): Configur
     secure: options.secure === 'auto' ? isSecure : options.secure,
     sameSite: options.sameSite === 'auto' ? (isSecure ? 'none' : 'lax') : options.sameSite,
   };
-}
-
-function sign(sid: string, secret: Secret): string {
-  return createHmac('sha256', secret).update(sid).digest('base64').replace(/=+$/, '');
-}
-
-function unquote(value: string): string {
-  return value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
-}
-
-function decode(value: string): string {
-  if (!value.includes('%')) return value;
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
 }

@@ -8,10 +8,14 @@ export class SuspiciousCookies {
   #count = 0;
   #loggedAt = -Infinity;
 
-  /** @param now ms by a clock that only goes on */
+  /**
+   * @param now ms by a clock that only goes on
+   * @param what they are
+   */
   constructor(
     private readonly warn: (message: string) => void,
     private readonly now: () => number = () => performance.now(),
+    private readonly what = 'session cookie(s)',
   ) {}
 
   add(count: number): void {
@@ -19,7 +23,7 @@ export class SuspiciousCookies {
     if (this.now() - this.#loggedAt < LOG_EVERY) return;
     this.#loggedAt = this.now();
     this.warn(
-      `Possibly suspicious: ${this.#count} session cookie(s) ignored that are malformed or not signed with "session.secret". Expect some after replacing a secret; otherwise somebody may be trying to forge one.`,
+      `Possibly suspicious: ${this.#count} ${this.what} ignored that are malformed or not signed with "session.secret". Expect some after replacing a secret; otherwise somebody may be trying to forge one.`,
     );
     this.#count = 0;
   }

@@ -2,17 +2,24 @@ import type { IncomingMessage } from 'node:http';
 import type { CrossOriginReason } from '../../redis-session.errors.js';
 import { crossOriginReason, type RequestOrigin } from './cross-origin.js';
 import type { CsrfSettings } from './csrf-options.js';
+import type { SessionHeader } from '../cookie/session-header.js';
 import { hostOf, isSecureRequest } from '../request/request-security.js';
 import type { TrustedProxies } from '../request/trusted-proxies.js';
 
 /** One of several protocols, in any case (RFC 9110, section 7.8). */
 const UPGRADE_TO_WEBSOCKET = /(?:^|,)[\t ]*websocket[\t ]*(?:,|$)/i;
 
-/** Why a request must be refused; `undefined` when it may pass. Asks no session and no store. */
+/**
+ * Why a request must be refused; `undefined` when it may pass. Asks no session and no store.
+ *
+ * @param header by which clients that are no browsers have their session: no page of another site can send it by itself
+ */
 export function requestRefusal(
   request: IncomingMessage,
   { csrf, proxy }: { readonly csrf: CsrfSettings; readonly proxy: TrustedProxies | undefined },
+  header?: SessionHeader,
 ): CrossOriginReason | undefined {
+  if (header?.carries(request) === true) return undefined;
   return crossOriginReason(new StatedOrigin(request, proxy), csrf);
 }
 

@@ -1,17 +1,17 @@
 import type { ServerResponse } from 'node:http';
 import { SessionMisuseError } from '../../redis-session.errors.js';
-import { putCookie } from '../cookie/response-cookies.js';
 import { BufferedResponse, type ReplacementResponse, type ResponseHooks } from '../response/buffered-response.js';
 import { errorResponseOf, INTERNAL_ERROR, notStoredResponse, renderErrorResponse } from '../response/error-response.js';
-import { addVary, isClientGone, isResponse, takesHeaders } from '../response/response-headers.js';
+import { isClientGone, isResponse, takesHeaders } from '../response/response-headers.js';
 import { commitLate, commitSession } from './commit-session.js';
 import { decideCookie, type CookieAction } from './cookie-decision.js';
-import { cookieHeader, RequestCookieFacts } from './cookie-facts.js';
+import { RequestCookieFacts } from './cookie-facts.js';
 import { useDictionaryMode } from './dictionary-mode.js';
 import { continueWithSession, hasSession, HttpTransport, type SessionProperty, type SessionRequest } from './http-transport.js';
 import { loadSession, rotateWhenDue } from './load-session.js';
 import { statusOf } from './session-access.js';
 import { keepState, RequestState } from './request-state.js';
+import { putSessionHeaders, readSids } from './session-headers.js';
 import type { SessionHandler } from './session-handler.js';
 import type { SessionRuntime } from './session-runtime.js';
 
@@ -47,7 +47,7 @@ function begin(transport: BuiltinTransport): BuiltinTransport | undefined {
   const { runtime, request } = transport;
   if (!transport.isInPath) return undefined;
   runtime.warnOfUntrustedProxy(request);
-  transport.state.sids = runtime.cookie.read(request);
+  readSids(transport.state);
   keepState(request, transport.state);
   transport.begin();
   return transport;
@@ -101,14 +101,11 @@ export class BuiltinTransport extends HttpTransport implements ResponseHooks {
   }
 
   addHeaders(): void {
-    const { state, runtime, response } = this;
+    const { state, response } = this;
     // The session may have been destroyed since the commit began.
     if (!this.#isHeadOut && statusOf(state) !== 'open') this.#action = decideCookie(new RequestCookieFacts(state, false));
     this.#isHeadOut = true;
-    const header = cookieHeader(state, this.#action);
-    if (header !== undefined) putCookie(response, runtime.cookie.name, header);
-    if (header !== undefined && runtime.settings.noStore) response.setHeader('Cache-Control', 'no-store');
-    if (state.isAsked) addVary(response, 'Cookie');
+    putSessionHeaders(state, this.#action, response);
   }
 
   /** The head is out, so no error can be answered any more. What can be stored is; what cannot is logged. */

@@ -1,7 +1,7 @@
 import type { SecretState } from '../../session/session-record.js';
 import type { Cookie } from '../cookie/cookie.js';
-import type { CookieAction, CookieFacts } from './cookie-decision.js';
-import { currentSession, getOrCreateSession, existingSession } from './session-access.js';
+import type { CookieFacts } from './cookie-decision.js';
+import { getOrCreateSession, existingSession } from './session-access.js';
 import type { RequestState } from './request-state.js';
 
 /** The facts of a request, each looked up when the decision asks for it: the cookie of most sessions is never made. */
@@ -16,10 +16,12 @@ export class RequestCookieFacts implements CookieFacts {
   }
 
   get incoming(): CookieFacts['incoming'] {
-    const { status, loaded, endedReason } = this.state;
+    const { status, loaded, endedReason, isByHeader, sids } = this.state;
     if (status === 'failed') return 'unknown';
     if (loaded !== undefined) return 'session';
-    return endedReason === undefined ? 'nothing' : 'ended session';
+    // A client that sends a header is told of time too: nothing drops its value, as a browser drops a cookie. It knows which value it has sent.
+    const isEnded = endedReason !== undefined || (isByHeader && sids.length > 0);
+    return isEnded ? 'ended session' : 'nothing';
   }
 
   get outgoing(): CookieFacts['outgoing'] {
@@ -52,30 +54,24 @@ export class RequestCookieFacts implements CookieFacts {
   }
 
   get isCookieChanged(): boolean {
-    return this.state.current?.isCookieChanged === true;
+    return !this.state.isByHeader && this.state.current?.isCookieChanged === true;
   }
 
+  /** A value in a header has no expiry that could move. */
   get rolling(): boolean | 'touch' {
-    return this.state.transport.runtime.settings.rolling;
+    return this.state.isByHeader ? false : this.state.transport.runtime.settings.rolling;
   }
 
   get expiry(): CookieFacts['expiry'] {
+    if (this.state.isByHeader) return 'browser';
     const { expires } = getOrCreateSession(this.state).cookie;
     if (expires === undefined || expires === null) return 'browser';
     return expires instanceof Date ? 'date' : 'taken off';
   }
 }
 
-/** The `Set-Cookie` header of an action; `undefined` for `nothing`, and for a cookie that may go over https only when the request came otherwise. */
-export function cookieHeader(state: RequestState, action: CookieAction): string | undefined {
-  const { runtime, request } = state.transport;
-  if (action === 'clear') return runtime.cookie.clearingHeader(clearedCookie(state));
-  const session = action === 'set' ? currentSession(state) : undefined;
-  return session && runtime.cookie.settingHeader(request, session.active.sid, session.cookie);
-}
-
-/** By configuration where somebody else has ended the session: nothing is known of it any more. */
-function clearedCookie(state: RequestState): Cookie {
+/** The cookie to clear: by configuration where somebody else has ended the session: nothing is known of it any more. */
+export function clearedCookie(state: RequestState): Cookie {
   const session = state.loaded === undefined ? undefined : (existingSession(state) ?? state.destroyed);
   return session?.cookie ?? state.transport.createCookie();
 }

@@ -44,6 +44,8 @@ export class RequestState {
   destroyed: RequestSession | undefined;
   /** Whether a new session was put in the place of the one that was loaded. */
   isReplaced = false;
+  /** Whether it came by the header of clients that are no browsers, and not by a cookie. */
+  isByHeader = false;
   /** Whether anybody has asked for the session, so that the answer may depend on it. */
   isAsked = false;
   // People log requests and what hangs on them, however deep: what opens sessions is only in private fields.
@@ -60,7 +62,7 @@ export class RequestState {
     this.#loaded = loaded;
   }
 
-  /** Of the request's cookies. */
+  /** Of the request's cookies, or its header. */
   get sids(): readonly Sid[] {
     return this.#sids;
   }

@@ -19,6 +19,7 @@ export const SESSION_NAMES = [
   'proxy',
   'genid',
   'noStore',
+  'header',
   'middleware',
   'csrf',
 ];
@@ -36,8 +37,11 @@ const ELSEWHERE = new Map([
 const LEAST_SECRET_BYTES = 32;
 /** RFC 6265bis, section 5.5: a browser keeps no cookie for longer than 400 days. */
 const LONGEST_COOKIE_MS = 400 * 86_400_000;
-/** RFC 6265bis, section 4.1.1: a cookie name is a token of RFC 9110. */
-const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** RFC 9110, section 5.6.2: what the name of a header is; and of a cookie (RFC 6265bis, section 4.1.1). */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** What browsers, servers and proxies give a meaning of its own, or take for themselves. */
+const TAKEN_HEADER =
+  /^(?:accept|age|allow|alt-svc|authorization|cache-control|connection|content|cookie|date|dnt|early-data|etag|expect|expires|forwarded|from|host|http2-settings|if|keep-alive|last-modified|link|location|max-forwards|origin|permissions-policy|pragma|priority|proxy|range|referer|referrer-policy|retry-after|sec|server|set-cookie|strict-transport-security|te|trailer|transfer-encoding|upgrade|user-agent|vary|via|warning|www-authenticate)$|^(?:accept|access-control|content|if|proxy|sec|x-forwarded)-/i;
 const PATH = /^\/[\x20-\x3A\x3D-\x7E]*$/;
 
 /**
@@ -60,9 +64,10 @@ export function sessionOptionProblems(options: SessionOptions, production: boole
   oneOf('middleware', 'builtin', 'express-session');
   if (options.genid !== undefined && typeof options.genid !== 'function')
     problems.push(`"session.genid" must be a function that returns a new unguessable string, received ${kindOf(options.genid)}.`);
-  if (options.name !== undefined && (typeof options.name !== 'string' || !COOKIE_NAME.test(options.name)))
+  if (options.name !== undefined && (typeof options.name !== 'string' || !TOKEN.test(options.name)))
     problems.push('"session.name" must be a cookie name: letters, digits and !#$%&\'*+-.^_`|~ only (RFC 6265). Use something like "sid".');
 
+  problems.push(...headerProblems(options));
   problems.push(...csrfOptionProblems(options.csrf));
 
   const { cookie } = options;
@@ -164,6 +169,20 @@ function cookieProblems(cookie: SessionCookieOptions, name: string): string[] {
       '"session.cookie.path" must begin with "/" and be without ";" and control characters, which would end it. Leave it out for "/".',
     );
   return problems;
+}
+
+function headerProblems({ header, middleware }: SessionOptions): string[] {
+  if (header === undefined) return [];
+  const cure = 'Use something like "X-Session".';
+  if (typeof header !== 'string' || !TOKEN.test(header))
+    return [`"session.header" must be the name of a header: letters, digits and !#$%&'*+-.^_\`|~ only (RFC 9110). ${cure}`];
+  if (TAKEN_HEADER.test(header))
+    return [`"session.header" must be a header of its own, and ${JSON.stringify(header)} has a meaning already. ${cure}`];
+  if (middleware === 'express-session')
+    return [
+      '"session.header" must not be set with "session.middleware" "express-session": that package carries sessions in its cookie only. Leave one of the two out.',
+    ];
+  return [];
 }
 
 function choiceProblem(name: string, value: unknown, values: readonly unknown[]): string[] {

@@ -168,6 +168,13 @@ export interface SessionOptions {
    */
   noStore?: boolean | undefined;
   /**
+   * A header for clients that are not browsers, such as `'X-Session'`. A request that has it, and no session cookie, gets its session by it: its value is
+   * `new`, or what the response to an earlier request had in the same header. Not with `middleware: 'express-session'`.
+   *
+   * @default none
+   */
+  header?: string | undefined;
+  /**
    * Which middleware serves the requests: `'builtin'`, which stores before it answers, or `'express-session'`, that package itself over the same store
    * (`npm install express-session`).
    *
@@ -198,6 +205,7 @@ export interface SessionSettings {
   readonly proxy: TrustedProxies | undefined;
   readonly genid: ((request: IncomingMessage) => string) | undefined;
   readonly noStore: boolean;
+  readonly header: string | undefined;
   readonly middleware: 'builtin' | 'express-session';
   readonly csrf: CsrfSettings;
 }
@@ -229,6 +237,7 @@ export function resolveSessionOptions(options: SessionOptions): SessionSettings 
     proxy: resolveProxyOption(options.proxy),
     genid: options.genid,
     noStore: options.noStore ?? SESSION_DEFAULTS.noStore,
+    header: options.header,
     middleware: options.middleware ?? SESSION_DEFAULTS.middleware,
     csrf: resolveCsrfOption(options.csrf),
   };

@@ -11,6 +11,8 @@ import type { SessionEntries } from './http-session.js';
 import type { Identity } from '../../nest/identity.decorator.js';
 import { forwardedProtocol, isSecureRequest } from './request-security.js';
 import { SessionCookie } from '../cookie/session-cookie.js';
+import { SessionHeader } from '../cookie/session-header.js';
+import { SignedSids } from '../cookie/signed-sids.js';
 import type { SessionSettings } from './session-options.js';
 
 /**
@@ -44,6 +46,8 @@ export class SessionRuntime {
   readonly sessions: Sessions;
   readonly translate: ErrorTranslator;
   readonly cookie: SessionCookie;
+  /** Of clients that are no browsers; `undefined` where there are none. */
+  readonly header: SessionHeader | undefined;
   /** Whether everything that a request leads to can ask for it. */
   readonly hasContext: boolean;
   /** By which requests measure how long they wait, and how old what they have loaded is. */
@@ -66,7 +70,9 @@ export class SessionRuntime {
     this.sessions = sessions;
     this.#settings = settings;
     this.translate = translate;
-    this.cookie = new SessionCookie(settings, warn);
+    const sids = new SignedSids(settings.secrets);
+    this.cookie = new SessionCookie(settings, warn, sids);
+    this.header = settings.header === undefined ? undefined : new SessionHeader(settings.header, this.cookie, sids, warn);
     this.#findIdentity = findIdentity;
     this.#warn = warn;
     this.#location = location;
