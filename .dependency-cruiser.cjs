@@ -91,10 +91,10 @@ module.exports = {
       to: { path: NEST },
     },
     {
-      name: 'express-never-imports-nest',
+      name: 'nothing-without-nest-imports-nest',
       comment: 'What it loads by way of other files is checked in .dependency-cruiser.loaded.cjs.',
       severity: 'error',
-      from: { path: '^src/express\\.ts$' },
+      from: { path: '^src/(express|node|redis-session\\.node|redis-session\\.without-nest)\\.ts$' },
       to: { path: ['^src/nest/', NEST], pathNot: IDENTITY },
     },
     {
@@ -135,7 +135,7 @@ module.exports = {
       name: 'nothing-imports-an-entry-point',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(index|express|store)\\.ts$' },
+      to: { path: '^src/(index|express|node|store)\\.ts$' },
     },
     {
       name: 'no-cycles',

@@ -8,10 +8,10 @@ const { options } = require('./.dependency-cruiser.cjs');
 module.exports = {
   forbidden: [
     {
-      name: 'express-loads-neither-nest-nor-optional-peers',
-      comment: 'An application with Express alone installs ioredis and nothing else.',
+      name: 'without-nest-loads-neither-nest-nor-optional-peers',
+      comment: 'An application with Express alone, or with Node, installs ioredis and nothing else.',
       severity: 'error',
-      from: { path: '^src/express\\.ts$' },
+      from: { path: '^src/(express|node)\\.ts$' },
       to: {
         path: ['^src/nest/', '(^|/)node_modules/(@nestjs|reflect-metadata|rxjs|express|express-session|connect-redis)/'],
         reachable: true,

@@ -244,7 +244,8 @@ export class RedisSessionModule
     adapterHost: HttpAdapterHost,
     log: SessionLog,
     config: ApplicationConfig,
-    fastify: FastifySessions,
+    // By no other type: the declarations that applications compile with must not need those of Fastify.
+    @Inject(FastifySessions) fastify: object,
   ) {
     super();
     this.#sessions = Sessions.of(store);
@@ -257,7 +258,7 @@ export class RedisSessionModule
     config.addGlobalFilter(new SessionAnswerFilter(adapterHost, this.#sessions.settings.logError));
     this.#unwatch = log.watch(this.#sessions.events);
     this.#channel = eventChannelOf(options, store, connection, log.warn);
-    this.#fastify = new FastifyMount(adapterHost, fastify, servedRoutes(routes));
+    this.#fastify = new FastifyMount(adapterHost, fastify as FastifySessions, servedRoutes(routes));
   }
 
   /** With options at hand. See {@link RedisSessionModule}. If the options are wrong, the start fails with `RedisSessionConfigError`. */

@@ -54,7 +54,7 @@ describe('an application that compiles without esModuleInterop', () => {
     mkdirSync(join(ROOT, '.cache'), { recursive: true });
     declarations = mkdtempSync(join(ROOT, '.cache', 'declarations-'));
     const { options } = readConfig(join(ROOT, 'tsconfig.build.json'));
-    const files = ['index.ts', 'express.ts'].map((name) => join(ROOT, 'src', name));
+    const files = ['index.ts', 'express.ts', 'node.ts'].map((name) => join(ROOT, 'src', name));
     ts.createProgram(files, { ...options, outDir: declarations, emitDeclarationOnly: true }).emit();
   });
   afterAll(() => rmSync(declarations, { recursive: true }));
@@ -78,6 +78,7 @@ describe('an application that compiles without esModuleInterop', () => {
         paths: {
           'nestjs-redis-session': [join(declarations, 'index.d.ts')],
           'nestjs-redis-session/express': [join(declarations, 'express.d.ts')],
+          'nestjs-redis-session/node': [join(declarations, 'node.d.ts')],
         },
       });
       expect(errorsOf(program)).toEqual([]);

@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import { SessionMisuseError } from '../../redis-session.errors.js';
 import { BufferedResponse, type ReplacementResponse, type ResponseHooks } from '../response/buffered-response.js';
 import { errorResponseOf, INTERNAL_ERROR, notStoredResponse, renderErrorResponse } from '../response/error-response.js';
 import { isClientGone, isResponse, takesHeaders } from '../response/response-headers.js';
@@ -7,7 +6,14 @@ import { commitLate, commitSession } from './commit-session.js';
 import { decideCookie, type CookieAction } from './cookie-decision.js';
 import { RequestCookieFacts } from './cookie-facts.js';
 import { useDictionaryMode } from './dictionary-mode.js';
-import { continueWithSession, hasSession, HttpTransport, type SessionProperty, type SessionRequest } from './http-transport.js';
+import {
+  continueWithSession,
+  hasSession,
+  HttpTransport,
+  signedInTooLate,
+  type SessionProperty,
+  type SessionRequest,
+} from './http-transport.js';
 import { loadSession, rotateWhenDue } from './load-session.js';
 import { statusOf } from './session-access.js';
 import { keepState, RequestState } from './request-state.js';
@@ -159,10 +165,4 @@ export class BuiltinTransport extends HttpTransport implements ResponseHooks {
   watchClient(): void {
     this.#buffered?.watchClient();
   }
-}
-
-function signedInTooLate(): SessionMisuseError {
-  return new SessionMisuseError(
-    'An identity was put into a session after the response had begun, or its client had gone. The new id that such a session gets can no longer be sent, so none of the changes was stored. Assign the identity before the response, and call session.login() where you can.',
-  );
 }

@@ -97,12 +97,11 @@ function defineProperties(request: SessionRequest, sessionStore: object | undefi
   request.sessionStore = sessionStore;
 }
 
-/** A request and its response, as Node has them. */
-export abstract class HttpTransport extends SessionTransport {
+/** A request, as Node has it. */
+export abstract class RequestTransport extends SessionTransport {
   constructor(
     runtime: SessionRuntime,
     override readonly request: SessionRequest,
-    readonly response: ServerResponse,
     /** What `req.sessionStore` is. */
     private readonly sessionStore: object | undefined,
     private readonly property = SESSION_PROPERTY,
@@ -116,13 +115,26 @@ export abstract class HttpTransport extends SessionTransport {
     return isInPath(this.request, path);
   }
 
-  get canBeAnswered(): boolean {
-    return canBeAnswered(this.request, this.response);
-  }
-
   expose(): void {
     defineProperties(this.request, this.sessionStore, this.property);
     this.isExposed = true;
+  }
+}
+
+/** A request and its response. */
+export abstract class HttpTransport extends RequestTransport {
+  constructor(
+    runtime: SessionRuntime,
+    request: SessionRequest,
+    readonly response: ServerResponse,
+    sessionStore: object | undefined,
+    property?: SessionProperty,
+  ) {
+    super(runtime, request, sessionStore, property);
+  }
+
+  get canBeAnswered(): boolean {
+    return canBeAnswered(this.request, this.response);
   }
 
   errorFor(error: unknown): unknown {
@@ -137,6 +149,12 @@ export abstract class HttpTransport extends SessionTransport {
   protected giveWhenRefused(headers: Readonly<Record<string, string>>): void {
     giveWhenRefused(this.response, headers);
   }
+}
+
+export function signedInTooLate(): SessionMisuseError {
+  return new SessionMisuseError(
+    'An identity was put into a session after the response had begun, or its client had gone. The new id that such a session gets can no longer be sent, so none of the changes was stored. Assign the identity before the response, and call session.login() where you can.',
+  );
 }
 
 /** Goes on with the session on the request, unless there is an error. What `next` throws is the application's, which knows what becomes of it. */

@@ -3,6 +3,7 @@ import type { HttpSession } from './http-session.js';
 import { stateOf } from './request-state.js';
 import { peekedSessionIn } from './session-access.js';
 import type { FrameworkRequest } from './state-holder.js';
+import type { NodeRequest } from './session-handler.js';
 
 /**
  * The session of a request, for code that only looks: logs, traces, exception filters, error pages. It gives you what `sessionOf()` gives,
@@ -14,7 +15,7 @@ import type { FrameworkRequest } from './state-holder.js';
  *
  * @publicApi
  */
-export function peekSession(request: IncomingMessage | FrameworkRequest): HttpSession | undefined {
-  const state = stateOf(request);
+export function peekSession(request: NodeRequest | FrameworkRequest): HttpSession | undefined {
+  const state = stateOf(request as IncomingMessage | FrameworkRequest);
   return state && peekedSessionIn(state);
 }

@@ -103,5 +103,7 @@ export function requireState(request: IncomingMessage | FrameworkRequest): Reque
 }
 
 export function noSession(): SessionMisuseError {
-  return new SessionMisuseError('This request has no session. Mount sessionMiddleware() before the handler that calls sessionOf().');
+  return new SessionMisuseError(
+    'This request has no session. Mount sessionMiddleware() before the handler that calls sessionOf(), or await loadSession().',
+  );
 }

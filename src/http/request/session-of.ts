@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { HttpSession } from './http-session.js';
 import { noSession, requireState } from './request-state.js';
 import { httpSessionIn } from './session-access.js';
+import type { NodeRequest } from './session-handler.js';
 import { isFrameworkRequest, type FrameworkRequest } from './state-holder.js';
 
 /**
@@ -12,9 +13,11 @@ import { isFrameworkRequest, type FrameworkRequest } from './state-holder.js';
  *
  * @publicApi
  */
-export function sessionOf(request: IncomingMessage | FrameworkRequest): HttpSession {
-  const state = requireState(request);
-  if (!isFrameworkRequest(request)) state.transport.useNodeRequest();
+export function sessionOf(request: NodeRequest | FrameworkRequest): HttpSession {
+  // A request of HTTP/2 has all that is used of one of HTTP/1.
+  const found = request as IncomingMessage | FrameworkRequest;
+  const state = requireState(found);
+  if (!isFrameworkRequest(found)) state.transport.useNodeRequest();
   const session = httpSessionIn(state);
   if (session === undefined) throw noSession();
   return session;

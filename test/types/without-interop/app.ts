@@ -1,6 +1,8 @@
 import type { Request } from 'express';
 import type { HttpSession } from 'nestjs-redis-session';
 import type { HttpSession as SessionOfExpress, SessionEntries } from 'nestjs-redis-session/express';
+import type { createServer } from 'node:http2';
+import type { NodeSessions, sessionMiddleware } from 'nestjs-redis-session/node';
 
 declare module 'express-session' {
   interface SessionData {
@@ -32,4 +34,18 @@ export async function gain(session: NotAny<HttpSession>, other: NotAny<SessionOf
   // @ts-expect-error an entry that nobody declared
   other.basket = [];
   return session;
+}
+
+/** A server of HTTP/2 takes both forms as they are. */
+export function serveHttp2(
+  create: NotAny<typeof createServer>,
+  middleware: NotAny<ReturnType<typeof sessionMiddleware>>,
+  { loadSession, commitSession }: NotAny<NodeSessions>,
+): void {
+  create((request, response) => middleware(request, response, () => response.end()));
+  create(async (request, response) => {
+    const session: NotAny<HttpSession> = await loadSession(request);
+    await commitSession(request, response);
+    response.end(String(session.identity?.id));
+  });
 }
