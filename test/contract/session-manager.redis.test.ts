@@ -8,12 +8,14 @@ import { describeSessionManager } from './session-manager.contract.js';
 
 let server: RedisServer;
 let redis: OpenRedis;
+let watched: ReturnType<typeof watchTtls>;
 let prefixes = 0;
 
 beforeAll(async () => {
   server = await startRedis();
   // Fifty sign-ins at once are a lot for a busy machine.
   redis = openRedis({ ...server.options, ...PATIENT }, () => undefined);
+  watched = watchTtls(redis.client);
 });
 
 afterAll(async () => {
@@ -22,7 +24,7 @@ afterAll(async () => {
 });
 
 describeSessionManager('in Redis', async (options) => {
-  const { client, problems } = watchTtls(redis.client);
+  const { client, problems } = watched;
   const check = async () => {
     await assertEveryKeyEnds([server.client()]);
     if (problems.length > 0) throw new Error(problems.join('\n'));

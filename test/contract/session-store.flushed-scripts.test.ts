@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
+import type { RedisClient } from '../../src/redis/client/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { describeSessionIndex } from './session-index.contract.js';
@@ -9,19 +10,23 @@ import { assertEveryKeyEnds, watchScripts } from '../support/watched-scripts.js'
 
 let server: RedisServer;
 let redis: Redis;
+let flushed: RedisClient;
 let prefixes = 0;
 
 beforeAll(async () => {
   server = await startRedis();
   redis = server.client();
+  flushed = watchScripts(redis, { before: (commander) => void commander.script('FLUSH') });
 });
 
 afterAll(() => server.stop());
 
 for (const describeStore of [describeSessionStore, describeOwnedSessions, describeSessionIndex])
   describeStore('in Redis, whose script cache is lost before every call', async (options) => {
-    const client = watchScripts(redis, { before: (commander) => void commander.script('FLUSH') });
-    return { store: new RedisSessionStore(client, { prefix: `test${++prefixes}:`, ...options }), check: () => assertEveryKeyEnds([redis]) };
+    return {
+      store: new RedisSessionStore(flushed, { prefix: `test${++prefixes}:`, ...options }),
+      check: () => assertEveryKeyEnds([redis]),
+    };
   });
 
 test('Redis knew no script of those calls, and was sent each as its text', async () => {

@@ -10,11 +10,13 @@ import { describeOwnedSessions } from './session-store.users.contract.js';
 
 let server: RedisServer;
 let redis: OpenRedis;
+let watched: ReturnType<typeof watchTtls>;
 let prefixes = 0;
 
 beforeAll(async () => {
   server = await startRedis();
   redis = openRedis({ ...server.options, ...PATIENT }, () => undefined);
+  watched = watchTtls(redis.client);
 });
 
 afterAll(async () => {
@@ -24,7 +26,7 @@ afterAll(async () => {
 
 for (const describeStore of [describeSessionStore, describeOwnedSessions, describeSessionIndex])
   describeStore('in Redis, one node', async (options) => {
-    const { client, problems } = watchTtls(redis.client);
+    const { client, problems } = watched;
     const check = async () => {
       await assertEveryKeyEnds([server.client()]);
       expect(problems).toEqual([]);

@@ -114,7 +114,7 @@ describe('SessionManager with Redis', () => {
       end
       -- And places of sign-ins under way, which come first in the index and are taken away.
       local now = redis.call('TIME')[1]
-      for n = 1, 60 do redis.call('ZADD', KEYS[2], now + 60 .. '000.5', string.format('reserved%014d', n)) end
+      for n = 1, 60 do redis.call('ZADD', KEYS[2], now + 3600 .. '000.5', string.format('reserved%014d', n)) end
       redis.call('PEXPIREAT', KEYS[2], ARGV[3])`;
 
     async function withMany() {

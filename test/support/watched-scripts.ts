@@ -10,7 +10,7 @@ interface ScriptWatch {
   readonly after?: (key: string, reply: unknown, ttl: unknown) => void;
 }
 
-/** The client, with an eye on each script that it sends, alone or in a pipeline. */
+/** The client, with an eye on each script that it sends, alone or in a pipeline. One is enough for many stores: each new one would be listened to. */
 export function watchScripts(client: RedisClient, { before, after }: ScriptWatch): RedisClient {
   return wrapped<RedisClient>(client, (name, member) => {
     if (name === 'pipeline') return () => watchPipeline(client.pipeline());
