@@ -159,7 +159,7 @@ describe('closing', () => {
     proxy = later(await startProxy(redis.port), (it) => it.stop());
     const started = await start({
       redis: { host: '127.0.0.1', port: proxy.port, commandTimeout: 30_000 },
-      store: { touchAfter: 0, deadline },
+      store: { touchAfter: 0, deadline: 60_000 },
       controllers: [stallingController()],
       providers: [ClientHolder],
     });
@@ -168,13 +168,14 @@ describe('closing', () => {
     const key = `sess:${(await visitor.sid())?.slice(0, 22)}`;
     // Redis then asks for the script, so that the touch takes two commands, and one that was sent is not yet one that is done.
     await redis.client().script('FLUSH');
-    await redis.client().pexpire(key, 60_000);
+    await redis.client().pexpire(key, 600_000);
     await visitor.get('/stall');
+    Object.assign(started.sessions.settings, { deadline });
     return { ...started, key };
   }
 
   test('waits for the writes under way', async () => {
-    const { store, key, close } = await startWithStalledTouch(10_000);
+    const { store, key, close } = await startWithStalledTouch(60_000);
     const drain = store.drain.bind(store);
     const waiting = new Promise<void>((resolve) => {
       store.drain = () => {
@@ -186,7 +187,7 @@ describe('closing', () => {
     await waiting;
     await proxy.heal();
     await closing;
-    expect(await redis.client().pttl(key)).toBeGreaterThan(60_000);
+    expect(await redis.client().pttl(key)).toBeGreaterThan(600_000);
   });
 
   test('does not wait for a Redis that does not answer', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { openRedis } from '../../src/redis/client/redis-client.js';
-import { Connections, emitted, outcomeOf, untilStatus } from '../support/connections.js';
+import { Connections, emitted, outcomeOf, PATIENT, untilStatus } from '../support/connections.js';
 import { freePort } from '../support/free-port.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startProxy } from '../support/start-proxy.js';
@@ -12,7 +12,7 @@ const PASSWORD = 'hidden-password';
 const LOST =
   /^Redis is unavailable \((?:ECONNREFUSED|ECONNRESET|EPIPE|connection)\)\. Reconnecting until it is back; this is logged once\.$/;
 const BACK = 'Redis is available again.';
-const FAST = { retryStrategy: () => 10 };
+const FAST = { retryStrategy: () => 10, ...PATIENT };
 
 const connections = new Connections();
 let server: RedisServer;
@@ -51,7 +51,7 @@ describe('an outage is logged once', () => {
   });
 
   it('also for a wrong password, which is not shown', async () => {
-    const { client, lines } = connections.open({ ...server.options, ...FAST, password: 'hidden-and-wrong', commandTimeout: 5_000 });
+    const { client, lines } = connections.open({ ...server.options, ...FAST, password: 'hidden-and-wrong' });
     await emitted(client, 'reconnecting', 3);
     expect(lines).toEqual([expect.stringContaining('(WRONGPASS)')]);
   });
@@ -114,7 +114,7 @@ const AT_ONCE = expect.not.stringContaining('timed out');
 
 describe('commands in an outage', () => {
   it('wait for the connection when it is short', async () => {
-    const client = await connections.ready({ ...server.options, ...FAST, commandTimeout: 5_000, maxRetriesPerRequest: null });
+    const client = await connections.ready({ ...server.options, ...FAST, maxRetriesPerRequest: null });
     const noticed = emitted(client, 'reconnecting', 2);
     await server.kill();
     await noticed;
@@ -188,7 +188,7 @@ describe('with a Cluster', () => {
     async (enableAutoPipelining) => {
       const { client, lines } = connections.open({
         cluster: [{ host: '127.0.0.1', port: await freePort() }],
-        options: { enableAutoPipelining, clusterRetryStrategy: () => 20 },
+        options: { enableAutoPipelining, clusterRetryStrategy: () => 20, redisOptions: PATIENT },
       });
       for (let attempt = 0; attempt < 3; attempt++) expect((await outcomeOf(client.get('a'))).error).toMatchObject({ message: AT_ONCE });
       await emitted(client, 'reconnecting', 3);
@@ -199,7 +199,7 @@ describe('with a Cluster', () => {
   it.each([true, false])(
     'of which no node is left, commands fail at once, and are not sent later (enableAutoPipelining %p)',
     async (enableAutoPipelining) => {
-      const options = { enableAutoPipelining, clusterRetryStrategy: () => 50 };
+      const options = { enableAutoPipelining, clusterRetryStrategy: () => 50, redisOptions: PATIENT };
       const { client, lines } = connections.open({ cluster: cluster.startupNodes, options });
       await untilStatus(client, 'ready');
       const keys = Array.from({ length: 30 }, (_, n) => `key:${n}`);

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { RedisSessionStore } from '../../src/index.js';
 import type { Sid } from '../../src/session/sid.js';
-import { Connections, emitted, untilStatus } from '../support/connections.js';
+import { Connections, emitted, PATIENT, untilStatus } from '../support/connections.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { until } from '../support/until.js';
@@ -31,7 +31,7 @@ const clients: readonly [string, (port: number) => Promise<Redis>][] = [
   [
     'a client of ours',
     async (port) => {
-      const redis = { host: '127.0.0.1', port, password: PASSWORD, connectTimeout: NEVER, retryStrategy: () => pause };
+      const redis = { host: '127.0.0.1', port, password: PASSWORD, connectTimeout: NEVER, retryStrategy: () => pause, ...PATIENT };
       return (await connections.ready(redis)) as Redis;
     },
   ],

@@ -138,7 +138,7 @@ describe('an error of a real server has the reason', () => {
 
   it.each(answers)('%s with %j', async (reason, config, act) => {
     const own = await startRedis({ config });
-    const { client } = connections.open(own.options);
+    const { client } = connections.open({ ...own.options, ...PATIENT });
     const { error } = await outcomeOf(act(scriptsOn(client)));
     expect(toStoreError(error).reason).toBe(reason);
     await own.stop();
@@ -146,7 +146,7 @@ describe('an error of a real server has the reason', () => {
 
   it('NOAUTH without a password, timeout when it is frozen, connection when it is gone', async () => {
     const own = await startRedis({ password: 'x' });
-    const { client: stranger } = connections.open({ host: '127.0.0.1', port: own.port });
+    const { client: stranger } = connections.open({ host: '127.0.0.1', port: own.port, ...PATIENT });
     expect(toStoreError((await outcomeOf(scriptsOn(stranger).run('save', 'key', ['x']))).error).reason).toBe('NOAUTH');
 
     const scripts = scriptsOn(

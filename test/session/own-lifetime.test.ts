@@ -21,16 +21,16 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
   test('cookie.maxAge set for one session wins over store.ttl, and stays', async () => {
     const { app, browser, answer, ttl } = await remembered((session) => (session.cookie.maxAge = 3 * DAY));
     expect(answer.setCookies[0]).toContain('Expires=');
-    expect(await ttl()).toBeGreaterThan(3 * DAY - 5_000);
+    expect(await ttl()).toBeGreaterThan(3 * DAY - 60_000);
 
     app.on('/write', ({ session }) => void (session['note'] = 2));
     await browser.get('/write');
     app.on('/age', ({ session }) => ({ maxAge: session.cookie.maxAge, original: session.cookie.originalMaxAge }));
     const { maxAge, original } = (await browser.get('/age')).json;
-    expect(await ttl()).toBeGreaterThan(3 * DAY - 5_000);
+    expect(await ttl()).toBeGreaterThan(3 * DAY - 60_000);
     // express-session's Cookie works out the original from the clock, which may have gone on by a millisecond.
     for (const value of [original, maxAge]) {
-      expect(value).toBeGreaterThan(3 * DAY - 5_000);
+      expect(value).toBeGreaterThan(3 * DAY - 60_000);
       expect(value).toBeLessThanOrEqual(3 * DAY);
     }
   });
@@ -41,7 +41,7 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
       app.on('/change', ({ session }) => void (session.cookie.maxAge = maxAge));
       await browser.get('/change');
       await app.sessions.drain();
-      expect(await ttl()).toBeGreaterThan(maxAge - 5_000);
+      expect(await ttl()).toBeGreaterThan(maxAge - 60_000);
       expect(await ttl()).toBeLessThanOrEqual(maxAge);
     }
   });
@@ -52,7 +52,7 @@ describe.each(variants)('the lifetime that a session chooses for itself, $name',
   ])('cookie.%s makes it a cookie of the browser session, and store.ttl counts', async (_, set) => {
     const { browser, answer, ttl } = await remembered(set, { session: { cookie: { maxAge: DAY } }, store: { ttl: 600 } });
     expect(answer.setCookies[0]).not.toContain('Expires=');
-    expect(await ttl()).toBeGreaterThan(595_000);
+    expect(await ttl()).toBeGreaterThan(540_000);
     expect(await ttl()).toBeLessThanOrEqual(600_000);
     expect((await browser.get('/read')).json).toEqual({ note: 1 });
   });

@@ -48,6 +48,16 @@ export async function age(client: Redis, key: string, ms: number): Promise<void>
   await client.hset(key, META, packed.join('|'));
 }
 
+/** Moves the absolute end of a session to so many ms from now, and answers with when that is. */
+export async function endSoon(client: Redis, key: string, ms: number): Promise<number> {
+  const packed = ((await client.hget(key, META)) ?? '').split('|');
+  const [seconds = 0, microseconds = 0] = await client.time();
+  const end = seconds * 1_000 + Math.floor(microseconds / 1_000) + ms;
+  packed[ABSOLUTE_END] = (end - Number.parseInt(packed[CREATED] ?? '', BASE)).toString(BASE);
+  await client.multi().hset(key, META, packed.join('|')).pexpireat(key, end).exec();
+  return end;
+}
+
 async function readHash(client: Redis, key: string): Promise<StoredSession | undefined> {
   const hash = await client.hgetall(key);
   if (Object.keys(hash).length === 0) return undefined;
