@@ -78,6 +78,7 @@ export class Entries {
 
   /** What changed since loaded; `undefined` when nothing did. Throws `SessionSerializationError` for a value that cannot be stored. */
   delta(): EntryDelta | undefined {
+    if (this.#values.size === 0) return undefined;
     const set = new Map<string, string>();
     const removed: string[] = [];
     for (const [name, value] of this.#values) {

@@ -277,6 +277,30 @@ describe('a client that leaves', () => {
     expect(app.store.writes).toEqual(['create', 'save']);
   });
 
+  test.each<[what: string, use: (session: AnySession) => unknown, writes: string[]]>([
+    ['an entry assigned', (session) => (session['visits'] = 1), ['create']],
+    ['a CSRF token given out', (session) => session.csrfToken(), ['create']],
+    [
+      'a save, and another age of its cookie after that',
+      (session) => session.save().then(() => (session.cookie.maxAge = 120_000)),
+      ['create', 'touch'],
+    ],
+  ])('has a session that is new stored, with %s', async (_, use, writes) => {
+    const [used, end] = [new Barrier(1), new Barrier(1)];
+    const app = await open(async (request, response) => {
+      await use(sessionOf(request) as AnySession);
+      used.pass().catch(() => undefined);
+      await end.pass();
+      response.end('done');
+    });
+    const client = await app.ask('GET', {});
+    await used.full;
+    client.leave();
+    await until(() => app.store.writes.length === writes.length, 'all is stored');
+    expect(app.store.writes).toEqual(writes);
+    end.open();
+  });
+
   test('does not keep a later change of its request from being stored', async () => {
     const gone = new Barrier(1);
     const app = await open(async (request, response) => {

@@ -85,10 +85,9 @@ async function touchAndDecide(state: RequestState, facts: RequestCookieFacts): P
 
 /** Whether the end of a request starts the idle timeout of its unchanged session anew: with `session.resave` always, else when it is due. */
 export function isTouchDue(state: RequestState): boolean {
-  if (statusOf(state) !== 'open') return false;
   const { transport, loaded, current } = state;
   const record = current === undefined ? loaded?.record : current.active.record;
-  if (record === undefined || current?.active.isLost === true) return false;
+  if (record === undefined || current?.active.isLost === true || statusOf(state) !== 'open') return false;
   return transport.runtime.settings.resave || transport.runtime.sessions.isTouchDue(record);
 }
 

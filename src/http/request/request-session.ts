@@ -149,9 +149,9 @@ export class RequestSession implements SessionHost, AssignmentWatcher {
     return deviceOf(this.request, sessions.settings.track, settings.proxy);
   }
 
-  /** Once: it is a fault in the application, which each change would tell again. */
+  /** After the end it is a fault in the application, which is told once: each change would tell it again. */
   noteAssignment(name: string): void {
-    if (!this.transport.hasEnded) return;
+    if (!this.transport.hasEnded) return this.transport.watchClient();
     this.active.entries.watcher = undefined;
     // It may be stored by a call that follows at once.
     setImmediate(() => void this.#logLateChange(name));

@@ -23,7 +23,8 @@ export function statusOf(state: RequestState): RequestStatus {
 export function getOrCreateSession(state: RequestState): RequestSession {
   if (state.current === undefined) {
     state.current = createSession(state);
-    state.transport.watchClient();
+    // A new one has nothing to store until an entry is assigned or a method called, which watch then: most visitors pay for neither.
+    if (state.loaded !== undefined) state.transport.watchClient();
   }
   return state.current;
 }
@@ -68,8 +69,7 @@ export function sessionViewIn<View>(state: RequestState, viewOf: (session: Reque
   const status = statusOf(state);
   if (status === 'failed') throw state.transport.errorFor(state.failure);
   if (status === 'unset') return null;
-  const session = currentSession(state);
-  return session && viewOf(session);
+  return status === 'open' ? viewOf(getOrCreateSession(state)) : undefined;
 }
 
 /** What `sessionOf()` and `@Session()` give: the session, also when this request has ended it; `undefined` before it is loaded. */

@@ -81,6 +81,7 @@ export function csrfTokenOf({ active, transport }: RequestSession): string {
   if (active.isDestroyed) throw afterItsEnd('it has no CSRF token');
   // Otherwise the next request would come without this session, and the token with it would be of no use.
   active.retain();
+  transport.watchClient();
   return csrfToken(active.handle, transport.runtime.settings.secrets);
 }
 

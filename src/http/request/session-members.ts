@@ -89,6 +89,7 @@ function date(record: SessionRecord | undefined, time: (record: SessionRecord) =
  */
 export function answerCall<T>(session: RequestSession, call: Promise<T>, callback?: SessionCallback, returned?: unknown): unknown {
   const { transport } = session;
+  transport.watchClient();
   const result = call.then(
     (value) => {
       transport.noteCall();
