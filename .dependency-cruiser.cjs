@@ -79,6 +79,20 @@ module.exports = {
       to: { pathNot: ['^src/(nest|http|session)/', ERRORS, '^src/redis-session\\.tokens\\.ts$', NEST], dependencyTypesNot: ['core'] },
     },
     {
+      name: 'sockets-imports-nest-http-and-session-only',
+      comment: 'It works on servers of socket.io and ws, and imports neither.',
+      severity: 'error',
+      from: { path: '^src/sockets/' },
+      to: { pathNot: ['^src/(sockets|nest|http|session)/', ERRORS, NEST], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'only-its-entry-point-imports-sockets',
+      comment: 'An optional part: @nestjs/websockets is an optional peer.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(sockets/|websocket\\.ts$)' },
+      to: { path: ['^src/sockets/', packages('@nestjs/websockets')] },
+    },
+    {
       name: 'only-redis-imports-ioredis',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/redis/' },
@@ -87,7 +101,7 @@ module.exports = {
     {
       name: 'only-nest-and-root-files-import-nest',
       severity: 'error',
-      from: { path: '^src/[^/]+/', pathNot: '^src/nest/' },
+      from: { path: '^src/[^/]+/', pathNot: '^src/(nest|sockets)/' },
       to: { path: NEST },
     },
     {
@@ -135,7 +149,7 @@ module.exports = {
       name: 'nothing-imports-an-entry-point',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(index|express|node|store)\\.ts$' },
+      to: { path: '^src/(index|express|node|store|websocket)\\.ts$' },
     },
     {
       name: 'no-cycles',

@@ -11,6 +11,7 @@ export const ENTRY_POINTS = [
   { name: './express', file: 'express' },
   { name: './node', file: 'node' },
   { name: './store', file: 'store' },
+  { name: './websocket', file: 'websocket' },
 ];
 
 /**

@@ -41,6 +41,11 @@ export function demandsOf(handler: Handler, controller: Class): Demands {
   return demands;
 }
 
+/** Whether a class is open to everybody as a whole, whatever its handlers ask for. */
+export function isClassOpen(controller: Class): boolean {
+  return workOut(declarationsOfClass(controller)).isOpen;
+}
+
 function workOut(declarations: readonly Declaration[]): Demands {
   const open = declarations.findIndex(({ isPublic }) => isPublic);
   const counting = open < 0 ? declarations : declarations.slice(0, open + 1);
@@ -63,7 +68,11 @@ function contradiction({ target, roles }: Declaration, { target: open }: Declara
 
 /** From the nearest to the farthest. */
 function declarationsOf(handler: Handler, controller: Class): Declaration[] {
-  const declarations = [declarationOn(handler, `${controller.name}.${handler.name}()`)];
+  return [declarationOn(handler, `${controller.name}.${handler.name}()`), ...declarationsOfClass(controller)];
+}
+
+function declarationsOfClass(controller: Class): Declaration[] {
+  const declarations: Declaration[] = [];
   for (let target: unknown = controller; isClass(target); target = Object.getPrototypeOf(target))
     declarations.push(declarationOn(target, target.name));
   return declarations;

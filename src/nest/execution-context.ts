@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { ArgumentsHost, ExecutionContext } from '@nestjs/common';
+import { requestUnderWay } from '../http/request/request-context.js';
 import { stateOf, type RequestState } from '../http/request/request-state.js';
 import { isFrameworkRequest, type FrameworkRequest } from '../http/request/state-holder.js';
 import { SessionMisuseError } from '../redis-session.errors.js';
@@ -23,9 +24,16 @@ export function isOperation(host: ArgumentsHost): boolean {
   return host.getType<string>() === 'graphql';
 }
 
+/** Whether Nest calls a message handler of a gateway. */
+export function isMessage(host: ArgumentsHost): boolean {
+  return host.getType() === 'ws';
+}
+
 /** The request that Nest is handling, as Node has it; `undefined` where it handles something else, such as the message of a queue. */
 export function requestIn(context: ArgumentsHost): IncomingMessage | undefined {
   if (isOperation(context)) return requestOfOperation(context);
+  // Its arguments have the socket, which all of its messages share.
+  if (isMessage(context)) return requestUnderWay();
   // In the place of the request, other contexts have what they like.
   return nodeRequest(context.switchToHttp().getRequest());
 }
@@ -74,5 +82,9 @@ function reasonOfNone(type: string): string {
     return 'No session middleware ran for this request. Import RedisSessionModule in the root module, and see that "exclude" and "forRoutes" cover this route.';
   if (type === 'graphql')
     return 'There is no request with a session in the context of this GraphQL operation. See that "exclude" and "forRoutes" of RedisSessionModule cover the path of GraphQL, and that your "context" function keeps the request as "req", or override requestOf() in a subclass of SessionGuard.';
+  if (type === 'ws')
+    return 'This message has no session: nobody has checked the handshake of its socket. Put SessionSockets of nestjs-redis-session/websocket into the "providers" of your root module.';
+  if (type === 'rpc')
+    return 'A message of a microservice brings no session. Send the handle and the user id of the sender along, and check them with SessionManager.get(): see docs/jobs-and-microservices.md. Where the guard is global, open this handler with @Public().';
   return `There is no session in a context of type "${type}": sessions are those of HTTP requests. Keep SessionGuard, @Session() and @Identity() to controllers and resolvers; where the guard is global, open this handler with @Public(), and guard it in another way.`;
 }

@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { IntrinsicException, type ArgumentsHost } from '@nestjs/common';
 import { errorResponseOf } from '../http/response/error-response.js';
-import { isOperation } from './execution-context.js';
+import { stateOf } from '../http/request/request-state.js';
+import { isMessage, isOperation, requestIn } from './execution-context.js';
 import { SessionHttpException } from './http-exceptions.js';
 
 const UNAUTHORIZED = 401;
@@ -37,10 +38,17 @@ function codeOf(statusCode: number): string {
 
 /** The error as a client of that context understands it. A fault of the application stays what it is. */
 export function errorIn(host: ArgumentsHost, error: unknown): unknown {
+  if (isMessage(host)) return errorOfMessage(host, error);
   if (!isOperation(host)) return error;
   if (error instanceof SessionHttpException) return new OperationError(error.getStatus(), error.message, error.reason, error);
   const response = errorResponseOf(error);
   return response === undefined ? error : new OperationError(response.statusCode, response.message, response.reason, error);
+}
+
+/** What carries the message knows what its client understands. */
+function errorOfMessage(host: ArgumentsHost, error: unknown): unknown {
+  const request = requestIn(host);
+  return (request && stateOf(request)?.transport.errorFor(error)) ?? error;
 }
 
 /** Does it, and lets it fail in a way that the client of that context understands. */

@@ -26,8 +26,8 @@ export class SessionContext {
   }
 
   /**
-   * What `@Session()` gives. Throws `SessionMisuseError` where no request with a session is under way (a job, a message of a WebSocket, a
-   * route that the module excludes), and if `context` is off; throws the 503 error if the session couldn't be loaded.
+   * What `@Session()` gives. Throws `SessionMisuseError` where no request with a session is under way (a job, a route that the module
+   * excludes), and if `context` is off; throws the 503 error if the session couldn't be loaded.
    */
   get session(): HttpSession {
     const session = httpSessionIn(this.#state());

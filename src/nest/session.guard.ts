@@ -64,7 +64,10 @@ export class SessionGuard implements CanActivate {
     if (!(await this.#isConfirmed(context))) throw this.unauthorized(context);
     if (!this.hasRole(identity, context)) throw this.forbidden(context);
     if (!(await this.isFresh(context))) throw this.notFresh(context);
-    return this.authorize(identity, context);
+    if (!(await this.authorize(identity, context))) return false;
+    const state = this.#findState(context);
+    if (state !== undefined) state.isLetIn = true;
+    return true;
   }
 
   /** Whether everybody may use the handler: `@Public()`, with nothing on the same target or nearer that asks for a sign-in. */

@@ -17,6 +17,11 @@ export function secretAfter(sid: Sid, newest: string): SecretState {
   return newest === partsOf(sid).secretHash ? 'current' : 'previous';
 }
 
+/** Which secret somebody has who presented that one a while ago, and may still use the session. */
+export function secretLater(presented: string, secrets: Secrets): SecretState {
+  return matchSecret(presented, { ...secrets, previous: [] }, 0) ?? 'previous';
+}
+
 /** The hash of the secret that a request has made by a rotation and that its answer is about to tell; '' for none. */
 export function toldSecret(sid: Sid, { presented }: SessionRecord): string {
   const own = partsOf(sid).secretHash;

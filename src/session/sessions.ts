@@ -27,8 +27,10 @@ import type { SessionIndex } from './store/session-index.js';
 import { checkIncrement, checkLimits } from './store/session-limits.js';
 import type { Revocation, RotateOptions, Rotation, SessionStore, Unusable } from './store/session-store.js';
 import { resolveStoreOptions, type StoreSettings } from './store/store-settings.js';
+import { WatchedSessions } from './watched-sessions.js';
 
 const NO_ENTRIES: EncodedEntries = new Map();
+const REAUTHENTICATED: EndedSession = { endedReason: 'reauthenticated' };
 const all = new WeakMap<SessionStore, Sessions>();
 
 /** What becomes of a look at a store. */
@@ -46,6 +48,7 @@ export class Sessions {
   readonly settings: StoreSettings;
   /** What happens to these sessions, as seen by this process. */
   readonly events: SessionEvents;
+  #watched: WatchedSessions | undefined;
 
   private constructor(store: SessionStore) {
     this.store = store;
@@ -58,6 +61,12 @@ export class Sessions {
     let sessions = all.get(store);
     if (sessions === undefined) all.set(store, (sessions = new Sessions(store)));
     return sessions;
+  }
+
+  /** Those of them that are used for longer than one answer takes. */
+  get watched(): WatchedSessions {
+    this.#watched ??= new WatchedSessions(this);
+    return this.#watched;
   }
 
   /** The public name of the session that a sid opens. */
@@ -89,6 +98,17 @@ export class Sessions {
       },
       onError,
     });
+  }
+
+  /**
+   * Reads a session again that was loaded a while ago: see {@link SessionStore.reload}. Where its holder's secret was ended by a reauthentication, says that
+   * as the reason. A store that cannot do it is asked by `find`.
+   */
+  async reload(sid: Sid, record: SessionRecord): Promise<SessionRecord | EndedSession | undefined> {
+    if (this.store.reload === undefined) return this.find(sid);
+    const found = await this.store.reload(record);
+    // Nobody has presented that secret now, so it is not `reused`.
+    return found !== undefined && 'unusable' in found && found.unusable === 'secret' ? REAUTHENTICATED : this.#found(sid, found);
   }
 
   /** As `find`, for those to whom a session that has ended is none. */
@@ -123,12 +143,18 @@ export class Sessions {
   /** See {@link SessionStore.save}; rejects as `create` does. `undefined` emits `lost`. */
   async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: Terms): Promise<SessionRecord | undefined> {
     checkLimits(this.settings, record.entries, delta);
-    return (await this.store.save(sid, record, delta, this.#stored(terms))) ?? this.#lost(record);
+    const saved = await this.store.save(sid, record, delta, this.#stored(terms));
+    if (saved === undefined) return this.#lost(record);
+    this.#watched?.noteChange(record.handle);
+    return saved;
   }
 
   /** See {@link SessionStore.touch}. `undefined` emits `lost`. */
   async touch(sid: Sid, record: SessionRecord, terms: Terms): Promise<SessionRecord | undefined> {
-    return (await this.store.touch(sid, record, this.#stored(terms))) ?? this.#lost(record);
+    const touched = await this.store.touch(sid, record, this.#stored(terms));
+    if (touched === undefined) return this.#lost(record);
+    this.#watched?.noteTouch(touched);
+    return touched;
   }
 
   /** See {@link SessionStore.rotate}; call it only where `canRotate`. `undefined` emits `lost`. */
@@ -156,6 +182,7 @@ export class Sessions {
       throw withUnknownOutcome(error);
     });
     if (sum === 'no integer') throw notInteger(name);
+    this.#watched?.noteChange(record.handle);
     return sum ?? this.#lost(record);
   }
 
@@ -190,7 +217,9 @@ export class Sessions {
   }
 
   async compareAndSet(...args: Parameters<NonNullable<SessionStore['compareAndSet']>>): Promise<boolean> {
-    return this.#able('compareAndSet').compareAndSet(...args);
+    const isThere = await this.#able('compareAndSet').compareAndSet(...args);
+    this.#watched?.noteChange(args[0]);
+    return isThere;
   }
 
   /** See {@link SessionStore.endBefore}. Needs `store.revokeBefore`. */

@@ -7,7 +7,7 @@ import { Sessions } from '../../src/session/sessions.js';
 /** How a call goes: `run` does what the store does. */
 export type Course = <T>(run: () => Promise<T>) => Promise<T>;
 
-type Method = 'load' | 'create' | 'save' | 'touch' | 'rotate' | 'increment' | 'destroy';
+type Method = 'load' | 'reload' | 'create' | 'save' | 'touch' | 'rotate' | 'increment' | 'destroy';
 
 const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
@@ -54,6 +54,10 @@ export class ScriptedStore extends MemorySessionStore {
 
   override find(sid: Sid) {
     return this.#go('load', () => super.find(sid));
+  }
+
+  override reload(record: SessionRecord) {
+    return this.#go('reload', () => super.reload(record));
   }
 
   override create(sid: Sid, session: NewSession) {

@@ -6,7 +6,7 @@ export type Around = <T>(name: string, run: () => Promise<T>) => Promise<T>;
 
 /** The same store, each of whose calls goes through `call`. What it lacks, this lacks too. */
 export function wrapStore(store: SessionStore, call: Around): SessionStore {
-  const { settings, clock, rotate, increment, describe, revoke, compareAndSet, endBefore, index } = store;
+  const { settings, clock, reload, rotate, increment, describe, revoke, compareAndSet, endBefore, index } = store;
   return {
     settings,
     clock,
@@ -16,6 +16,7 @@ export function wrapStore(store: SessionStore, call: Around): SessionStore {
     touch: (...args) => call('touch', () => store.touch(...args)),
     destroy: (...args) => call('destroy', () => store.destroy(...args)),
     drain: () => store.drain(),
+    ...(reload && { reload: (...args) => call('reload', () => reload.apply(store, args)) }),
     ...(rotate && { rotate: (...args) => call('rotate', () => rotate.apply(store, args)) }),
     ...(increment && { increment: (...args) => call('increment', () => increment.apply(store, args)) }),
     ...(describe && { describe: (...args) => call('describe', () => describe.apply(store, args)) }),

@@ -32,6 +32,8 @@ const PLACES: [type: string, args: unknown[]][] = [
 
 function reasonOf(type: string): string {
   if (type === 'graphql') return 'There is no request with a session in the context of this GraphQL operation. See that';
+  if (type === 'ws') return 'This message has no session: nobody has checked the handshake of its socket. Put SessionSockets';
+  if (type === 'rpc') return 'A message of a microservice brings no session. Send the handle and the user id of the sender along';
   return `There is no session in a context of type "${type}": sessions are those of HTTP requests. Keep SessionGuard`;
 }
 

@@ -23,6 +23,12 @@ export function requestRefusal(
   return crossOriginReason(new StatedOrigin(request, proxy), csrf);
 }
 
+/** The same for what opens a socket, by whichever transport: it is checked as a WebSocket is, also where it is a plain GET. */
+export function handshakeRefusal(...[request, { csrf, proxy }, header]: Parameters<typeof requestRefusal>): CrossOriginReason | undefined {
+  if (header?.carries(request) === true) return undefined;
+  return crossOriginReason(new StatedHandshake(request, proxy), csrf);
+}
+
 /** Works out only what is asked for. A class, since V8 gives each object literal with getters a hidden class of its own. */
 class StatedOrigin implements RequestOrigin {
   constructor(
@@ -54,5 +60,11 @@ class StatedOrigin implements RequestOrigin {
 
   get isSecure(): boolean {
     return isSecureRequest(this.request, this.proxy);
+  }
+}
+
+class StatedHandshake extends StatedOrigin {
+  override get isWebSocket(): boolean {
+    return true;
   }
 }

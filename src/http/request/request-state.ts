@@ -46,6 +46,8 @@ export class RequestState {
   isReplaced = false;
   /** Whether it came by the header of clients that are no browsers, and not by a cookie. */
   isByHeader = false;
+  /** Whether `SessionGuard` has let the request in, as somebody's. */
+  isLetIn = false;
   /** Whether anybody has asked for the session, so that the answer may depend on it. */
   isAsked = false;
   // People log requests and what hangs on them, however deep: what opens sessions is only in private fields.

@@ -16,7 +16,7 @@ export function saveSession(session: RequestSession): Promise<void> {
   const { canBeginSession: canBegin, hasResponseBegun: hasBegun, runtime } = session.transport;
   return session.active.save({
     touch: runtime.settings.resave,
-    refuseNew: canBegin ? undefined : () => tooLate('save'),
+    refuseNew: canBegin ? undefined : () => tooLate(session, 'save'),
     takesNewSid: () => session.transport.takesNewSid(hasBegun),
   });
 }
@@ -34,6 +34,7 @@ export async function regenerateSession(session: RequestSession): Promise<void> 
 
 /** @param limit of a call that the application has not made */
 export async function destroySession(session: RequestSession, limit?: TimeLimit): Promise<void> {
+  if (session.transport.isWithoutResponse) throw withoutResponse('logout');
   await session.active.destroy(limit);
   // Whoever was called back before goes on with `req.session`, and must find it.
   if (session.callbacks > 0) await new Promise((resolve) => void setImmediate(resolve));
@@ -74,7 +75,7 @@ export async function rotateSession(session: RequestSession): Promise<void> {
 
 /** @param name an entry that can be changed */
 export function increment(session: RequestSession, name: string, by: number): Promise<number> {
-  return session.active.increment(name, by, session.transport.canBeginSession ? undefined : () => tooLate('increment'));
+  return session.active.increment(name, by, session.transport.canBeginSession ? undefined : () => tooLate(session, 'increment'));
 }
 
 export function csrfTokenOf({ active, transport }: RequestSession): string {
@@ -90,13 +91,20 @@ export function verifyCsrfTokenOf({ active, transport }: RequestSession, token: 
 }
 
 /** For calls that need a new cookie. */
-function checkNotBegun({ transport }: RequestSession, method: string): void {
-  if (transport.hasResponseBegun) throw tooLate(method);
+function checkNotBegun(session: RequestSession, method: string): void {
+  if (session.transport.hasResponseBegun) throw tooLate(session, method);
 }
 
-function tooLate(method: string): SessionMisuseError {
+function tooLate({ transport }: RequestSession, method: string): SessionMisuseError {
+  if (transport.isWithoutResponse) return withoutResponse(method);
   return new SessionMisuseError(
     `session.${method}() needs a new cookie, and the response has begun, so that none can be sent. Nothing was changed. Call it before the first byte of the response.`,
+  );
+}
+
+function withoutResponse(method: string): SessionMisuseError {
+  return new SessionMisuseError(
+    `session.${method}() changes the cookie here, and a message of a socket has no response that could carry one. Nothing was changed. Call it in an HTTP request; to end a session from a message, call SessionManager.revoke().`,
   );
 }
 

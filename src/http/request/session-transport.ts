@@ -19,6 +19,9 @@ export abstract class SessionTransport {
     readonly request: IncomingMessage,
   ) {}
 
+  /** Whether there is no response at all, as with a message of a socket: no cookie can ever be sent. */
+  readonly isWithoutResponse: boolean = false;
+
   /** Whether the response has begun, so that its cookie cannot be changed any more. */
   abstract readonly hasResponseBegun: boolean;
   /** Whether the head of the response is out. */

@@ -1,6 +1,6 @@
 import { RedisSessionConfigError, SessionStoreUnavailableError } from '../../redis-session.errors.js';
 import { MOST_OTHERS } from '../../session/rotation.js';
-import { isHolder, matchSecret, secretAfter, toldSecret } from '../../session/secret-check.js';
+import { isHolder, matchSecret, mayWrite, secretAfter, secretLater, toldSecret } from '../../session/secret-check.js';
 import {
   decodeDevice,
   decodeFrom,
@@ -128,6 +128,22 @@ export class RedisSessionStore implements SessionStore {
     if (secret === undefined) return { unusable: 'secret', userId };
     if (this.settings.revokeBefore && (await this.#isRevokedBefore(decoded.metadata))) return undefined;
     return recordOf(handle, decoded, { secret, presented });
+  }
+
+  async reload(record: SessionRecord): Promise<SessionRecord | EndedSession | Unusable | undefined> {
+    const { handle, presented } = record;
+    if (this.#isOversized(handle)) return undefined;
+    const found = await this.#loads.load(this.#keys.session(handle)).catch(unreadable);
+    if (isForeign(found)) return found;
+    const fields = Object.keys(found);
+    if (fields.length === 0) return undefined;
+    if (isFarTooLarge(found, fields, this.settings)) return this.#rejectOversized(handle);
+    const decoded = decodeHash(found);
+    if (decoded === undefined) return endedReasonIn(found) ?? FOREIGN_DATA;
+    const { metadata } = decoded;
+    if (metadata.createdAt !== record.createdAt || this.#hasEnded(metadata) || (await this.#isRevokedBefore(metadata))) return undefined;
+    if (!mayWrite(record, metadata)) return { unusable: 'secret', userId: metadata.userId };
+    return recordOf(handle, decoded, { secret: secretLater(presented, metadata.secrets), presented });
   }
 
   async create(sid: Sid, session: NewSession): Promise<SessionRecord | 'exists' | 'taken' | 'gone'> {
@@ -306,6 +322,16 @@ export class RedisSessionStore implements SessionStore {
 function unreadable(error: unknown): Unusable {
   if (isWrongType(error)) return FOREIGN_DATA;
   throw toStoreError(error);
+}
+
+function isForeign(found: RedisHash | Unusable): found is Unusable {
+  return found === FOREIGN_DATA;
+}
+
+/** Without what its holder is known by. */
+function endedReasonIn(hash: RedisHash): EndedSession | undefined {
+  const { endedReason } = decodeTombstone(hash) ?? {};
+  return endedReason === undefined ? undefined : { endedReason };
 }
 
 function endedOrForeign(secretHash: string, hash: RedisHash): EndedSession | Unusable | undefined {

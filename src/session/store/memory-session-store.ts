@@ -13,7 +13,7 @@ import {
   withoutGrace,
   type Secrets,
 } from '../rotation.js';
-import { isHolder, matchSecret, mayWrite, secretAfter, toldSecret } from '../secret-check.js';
+import { isHolder, matchSecret, mayWrite, secretAfter, secretLater, toldSecret } from '../secret-check.js';
 import { encodeCookie, recordOf, type Metadata, type Tombstone } from './session-fields.js';
 import {
   applyDelta,
@@ -89,6 +89,20 @@ export class MemorySessionStore implements SessionStore {
     if (secret === undefined) return { unusable: 'secret', userId };
     if (this.#isRevokedBefore(stored)) return undefined;
     return recordOf(handle, stored, { secret, presented });
+  }
+
+  async reload(record: SessionRecord): Promise<SessionRecord | EndedSession | Unusable | undefined> {
+    const { handle, presented } = record;
+    const now = this.clock.now();
+    const stored = this.#loaded(record, now);
+    if (stored === undefined) {
+      const { endedReason } = this.#tombstone(handle, now) ?? {};
+      return endedReason === undefined ? undefined : { endedReason };
+    }
+    const { userId, secrets } = stored.metadata;
+    if (this.#isRevokedBefore(stored)) return undefined;
+    if (!mayWrite(record, stored.metadata)) return { unusable: 'secret', userId };
+    return recordOf(handle, stored, { secret: secretLater(presented, secrets), presented });
   }
 
   async create(sid: Sid, session: NewSession): Promise<SessionRecord | 'exists' | 'taken' | 'gone'> {

@@ -97,6 +97,13 @@ export abstract class SessionStore {
    */
   increment?(record: SessionRecord, name: string, by: number): Promise<number | 'no integer' | undefined>;
 
+  /**
+   * Reads a session again that was loaded a while ago, by its handle, and changes nothing. A secret that was replaced meanwhile does not matter, as
+   * in `save`; where a reauthentication has ended the one that `record` came with, that is `unusable`. Whoever has a record was its holder, and
+   * learns why somebody else has ended it. A store without it is asked by `find`, to which a replaced secret is good for a grace only.
+   */
+  reload?(record: SessionRecord): Promise<SessionRecord | EndedSession | Unusable | undefined>;
+
   /** What is to be told of each of these sessions; `undefined` for one that is not there (any more). */
   describe?(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]>;
 

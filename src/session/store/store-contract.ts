@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EncodedEntries, EntryDelta, NewSession, SessionRecord, StoredTerms } from '../session-record.js';
-import { generateSid, handleOf, hashedHandleOf, newSid, type Handle, type Sid } from '../sid.js';
+import { generateSid, handleOf, hashedHandleOf, newSid, secretHashOf, type Handle, type Sid } from '../sid.js';
 import type { SessionIndex } from './session-index.js';
 import type { RotateOptions, SessionStore } from './session-store.js';
 
@@ -95,7 +95,13 @@ async function rotate(store: SessionStore, sid: Sid, options: Partial<RotateOpti
 /** A store that has what the case needs. */
 function able(store: SessionStore) {
   return store as SessionStore &
-    Required<Pick<SessionStore, 'rotate' | 'increment' | 'describe' | 'revoke' | 'compareAndSet' | 'endBefore'>> & { index: SessionIndex };
+    Required<Pick<SessionStore, 'reload' | 'rotate' | 'increment' | 'describe' | 'revoke' | 'compareAndSet' | 'endBefore'>> & {
+      index: SessionIndex;
+    };
+}
+
+function recordIn(answer: Awaited<ReturnType<SessionStore['find']>>): SessionRecord | undefined {
+  return isRecord(answer) ? answer : undefined;
 }
 
 /** What a write has answered that must have found its session. */
@@ -438,6 +444,43 @@ const rotation: StoreContractCase[] = [
     },
   },
   {
+    name: 'reload reads a session as it is now, whose secret was replaced meanwhile, and changes nothing',
+    needs: 'reload',
+    async run(store) {
+      const { sid, record } = await create(store, { userId: 'ada' });
+      assert.deepEqual(await able(store).reload(record), record);
+      const { next } = await rotate(store, sid);
+      assert.equal(recordIn(await able(store).reload(record))?.secret, 'previous');
+      const presented = sure(await present(store, next, { grace: 0 }));
+      assert.ok(!(await isThere(store, sid)));
+      await store.save(next, presented, change({ n: 2 }), terms());
+      const { lastSeenAt } = await found(store, next);
+      const reloaded = recordIn(await able(store).reload(record));
+      assert.deepEqual([reloaded?.entries, reloaded?.lastSeenAt, reloaded?.secret], [entriesOf({ n: 2 }), lastSeenAt, 'previous']);
+      assert.equal((await found(store, next)).lastSeenAt, lastSeenAt);
+      assert.ok(reloaded !== undefined && (await store.touch(sid, reloaded, terms())) !== undefined);
+      await store.destroy(next);
+      assert.equal(await able(store).reload(record), undefined);
+    },
+  },
+  {
+    name: 'reload of a session whose secret a reauthentication has ended finds it unusable, and of a later one under its handle none',
+    needs: 'reload',
+    async run(store) {
+      const { sid, record } = await create(store, { userId: 'ada' });
+      await tick(store);
+      const { next, rotation: replaced } = await rotate(store, sid, { reauthenticated: true });
+      assert.deepEqual(await able(store).reload(record), { unusable: 'secret', userId: 'ada' });
+      assert.ok(
+        replaced !== undefined && recordIn(await able(store).reload({ ...replaced.record, presented: secretHashOf(next) })) !== undefined,
+      );
+      await store.destroy(next);
+      await tick(store);
+      await create(store, { userId: 'ada' }, sid);
+      assert.equal(await able(store).reload(record), undefined);
+    },
+  },
+  {
     name: 'destroy ends a session whose secret was replaced meanwhile, and rotate finds none then',
     needs: 'rotate',
     async run(store) {
@@ -501,6 +544,7 @@ const byHandle: StoreContractCase[] = [
       assert.equal(await able(store).revoke(record.handle, { userId: 'ada', reason: REASON }), true);
       assert.equal(await able(store).revoke(record.handle, { userId: 'ada', reason: 'other' }), false);
       assert.deepEqual(await store.find(sid), { endedReason: REASON });
+      if (store.reload !== undefined) assert.deepEqual(await store.reload(record), { endedReason: REASON });
       assert.equal(await store.find(newSid(record.handle)), undefined);
       assert.equal(await store.save(sid, record, change({ n: 2 }), terms()), undefined);
       assert.equal(await store.destroy(sid), 'gone');
@@ -553,6 +597,7 @@ const byHandle: StoreContractCase[] = [
       const counts = await able(store).endBefore(userId);
       assert.ok(counts > (record.createdAt ?? 0));
       assert.equal(await store.find(sid), undefined);
+      assert.equal(await store.reload?.(record), undefined);
       assert.equal(await store.destroy(sid), 'gone');
       assert.ok(await isThere(store, (await create(store, { userId })).sid));
     },

@@ -30,7 +30,7 @@ export function storeOptionProblems(options: StoreOptions, cookieIdle?: number, 
   positive('maxFields');
   positive('deadline');
   positive('rotateAfter');
-  for (const name of ['touchAfter', 'rotationGrace'] as const) {
+  for (const name of ['touchAfter', 'recheckAfter', 'rotationGrace'] as const) {
     const value: unknown = given[name];
     if (value !== undefined && value !== 0 && !isPositive(value))
       problems.push(

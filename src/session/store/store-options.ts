@@ -49,6 +49,15 @@ export interface StoreOptions {
   touchAfter?: number | undefined;
 
   /**
+   * How long a WebSocket or an `@Sse()` stream may outlive its session where nothing else tells of the end, and how old what a message sees of its session
+   * may be. 0: each message asks Redis, and sockets are looked at as by default.
+   *
+   * @unit seconds
+   * @default 15
+   */
+  recheckAfter?: number | undefined;
+
+  /**
    * How long the previous secret stays valid after the browser has presented the new one, for requests already on their way. Until then it is valid in
    * any case, since the response with the new one may get lost.
    *
@@ -193,6 +202,7 @@ export const STORE_DEFAULTS = {
   ttl: 1_800,
   absoluteTtl: 28_800,
   touchAfter: 60,
+  recheckAfter: 15,
   rotationGrace: 10,
   rotateAfter: undefined,
   maxSessionsPerUser: undefined,

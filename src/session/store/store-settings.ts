@@ -16,6 +16,7 @@ export interface StoreSettings {
   readonly absolute: number | undefined;
   readonly absoluteIsDefault: boolean;
   readonly touchAfter: number;
+  readonly recheckAfter: number;
   readonly rotationGrace: number;
   /** `undefined`: never. */
   readonly rotateAfter: number | undefined;
@@ -57,7 +58,20 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
 
   const given = withoutUndefined(options);
-  const { prefix, ttl, absoluteTtl, touchAfter, rotationGrace, serializer, maxBytes, maxFieldBytes, maxFields, deadline, logErrors } = {
+  const {
+    prefix,
+    ttl,
+    absoluteTtl,
+    touchAfter,
+    recheckAfter,
+    rotationGrace,
+    serializer,
+    maxBytes,
+    maxFieldBytes,
+    maxFields,
+    deadline,
+    logErrors,
+  } = {
     ...STORE_DEFAULTS,
     ...given,
   };
@@ -70,6 +84,7 @@ export function resolveStoreOptions(options: StoreOptions): StoreSettings {
     absolute: absoluteTtl === false ? undefined : msOf(absoluteTtl),
     absoluteIsDefault: given.absoluteTtl === undefined,
     touchAfter: msOf(touchAfter),
+    recheckAfter: msOf(recheckAfter),
     rotationGrace: msOf(rotationGrace),
     rotateAfter: rotateAfter === undefined ? undefined : msOf(rotateAfter),
     maxSessionsPerUser: sessionsPerUser(maxSessionsPerUser),

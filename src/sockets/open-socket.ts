@@ -1,0 +1,36 @@
+import type { IncomingMessage } from 'node:http';
+import { handshakeRefusal } from '../http/csrf/csrf-check.js';
+import { loadSession } from '../http/request/load-session.js';
+import { RequestState } from '../http/request/request-state.js';
+import { endedReasonIn, identityIn } from '../http/request/session-access.js';
+import { readSids } from '../http/request/session-headers.js';
+import type { SessionRuntime } from '../http/request/session-runtime.js';
+import { CrossOriginError } from '../redis-session.errors.js';
+import { MessageTransport } from './message-transport.js';
+import { RefusedHandshake } from './socket-refusal.js';
+import { SocketSession } from './socket-session.js';
+
+/** What a handshake has come to. */
+export type Opened = SocketSession | RefusedHandshake;
+
+/**
+ * Decides on the handshake of a socket, before anything of it is heard: whether a page of this origin sent it, and who is signed in. Never rejects.
+ *
+ * @param isOpen whether everybody may have the socket, signed in or not
+ */
+export async function openSocket(runtime: SessionRuntime, request: IncomingMessage, isOpen: boolean): Promise<Opened> {
+  const foreign = handshakeRefusal(request, runtime.settings, runtime.header);
+  if (foreign !== undefined) return RefusedHandshake.by(new CrossOriginError(foreign));
+  try {
+    const state = new RequestState(new MessageTransport(runtime, request));
+    readSids(state);
+    await new Promise<void>((resolve) => loadSession(state, resolve));
+    if (state.status === 'failed') return RefusedHandshake.by(state.failure);
+    const identity = identityIn(state);
+    if (identity === undefined && !isOpen) return RefusedHandshake.signedOut(endedReasonIn(state));
+    return new SocketSession(state, identity);
+  } catch (error) {
+    runtime.logError(error);
+    return RefusedHandshake.by(error);
+  }
+}

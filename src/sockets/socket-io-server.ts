@@ -1,0 +1,96 @@
+import type { IncomingMessage } from 'node:http';
+import type { Opened } from './open-socket.js';
+import { RefusedHandshake, type SocketRefusal } from './socket-refusal.js';
+import type { SocketClient, SocketSession } from './socket-session.js';
+
+/** What a client of socket.io gets before its socket is closed. */
+const SESSION_ENDED = 'session-ended';
+
+/** What we use of a server of socket.io. */
+export interface IoServer {
+  readonly opts: { connectionStateRecovery?: object | undefined };
+  readonly sockets: IoNamespace;
+  of(name: string): unknown;
+  on(event: 'new_namespace', listener: (namespace: IoNamespace) => void): unknown;
+}
+
+/** What we use of a namespace. */
+export interface IoNamespace {
+  readonly name: string;
+  use(middleware: (socket: IoSocket, next: (error?: Error) => void) => void): unknown;
+  on(event: 'connection', listener: (socket: IoSocket) => void): unknown;
+}
+
+interface IoSocket {
+  readonly request: IncomingMessage;
+  readonly conn: { readonly readyState: string; once(event: 'close', listener: () => void): unknown };
+  emit(event: string, value: object): unknown;
+  disconnect(close: boolean): unknown;
+  onAny(listener: () => void): unknown;
+  once(event: 'disconnect', listener: () => void): unknown;
+}
+
+/** Decides on each socket before it is connected, in every namespace, and gives it its session. */
+export function guardIoServer(
+  server: IoServer,
+  open: (request: IncomingMessage, namespace: string) => Promise<Opened>,
+  isOpen: (namespace: string) => boolean,
+  give: (client: object, session: SocketSession) => void,
+): void {
+  // A socket that comes back after a break would be let in unasked.
+  if (server.opts.connectionStateRecovery !== undefined) Object.assign(server.opts.connectionStateRecovery, { skipMiddlewares: false });
+  const sessions = new WeakMap<IncomingMessage, SocketSession>();
+  const opening = new WeakMap<IoSocket, SocketSession>();
+
+  /** That of the connection, which other namespaces may share. */
+  const sessionFor = async ({ request, conn }: IoSocket, namespace: string): Promise<Opened> => {
+    const known = sessions.get(request);
+    if (known !== undefined && known.reason === undefined && (known.isSignedIn || isOpen(namespace))) return known;
+    const opened = await open(request, namespace);
+    if (opened instanceof RefusedHandshake) return opened;
+    sessions.set(request, opened);
+    conn.once('close', () => opened.leave());
+    if (conn.readyState !== 'open') opened.leave();
+    return opened;
+  };
+
+  const guard = (namespace: IoNamespace) => {
+    namespace.use((socket, next) => {
+      void sessionFor(socket, namespace.name).then((opened) => {
+        if (opened instanceof RefusedHandshake) return next(connectError(opened.refusal));
+        opening.set(socket, opened);
+        next();
+      });
+    });
+    // Not earlier: what is not connected cannot be closed.
+    namespace.on('connection', (socket) => {
+      const session = opening.get(socket);
+      if (session === undefined) return;
+      const client = new IoClient(socket);
+      give(socket, session);
+      socket.once('disconnect', () => session.part(client));
+      socket.onAny(() => session.noteActivity());
+      session.join(client);
+    });
+  };
+  guard(server.sockets);
+  server.on('new_namespace', guard);
+}
+
+class IoClient implements SocketClient {
+  constructor(private readonly socket: IoSocket) {}
+
+  tell(reason: string): void {
+    this.socket.emit(SESSION_ENDED, { reason });
+  }
+
+  /** The whole connection: its client does not come back by itself. */
+  close(): void {
+    this.socket.disconnect(true);
+  }
+}
+
+/** socket.io gives its client the message and the data, and the client does not try again. */
+function connectError({ message, ...data }: SocketRefusal): Error {
+  return Object.assign(new Error(message), { data });
+}

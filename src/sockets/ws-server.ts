@@ -1,0 +1,71 @@
+import type { IncomingMessage } from 'node:http';
+import type { Opened } from './open-socket.js';
+import { RefusedHandshake } from './socket-refusal.js';
+import type { SocketClient, SocketSession } from './socket-session.js';
+
+/** RFC 6455, section 7.4.1: what the endpoint received violates its policy. */
+const POLICY_VIOLATION = 1008;
+
+type Verified = (isRight: boolean, status?: number, body?: string, headers?: Record<string, string>) => void;
+type VerifyClient = (info: { readonly req: IncomingMessage }, done: Verified) => unknown;
+
+/** What we use of a server of the package ws. */
+export interface WsServer {
+  readonly options: object;
+  readonly clients: unknown;
+  handleUpgrade(...args: never[]): void;
+  on(event: 'connection', listener: (client: WsClient, request: IncomingMessage) => void): unknown;
+}
+
+/** What we use of a client of the package ws. */
+interface WsClient {
+  on(event: 'message', listener: () => void): unknown;
+  close(code: number, reason: string): void;
+}
+
+/** Decides on each handshake before the socket opens, and gives each socket its session. */
+export function guardWsServer(
+  server: WsServer,
+  open: (request: IncomingMessage) => Promise<Opened>,
+  give: (client: object, session: SocketSession) => void,
+): void {
+  const options = server.options as { verifyClient?: VerifyClient | null | undefined };
+  const sessions = new WeakMap<IncomingMessage, SocketSession>();
+  const { verifyClient: theirs } = options;
+  options.verifyClient = (info, done) => {
+    const { req: request } = info;
+    void open(request).then((opened) => {
+      if (opened instanceof RefusedHandshake) return done(false, opened.refusal.status, opened.body, headersOf(opened));
+      // The one that is sure to come, also for a socket that never opens.
+      request.socket.once('close', () => opened.leave());
+      if (request.socket.destroyed) opened.leave();
+      sessions.set(request, opened);
+      if (typeof theirs !== 'function') done(true);
+      else if (theirs.length === 2) theirs(info, done);
+      else done(Boolean((theirs as (only: typeof info) => unknown)(info)));
+    });
+  };
+  server.on('connection', (client, request) => {
+    const session = sessions.get(request);
+    if (session === undefined) return;
+    give(client, session);
+    client.on('message', () => session.noteActivity());
+    session.join(new WsSocket(client));
+  });
+}
+
+class WsSocket implements SocketClient {
+  constructor(private readonly client: WsClient) {}
+
+  tell(): void {
+    // The close frame has the reason.
+  }
+
+  close(reason: string): void {
+    this.client.close(POLICY_VIOLATION, reason);
+  }
+}
+
+function headersOf({ headers }: RefusedHandshake): Record<string, string> {
+  return { ...headers, 'Content-Type': 'application/json; charset=utf-8' };
+}

@@ -1,0 +1,1 @@
+export { SessionSockets, type AttachOptions } from './sockets/session-sockets.js';

@@ -1,0 +1,174 @@
+import { describe, expect, test } from '@jest/globals';
+import { CsrfGuard, FreshLogin, Identity, Roles, SessionGuard } from '../../src/index.js';
+import { UseGuards } from '@nestjs/common';
+import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
+import { bothDoors } from '../support/doors.js';
+import { answer, useSocketApps } from '../support/socket-app.js';
+import { until } from '../support/until.js';
+
+const OUTAGE = new SessionStoreUnavailableError('connection');
+const exception = (data: object) => ({ event: 'exception', data: expect.objectContaining(data) });
+
+describe.each(bothDoors)('a message over $name', (door) => {
+  const open = useSocketApps(door);
+
+  test('has the session of its socket: reads it, changes it, and stores the change with save()', async () => {
+    const app = await open();
+    const browser = await app.signedIn();
+    const client = await app.connect(browser);
+    app.onMessage('add', async (session, item) => {
+      session['cart'] = [...(session['cart'] ?? []), item];
+      await session.save();
+      return session['cart'];
+    });
+    expect(await client.ask('run', ['add', 'tea'])).toEqual(answer(['tea']));
+    expect(await client.ask('run', ['add', 'milk'])).toEqual(answer(['tea', 'milk']));
+    expect((await browser.get('/read')).json).toMatchObject({ cart: ['tea', 'milk'] });
+  });
+
+  test('loses what it does not save, which is logged, and no other message sees it', async () => {
+    const errors: Error[] = [];
+    const app = await open({ store: { logErrors: (error) => errors.push(error) } });
+    const client = await app.connect(await app.signedIn());
+    app.onMessage('change', (session) => void (session['cart'] = ['tea']));
+    app.onMessage('read', (session) => session['cart']);
+    await client.ask('run', ['change']);
+    expect(await client.ask('run', ['read'])).toEqual(answer(null));
+    expect(errors.map((error) => error.message)).toEqual([expect.stringContaining('await session.save()')]);
+  });
+
+  test('sees what a request in the same process has just stored', async () => {
+    const app = await open();
+    const browser = await app.signedIn();
+    const client = await app.connect(browser);
+    app.on('/cart', ({ session }) => void (session['cart'] = ['tea']));
+    app.onMessage('read', (session) => session['cart']);
+    expect(await client.ask('run', ['read'])).toEqual(answer(null));
+    await browser.get('/cart');
+    expect(await client.ask('run', ['read'])).toEqual(answer(['tea']));
+  });
+
+  test.each(['login', 'logout', 'destroy', 'regenerate', 'rotate', 'reauthenticate'] as const)(
+    'cannot call session.%s(), which changes the cookie: the error names the cure, and nothing has changed',
+    async (method) => {
+      const app = await open();
+      const browser = await app.signedIn();
+      const client = await app.connect(browser);
+      app.onMessage('call', async (session) => {
+        const call = session[method] as (argument?: object) => Promise<void>;
+        return call({ id: 'eve' }).catch((error: Error & { code?: string }) => [error.code, error.message]);
+      });
+      const { data } = await client.ask('run', ['call']);
+      expect(data).toEqual(['SESSION_MISUSE', expect.stringMatching(/HTTP request/)]);
+      expect(await client.ask('whoami')).toEqual(answer({ id: 'ada' }));
+      expect((await browser.get('/whoami')).json).toEqual({ identity: { id: 'ada' } });
+    },
+  );
+
+  test('can add to a counter, in parallel with requests', async () => {
+    const app = await open();
+    const browser = await app.signedIn();
+    const client = await app.connect(browser);
+    app.on('/count', ({ session }) => session.increment('n'));
+    app.onMessage('count', (session) => session.increment('n'));
+    await browser.get('/count');
+    expect(await client.ask('run', ['count'])).toEqual(answer(2));
+  });
+
+  test('is refused by the guard for the role and the fresh sign-in that its handler asks for, as an exception with our code', async () => {
+    @UseGuards(SessionGuard, CsrfGuard)
+    @WebSocketGateway(door.at('admin'))
+    class Admin {
+      @Roles('admin')
+      @SubscribeMessage('roles')
+      roles() {
+        return answer('done');
+      }
+
+      @FreshLogin(0.000_001)
+      @SubscribeMessage('fresh')
+      fresh() {
+        return answer('done');
+      }
+
+      @SubscribeMessage('id')
+      id(@Identity('id') id: string) {
+        return answer(id);
+      }
+    }
+    const app = await open({ providers: [Admin] });
+    const client = await app.connect(await app.signedIn(), { at: 'admin' });
+    expect(await client.ask('roles')).toEqual(exception({ status: 403, code: 'SESSION_ROLE_MISSING', message: 'You may not do this.' }));
+    expect(await client.ask('fresh')).toEqual(exception({ status: 401, code: 'SESSION_LOGIN_NOT_FRESH', reason: 'login-not-fresh' }));
+    expect(await client.ask('id')).toEqual(answer('ada'));
+    await app.manager.updateIdentity('ada', { roles: ['admin'] });
+    expect(await client.ask('roles')).toEqual(answer('done'));
+  });
+
+  test('with recheckAfter 0 asks the store each time, and sees what another process has done', async () => {
+    const app = await open({ store: { recheckAfter: 0 } });
+    const client = await app.connect(await app.signedIn());
+    let looks = 0;
+    const { reload } = app.store;
+    Object.assign(app.store, { reload: (...args: [never]) => (looks++, reload?.apply(app.store, args)) });
+    const before = looks;
+    await client.ask('whoami');
+    await client.ask('whoami');
+    expect(looks - before).toBeGreaterThanOrEqual(2);
+  });
+
+  test('is answered with the outage while the store does not answer, the socket stays, and public handlers go on', async () => {
+    const app = await open({ store: { recheckAfter: 0, logErrors: false } });
+    const client = await app.connect(await app.signedIn());
+    const { reload } = app.store;
+    Object.assign(app.store, { reload: () => Promise.reject(OUTAGE) });
+    expect(await client.ask('whoami')).toEqual(exception({ status: 503, code: 'SESSION_STORE_UNAVAILABLE' }));
+    expect(await client.ask('run', ['nothing'])).toEqual(exception({ status: 503, code: 'SESSION_STORE_UNAVAILABLE' }));
+    expect(client.isOpen).toBe(true);
+    Object.assign(app.store, { reload });
+    expect(await client.ask('whoami')).toEqual(answer({ id: 'ada' }));
+  });
+
+  test('is handled for nobody once its session has ended, although the socket does not know yet', async () => {
+    const app = await open({ store: { recheckAfter: 0 } });
+    const browser = await app.signedIn();
+    const client = await app.connect(browser);
+    const handled: unknown[] = [];
+    app.onMessage('note', (session) => void handled.push(session.identity));
+    await client.ask('run', ['note']);
+    await app.store.destroy((await browser.sid()) as never);
+    client.tell('run', ['note']);
+    expect(await client.ended).toBe('ended');
+    expect(handled).toEqual([{ id: 'ada' }]);
+  });
+
+  test('counts as activity, and an idle open socket does not', async () => {
+    const app = await open();
+    const browser = await app.signedIn();
+    const client = await app.connect(browser);
+    const touches: string[] = [];
+    const { touch } = app.store;
+    Object.assign(app.store, { touch: (...args: Parameters<typeof touch>) => (touches.push('touch'), touch.apply(app.store, args)) });
+    let ahead = 0;
+    Object.assign(app.store, { clock: { now: () => Date.now() + ahead } });
+    await client.ask('whoami');
+    expect(touches).toEqual([]);
+    ahead = 61_000;
+    await client.ask('whoami');
+    await client.ask('whoami');
+    expect(touches).toEqual(['touch']);
+    const handle = app.sessions.handleOf((await browser.sid()) as never);
+    const seen = async () => ((await app.store.describe?.([handle]))?.[0]?.lastSeenAt ?? 0) > Date.now() + 30_000;
+    await until(seen, 'the message counts as the latest activity');
+    const sessionEnd = (await app.store.describe?.([handle]))?.[0];
+    expect(sessionEnd?.idle).toBe(1_800_000);
+  });
+
+  test('finds no session where SessionSockets is not provided, and the error says what to do', async () => {
+    const app = await open();
+    const socket = await app.connect(await app.signedIn());
+    expect(await socket.ask('socket')).toEqual(answer({ identity: { id: 'ada' }, handle: expect.any(String) }));
+    expect([app.sockets.identityOf({}), app.sockets.handleOf({})]).toEqual([undefined, undefined]);
+  });
+});
