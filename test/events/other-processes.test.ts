@@ -384,11 +384,13 @@ describe('with events: "cluster",', () => {
 
   test('no request waits for an event to be sent', async () => {
     const client = later(new Redis(redis.options), (it) => it.disconnect());
-    client.publish = () => new Promise(() => undefined);
+    const answers: ((count: number) => void)[] = [];
+    client.publish = () => new Promise((resolve) => answers.push(resolve));
     const one = await start({ redis: client, store: { events: 'cluster' } });
     const visitor = one.browser();
     expect((await visitor.post('/login')).status).toBe(201);
     expect((await visitor.get('/me')).json).toEqual({ id: 'ada' });
+    for (const answer of answers) answer(0);
   });
 
   test('events that were lost on their way, without an answer, keep no later one back', async () => {

@@ -3,7 +3,7 @@ import { TestEnvironment } from 'jest-environment-node';
 
 /** What keeps a process alive, and what an application or a test that does not close what it opened leaves behind. */
 const OPEN = ['TCPSocketWrap', 'TCPServerWrap', 'TLSWrap', 'ProcessWrap', 'Timeout'];
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 20_000;
 
 /** Fails a test file that leaves open what would keep a process from ending by itself. */
 export default class TidyEnvironment extends TestEnvironment {
