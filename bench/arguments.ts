@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util';
 import type { Candidate } from './candidates/candidate.js';
-import { builtin, CANDIDATES } from './candidates/index.js';
+import { builtin } from './candidates/ours.js';
 import { majorOf, nodeProgram, type NodeProgram } from './node-program.js';
 import { packedCandidates } from './packed-versions.js';
+import { PLATFORMS, type Platform } from './platforms.js';
 import { WORKLOADS, type Workload } from './workloads.js';
 
 /** What to measure, and for how long. */
 export interface Plan {
+  readonly platform: Platform;
   readonly candidates: readonly Candidate[];
   /** Those of them that are earlier versions. */
   readonly earlier: readonly Candidate[];
@@ -35,6 +37,7 @@ const QUICK = { rounds: 4, processes: 1 };
 
 const USAGE = `npm run bench -- [options]
 
+  --platform <name>    what is under Nest: ${PLATFORMS.map(({ name }) => name).join(', ')} (${PLATFORMS[0].name})
   --quick              a few rounds with one process for each candidate
   --against <versions> earlier versions to compare with: git revisions, or tarballs of "npm pack"
   --node <version>     run the servers with that Node, as 24 (the one that runs this)
@@ -43,12 +46,13 @@ const USAGE = `npm run bench -- [options]
   --requests <n>       how many requests each measurement takes (${REQUESTS})
   --minutes <n>        when to stop, though there should be more rounds (${MINUTES})
   --seed <n>           of the order in each round, and of the bootstrap (${SEED})
-  --only <names>       candidates: ${CANDIDATES.map(({ name }) => name).join(', ')}
+  --only <names>       candidates${PLATFORMS.map(({ name, candidates }) => `; on ${name}: ${candidates.map((one) => one.name).join(', ')}`).join('')}
   --workload <names>   workloads: ${WORKLOADS.map(({ name }) => name).join(', ')}
   --all                every candidate and workload
   --profile <names>    profile these candidates instead: writes .cpuprofile files, prints where the time goes
 
-Names and versions are separated by commas. ${CANDIDATES.filter(({ isBaseline }) => isBaseline === true)
+Names and versions are separated by commas. ${PLATFORMS[0].candidates
+  .filter(({ isBaseline }) => isBaseline === true)
   .map(({ name }) => `"${name}"`)
   .join(' and ')} are always measured: the overhead of the others is what they add to them.`;
 
@@ -59,13 +63,16 @@ export function readArguments(args: readonly string[]): Plan {
   const rounds = positive('rounds', values.rounds ?? (quick ? QUICK.rounds : ROUNDS));
   const workloads =
     values.workload === undefined ? WORKLOADS.filter(({ extra }) => all || extra !== true) : chosen('workload', values.workload, WORKLOADS);
-  const profile = values.profile === undefined ? [] : chosen('profile', values.profile, CANDIDATES);
+  const [platform = PLATFORMS[0]] = values.platform === undefined ? [] : chosen('platform', values.platform, PLATFORMS);
+  const { candidates } = platform;
+  const profile = values.profile === undefined ? [] : chosen('profile', values.profile, candidates);
   const only =
-    values.only === undefined ? CANDIDATES.filter(({ extra }) => all || extra !== true) : chosen('only', values.only, CANDIDATES);
+    values.only === undefined ? candidates.filter(({ extra }) => all || extra !== true) : chosen('only', values.only, candidates);
   const node = nodeProgram(values.node);
   const earlier = packedCandidates(values.against === undefined ? [] : values.against.split(','));
   return {
-    candidates: profile.length > 0 ? profile : [...takingPart(only, earlier, node), ...earlier],
+    platform,
+    candidates: profile.length > 0 ? profile : [...takingPart(candidates, { only, earlier, node }), ...earlier],
     earlier,
     workloads,
     node,
@@ -88,6 +95,7 @@ function parsed(args: readonly string[]) {
         quick: flag,
         all: flag,
         help: flag,
+        platform: text,
         against: text,
         node: text,
         rounds: text,
@@ -108,9 +116,12 @@ function parsed(args: readonly string[]) {
 }
 
 /** Those chosen, what they are compared with, and the present version where earlier ones are. */
-function takingPart(only: readonly Candidate[], earlier: readonly Candidate[], { versions }: NodeProgram): readonly Candidate[] {
-  const v8 = majorOf(versions.v8);
-  return CANDIDATES.filter(
+function takingPart(
+  candidates: readonly Candidate[],
+  { only, earlier, node }: { only: readonly Candidate[]; earlier: readonly Candidate[]; node: NodeProgram },
+): readonly Candidate[] {
+  const v8 = majorOf(node.versions.v8);
+  return candidates.filter(
     (candidate) =>
       (candidate.beforeV8 === undefined || v8 < candidate.beforeV8) &&
       (candidate.isBaseline === true || only.includes(candidate) || (candidate === builtin && earlier.length > 0)),

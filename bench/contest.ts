@@ -3,7 +3,7 @@ import type { RedisServer } from '../test/support/start-redis.js';
 import type { ServerOrder } from './app/server-order.js';
 import type { Plan } from './arguments.js';
 import type { Candidate } from './candidates/candidate.js';
-import { bareHgetall, builtin } from './candidates/index.js';
+import { builtin } from './candidates/ours.js';
 import { Competitor } from './competitor.js';
 import { Floor } from './floor.js';
 import type { LoadMark, LoadOrder, LoadVerdict } from './load/load-generator.js';
@@ -43,12 +43,13 @@ export class Contest {
 
   /** Starts the servers and signs everybody in. */
   async prepare(): Promise<void> {
-    const { candidates, workloads, profile } = this.plan;
+    const { platform, candidates, workloads, profile } = this.plan;
     progress('starting servers and signing in');
     this.#loader = await this.#start(new URL('./load/loader.js', import.meta.url));
     this.#competitors = new Map(await Promise.all(candidates.map(async (candidate) => [candidate, await this.#enter(candidate)] as const)));
     for (const competitor of this.#all()) await competitor.signInAll(workloads);
-    if (profile.length === 0 && candidates.includes(builtin) && candidates.includes(bareHgetall)) this.#floors = await this.#startFloors();
+    const hasFloor = candidates.includes(builtin) && (platform.hasFloor || candidates.includes(platform.bareHgetall));
+    if (profile.length === 0 && hasFloor) this.#floors = await this.#startFloors();
   }
 
   async run(): Promise<Measurements> {
@@ -161,7 +162,12 @@ export class Contest {
     return Promise.all(
       Array.from({ length: this.plan.processes }, async (_, process) => {
         const prefix = `${candidate.name}-${process}:`;
-        const order: ServerOrder = { candidate: candidate.name, packed: candidate.packed, storage: { redisUrl: this.redis.url, prefix } };
+        const order: ServerOrder = {
+          platform: this.plan.platform.name,
+          candidate: candidate.name,
+          packed: candidate.packed,
+          storage: { redisUrl: this.redis.url, prefix },
+        };
         const server = await this.#start(new URL('./app/server.js', import.meta.url), [JSON.stringify(order)], this.plan.node.path);
         return Competitor.start(candidate, server, prefix);
       }),

@@ -1,6 +1,8 @@
 import type { Candidate } from './candidates/candidate.js';
-import { builtin, connectRedis, noSession, noSessionNormalised } from './candidates/index.js';
+import { noSession } from './candidates/no-session.js';
+import { builtin } from './candidates/ours.js';
 import type { Figures, Measurements } from './measurement.js';
+import type { Platform } from './platforms.js';
 import { intervalOf, quantile, ratio, resample, RESAMPLES, seededRandom, verdictOf, type Estimate, type Verdict } from './statistics.js';
 
 /** Noise only adds to a cost, so a low quantile of the rounds is nearer to it than the middle. */
@@ -19,10 +21,10 @@ export interface Cost {
   readonly cpu: Estimate;
   /** That over "no session". */
   readonly overhead: Estimate | undefined;
-  /** Overhead to the overhead of express-session + connect-redis. */
-  readonly toConnectRedis: Estimate | undefined;
+  /** Overhead to the overhead of what people run on the platform. */
+  readonly toUsual: Estimate | undefined;
   /** The same with both over "no session, normalised". */
-  readonly toConnectRedisNormalised: Estimate | undefined;
+  readonly toUsualNormalised: Estimate | undefined;
 }
 
 /** `builtin` beside an earlier version of itself, at one workload. */
@@ -42,13 +44,15 @@ export interface Comparison {
 
 /** Reads figures out of the rounds. */
 export class Findings {
+  readonly platform: Platform;
   readonly #rounds: readonly number[];
   readonly #resamples: readonly (readonly number[])[];
 
   constructor(
     private readonly measurements: Measurements,
-    { processes, seed }: { processes: number; seed: number },
+    { platform, processes, seed }: { platform: Platform; processes: number; seed: number },
   ) {
+    this.platform = platform;
     const { rounds } = measurements;
     this.#rounds = Array.from({ length: rounds }, (_, round) => round);
     const groups = Array.from({ length: processes }, (_, process) => this.#rounds.filter((round) => round % processes === process));
@@ -94,6 +98,11 @@ export class Findings {
     return both(this.overhead(workload, candidate, baseline), this.overhead(workload, other, baseline), ratio);
   }
 
+  #normalisedTo(workload: string, candidate: Candidate, other: Candidate): Statistic | undefined {
+    const { normalised } = this.platform;
+    return normalised && this.overheadTo(workload, candidate, other, normalised);
+  }
+
   /** CPU time of one HGETALL alone. */
   floor(workload: string, autoPipelining: boolean): Statistic | undefined {
     return quantileOf(
@@ -105,17 +114,18 @@ export class Findings {
   }
 
   cost(workload: string, candidate: Candidate): Cost | undefined {
+    const { usual } = this.platform;
     const cpu = this.cpu(workload, candidate);
     if (cpu === undefined) return undefined;
     const estimate = (statistic: Statistic | undefined) => (statistic === undefined ? undefined : this.estimate(statistic));
-    const isCompared = candidate.isBaseline !== true && candidate !== connectRedis;
+    const isCompared = candidate.isBaseline !== true && candidate !== usual;
     return {
       workload,
       candidate: candidate.name,
       cpu: this.estimate(cpu),
       overhead: candidate === noSession ? undefined : estimate(this.overhead(workload, candidate)),
-      toConnectRedis: isCompared ? estimate(this.overheadTo(workload, candidate, connectRedis)) : undefined,
-      toConnectRedisNormalised: isCompared ? estimate(this.overheadTo(workload, candidate, connectRedis, noSessionNormalised)) : undefined,
+      toUsual: isCompared ? estimate(this.overheadTo(workload, candidate, usual)) : undefined,
+      toUsualNormalised: isCompared ? estimate(this.#normalisedTo(workload, candidate, usual)) : undefined,
     };
   }
 
@@ -124,8 +134,7 @@ export class Findings {
     const now = this.cpu(workload, builtin);
     const difference = both(now, then, (a, b) => a - b);
     const ofRequest = both(now, then, ratio);
-    const ofOverhead =
-      this.overheadTo(workload, builtin, earlier, noSessionNormalised) ?? this.overheadTo(workload, builtin, earlier, noSession);
+    const ofOverhead = this.#normalisedTo(workload, builtin, earlier) ?? this.overheadTo(workload, builtin, earlier, noSession);
     if (!then || !now || !difference || !ofRequest || !ofOverhead) return undefined;
     const decisive = this.estimate(ofRequest);
     if (decisive.interval === undefined) return undefined;

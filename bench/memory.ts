@@ -45,7 +45,7 @@ const CASES: readonly Case[] = [
 ];
 
 const first = await startRedis();
-const environment = await describeEnvironment(first);
+const environment = await describeEnvironment(first, process.versions, ['connect-redis']);
 await first.stop();
 console.log(`${summaryOf(environment)}\n`);
 

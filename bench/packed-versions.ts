@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import type { Candidate, PackedVersion } from './candidates/candidate.js';
-import { packedBuiltin } from './candidates/index.js';
+import { packedBuiltin } from './candidates/ours.js';
 
 const INSTALL = 'bench/setup/packed-version.mjs';
 

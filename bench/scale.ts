@@ -73,7 +73,7 @@ try {
   }
   const [smallest] = populations;
   if (smallest === undefined) throw new Error('There is nothing to measure.');
-  const environment = await describeEnvironment(smallest.redis);
+  const environment = await describeEnvironment(smallest.redis, process.versions, []);
   console.log(`${summaryOf(environment)}\n`);
 
   const rows: { round: number; size: number; operation: Operation; p50: number }[] = [];

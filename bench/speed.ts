@@ -20,7 +20,7 @@ const plan = readArguments(process.argv.slice(2));
 const redis = await startRedis();
 const contest = new Contest(redis, plan);
 try {
-  const environment = await describeEnvironment(redis, plan.node.versions);
+  const environment = await describeEnvironment(redis, plan.node.versions, plan.platform.packages);
   console.log(summaryOf(environment));
   await contest.prepare();
   if (plan.profile.length > 0) await profileCandidates(contest, plan);
@@ -43,7 +43,11 @@ try {
     if (busy !== undefined) console.log(busy);
     console.log(saveRawRounds(environment, measurements));
     console.log(
-      await saveResult('speed', { environment, ...summaryOfRun(findings, comparisons, plan) }, { isWhole: findings.rounds >= ROUNDS_KEPT }),
+      await saveResult(
+        plan.platform.resultKind,
+        { environment, ...summaryOfRun(findings, comparisons, plan) },
+        { isWhole: findings.rounds >= ROUNDS_KEPT },
+      ),
     );
   }
 } catch (error) {

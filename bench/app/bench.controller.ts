@@ -1,6 +1,5 @@
-import type { ServerResponse } from 'node:http';
 import { Body, Controller, Get, Inject, Post, Req, Res } from '@nestjs/common';
-import type { BenchRequest, SessionAccess } from '../candidates/candidate.js';
+import type { BenchRequest, BenchResponse, SessionAccess } from '../candidates/candidate.js';
 import { FIRST_VISIT, sampleSession, sizeOf } from './sample-session.js';
 
 export const SESSION_ACCESS = Symbol('session access');
@@ -17,7 +16,7 @@ export class BenchController {
   @Post('login')
   async login(
     @Req() request: BenchRequest,
-    @Res({ passthrough: true }) response: ServerResponse,
+    @Res({ passthrough: true }) response: BenchResponse,
     @Body() { user, bytes }: { user: number; bytes: number },
   ): Promise<object> {
     await this.access.signIn(request, response, sampleSession(user, bytes));

@@ -2,23 +2,25 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { CANDIDATES, packedBuiltin } from '../candidates/index.js';
+import { packedBuiltin } from '../candidates/ours.js';
+import { PLATFORMS } from '../platforms.js';
 import { answerParent } from '../processes/child-side.js';
 import { BenchController, SESSION_ACCESS } from './bench.controller.js';
+import { createApplication } from './create-application.js';
 import type { ServerOrder } from './server-order.js';
 import { profileAllocations, profileTime, type SaveProfile } from './profiler.js';
 
-const { candidate: name, packed, storage } = JSON.parse(process.argv[2] ?? '{}') as ServerOrder;
-const candidate = packed === undefined ? CANDIDATES.find((one) => one.name === name) : packedBuiltin(packed);
-if (candidate === undefined) throw new Error(`There is no candidate ${name}.`);
+const { platform, candidate: name, packed, storage } = JSON.parse(process.argv[2] ?? '{}') as ServerOrder;
+const candidates = PLATFORMS.find((one) => one.name === platform)?.candidates;
+const candidate = packed === undefined ? candidates?.find((one) => one.name === name) : packedBuiltin(packed);
+if (candidate === undefined) throw new Error(`There is no candidate ${name} on ${platform}.`);
 const { access, imports = [], mount } = await candidate.wire(storage);
 
 @Module({ imports, controllers: [BenchController], providers: [{ provide: SESSION_ACCESS, useValue: access }] })
 class BenchModule {}
 
-const app = await NestFactory.create(BenchModule, { logger: ['error', 'warn'] });
-mount?.(app);
+const app = await createApplication(platform, BenchModule);
+await mount?.(app);
 await app.listen(0, '127.0.0.1');
 
 const server = app.getHttpServer() as Server;

@@ -1,16 +1,20 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { DynamicModule, INestApplication } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import type { SampleIdentity, SampleSession } from '../app/sample-session.js';
 
-/** A request with what the candidate puts on it. */
-export interface BenchRequest extends IncomingMessage {
-  session?: unknown;
+/** A request of either framework, with what the candidate puts on it. */
+export type BenchRequest = (IncomingMessage | FastifyRequest) & { session?: unknown };
+
+/** What is used of the response of either framework. */
+export interface BenchResponse {
+  header(name: string, value: string): unknown;
 }
 
 /** What the controller does with a session, in the candidate's own way. */
 export interface SessionAccess {
   identity(request: BenchRequest): SampleIdentity | undefined;
-  signIn(request: BenchRequest, response: ServerResponse, session: SampleSession): void | Promise<void>;
+  signIn(request: BenchRequest, response: BenchResponse, session: SampleSession): void | Promise<void>;
   /** Gives one entry another value. */
   change(request: BenchRequest, visit: number): void | Promise<void>;
   /** Everything in the session, to verify what is measured. */
@@ -34,7 +38,7 @@ export interface PackedVersion {
 export interface Wiring {
   readonly access: SessionAccess;
   readonly imports?: DynamicModule[];
-  readonly mount?: (app: INestApplication) => void;
+  readonly mount?: (app: INestApplication) => unknown;
 }
 
 /** One way to have sessions in a NestJS application. */

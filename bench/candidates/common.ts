@@ -1,3 +1,5 @@
+import type { INestApplication } from '@nestjs/common';
+import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 import type { SampleSession } from '../app/sample-session.js';
 import type { BenchRequest, SessionAccess } from './candidate.js';
 
@@ -24,3 +26,19 @@ export const PLAIN_ACCESS: SessionAccess = {
     return { identity, cart, visit } as Partial<SampleSession>;
   },
 };
+
+/** The Fastify under an application on that platform. */
+export function fastifyOf(app: INestApplication): FastifyInstance {
+  return app.getHttpAdapter().getInstance() as FastifyInstance;
+}
+
+/**
+ * A plugin for Fastify's sessions, without its types: each of them gives every request of a program its own `session`, so two of them, or one and ours,
+ * do not compile.
+ *
+ * @param url that `import.meta.resolve` gives
+ */
+export async function pluginAt(url: string): Promise<FastifyPluginCallback<Record<string, unknown>>> {
+  const { default: plugin } = (await import(url)) as { default: FastifyPluginCallback<Record<string, unknown>> };
+  return plugin;
+}

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { IronSession } from 'iron-session';
 import type { SampleSession } from '../app/sample-session.js';
 import type { BenchRequest, Candidate } from './candidate.js';
@@ -27,7 +27,7 @@ export const ironSession: Candidate = {
         },
       },
       mount: (app) => {
-        app.use((request: BenchRequest, response: ServerResponse, next: (error?: unknown) => void) => {
+        app.use((request: IncomingMessage & BenchRequest, response: ServerResponse, next: (error?: unknown) => void) => {
           getIronSession<SampleSession>(request, response, OPTIONS).then(
             (session) => {
               request.session = session;

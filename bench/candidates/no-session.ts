@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sampleSession } from '../app/sample-session.js';
-import type { BenchRequest, Candidate, SessionAccess } from './candidate.js';
+import type { BenchRequest, BenchResponse, Candidate, SessionAccess } from './candidate.js';
 import { COOKIE_NAME } from './common.js';
 
 /** As long as the cookies of the others, so that reading the head of a request costs the same. */
@@ -10,8 +10,8 @@ const TEMPORARY = Symbol('temporary');
 
 const ACCESS: SessionAccess = {
   identity: (request: BenchRequest) => (request.headers.cookie === undefined ? undefined : IDENTITY),
-  signIn: (_request, response: ServerResponse) => {
-    response.setHeader('Set-Cookie', `${COOKIE_NAME}=${COOKIE}`);
+  signIn: (_request, response: BenchResponse) => {
+    response.header('Set-Cookie', `${COOKIE_NAME}=${COOKIE}`);
   },
   change: () => undefined,
   entries: () => ({}),

@@ -3,16 +3,7 @@ import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import type { RedisServer } from '../../test/support/start-redis.js';
 
-const PACKAGES = [
-  '@nestjs/core',
-  'express',
-  'express-session',
-  'connect-redis',
-  'ioredis',
-  'cookie-session',
-  'iron-session',
-  'autocannon',
-] as const;
+const PACKAGES = ['@nestjs/core', 'ioredis', 'autocannon'] as const;
 /** A load average that leaves the two cores that a run needs to others. */
 const BUSY = 0.7;
 
@@ -35,7 +26,12 @@ interface NodeVersions {
   readonly v8: string;
 }
 
-export async function describeEnvironment(redis: RedisServer, { node, v8 }: NodeVersions = process.versions): Promise<Environment> {
+/** @param packages others than those that every benchmark has */
+export async function describeEnvironment(
+  redis: RedisServer,
+  { node, v8 }: NodeVersions,
+  packages: readonly string[],
+): Promise<Environment> {
   const [cpu] = os.cpus();
   return {
     date: new Date().toISOString(),
@@ -44,7 +40,7 @@ export async function describeEnvironment(redis: RedisServer, { node, v8 }: Node
     node,
     v8,
     redis: /^redis_version:(\S+)/m.exec(await redis.client().info('server'))?.[1] ?? 'unknown',
-    packages: Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])),
+    packages: Object.fromEntries([...PACKAGES, ...packages].map((name) => [name, versionOf(name)])),
     load: Math.round((os.loadavg()[0] ?? 0) * 100) / 100,
   };
 }

@@ -5,8 +5,10 @@ import { CONFIDENCE, RESAMPLES, type Estimate } from '../statistics.js';
 
 /** What is kept of a run: figures, not rounds. An estimate is written as value, low end and high end. */
 export function summaryOfRun(findings: Findings, comparisons: readonly Comparison[], plan: Plan): Record<string, unknown> {
-  const { processes, seed, requests, workloads, candidates } = plan;
+  const { platform, processes, seed, requests, workloads, candidates } = plan;
   return {
+    platform: platform.name,
+    usual: platform.usual.name,
     method: { rounds: findings.rounds, processes, seed, requests, quantile: LOW, resamples: RESAMPLES, confidence: CONFIDENCE },
     estimates: 'value, low and high end of the interval; CPU times and overheads in microseconds a request',
     costs: workloads.flatMap(({ name }) =>
@@ -14,14 +16,14 @@ export function summaryOfRun(findings: Findings, comparisons: readonly Compariso
         const cost = findings.cost(name, candidate);
         if (cost === undefined) return [];
         const value = (what: keyof Figures) => findings.value(findings.figure(name, candidate, what));
-        const { cpu, overhead, toConnectRedis, toConnectRedisNormalised } = cost;
+        const { cpu, overhead, toUsual, toUsualNormalised } = cost;
         return {
           workload: name,
           candidate: candidate.name,
           cpu: inOneLine(cpu),
           overhead: inOneLine(overhead),
-          toConnectRedis: inOneLine(toConnectRedis),
-          toConnectRedisNormalised: inOneLine(toConnectRedisNormalised),
+          toUsual: inOneLine(toUsual),
+          toUsualNormalised: inOneLine(toUsualNormalised),
           commands: value('commands'),
           p50: value('p50'),
         };

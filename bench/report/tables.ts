@@ -7,21 +7,12 @@ import type { Estimate } from '../statistics.js';
 import type { Workload } from '../workloads.js';
 import { number, textTable } from './text-table.js';
 
-const HEAD = [
-  'CPU us',
-  'overhead us',
-  'to connect-redis',
-  'both normalised',
-  'requests/s',
-  'p50 ms',
-  'p99 ms',
-  'commands',
-  'Redis bytes',
-  'Redis CPU us',
-];
+const HEAD = ['requests/s', 'p50 ms', 'p99 ms', 'commands', 'Redis bytes', 'Redis CPU us'];
 
 /** One table for each workload. */
-export function speedTables(findings: Findings, { candidates, workloads }: Plan): string {
+export function speedTables(findings: Findings, { platform, candidates, workloads }: Plan): string {
+  const hasNormalised = candidates.some((candidate) => candidate === platform.normalised);
+  const head = ['CPU us', 'overhead us', `to ${platform.usualName}`, ...(hasNormalised ? ['both normalised'] : []), ...HEAD];
   return workloads
     .map((workload) => [`\n${workload.title} (${workload.name})\n`, tableOf(workload), floorsOf(workload)].join('\n'))
     .join('\n');
@@ -32,7 +23,7 @@ export function speedTables(findings: Findings, { candidates, workloads }: Plan)
       .filter((candidate) => !skipped.includes(candidate))
       .map((candidate) => [candidate.title, ...cellsOf(workload, candidate)]);
     const notes = skipped.map(({ title, skips }) => `Without ${title}: ${skips?.[workload.name] ?? ''}.`);
-    return [textTable(['', ...HEAD], lines), ...notes].join('\n');
+    return [textTable(['', ...head], lines), ...notes].join('\n');
   }
 
   function cellsOf({ name }: Workload, candidate: Candidate): string[] {
@@ -41,8 +32,8 @@ export function speedTables(findings: Findings, { candidates, workloads }: Plan)
     return [
       number(cost?.cpu.value, 1),
       withInterval(cost?.overhead, 1),
-      withInterval(cost?.toConnectRedis, 3),
-      withInterval(cost?.toConnectRedisNormalised, 3),
+      withInterval(cost?.toUsual, 3),
+      ...(hasNormalised ? [withInterval(cost?.toUsualNormalised, 3)] : []),
       number(findings.value(findings.rate(name, candidate))),
       number(value('p50'), 2),
       number(value('p99'), 2),
