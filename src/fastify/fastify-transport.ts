@@ -23,32 +23,12 @@ import { discardPayload, isStreamed, unwrapResponse } from './payloads.js';
 
 const REFUSED = 400;
 
-/** The headers of a representation (RFC 9110, section 8), and what else is true only of the reply that another takes the place of. */
-const BODY_HEADERS = [
-  'content-type',
-  'content-length',
-  'content-encoding',
-  'content-language',
-  'content-location',
-  'content-range',
-  'content-disposition',
-  'content-md5',
-  'content-digest',
-  'repr-digest',
-  'digest',
-  'etag',
-  'last-modified',
-  'accept-ranges',
-  'cache-control',
-  'expires',
-  'age',
-  'location',
-  'refresh',
-  'link',
-  'trailer',
-  'transfer-encoding',
-  'set-cookie',
-];
+/**
+ * What stays of the headers of a reply that another takes the place of: what is said of every reply, for caches, other origins, security, rate limits
+ * and traces. All others are said of what could not be stored.
+ */
+const KEPT_HEADERS =
+  /^(?:vary|connection|date|server|via|alt-svc|timing-allow-origin|access-control-.+|strict-transport-security|content-security-policy(?:-report-only)?|cross-origin-.+|origin-agent-cluster|permissions-policy|referrer-policy|x-(?:content-type-options|dns-prefetch-control|download-options|frame-options|permitted-cross-domain-policies|xss-protection)|(?:x-)?ratelimit(?:-.+)?|(?:x-)?(?:request|correlation|trace)-id|traceparent)$/;
 
 /** `request.session` of Node's request. Who uses that may write to Node's response too. */
 const NODE_SESSION_PROPERTY: SessionProperty = {
@@ -189,7 +169,7 @@ export class FastifyTransport extends BuiltinTransport {
   #replace(reply: FastifyReply, payload: unknown, error: unknown): unknown {
     const { statusCode, headers, body } = this.replacementFor(error);
     discardPayload(payload);
-    for (const name of [...BODY_HEADERS, this.runtime.header?.name ?? []].flat()) reply.removeHeader(name);
+    for (const name of Object.keys(reply.getHeaders())) if (!KEPT_HEADERS.test(name)) reply.removeHeader(name);
     for (const [name, value] of Object.entries(headers)) if (name !== 'Vary') reply.header(name, value);
     const vary = [headers['Vary'] ?? []]
       .flat()

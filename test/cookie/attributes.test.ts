@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { RequestListener } from 'node:http';
 import { createServer, request as httpsRequest } from 'node:https';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import { sessionOf } from '../../src/express.js';
 import { generateSid } from '../../src/session/sid.js';
 import type { Answer } from '../support/browser.js';
+import type { TestApp } from '../support/create-app.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { keyOf } from '../support/stored-session.js';
@@ -200,20 +202,12 @@ describe.each(variants)("'auto', $name", (variant) => {
     ['session.proxy that does not name this one', { session: { proxy: ['10.0.0.1', 'uniquelocal'], cookie: AUTO } }, PLAIN],
     [
       'session.proxy that does not name this one, in spite of "trust proxy"',
-      { session: { proxy: '10.0.0.1', cookie: AUTO }, prepare: (app) => void app.set('trust proxy', true) },
+      { session: { proxy: '10.0.0.1', cookie: AUTO }, trustProxy: true },
       PLAIN,
     ],
-    ['"trust proxy" of Express', { session: { cookie: AUTO }, prepare: (app) => void app.set('trust proxy', 'loopback') }, SECURE],
-    [
-      '"trust proxy" that does not name this one',
-      { session: { cookie: AUTO }, prepare: (app) => void app.set('trust proxy', '10.0.0.1') },
-      PLAIN,
-    ],
-    [
-      'session.proxy: false in spite of "trust proxy"',
-      { session: { proxy: false, cookie: AUTO }, prepare: (app) => void app.set('trust proxy', true) },
-      PLAIN,
-    ],
+    ['what the framework trusts', { session: { cookie: AUTO }, trustProxy: 'loopback' }, SECURE],
+    ['"trust proxy" that does not name this one', { session: { cookie: AUTO }, trustProxy: '10.0.0.1' }, PLAIN],
+    ['session.proxy: false in spite of "trust proxy"', { session: { proxy: false, cookie: AUTO }, trustProxy: true }, PLAIN],
     ['nothing that trusts it', { session: { cookie: AUTO } }, PLAIN],
   ];
   test.each(trusting)('behind a TLS proxy with %s', async (_, options, expected) => {
@@ -238,7 +232,7 @@ describe.each(variants)("'auto', $name", (variant) => {
     const directory = await mkdtemp(join(tmpdir(), 'tls-'));
     const { ca, certFile, keyFile } = await writeTlsCertificates(directory);
     const app = await harness.open({ session: { proxy: false, cookie: AUTO } });
-    const server = createServer({ cert: await readFile(certFile), key: await readFile(keyFile) }, app.app.getHttpAdapter().getInstance());
+    const server = createServer({ cert: await readFile(certFile), key: await readFile(keyFile) }, listenerOf(app));
     try {
       await once(server.listen(0, '127.0.0.1'), 'listening');
       const request = httpsRequest({
@@ -258,6 +252,12 @@ describe.each(variants)("'auto', $name", (variant) => {
     }
   });
 });
+
+/** What serves the requests of an application, without its server. */
+function listenerOf({ app }: TestApp): RequestListener {
+  const instance: RequestListener & { readonly routing?: RequestListener } = app.getHttpAdapter().getInstance();
+  return instance.routing ?? instance;
+}
 
 describe.each(redisVariants)('a stored cookie, $name', (variant) => {
   const harness = useVariant(variant);

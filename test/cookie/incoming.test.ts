@@ -105,25 +105,28 @@ describe.each(variants)('cookies that come in, $name', (variant) => {
     for (const url of outside) expect([url, (await app.browser().get(url)).json]).toEqual([url, { has: [false, false, false] }]);
   });
 
-  // What cookie-parser has verified by a secret is not told by which.
-  test.each([
-    ['with a secret', TEST_SECRET, null],
-    ['without a secret of its own', undefined, { id: 'ada' }],
-  ])('may have been parsed by cookie-parser before, %s', async (_, secret, identity) => {
-    const parser = cookieParser(secret);
-    const { sid, cookie, who } = await signedIn({
-      prepare: (app) =>
-        void app.use((request: Parameters<typeof parser>[0], response: Parameters<typeof parser>[1], next: () => void) =>
-          parser(request, response, () => {
-            if (request.headers['x-hide'] === 'yes') delete request.headers.cookie;
-            next();
-          }),
-        ),
+  // On Fastify the session is loaded before all middleware.
+  if (variant.platform === 'express') {
+    // What cookie-parser has verified by a secret is not told by which.
+    test.each([
+      ['with a secret', TEST_SECRET, null],
+      ['without a secret of its own', undefined, { id: 'ada' }],
+    ])('may have been parsed by cookie-parser before, %s', async (_, secret, identity) => {
+      const parser = cookieParser(secret);
+      const { sid, cookie, who } = await signedIn({
+        prepare: (app) =>
+          void app.use((request: Parameters<typeof parser>[0], response: Parameters<typeof parser>[1], next: () => void) =>
+            parser(request, response, () => {
+              if (request.headers['x-hide'] === 'yes') delete request.headers.cookie;
+              next();
+            }),
+          ),
+      });
+      expect(await who(cookie)).toEqual({ id: 'ada' });
+      expect(await who(cookie, { 'x-hide': 'yes' })).toEqual(identity);
+      expect(await who(signedCookie(sid, { secret: 'another' }), { 'x-hide': 'yes' })).toBeNull();
     });
-    expect(await who(cookie)).toEqual({ id: 'ada' });
-    expect(await who(cookie, { 'x-hide': 'yes' })).toEqual(identity);
-    expect(await who(signedCookie(sid, { secret: 'another' }), { 'x-hide': 'yes' })).toBeNull();
-  });
+  }
 });
 
 test('several cookies of one name have one deadline for all', async () => {

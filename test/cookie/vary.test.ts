@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Response } from 'express';
 import { peekSession, sessionOf } from '../../src/express.js';
 import type { HandlerContext } from '../support/scripted-app.js';
-import { useVariant, variants } from '../support/variants.js';
+import { expressVariants, useVariant, variants } from '../support/variants.js';
 
 describe.each(variants)('Vary: Cookie, $name', (variant) => {
   const harness = useVariant(variant);
@@ -35,6 +35,10 @@ describe.each(variants)('Vary: Cookie, $name', (variant) => {
     await browser.post('/login/ada');
     expect((await browser.get('/plain')).headers.get('vary')).toBeNull();
   });
+});
+
+describe.each(expressVariants)('Vary: Cookie beside what Express and Node say, $name', (variant) => {
+  const harness = useVariant(variant);
 
   test.each<[string, (response: Response) => unknown, string]>([
     ['nothing', () => undefined, 'Cookie'],

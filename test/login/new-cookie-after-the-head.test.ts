@@ -8,7 +8,7 @@ import { Barrier } from '../support/barrier.js';
 import { BlockableStore } from '../support/blockable-store.js';
 import { createScriptedApp, type AnySession } from '../support/scripted-app.js';
 import { until } from '../support/until.js';
-import { useVariant, variants } from '../support/variants.js';
+import { expressVariants, useVariant } from '../support/variants.js';
 
 const CALLS: Record<string, (session: HttpSession) => Promise<unknown>> = {
   login: (session) => session.login({ id: 'grace' }),
@@ -47,7 +47,7 @@ class LateController {
   }
 }
 
-describe.each(variants)('a call that needs a new cookie, $name', (variant) => {
+describe.each(expressVariants)('a call that needs a new cookie, $name', (variant) => {
   const harness = useVariant(variant);
   const refused = (call: string) => ({ outcome: expect.stringMatching(new RegExp(`^SESSION_MISUSE session\\.${call}\\(\\) .*before`)) });
 

@@ -6,7 +6,7 @@ import { passportModule, type PassportUser } from '../support/passport-module.js
 import { refusal } from '../support/refusal.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { until } from '../support/until.js';
-import { useVariant, variants } from '../support/variants.js';
+import { expressVariants, useVariant, variants } from '../support/variants.js';
 
 @Controller('account')
 @UseGuards(SessionGuard)
@@ -70,7 +70,7 @@ describe.each(variants)('an identity that the application keeps where Passport d
   });
 });
 
-describe.each(variants)('passport 0.7 with passport-local, $name', (variant) => {
+describe.each(expressVariants)('passport 0.7 with passport-local, $name', (variant) => {
   const harness = useVariant(variant);
 
   async function open() {

@@ -332,7 +332,7 @@ class EventsController {
 }
 
 describe('events of Nest', () => {
-  const harness = useVariant({ name: 'builtin × memory', middleware: 'builtin', kind: 'memory', storesFirst: true });
+  const harness = useVariant({ platform: 'express', name: 'builtin × memory', middleware: 'builtin', kind: 'memory', storesFirst: true });
 
   test('are sent as they come, and what changed meanwhile is stored', async () => {
     const app = await harness.open({ controllers: [EventsController] });

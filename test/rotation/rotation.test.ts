@@ -126,19 +126,21 @@ describe.each(variants)('store.rotateAfter, $name', (variant) => {
     expect((await browser.get('/whoami')).json).toEqual(ADA);
   });
 
-  test('does nothing when the head of the answer is out already: nobody would get the secret', async () => {
-    const prepare = (nest: NestExpressApplication) =>
-      void nest.use('/early', (_: unknown, response: { flushHeaders(): void }, next: () => void) => {
-        response.flushHeaders();
-        next();
-      });
-    const { app, browser, sid } = await signedIn(harness, { ...ROTATING, prepare });
-    app.on('/early', ({ session }) => String(session['identity']?.id));
-    await pass(variant, harness, app, sid, HOUR);
-    await browser.get('/early');
-    expect(app.sessions.events.count('rotated')).toBe(0);
-    expect((await browser.get('/whoami')).setCookies).toHaveLength(1);
-  });
+  // On Fastify the session is loaded before all middleware.
+  if (variant.platform === 'express')
+    test('does nothing when the head of the answer is out already: nobody would get the secret', async () => {
+      const prepare = (nest: NestExpressApplication) =>
+        void nest.use('/early', (_: unknown, response: { flushHeaders(): void }, next: () => void) => {
+          response.flushHeaders();
+          next();
+        });
+      const { app, browser, sid } = await signedIn(harness, { ...ROTATING, prepare });
+      app.on('/early', ({ session }) => String(session['identity']?.id));
+      await pass(variant, harness, app, sid, HOUR);
+      await browser.get('/early');
+      expect(app.sessions.events.count('rotated')).toBe(0);
+      expect((await browser.get('/whoami')).setCookies).toHaveLength(1);
+    });
 });
 
 describe.each(redisVariants)('store.rotateAfter while Redis fails, $name', (variant) => {

@@ -93,7 +93,8 @@ class LookingPipe implements PipeTransform {
 class LookingFilter implements ExceptionFilter {
   constructor(private readonly basket: Basket) {}
   catch(_error: unknown, host: ArgumentsHost): void {
-    host.switchToHttp().getResponse<Response>().status(403).json({ filter: this.basket.who });
+    // On Express and on Fastify.
+    host.switchToHttp().getResponse<Response>().status(403).send({ filter: this.basket.who });
   }
 }
 

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SessionManager } from '../../src/index.js';
 import type { TrackOptions } from '../../src/session/store/store-options.js';
 import { RawClient } from '../support/raw-client.js';
@@ -27,8 +26,6 @@ async function signedIn(
   return { app, browser, device };
 }
 
-const trusting = (proxies: boolean | string) => (app: NestExpressApplication) => void app.set('trust proxy', proxies);
-
 describe.each(variants)('store.track, $name', (variant) => {
   const harness = useVariant(variant);
 
@@ -55,7 +52,7 @@ describe.each(variants)('store.track, $name', (variant) => {
       harness,
       BOTH,
       forwarded,
-      proxies === undefined ? {} : { prepare: trusting(proxies), store: { track: BOTH } },
+      proxies === undefined ? {} : { trustProxy: proxies, store: { track: BOTH } },
     );
     expect((await device()).ip).toBe(ip);
   });
@@ -71,8 +68,8 @@ describe.each(variants)('store.track, $name', (variant) => {
     ['both', ['127.0.0.0/8', '198.51.100.2'], '203.0.113.7'],
     ['another proxy', '10.0.0.1', '127.0.0.1'],
   ])('keeps the address as session.proxy has it when it trusts %s, whatever the framework says', async (_, proxy, ip) => {
-    for (const prepare of [trusting(true), trusting(false)]) {
-      const options = { session: { proxy }, prepare, store: { track: BOTH } };
+    for (const trustProxy of [true, false]) {
+      const options = { session: { proxy }, trustProxy, store: { track: BOTH } };
       const { device } = await signedIn(harness, BOTH, { 'x-forwarded-for': '203.0.113.7, 198.51.100.2' }, options);
       expect((await device()).ip).toBe(ip);
     }
@@ -127,7 +124,7 @@ describe.each(variants)('store.track, $name', (variant) => {
       harness,
       BOTH,
       { 'x-forwarded-for': 'z'.repeat(5_000) },
-      { prepare: trusting(true), store: { track: BOTH } },
+      { trustProxy: true, store: { track: BOTH } },
     );
     expect((await device()).ip).toBe('z'.repeat(256));
   });

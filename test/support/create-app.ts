@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type INestApplication, type LoggerService, type Provider, type Type } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { RedisSessionModule, SessionStore, type RedisSessionModuleExtras, type RedisSessionOptions } from '../../src/index.js';
 import { isExpressStore } from '../../src/express-session/express-store-adapter.js';
@@ -14,6 +15,10 @@ const PATIENCE = 60_000;
 export const TEST_SECRET = 'a secret of the test suite, which is long enough';
 
 export interface TestAppOptions extends RedisSessionModuleExtras {
+  /** @default 'express' */
+  platform?: 'express' | 'fastify' | undefined;
+  /** Which proxies the framework trusts: "trust proxy" of Express, `trustProxy` of Fastify. */
+  trustProxy?: boolean | string | undefined;
   redis?: RedisSessionOptions['redis'];
   /** Beside `secret`, which is given. */
   session?: Partial<RedisSessionOptions['session']>;
@@ -45,6 +50,8 @@ export interface TestApp {
 
 /** A Nest application with the session module as its first import, unless the test says otherwise, listening on a free port of 127.0.0.1. */
 export async function createApp({
+  platform,
+  trustProxy,
   redis,
   session,
   store,
@@ -72,7 +79,15 @@ export async function createApp({
   const builder = Test.createTestingModule({ imports: [TestAppModule] });
   if (logger !== undefined) builder.setLogger(logger);
   const module = await builder.compile();
-  const app = module.createNestApplication<NestExpressApplication>({ logger: logger ?? false });
+  const settings = { logger: logger ?? (false as const) };
+  const app =
+    platform === 'fastify'
+      ? (module.createNestApplication<NestFastifyApplication>(
+          new FastifyAdapter(trustProxy === undefined ? {} : { trustProxy }),
+          settings,
+        ) as unknown as NestExpressApplication)
+      : module.createNestApplication<NestExpressApplication>(settings);
+  if (platform !== 'fastify' && trustProxy !== undefined) app.set('trust proxy', trustProxy);
   prepare?.(app);
   await app.listen(0, '127.0.0.1');
   const origin = (await app.getUrl()).replace('[::1]', '127.0.0.1');

@@ -1,7 +1,9 @@
 import { All, Controller, NotFoundException, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { sessionOf } from '../../src/express.js';
 import type { HttpSession } from '../../src/index.js';
+import { handleAsExpress } from './fastify-handler.js';
 import { createApp, type TestApp, type TestAppOptions } from './create-app.js';
 
 /** A session whose entries may have any name and value. */
@@ -45,18 +47,29 @@ export async function createScriptedApp({ controllers = [], ...options }: TestAp
       await sessionOf(request).login({ id: String(request.params['id']) }, { keep: true });
     }
 
-    @All('{*path}')
-    run(@Req() request: Request, @Res({ passthrough: true }) response: Response): unknown {
-      const script = scripts.get(request.path);
-      if (script === undefined) throw new NotFoundException();
-      return script({
-        get session() {
-          return sessionOf(request) as AnySession;
-        },
-        request: request as unknown as HandlerContext['request'],
-        response,
-      });
+    @All(options.platform === 'fastify' ? '*' : '{*path}')
+    run(@Req() request: Request | FastifyRequest, @Res({ passthrough: true }) response: Response | FastifyReply): unknown {
+      if ('raw' in response) return runOnFastify(request as FastifyRequest, response);
+      return run(request, request as Request, response);
     }
+  }
+
+  /** @param own the request of the framework */
+  function run(own: Request | FastifyRequest, request: object, response: object): unknown {
+    const script = scripts.get((request as Request).path);
+    if (script === undefined) throw new NotFoundException();
+    return script({
+      get session() {
+        return sessionOf(own) as AnySession;
+      },
+      request: request as HandlerContext['request'],
+      response: response as Response,
+    });
+  }
+
+  async function runOnFastify(own: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const { request, response, answer } = handleAsExpress(own, reply);
+    return answer(await run(own, request, response));
   }
 
   const app = await createApp({ ...options, controllers: [...controllers, ScriptedController] });

@@ -12,6 +12,7 @@ import { Sessions } from '../../src/session/sessions.js';
 
 /** A way to run the module that the end-to-end suite is to hold for. */
 export interface Variant {
+  readonly platform: 'express' | 'fastify';
   readonly name: string;
   readonly middleware: SessionSettings['middleware'];
   readonly kind: StoreKind;
@@ -21,16 +22,20 @@ export interface Variant {
 
 /** Every variant. A new middleware is one more line for each store. */
 const all: readonly Variant[] = [
-  { name: 'express-session × hash', middleware: 'express-session', kind: 'hash', storesFirst: false },
-  { name: 'express-session × memory', middleware: 'express-session', kind: 'memory', storesFirst: false },
-  { name: 'builtin × hash', middleware: 'builtin', kind: 'hash', storesFirst: true },
-  { name: 'builtin × memory', middleware: 'builtin', kind: 'memory', storesFirst: true },
+  { platform: 'express', name: 'express-session × hash', middleware: 'express-session', kind: 'hash', storesFirst: false },
+  { platform: 'express', name: 'express-session × memory', middleware: 'express-session', kind: 'memory', storesFirst: false },
+  { platform: 'express', name: 'builtin × hash', middleware: 'builtin', kind: 'hash', storesFirst: true },
+  { platform: 'express', name: 'builtin × memory', middleware: 'builtin', kind: 'memory', storesFirst: true },
+  { platform: 'fastify', name: 'fastify × hash', middleware: 'builtin', kind: 'hash', storesFirst: true },
 ];
 
 /** Those that keep sessions in Redis, for cases that look there. */
 export const redisVariants = all.filter(({ kind }) => kind === 'hash');
 
 export const variants = IS_SERVER_NAMED ? redisVariants : all;
+
+/** Those on Express, for what is about its own API, or about how it lets a response leave. */
+export const expressVariants = variants.filter(({ platform }) => platform === 'express');
 
 /** Applications of one variant, closed after each test, and a look at their store from outside. */
 export interface Harness {
@@ -56,7 +61,7 @@ export interface HarnessOptions extends Omit<TestAppOptions, 'store' | 'session'
 }
 
 /** Call in a `describe`. */
-export function useVariant({ middleware, kind }: Variant): Harness {
+export function useVariant({ platform, middleware, kind }: Variant): Harness {
   let server: RedisServer | undefined;
   let apps: TestApp[] = [];
   const redis = () => {
@@ -79,6 +84,7 @@ export function useVariant({ middleware, kind }: Variant): Harness {
     { session, store, ...options }: HarnessOptions = {},
   ) => {
     const app = await create({
+      platform,
       ...(server === undefined ? {} : { redis: server.options }),
       session: { middleware, ...session },
       store: { kind, ...store },
