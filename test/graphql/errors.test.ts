@@ -148,8 +148,10 @@ describe.each(graphqlServers)('$name', (server) => {
           return true;
         }
       }
+      // On Fastify it is called with the request itself.
+      const context = (given: IncomingMessage | { req: IncomingMessage }) => ({ req: {}, incoming: 'req' in given ? given.req : given });
       const app = await harness.openUnscripted({
-        imports: [server.module({ context: ({ req }: { req: IncomingMessage }) => ({ req: {}, incoming: req }) })],
+        imports: [server.module({ context })],
         providers: [OtherResolver],
       });
       const browser = app.browser();

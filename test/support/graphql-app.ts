@@ -15,7 +15,7 @@ export interface GraphqlServer {
 /** Every server. */
 export const graphqlServers: readonly GraphqlServer[] = [
   {
-    name: 'Apollo on Express',
+    name: 'Apollo',
     module: (options) =>
       GraphQLModule.forRoot<ApolloDriverConfig>({
         driver: ApolloDriver,
