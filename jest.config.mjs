@@ -33,6 +33,6 @@ export default {
   maxWorkers: 3,
   // A process gets slower with each file: jest's AsyncLocalStorage of every file before is asked at each `await`.
   workerIdleMemoryLimit: '400MB',
-  // On a machine that is busy with other things, where a test takes twenty times as long. A test that hangs is found all the same.
-  testTimeout: 120_000,
+  // On a machine that is busy with other things, where a test takes a hundred times as long. A test that hangs is found all the same.
+  testTimeout: 600_000,
 };

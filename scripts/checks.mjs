@@ -39,7 +39,7 @@ export const checks = [
   },
   {
     atOnce: 1,
-    steps: [jest('tests', { folders: testFolders(), timeout: 600_000 })],
+    steps: [jest('tests', { folders: testFolders(), timeout: 3_600_000 })],
   },
   {
     atOnce: 2,

@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** In ms. What a machine that is busy with other things needs to end a process, or to read what it has printed. */
+const PATIENCE = 30_000;
+
 const groups = new Set();
 
 /**
@@ -41,7 +44,7 @@ export function runProgram(program, args, { cwd, env = childEnvironment(), timeo
     });
     // 'close' waits for the pipes, which a survivor may hold open for ever
     child.on('exit', (code) => {
-      const drained = setTimeout(() => void finish(code ?? -1), 1000);
+      const drained = setTimeout(() => void finish(code ?? -1), PATIENCE);
       child.on('close', () => {
         clearTimeout(drained);
         void finish(code ?? -1);
@@ -59,11 +62,12 @@ export function childEnvironment(extra = {}) {
 
 /** Whether no process of the group is left. Those that end because their parent did get a moment for it. */
 async function isGone(pid) {
-  for (let attempt = 0; attempt < 20; attempt++) {
-    if (!signalGroup(pid, 0)) return true;
+  const giveUpAt = performance.now() + PATIENCE;
+  while (signalGroup(pid, 0)) {
+    if (performance.now() > giveUpAt) return false;
     await sleep(100);
   }
-  return false;
+  return true;
 }
 
 /** Sends a signal to every process of the group. False when there is none. */

@@ -26,7 +26,7 @@ export const packageChecks = [
     steps: [
       command('types of the package, as applications compile them', ['node', 'scripts/steps/packed-types.mjs', TARBALL], {
         needs: 'pack',
-        timeout: 900_000,
+        timeout: 3_600_000,
         proof: /^[1-9]\d* ways to compile/m,
       }),
     ],
@@ -45,7 +45,7 @@ function packedApp(app, nodeVersions = []) {
   const times = Math.max(nodeVersions.length, 1);
   return command(name, ['node', 'scripts/steps/packed-app.mjs', `test/package/${app}`, TARBALL, ...nodeVersions], {
     needs: 'pack',
-    timeout: 300_000 * times,
+    timeout: 1_800_000 * times,
     proof: new RegExp(String.raw`(?:^ends by itself[^]*){${times}}`, 'm'),
   });
 }
@@ -53,7 +53,7 @@ function packedApp(app, nodeVersions = []) {
 function quickStart(template) {
   return command(`quick start of the README: ${template}`, ['node', 'scripts/steps/quick-start.mjs', template, TARBALL], {
     needs: 'pack',
-    timeout: 300_000,
+    timeout: 1_800_000,
     proof: /^signs in and out/m,
   });
 }

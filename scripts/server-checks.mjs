@@ -9,13 +9,13 @@ export const serverChecks = [
   {
     atOnce: 1,
     steps: [
-      command(FETCH, ['node', 'scripts/steps/other-servers.mjs'], { timeout: 300_000, proof: /^Redis server v=8[^]*^Valkey server v=8/m }),
+      command(FETCH, ['node', 'scripts/steps/other-servers.mjs'], { timeout: 900_000, proof: /^Redis server v=8[^]*^Valkey server v=8/m }),
       ...OTHER_SERVERS.map(({ name, program }) =>
         jest(`tests on ${name}`, {
           folders: ['test/redis', 'test/contract', 'test/guarantees'],
           env: { TEST_REDIS_SERVER: program },
           needs: FETCH,
-          timeout: 600_000,
+          timeout: 3_600_000,
         }),
       ),
     ],

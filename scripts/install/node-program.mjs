@@ -13,7 +13,7 @@ export async function installNode(version) {
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, 'package.json'), '{ "private": true }\n');
   const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', `node@${version}`];
-  const { output } = await runProgram('npm', args, { cwd: folder, timeout: 300_000 });
+  const { output } = await runProgram('npm', args, { cwd: folder, timeout: 900_000 });
   if (!existsSync(program)) throw new Error(`npm ${args.join(' ')} did not install a Node:\n${output}`);
   return program;
 }

@@ -4,7 +4,7 @@ import { runProgram } from '../child-process.mjs';
  * A check that is one program. It passes when the program exits with 0 and, where `proof` is given, says so in words that it only finds when
  * it looked at something: several of these tools are content with nothing to do.
  */
-export function command(name, [program, ...args], { timeout = 120_000, needs, proof } = {}) {
+export function command(name, [program, ...args], { timeout = 900_000, needs, proof } = {}) {
   const executable = program === 'node' ? process.execPath : program === 'npm' ? 'npm' : `node_modules/.bin/${program}`;
   return {
     name,

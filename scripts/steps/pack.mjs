@@ -9,7 +9,7 @@ const folder = `${target}.d`;
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-const { code, output } = await runProgram('npm', ['pack', '--pack-destination', folder], { timeout: 60_000 });
+const { code, output } = await runProgram('npm', ['pack', '--pack-destination', folder], { timeout: 900_000 });
 const [tarball] = readdirSync(folder);
 if (code !== 0 || tarball === undefined) {
   console.error(output);

@@ -75,7 +75,7 @@ async function test(node, command) {
 async function run(program, args, cwd = folder, variables = {}) {
   // Its own tests have no Redis, least of all that of whoever runs this.
   const env = childEnvironment({ REDIS_URL: undefined, ...variables });
-  const { code, output } = await runProgram(program, args, { cwd, env, timeout: 240_000 });
+  const { code, output } = await runProgram(program, args, { cwd, env, timeout: 900_000 });
   assert.equal(code, 0, `${program} ${args.join(' ')}\n${output}`);
   return output;
 }

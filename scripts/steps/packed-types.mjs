@@ -66,7 +66,7 @@ async function npmInstall(place, packages) {
   await mkdir(place, { recursive: true });
   await writeFile(path.join(place, 'package.json'), '{ "private": true }\n');
   const args = ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packages];
-  const { code, output } = await runProgram('npm', args, { cwd: place, env: childEnvironment(), timeout: 240_000 });
+  const { code, output } = await runProgram('npm', args, { cwd: place, env: childEnvironment(), timeout: 900_000 });
   assert.equal(code, 0, output);
 }
 
@@ -105,6 +105,6 @@ async function cases() {
 
 async function compile({ name, version, config }) {
   const compiler = path.join(folder, 'node_modules', `typescript-${version}`, 'bin/tsc');
-  const { code, output } = await runProgram(process.execPath, [compiler, '-p', config], { timeout: 180_000 });
+  const { code, output } = await runProgram(process.execPath, [compiler, '-p', config], { timeout: 900_000 });
   return code === 0 ? [] : [`${name}:\n${output}`];
 }

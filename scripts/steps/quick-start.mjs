@@ -83,7 +83,7 @@ async function withoutWhatIsNotNeeded() {
 }
 
 async function run(program, args, cwd = parent, variables = {}) {
-  const { code, output } = await runProgram(program, args, { cwd, env: childEnvironment(variables), timeout: 240_000 });
+  const { code, output } = await runProgram(program, args, { cwd, env: childEnvironment(variables), timeout: 900_000 });
   assert.equal(code, 0, `${program} ${args.join(' ')}\n${output}`);
 }
 

@@ -23,7 +23,7 @@ export function sampleTests({ needs }) {
       const { scripts } = JSON.parse(await readFile('sample/package.json', 'utf8'));
       if (scripts?.test === undefined) return { passed: 0, failed: 1, skipped: 0, output: 'sample/package.json has no "test" script' };
 
-      const { code, output, survivors } = await runProgram('npm', ['test', '--workspace', 'sample'], { timeout: 240_000 });
+      const { code, output, survivors } = await runProgram('npm', ['test', '--workspace', 'sample'], { timeout: 900_000 });
       const counts = countsIn(output);
       const whySkipped = output.match(WHY_SKIPPED) ?? [];
       const problems = [

@@ -241,7 +241,7 @@ describe('closing', () => {
   });
 });
 
-describe('100 applications, one after the other, leave no handle and no listener behind', () => {
+describe('20 applications, one after the other, leave no handle and no listener behind', () => {
   let client: Redis;
   beforeAll(async () => {
     client = new Redis(redis.options);
@@ -259,23 +259,19 @@ describe('100 applications, one after the other, leave no handle and no listener
     ['with a client of their own and shared events', () => ({ redis: redis.url, store: { deadline, events: 'cluster' } })],
     ['with a given client and shared events', () => ({ redis: client, store: { deadline, events: 'cluster' } })],
     ['in memory', () => ({ store: { deadline, kind: 'memory' } })],
-  ])(
-    '%s',
-    async (_, options) => {
-      const cycle = async () => {
-        const { browser, close } = await createApp({ controllers: [VisitsController], ...options() });
-        const visitor = browser();
-        await visitor.post('/visits');
-        expect((await visitor.get('/visits')).json).toEqual({ visits: 1 });
-        await close();
-      };
-      await cycle();
-      const before = await usage(client);
-      for (let count = 0; count < 100; count++) await cycle();
-      await expectNoMoreThan(before, client);
-    },
-    60_000,
-  );
+  ])('%s', async (_, options) => {
+    const cycle = async () => {
+      const { browser, close } = await createApp({ controllers: [VisitsController], ...options() });
+      const visitor = browser();
+      await visitor.post('/visits');
+      expect((await visitor.get('/visits')).json).toEqual({ visits: 1 });
+      await close();
+    };
+    await cycle();
+    const before = await usage(client);
+    for (let count = 0; count < 20; count++) await cycle();
+    await expectNoMoreThan(before, client);
+  });
 });
 
 type Usage = Record<string, number>;

@@ -238,14 +238,14 @@ describe('close', () => {
   });
 });
 
-describe('100 times opened and closed', () => {
+describe('30 times opened and closed', () => {
   it.each<[string, () => Promise<RedisConnection>]>([
     ['one server', async () => server.url],
     ['a server that is down', deadPort],
     ['a Cluster', async () => ({ cluster: cluster.startupNodes })],
   ])('leaves neither socket nor timer, nor a connection in the server: %s', async (_what, connection) => {
     const before = handles();
-    for (let n = 0; n < 100; n++) {
+    for (let n = 0; n < 30; n++) {
       const redis = open(await connection());
       // Half of them get to work, the others are closed in the middle of whatever they do.
       if (n % 2 === 0) await outcomeOf(Promise.race([redis.client.get('a'), emitted(redis.client, 'error')]));

@@ -1,7 +1,7 @@
 /**
  * Waits for something that announces itself by no event, looking every few milliseconds. Rejects with `what` when it takes too long.
  */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 240_000): Promise<void> {
   const giveUpAt = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > giveUpAt) {

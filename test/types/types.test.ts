@@ -59,30 +59,26 @@ describe('an application that compiles without esModuleInterop', () => {
   });
   afterAll(() => rmSync(declarations, { recursive: true }));
 
-  test.each([true, false])(
-    'has types for req.session and HttpSession, with skipLibCheck %s',
-    (skipLibCheck) => {
-      const program = ts.createProgram([join(HERE, 'without-interop/app.ts')], {
-        strict: true,
-        noEmit: true,
-        skipLibCheck,
-        esModuleInterop: false,
-        allowSyntheticDefaultImports: false,
-        module: ts.ModuleKind.CommonJS,
-        // oxlint-disable-next-line typescript/no-deprecated -- as said below
-        moduleResolution: ts.ModuleResolutionKind.Node10,
-        target: ts.ScriptTarget.ES2022,
-        types: ['node'],
-        // They are about to go, and are what applications of Nest have had for years.
-        ignoreDeprecations: '6.0',
-        paths: {
-          'nestjs-redis-session': [join(declarations, 'index.d.ts')],
-          'nestjs-redis-session/express': [join(declarations, 'express.d.ts')],
-          'nestjs-redis-session/node': [join(declarations, 'node.d.ts')],
-        },
-      });
-      expect(errorsOf(program)).toEqual([]);
-    },
-    60_000,
-  );
+  test.each([true, false])('has types for req.session and HttpSession, with skipLibCheck %s', (skipLibCheck) => {
+    const program = ts.createProgram([join(HERE, 'without-interop/app.ts')], {
+      strict: true,
+      noEmit: true,
+      skipLibCheck,
+      esModuleInterop: false,
+      allowSyntheticDefaultImports: false,
+      module: ts.ModuleKind.CommonJS,
+      // oxlint-disable-next-line typescript/no-deprecated -- as said below
+      moduleResolution: ts.ModuleResolutionKind.Node10,
+      target: ts.ScriptTarget.ES2022,
+      types: ['node'],
+      // They are about to go, and are what applications of Nest have had for years.
+      ignoreDeprecations: '6.0',
+      paths: {
+        'nestjs-redis-session': [join(declarations, 'index.d.ts')],
+        'nestjs-redis-session/express': [join(declarations, 'express.d.ts')],
+        'nestjs-redis-session/node': [join(declarations, 'node.d.ts')],
+      },
+    });
+    expect(errorsOf(program)).toEqual([]);
+  });
 });
