@@ -21,6 +21,7 @@ export { CsrfGuard } from './nest/csrf.guard.js';
 export type { CsrfOptions } from './http/csrf/csrf-options.js';
 export { FreshLogin } from './nest/fresh-login.decorator.js';
 export { Identity } from './nest/identity.decorator.js';
+export { Passive } from './nest/passive.decorator.js';
 export { peekSession } from './http/request/peek-session.js';
 export { Public } from './nest/public.decorator.js';
 export { Roles } from './nest/roles.decorator.js';

@@ -10,12 +10,13 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { APP_GUARD, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { APP_GUARD, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { isExpressStore } from './express-session/express-store-adapter.js';
 import { ExpressStoreFacade } from './express-session/express-store-facade.js';
 import { FastifySessions } from './fastify/fastify-sessions.js';
 import { CsrfGuard } from './nest/csrf.guard.js';
 import { toHttpException } from './nest/http-exceptions.js';
+import { openPassiveGuard } from './nest/passive.guard.js';
 import { ownSessionMiddleware } from './nest/own-session.middleware.js';
 import { refusalMiddleware } from './nest/refusal-middleware.js';
 import { SessionAnswerFilter } from './nest/session-answer.filter.js';
@@ -141,6 +142,8 @@ const providers: Provider[] = [
     useFactory: (runtime: SessionRuntime) => new FastifySessions(runtime, runtime.sessionStore ?? new ExpressStoreFacade(runtime)),
   },
   { provide: SESSION_HANDLER, inject: [SessionRuntime, FastifySessions, HttpAdapterHost], useFactory: openHandler },
+  // The first of them, since a request that another one refuses may be passive too.
+  { provide: APP_GUARD, inject: [SessionRuntime, ModulesContainer], useFactory: openPassiveGuard },
   {
     provide: APP_GUARD,
     inject: [SESSION_OPTIONS, CsrfGuard],

@@ -1,6 +1,7 @@
 import { timeLeft } from '../http/request/load-session.js';
 import type { RequestSession } from '../http/request/request-session.js';
 import { requireState } from '../http/request/request-state.js';
+import { mayStore } from '../http/request/session-calls.js';
 import { answerCall } from '../http/request/session-members.js';
 import { expressSessionOf } from '../http/request/session-proxy.js';
 
@@ -47,9 +48,11 @@ function createProbe(session: Probed): ChangeProbe {
   }) as ChangeProbe;
 }
 
-function saveAtEnd({ active, transport, request }: RequestSession): Promise<void> {
+async function saveAtEnd(session: RequestSession): Promise<void> {
+  if (!mayStore(session)) return;
+  const { active, transport, request } = session;
   const ms = timeLeft(requireState(request));
-  return active.save({ touch: transport.runtime.settings.resave, ms, takesNewSid: () => transport.takesNewSid(false) });
+  await active.save({ touch: transport.runtime.settings.resave, ms, takesNewSid: () => transport.takesNewSid(false) });
 }
 
 /** What express-session takes the session for. */

@@ -77,7 +77,9 @@ export class ExpressStoreFacade extends EventEmitter implements Pick<Store, 'get
 
   /** Called at the end of each request that changed nothing. Nobody waits for the touch. */
   touch(_sid: string, session: SessionData, callback: () => void = () => undefined): void {
-    this.#touch(probedSession(session)?.active).catch((error: unknown) => this.runtime.logError(error));
+    const probed = probedSession(session);
+    const isPassive = probed !== undefined && stateOf(probed.request)?.isPassive === true;
+    this.#touch(isPassive ? undefined : probed?.active).catch((error: unknown) => this.runtime.logError(error));
     callback();
   }
 

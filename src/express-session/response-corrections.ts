@@ -3,6 +3,7 @@ import { putCookie, setsCookie, takeOffCookie } from '../http/cookie/response-co
 import { RequestCookieFacts } from '../http/request/cookie-facts.js';
 import { decideCookie, type CookieFacts } from '../http/request/cookie-decision.js';
 import { sessionHeader } from '../http/request/session-headers.js';
+import { refusesChange } from '../http/request/passive-request.js';
 import { existingSession } from '../http/request/session-access.js';
 import { addVary } from '../http/response/response-headers.js';
 import type { SecretState } from '../session/session-record.js';
@@ -24,10 +25,10 @@ export function finishHead(transport: ExpressSessionTransport): void {
 /** express-session never clears a cookie, does not say that an expiry was taken off, and sets the cookie of a session also where the browser has a newer one. */
 function correctCookie({ state, response, runtime, isTouched }: ExpressSessionTransport): void {
   const { name } = runtime.cookie;
-  const facts = new FactsBeforeSave(state, isTouched);
+  const facts = new FactsBeforeSave(state, isTouched && !state.isPassive);
   const action = decideCookie(facts);
   const isSet = setsCookie(response, name);
-  if (action === 'nothing' && isSet && state.loaded !== undefined) takeOffCookie(response, name);
+  if (action === 'nothing' && isSet && (state.loaded !== undefined || state.isPassive)) takeOffCookie(response, name);
   // Of a cookie for https only it says nothing over http, of which the application is to be warned.
   const isLeftOut = action === 'set' && !isSet && (facts.isSidNew || facts.isCookieChanged);
   const header = action === 'clear' || isLeftOut ? sessionHeader(state, action) : undefined;
@@ -41,13 +42,23 @@ class FactsBeforeSave extends RequestCookieFacts {
     if (left !== 'unstored') return left;
     const { state } = this;
     // It takes a session with another id for a changed one.
-    const isSaved = state.transport.runtime.settings.saveUninitialized || state.isReplaced || this.isWritten;
+    const isSaved = (state.transport.runtime.settings.saveUninitialized && !state.isPassive) || state.isReplaced || this.isWritten;
     return isSaved ? 'stored' : left;
   }
 
   override get isWritten(): boolean {
     const used = existingSession(this.state);
-    return used !== undefined && isChangedFor(used);
+    return used !== undefined && isChangedFor(used) && !this.#isRefused;
+  }
+
+  override get isCookieChanged(): boolean {
+    return super.isCookieChanged && !this.#isRefused;
+  }
+
+  /** Whether the save will refuse what has changed. */
+  get #isRefused(): boolean {
+    const { current } = this.state;
+    return current !== undefined && refusesChange(this.state, current);
   }
 
   /**

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { FRESH_LOGIN } from './fresh-login.decorator.js';
+import { PASSIVE } from './passive.decorator.js';
 import { Public } from './public.decorator.js';
 import { ROLES } from './roles.decorator.js';
 
@@ -14,6 +15,8 @@ export interface Demands {
   readonly roles: readonly string[] | undefined;
   /** For so many seconds a sign-in counts as fresh; `undefined` for any time. */
   readonly freshLogin: number | undefined;
+  /** Whether it only looks at the session. */
+  readonly isPassive: boolean;
   /** What whoever wrote it should know; `undefined` when it says what it means. */
   readonly warning: string | undefined;
 }
@@ -22,6 +25,7 @@ export interface Demands {
 interface Declaration {
   readonly target: string;
   readonly isPublic: boolean;
+  readonly isPassive: boolean;
   readonly roles: readonly string[] | undefined;
   readonly freshLogin: number | undefined;
 }
@@ -56,6 +60,7 @@ function workOut(declarations: readonly Declaration[]): Demands {
     isOpen: open >= 0 && asking === undefined,
     roles: withRoles?.roles,
     freshLogin: withFreshLogin?.freshLogin,
+    isPassive: declarations.some(({ isPassive }) => isPassive),
     warning: asking && declarations[open] && contradiction(asking, declarations[open]),
   };
 }
@@ -87,6 +92,7 @@ function declarationOn(target: Handler | Class, name: string): Declaration {
   return {
     target: name,
     isPublic: own(Public.KEY) !== undefined,
+    isPassive: own(PASSIVE) !== undefined,
     roles: own(ROLES) as readonly string[] | undefined,
     freshLogin: own(FRESH_LOGIN) as number | undefined,
   };

@@ -180,6 +180,11 @@ export class ActiveSession {
     return this.entries.delta() !== undefined || (this.#isRetained && this.#record === undefined);
   }
 
+  /** Whether the application has changed how long it is to live, or its cookie. */
+  get areTermsChanged(): boolean {
+    return this.#state === 'live' && this.host.areTermsChanged;
+  }
+
   /** Has a new session stored although nothing is in it. */
   retain(): void {
     this.#isRetained = true;

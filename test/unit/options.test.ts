@@ -415,6 +415,7 @@ describe('a wrong option is named, with the rule and the cure', () => {
     ],
     ['a store that is none', options({ store: 'redis' }), 'store', 'an object, a SessionStore or a store made for', 'received a string'],
     ['context that is no switch', options({ context: 'on' }), 'context', 'must be true or false', 'Set it to true to inject'],
+    ['passive that is no function', options({ session: { passive: true } }), 'session.passive', 'must be a function', 'received a boolean'],
     ['a header that is no name', options({ session: { header: 'X Session' } }), 'session.header', 'the name of a header', '"X-Session"'],
     ['a header that is no text', options({ session: { header: true } }), 'session.header', 'the name of a header', '"X-Session"'],
     ...[

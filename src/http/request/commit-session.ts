@@ -3,6 +3,7 @@ import type { SaveOptions } from '../../session/active-session.js';
 import { decideCookie, type CookieAction } from './cookie-decision.js';
 import { RequestCookieFacts } from './cookie-facts.js';
 import { timeLeft } from './load-session.js';
+import { checkPassive } from './passive-request.js';
 import { getOrCreateSession, statusOf, existingSession } from './session-access.js';
 import type { RequestState } from './request-state.js';
 import { destroySession } from './session-calls.js';
@@ -36,15 +37,18 @@ export function commitLate(state: RequestState): Promise<void> | undefined {
     if (used.active.isChanged) throw bornTooLate();
     return undefined;
   }
+  checkPassive(state, used);
   return used.active.saveChanges(saveOptions(state, true));
 }
 
 /** `undefined` when there is nothing to store: nothing that was not put into a session is worth it (G4). */
 function saveChanges(state: RequestState): Promise<void> | undefined {
-  const { transport, loaded, current } = state;
-  const { saveUninitialized } = transport.runtime.settings;
+  const { transport, loaded, current, isPassive } = state;
+  const saveUninitialized = transport.runtime.settings.saveUninitialized && !isPassive;
   if (current === undefined && (!saveUninitialized || loaded !== undefined)) return undefined;
-  const { active } = current ?? getOrCreateSession(state);
+  const session = current ?? getOrCreateSession(state);
+  const { active } = session;
+  if (isPassive) checkPassive(state, session);
   const options = saveOptions(state, false);
   return active.record === undefined && saveUninitialized ? active.save(options) : active.saveChanges(options);
 }
@@ -85,7 +89,8 @@ async function touchAndDecide(state: RequestState, facts: RequestCookieFacts): P
 
 /** Whether the end of a request starts the idle timeout of its unchanged session anew: with `session.resave` always, else when it is due. */
 export function isTouchDue(state: RequestState): boolean {
-  const { transport, loaded, current } = state;
+  const { transport, loaded, current, isPassive } = state;
+  if (isPassive) return false;
   const record = current === undefined ? loaded?.record : current.active.record;
   if (record === undefined || current?.active.isLost === true || statusOf(state) !== 'open') return false;
   return transport.runtime.settings.resave || transport.runtime.sessions.isTouchDue(record);

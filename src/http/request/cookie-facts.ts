@@ -57,9 +57,9 @@ export class RequestCookieFacts implements CookieFacts {
     return !this.state.isByHeader && this.state.current?.isCookieChanged === true;
   }
 
-  /** A value in a header has no expiry that could move. */
+  /** A value in a header has no expiry that could move, and a passive request moves none. */
   get rolling(): boolean | 'touch' {
-    return this.state.isByHeader ? false : this.state.transport.runtime.settings.rolling;
+    return this.state.isByHeader || this.state.isPassive ? false : this.state.transport.runtime.settings.rolling;
   }
 
   get expiry(): CookieFacts['expiry'] {

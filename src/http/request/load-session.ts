@@ -3,6 +3,7 @@ import { askWithin, leftOf } from '../../session/deadline.js';
 import { isEnded, type EndedSession, type SessionRecord } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
 import type { Sessions } from '../../session/sessions.js';
+import { isPassiveByOption } from './passive-request.js';
 import { getOrCreateSession } from './session-access.js';
 import type { RequestState } from './request-state.js';
 
@@ -17,6 +18,12 @@ type Found = SessionRecord | EndedSession | undefined;
 export function loadSession(state: RequestState, done: () => void): void {
   const { sids } = state;
   const [first] = sids;
+  try {
+    state.isPassive = isPassiveByOption(state);
+  } catch (error) {
+    failLoad(state, error);
+    return done();
+  }
   if (first === undefined) {
     state.status = 'open';
     return done();
@@ -69,7 +76,7 @@ async function findFirst(sessions: Sessions, sids: readonly Sid[]): Promise<{ si
 export function rotateWhenDue(state: RequestState, done: (error?: unknown) => void): void {
   let isDue = false;
   try {
-    isDue = isRotationDue(state);
+    isDue = state.transport.runtime.rotatesAtLoad && isRotationDue(state);
   } catch (error) {
     return done(error);
   }
@@ -77,9 +84,23 @@ export function rotateWhenDue(state: RequestState, done: (error?: unknown) => vo
   else done();
 }
 
-function isRotationDue({ transport, loaded }: RequestState): boolean {
+/**
+ * The same once it is known what the request leads to: where a handler may be passive, the load comes too early. Resolves when the session has its new
+ * secret, or needs none.
+ */
+export function rotateBeforeUse(state: RequestState): Promise<unknown> | undefined {
+  if (state.transport.runtime.rotatesAtLoad || !state.transport.canBeAnswered || !isAsLoaded(state)) return undefined;
+  if (isRotationDue(state)) state.rotation ??= new Promise<void>((done) => void rotate(state, done));
+  return state.rotation;
+}
+
+function isAsLoaded({ status, current, loaded }: RequestState): boolean {
+  return status === 'open' && (current === undefined || current.active.sid === loaded?.sid);
+}
+
+function isRotationDue({ transport, loaded, isPassive }: RequestState): boolean {
   const { sessions } = transport.runtime;
-  return loaded !== undefined && sessions.canRotate(loaded.sid) && sessions.isRotationDue(loaded.record);
+  return !isPassive && loaded !== undefined && sessions.canRotate(loaded.sid) && sessions.isRotationDue(loaded.record);
 }
 
 async function rotate(state: RequestState, done: () => void): Promise<void> {

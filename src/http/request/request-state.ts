@@ -48,6 +48,10 @@ export class RequestState {
   isByHeader = false;
   /** Whether `SessionGuard` has let the request in, as somebody's. */
   isLetIn = false;
+  /** Whether it only looks at its session, which is therefore not touched, rotated or told. */
+  isPassive = false;
+  /** The rotation that was due, where that is not done at the load. */
+  rotation: Promise<unknown> | undefined;
   /** Whether anybody has asked for the session, so that the answer may depend on it. */
   isAsked = false;
   // People log requests and what hangs on them, however deep: what opens sessions is only in private fields.

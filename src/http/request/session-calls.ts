@@ -5,6 +5,7 @@ import { isPositive, kindOf } from '../../session/option-checks.js';
 import { csrfToken, isCsrfToken } from '../csrf/csrf-token.js';
 import type { LoginOptions } from './http-session.js';
 import type { RequestSession } from './request-session.js';
+import { checkPassive } from './passive-request.js';
 import { replaceSession, requireState } from './request-state.js';
 
 // What the methods of a session do, of both its views.
@@ -12,13 +13,22 @@ import { replaceSession, requireState } from './request-state.js';
 const SECOND = 1_000;
 
 /** With `resave`, each save starts the idle timeout anew. */
-export function saveSession(session: RequestSession): Promise<void> {
+export async function saveSession(session: RequestSession): Promise<void> {
+  if (!mayStore(session)) return;
   const { canBeginSession: canBegin, hasResponseBegun: hasBegun, runtime } = session.transport;
-  return session.active.save({
+  await session.active.save({
     touch: runtime.settings.resave,
     refuseNew: canBegin ? undefined : () => tooLate(session, 'save'),
     takesNewSid: () => session.transport.takesNewSid(hasBegun),
   });
+}
+
+/** Whether a save has something to do: not in a passive request, which has nothing to store and must not touch. */
+export function mayStore(session: RequestSession): boolean {
+  const state = requireState(session.request);
+  if (!state.isPassive) return true;
+  checkPassive(state, session);
+  return session.active.isChanged;
 }
 
 export async function reloadSession(session: RequestSession): Promise<void> {

@@ -20,6 +20,7 @@ export const SESSION_NAMES = [
   'genid',
   'noStore',
   'header',
+  'passive',
   'middleware',
   'csrf',
 ];
@@ -64,6 +65,10 @@ export function sessionOptionProblems(options: SessionOptions, production: boole
   oneOf('middleware', 'builtin', 'express-session');
   if (options.genid !== undefined && typeof options.genid !== 'function')
     problems.push(`"session.genid" must be a function that returns a new unguessable string, received ${kindOf(options.genid)}.`);
+  if (options.passive !== undefined && typeof options.passive !== 'function')
+    problems.push(
+      `"session.passive" must be a function that says of a request whether it only looks at its session, received ${kindOf(options.passive)}.`,
+    );
   if (options.name !== undefined && (typeof options.name !== 'string' || !TOKEN.test(options.name)))
     problems.push('"session.name" must be a cookie name: letters, digits and !#$%&\'*+-.^_`|~ only (RFC 6265). Use something like "sid".');
 

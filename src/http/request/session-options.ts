@@ -175,6 +175,13 @@ export interface SessionOptions {
    */
   header?: string | undefined;
   /**
+   * Which requests only look at their session: they don't restart its idle timeout, and get no new secret and no cookie. For what is no handler of Nest;
+   * those have `@Passive()`. A request that changes its session all the same fails with `SESSION_MISUSE`.
+   *
+   * @default none
+   */
+  passive?: ((request: IncomingMessage) => boolean) | undefined;
+  /**
    * Which middleware serves the requests: `'builtin'`, which stores before it answers, or `'express-session'`, that package itself over the same store
    * (`npm install express-session`).
    *
@@ -206,6 +213,7 @@ export interface SessionSettings {
   readonly genid: ((request: IncomingMessage) => string) | undefined;
   readonly noStore: boolean;
   readonly header: string | undefined;
+  readonly passive: ((request: IncomingMessage) => boolean) | undefined;
   readonly middleware: 'builtin' | 'express-session';
   readonly csrf: CsrfSettings;
 }
@@ -238,6 +246,7 @@ export function resolveSessionOptions(options: SessionOptions): SessionSettings 
     genid: options.genid,
     noStore: options.noStore ?? SESSION_DEFAULTS.noStore,
     header: options.header,
+    passive: options.passive,
     middleware: options.middleware ?? SESSION_DEFAULTS.middleware,
     csrf: resolveCsrfOption(options.csrf),
   };

@@ -50,6 +50,8 @@ export class SessionRuntime {
   readonly header: SessionHeader | undefined;
   /** Whether everything that a request leads to can ask for it. */
   readonly hasContext: boolean;
+  /** Whether a rotation that is due is done at the load, before it is known what the request leads to. */
+  rotatesAtLoad = true;
   /** By which requests measure how long they wait, and how old what they have loaded is. */
   readonly clock: Clock;
   /** People log requests and what hangs on them, however deep: what signs cookies is only in private fields. */
