@@ -178,6 +178,9 @@ function servedRoutes({ exclude, forRoutes }: SessionRoutes): 'all' | 'some' | '
   return exclude.length === 0 && forRoutes === ALL_ROUTES ? 'all' : 'some';
 }
 
+/** The types of adapters that hand errors from one middleware to the next, in the order in which they were mounted. */
+const ROUTED_LIKE_EXPRESS: readonly (string | undefined)[] = ['express', 'node'];
+
 interface ServedModule {
   readonly runtime: SessionRuntime;
   readonly routes: SessionRoutes;
@@ -330,7 +333,7 @@ export class RedisSessionModule
   /** Not earlier: it is for what Nest's own error handler, mounted by then, leaves. */
   onApplicationBootstrap(): void {
     const { httpAdapter } = this.#adapterHost;
-    if (httpAdapter?.getType() === 'express') httpAdapter.use(refusalMiddleware);
+    if (ROUTED_LIKE_EXPRESS.includes(httpAdapter?.getType())) httpAdapter.use(refusalMiddleware);
     this.#fastify.checkHook();
   }
 

@@ -10,7 +10,7 @@ import { errorIn, graphqlServers, operate, type GraphqlOptions } from '../suppor
 import { useOutages } from '../support/outage-harness.js';
 import { CROSS_SITE, SAME_ORIGIN } from '../support/origin-client.js';
 import { blackouts } from '../support/outages.js';
-import { redisVariants, useVariant, variants, type HarnessOptions } from '../support/variants.js';
+import { frameworkRedisVariants, frameworkVariants, useVariant, type HarnessOptions } from '../support/variants.js';
 
 @ObjectType()
 class Account {
@@ -63,7 +63,7 @@ describe.each(graphqlServers)('$name', (server) => {
     return browser;
   }
 
-  describe.each(redisVariants)('in an outage, $name', (variant) => {
+  describe.each(frameworkRedisVariants)('in an outage, $name', (variant) => {
     const outages = useOutages(variant);
 
     async function during(options: HarnessOptions = {}) {
@@ -91,7 +91,7 @@ describe.each(graphqlServers)('$name', (server) => {
     });
   });
 
-  describe.each(variants)('$name', (variant) => {
+  describe.each(frameworkVariants)('$name', (variant) => {
     const harness = useVariant(variant);
 
     test('a mutation of a page of another site is refused, and one that is exempt is not', async () => {

@@ -9,7 +9,7 @@ import { errorIn, graphqlServers, operate, operateTogether } from '../support/gr
 import type { TestApp } from '../support/create-app.js';
 import type { AnySession } from '../support/scripted-app.js';
 import { age, keyOf } from '../support/stored-session.js';
-import { redisVariants, useVariant, variants, type Harness, type HarnessOptions } from '../support/variants.js';
+import { frameworkRedisVariants, frameworkVariants, useVariant, type Harness, type HarnessOptions } from '../support/variants.js';
 
 @ObjectType()
 class Account {
@@ -72,7 +72,7 @@ describe.each(graphqlServers)('$name', (server) => {
     return browser;
   }
 
-  describe.each(variants)('resolvers, $name', (variant) => {
+  describe.each(frameworkVariants)('resolvers, $name', (variant) => {
     const harness = useVariant(variant);
 
     test('know who is signed in, and refuse visitors', async () => {
@@ -157,7 +157,7 @@ describe.each(graphqlServers)('$name', (server) => {
     });
   });
 
-  describe.each(redisVariants)('in Redis, $name', (variant) => {
+  describe.each(frameworkRedisVariants)('in Redis, $name', (variant) => {
     const harness = useVariant(variant);
 
     test('a batch of operations loads the session once', async () => {

@@ -8,16 +8,20 @@ import type { ClusterConnection } from '../../src/redis/client/redis-connection.
 import { Sessions } from '../../src/session/sessions.js';
 import { isSessionStore } from '../../src/session/store/session-store.js';
 import { Browser } from './browser.js';
+import { NodeAdapter } from './node-adapter.js';
 
 /** In ms. A machine that is busy with other things must not make a request miss its deadline, unless the test is about that. */
 const PATIENCE = 60_000;
 
 export const TEST_SECRET = 'a secret of the test suite, which is long enough';
 
+/** What serves the requests of an application. */
+export type Platform = 'express' | 'fastify' | 'node';
+
 export interface TestAppOptions extends RedisSessionModuleExtras {
   /** @default 'express' */
-  platform?: 'express' | 'fastify' | undefined;
-  /** Which proxies the framework trusts: "trust proxy" of Express, `trustProxy` of Fastify. */
+  platform?: Platform | undefined;
+  /** Which proxies the framework trusts: "trust proxy" of Express, `trustProxy` of Fastify. Plain Node has nothing for that. */
   trustProxy?: boolean | string | undefined;
   redis?: RedisSessionOptions['redis'];
   /** Beside `secret`, which is given. */
@@ -50,7 +54,7 @@ export interface TestApp {
 
 /** A Nest application with the session module as its first import, unless the test says otherwise, listening on a free port of 127.0.0.1. */
 export async function createApp({
-  platform,
+  platform = 'express',
   trustProxy,
   redis,
   session,
@@ -79,15 +83,7 @@ export async function createApp({
   const builder = Test.createTestingModule({ imports: [TestAppModule] });
   if (logger !== undefined) builder.setLogger(logger);
   const module = await builder.compile();
-  const settings = { logger: logger ?? (false as const) };
-  const app =
-    platform === 'fastify'
-      ? (module.createNestApplication<NestFastifyApplication>(
-          new FastifyAdapter(trustProxy === undefined ? {} : { trustProxy }),
-          settings,
-        ) as unknown as NestExpressApplication)
-      : module.createNestApplication<NestExpressApplication>(settings);
-  if (platform !== 'fastify' && trustProxy !== undefined) app.set('trust proxy', trustProxy);
+  const app = applicationOn(platform, module, { logger: logger ?? false, trustProxy });
   prepare?.(app);
   await app.listen(0, '127.0.0.1');
   const origin = (await app.getUrl()).replace('[::1]', '127.0.0.1');
@@ -100,6 +96,23 @@ export async function createApp({
     browser: () => new Browser(origin),
     close: () => app.close(),
   };
+}
+
+interface ApplicationSettings {
+  readonly logger: LoggerService | false;
+  readonly trustProxy: boolean | string | undefined;
+}
+
+/** What tests ask of an application that is not on Express they ask of the variants on Express alone. */
+function applicationOn(platform: Platform, module: TestingModule, { logger, trustProxy }: ApplicationSettings): NestExpressApplication {
+  if (platform === 'node') return module.createNestApplication(new NodeAdapter(), { logger }) as unknown as NestExpressApplication;
+  if (platform === 'fastify') {
+    const adapter = new FastifyAdapter(trustProxy === undefined ? {} : { trustProxy });
+    return module.createNestApplication<NestFastifyApplication>(adapter, { logger }) as unknown as NestExpressApplication;
+  }
+  const app = module.createNestApplication<NestExpressApplication>({ logger });
+  if (trustProxy !== undefined) app.set('trust proxy', trustProxy);
+  return app;
 }
 
 /** With the patience that it does not have of its own. A client is taken as it is. */

@@ -5,14 +5,14 @@ import type { StoreKind } from '../../src/redis-session.options.js';
 import { createScriptedApp, type ScriptedApp } from './scripted-app.js';
 import { IS_SERVER_NAMED } from './redis-process.js';
 import { startRedis, type RedisServer } from './start-redis.js';
-import { createApp, type TestApp, type TestAppOptions } from './create-app.js';
+import { createApp, type Platform, type TestApp, type TestAppOptions } from './create-app.js';
 import { keyOf, sessionStoredIn, type StoredSession } from './stored-session.js';
 import { until } from './until.js';
 import { Sessions } from '../../src/session/sessions.js';
 
 /** A way to run the module that the end-to-end suite is to hold for. */
 export interface Variant {
-  readonly platform: 'express' | 'fastify';
+  readonly platform: Platform;
   readonly name: string;
   readonly middleware: SessionSettings['middleware'];
   readonly kind: StoreKind;
@@ -27,6 +27,7 @@ const all: readonly Variant[] = [
   { platform: 'express', name: 'builtin × hash', middleware: 'builtin', kind: 'hash', storesFirst: true },
   { platform: 'express', name: 'builtin × memory', middleware: 'builtin', kind: 'memory', storesFirst: true },
   { platform: 'fastify', name: 'fastify × hash', middleware: 'builtin', kind: 'hash', storesFirst: true },
+  { platform: 'node', name: 'node × hash', middleware: 'builtin', kind: 'hash', storesFirst: true },
 ];
 
 /** Those that keep sessions in Redis, for cases that look there. */
@@ -34,7 +35,11 @@ export const redisVariants = all.filter(({ kind }) => kind === 'hash');
 
 export const variants = IS_SERVER_NAMED ? redisVariants : all;
 
-/** Those on Express, for what is about its own API, or about how it lets a response leave. */
+/** Those on a web framework, for what is made for one. */
+export const frameworkVariants = variants.filter(({ platform }) => platform !== 'node');
+export const frameworkRedisVariants = redisVariants.filter(({ platform }) => platform !== 'node');
+
+/** Those on Express, for what is about its own API. */
 export const expressVariants = variants.filter(({ platform }) => platform === 'express');
 
 /** Applications of one variant, closed after each test, and a look at their store from outside. */
