@@ -108,7 +108,7 @@ module.exports = {
       name: 'nothing-without-nest-imports-nest',
       comment: 'What it loads by way of other files is checked in .dependency-cruiser.loaded.cjs.',
       severity: 'error',
-      from: { path: '^src/(express|node|redis-session\\.node|redis-session\\.without-nest)\\.ts$' },
+      from: { path: '^src/(express|fastify|node|redis-session\\.(node|fastify-plugin|without-nest))\\.ts$' },
       to: { path: ['^src/nest/', NEST], pathNot: IDENTITY },
     },
     {
@@ -149,7 +149,7 @@ module.exports = {
       name: 'nothing-imports-an-entry-point',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(index|express|node|store|websocket)\\.ts$' },
+      to: { path: '^src/(index|express|fastify|node|store|websocket)\\.ts$' },
     },
     {
       name: 'no-cycles',

@@ -11,9 +11,9 @@ module.exports = {
       name: 'without-nest-loads-neither-nest-nor-optional-peers',
       comment: 'An application with Express alone, or with Node, installs ioredis and nothing else.',
       severity: 'error',
-      from: { path: '^src/(express|node)\\.ts$' },
+      from: { path: '^src/(express|fastify|node)\\.ts$' },
       to: {
-        path: ['^src/nest/', '(^|/)node_modules/(@nestjs|reflect-metadata|rxjs|express|express-session|connect-redis)/'],
+        path: ['^src/nest/', '(^|/)node_modules/(@nestjs|reflect-metadata|rxjs|express|express-session|connect-redis|fastify)/'],
         reachable: true,
       },
     },

@@ -9,6 +9,7 @@ const MANIFEST = path.resolve(import.meta.dirname, '../package.json');
 export const ENTRY_POINTS = [
   { name: '.', file: 'index' },
   { name: './express', file: 'express' },
+  { name: './fastify', file: 'fastify' },
   { name: './node', file: 'node' },
   { name: './store', file: 'store' },
   { name: './websocket', file: 'websocket' },

@@ -32,6 +32,10 @@ export class FastifySessions {
 
   /** Gives the requests of an instance their `session`, and commits what {@link handle} loads. To be called before other plugins are loaded. */
   install(instance: FastifyInstance): void {
+    if (this.runtime.settings.middleware === 'express-session')
+      throw new RedisSessionConfigError([
+        '"session.middleware" must not be "express-session" on Fastify, which has no place for that package. Leave it out, or create the application with @nestjs/platform-express.',
+      ]);
     decorateRequests(instance);
     const onRegister: onRegisterHookHandler = (child) => void this.#committing.add(child);
     this.#committing.add(instance);
@@ -75,7 +79,8 @@ function decorateRequests(instance: FastifyInstance): void {
   if (instance.hasRequestDecorator(SESSION)) throw alreadyDecorated();
   instance.decorateRequest(SESSION, {
     getter(this: FastifyRequest) {
-      return readSession(this);
+      // A route has one, unless it was destroyed, or is of a path that the cookie does not cover.
+      return readSession(this) as FastifySession;
     },
     setter(this: FastifyRequest, value: unknown) {
       const state = stateOf(this);

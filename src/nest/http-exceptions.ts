@@ -36,13 +36,6 @@ export class SessionHttpException extends HttpException {
   }
 }
 
-/** The guard's answers: status, message and code. */
-export const GUARD_ANSWERS = {
-  signedOut: [401, 'Sign in first.', 'SESSION_REQUIRED'],
-  notFresh: [401, 'Sign in again to do this.', 'SESSION_LOGIN_NOT_FRESH'],
-  withoutRole: [403, 'You may not do this.', 'SESSION_ROLE_MISSING'],
-} as const;
-
 /** Errors that are answers to the client become exceptions of Nest; others are faults of the application and stay what they are. */
 export function toHttpException(error: RedisSessionError): Error {
   const { statusCode, message, reason } = errorResponseOf(error) ?? {};

@@ -3,7 +3,8 @@ import { Inject, Injectable, Logger, type CanActivate, type ExecutionContext } f
 import { Reflector } from '@nestjs/core';
 import { warnOnce } from '../session/warn-once.js';
 import { demandsOf, type Demands } from './demands.js';
-import { GUARD_ANSWERS, SessionHttpException } from './http-exceptions.js';
+import { SessionHttpException } from './http-exceptions.js';
+import { GUARD_ANSWERS, NOT_FRESH } from '../http/response/guard-answers.js';
 import type { Identity } from './identity.decorator.js';
 import {
   authenticatedAtIn,
@@ -125,7 +126,7 @@ export class SessionGuard implements CanActivate {
 
   /** The error for users who signed in too long ago. */
   protected notFresh(_context: ExecutionContext): Error {
-    return new SessionHttpException(...GUARD_ANSWERS.notFresh, { reason: 'login-not-fresh' });
+    return new SessionHttpException(...GUARD_ANSWERS.notFresh, { reason: NOT_FRESH });
   }
 
   #demands(context: ExecutionContext): Demands {

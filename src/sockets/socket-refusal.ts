@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { errorResponseOf, INTERNAL_ERROR } from '../http/response/error-response.js';
-import { GUARD_ANSWERS } from '../nest/http-exceptions.js';
+import { GUARD_ANSWERS } from '../http/response/guard-answers.js';
 
 /** What the client of a socket learns when it is refused, or one of its messages is. */
 export interface SocketRefusal {

@@ -62,6 +62,25 @@ beforeEach(async () => {
 });
 afterEach(() => app.close());
 
+test('the package express-session is refused', async () => {
+  const session = { secret: TEST_SECRET, middleware: 'express-session' } as const;
+  const module = await Test.createTestingModule({
+    imports: [RedisSessionModule.forRoot({ session, store: { kind: 'memory' } })],
+  }).compile();
+  const other = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter(), { logger: false });
+  await expect(other.init()).rejects.toThrow(/"session.middleware" must not be "express-session" on Fastify/);
+});
+
+test('a hook that takes the place of ours is refused', async () => {
+  const module = await Test.createTestingModule({
+    imports: [RedisSessionModule.forRoot({ session: { secret: TEST_SECRET }, store: { kind: 'memory' } })],
+  }).compile();
+  const adapter = new FastifyAdapter();
+  const other = module.createNestApplication<NestFastifyApplication>(adapter, { logger: false });
+  adapter.setOnRequestHook((_request, _reply, done) => done());
+  await expect(other.init()).rejects.toThrow(/The hook that loads the sessions must stay on the adapter/);
+});
+
 test('signing in, reading, changing and signing out work', async () => {
   expect((await browser.get('/me')).json).toMatchObject({ statusCode: 401, code: 'SESSION_REQUIRED' });
   expect((await browser.post('/login')).setCookies).toHaveLength(1);
