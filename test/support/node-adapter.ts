@@ -212,7 +212,7 @@ export class NodeAdapter extends AbstractHttpAdapter<Server, NodeRequest, NodeRe
     if (statusCode !== undefined) response.status(statusCode);
     if (body === undefined || body === null) response.end();
     else if (body instanceof StreamableFile) body.getStream().pipe(response);
-    else response.send(typeof body === 'object' ? body : String(body));
+    else response.send(typeof body === 'object' || typeof body === 'string' ? body : JSON.stringify(body));
   }
 
   override status(response: NodeResponse, statusCode: number): void {
