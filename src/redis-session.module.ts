@@ -15,6 +15,7 @@ import { isExpressStore } from './express-session/express-store-adapter.js';
 import { ExpressStoreFacade } from './express-session/express-store-facade.js';
 import { FastifySessions } from './fastify/fastify-sessions.js';
 import { CsrfGuard } from './nest/csrf.guard.js';
+import { endEventStreams } from './nest/event-streams.js';
 import { toHttpException } from './nest/http-exceptions.js';
 import { openPassiveGuard } from './nest/passive.guard.js';
 import { ownSessionMiddleware } from './nest/own-session.middleware.js';
@@ -238,6 +239,7 @@ export class RedisSessionModule
   readonly #middleware: SessionMiddleware;
   readonly #adapterHost: HttpAdapterHost;
   readonly #log: SessionLog;
+  readonly #modules: ModulesContainer;
   readonly #fastify: FastifyMount;
 
   constructor(
@@ -252,6 +254,7 @@ export class RedisSessionModule
     config: ApplicationConfig,
     // By no other type: the declarations that applications compile with must not need those of Fastify.
     @Inject(FastifySessions) fastify: object,
+    modules: ModulesContainer,
   ) {
     super();
     this.#sessions = Sessions.of(store);
@@ -261,6 +264,7 @@ export class RedisSessionModule
     this.#middleware = middleware;
     this.#adapterHost = adapterHost;
     this.#log = log;
+    this.#modules = modules;
     config.addGlobalFilter(new SessionAnswerFilter(adapterHost, this.#sessions.settings.logError));
     this.#unwatch = log.watch(this.#sessions.events);
     this.#channel = eventChannelOf(options, store, connection, log.warn);
@@ -290,6 +294,7 @@ export class RedisSessionModule
   configure(consumer: MiddlewareConsumer): void {
     const { isGlobal, exclude, forRoutes } = this.#routes;
     const { httpAdapter } = this.#adapterHost;
+    endEventStreams(this.#modules);
     const servesAll = servedRoutes(this.#routes) === 'all' && httpAdapter !== undefined;
     if (httpAdapter !== undefined) this.#lookAtOthers(httpAdapter);
     this.#fastify.check();

@@ -139,7 +139,8 @@ async function confirm(state: RequestState, sid: Sid, record: SessionRecord): Pr
   return false;
 }
 
-function userIn({ transport: { runtime } }: RequestState, { entries: encoded }: SessionRecord): string | undefined {
+/** Whose session it is, as the application says. */
+export function userIn({ transport: { runtime } }: RequestState, { entries: encoded }: SessionRecord): string | undefined {
   const entries = new Entries(encoded, runtime.sessions.settings.serializer, () => undefined);
   const identity = runtime.identityOf(entries, () => entries.values());
   return identity && String(identity.id);
