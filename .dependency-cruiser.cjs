@@ -11,6 +11,8 @@ const PROXY_ADDR = packages('proxy-addr');
 const ERRORS = '^src/redis-session\\.errors\\.ts$';
 /** Declares the decorator and, since declaration merging wants one place, the type of that name. Nothing is loaded for the type. */
 const IDENTITY = '^src/nest/identity\\.decorator\\.ts$';
+/** Of src/sockets/, what sockets need that are no gateway's. */
+const ANY_SOCKET = '^src/sockets/(open-socket|socket-(refusal|session|transport))\\.ts$';
 const TYPES = ['type-only', 'type-import'];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -76,7 +78,10 @@ module.exports = {
       comment: 'The module puts the parts together, in the root files.',
       severity: 'error',
       from: { path: '^src/nest/' },
-      to: { pathNot: ['^src/(nest|http|session)/', ERRORS, '^src/redis-session\\.tokens\\.ts$', NEST], dependencyTypesNot: ['core'] },
+      to: {
+        pathNot: ['^src/(nest|http|session)/', ANY_SOCKET, ERRORS, '^src/redis-session\\.tokens\\.ts$', NEST],
+        dependencyTypesNot: ['core'],
+      },
     },
     {
       name: 'sockets-imports-nest-http-and-session-only',
@@ -87,10 +92,16 @@ module.exports = {
     },
     {
       name: 'only-its-entry-point-imports-sockets',
-      comment: 'An optional part: @nestjs/websockets is an optional peer.',
+      comment: 'An optional part: @nestjs/websockets is an optional peer. GraphQL has sockets of its own, without gateways.',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/(sockets/|websocket\\.ts$)' },
-      to: { path: ['^src/sockets/', packages('@nestjs/websockets')] },
+      to: { path: ['^src/sockets/', packages('@nestjs/websockets')], pathNot: ANY_SOCKET },
+    },
+    {
+      name: 'what-any-socket-needs-imports-no-gateways',
+      severity: 'error',
+      from: { path: ANY_SOCKET },
+      to: { path: ['^src/sockets/', packages('@nestjs/websockets')], pathNot: ANY_SOCKET },
     },
     {
       name: 'only-redis-imports-ioredis',

@@ -10,7 +10,10 @@ export default {
   // A process that ends soon may do so with something left open, and one on a busy machine may be late with nothing left: so each file is asked.
   testEnvironment: '<rootDir>/test/support/tidy-environment.mjs',
   extensionsToTreatAsEsm: ['.ts'],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    '^@fastify/static$': '<rootDir>/test/support/no-static-files.cjs',
+  },
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

@@ -28,6 +28,7 @@ export { Roles } from './nest/roles.decorator.js';
 export { Session } from './nest/session.decorator.js';
 export { SessionContext } from './nest/session-context.js';
 export { SessionGuard } from './nest/session.guard.js';
+export { SessionSubscriptions, type SubscriptionOptions } from './nest/session-subscriptions.js';
 export { SessionHttpException } from './nest/http-exceptions.js';
 export { SessionMiddleware } from './nest/session.middleware.js';
 export type { HttpSession, LoginOptions, SessionEntries, SessionMembers } from './http/request/http-session.js';

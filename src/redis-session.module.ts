@@ -23,6 +23,7 @@ import { refusalMiddleware } from './nest/refusal-middleware.js';
 import { SessionAnswerFilter } from './nest/session-answer.filter.js';
 import { SessionContext } from './nest/session-context.js';
 import { SessionGuard } from './nest/session.guard.js';
+import { SessionSubscriptions } from './nest/session-subscriptions.js';
 import { SessionMiddleware } from './nest/session.middleware.js';
 import { SessionLog } from './nest/session-log.js';
 import { shortSecretWarning, suspectTimes, ttlGivenTo } from './http/request/session-option-problems.js';
@@ -73,6 +74,7 @@ const providers: Provider[] = [
   SessionGuard,
   CsrfGuard,
   SessionContext,
+  SessionSubscriptions,
   SessionMiddleware,
   {
     provide: SESSION_OPTIONS,
@@ -218,6 +220,7 @@ const serving = new WeakMap<object, ServedModule[]>();
     SessionGuard,
     CsrfGuard,
     SessionContext,
+    SessionSubscriptions,
     SessionMiddleware,
     SessionRuntime,
     SESSION_HANDLER,

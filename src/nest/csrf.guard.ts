@@ -4,8 +4,9 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import { CrossOriginError, SessionMisuseError, type CrossOriginReason } from '../redis-session.errors.js';
 import { requestRefusal } from '../http/csrf/csrf-check.js';
+import { withHeadersAsReceived } from '../http/csrf/received-headers.js';
 import { CsrfExempt } from './csrf-exempt.decorator.js';
-import { requestIn } from './execution-context.js';
+import { isOverSocket, requestIn } from './execution-context.js';
 import { toHttpException } from './http-exceptions.js';
 import { errorIn } from './operation-errors.js';
 import { stateOf } from '../http/request/request-state.js';
@@ -42,7 +43,8 @@ export class CsrfGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const request = this.requestOf(context);
     if (request === undefined || this.#isOfAnother(request)) return true;
-    const reason = requestRefusal(request, this.#runtime.settings, this.#runtime.header);
+    const check = () => requestRefusal(request, this.#runtime.settings, this.#runtime.header);
+    const reason = isOverSocket(context) ? withHeadersAsReceived(request, check) : check();
     if (reason === undefined || this.isExempt(context)) return true;
     throw errorIn(context, this.refused(reason, context));
   }

@@ -14,9 +14,9 @@ import {
   peekedSessionIn,
   storeTime,
 } from '../http/request/session-access.js';
-import { isOperation, rememberRequest, requestIn, requireStateOf } from './execution-context.js';
+import { beginOperation, findStateOf, isOperation, rememberRequest, requestIn, requireStateOf } from './execution-context.js';
 import { errorIn } from './operation-errors.js';
-import { stateOf, type RequestState } from '../http/request/request-state.js';
+import type { RequestState } from '../http/request/request-state.js';
 import { SessionRuntime } from '../http/request/session-runtime.js';
 
 const SECOND = 1_000;
@@ -54,7 +54,7 @@ export class SessionGuard implements CanActivate {
 
   async #decide(context: ExecutionContext): Promise<boolean> {
     // Before anything else, since decorators ask for it behind @Public() too.
-    if (isOperation(context)) this.#findRequest(context);
+    if (isOperation(context)) await this.#beginOperation(context);
     if (this.isPublic(context)) return true;
     this.#checkOwn(context);
     const identity = this.identityOf(context);
@@ -139,13 +139,17 @@ export class SessionGuard implements CanActivate {
     return state === undefined || confirmSession(state);
   }
 
+  async #beginOperation(context: ExecutionContext): Promise<void> {
+    const request = this.#findRequest(context);
+    if (request !== undefined && this.sessionRuntime !== undefined) await beginOperation(context, request, this.sessionRuntime);
+  }
+
   #state(context: ExecutionContext): RequestState {
     return requireStateOf(this.#findRequest(context), context);
   }
 
   #findState(context: ExecutionContext): RequestState | undefined {
-    const request = this.#findRequest(context);
-    return request && stateOf(request);
+    return findStateOf(this.#findRequest(context), context);
   }
 
   #findRequest(context: ExecutionContext): IncomingMessage | undefined {

@@ -1,34 +1,13 @@
 import { WsException } from '@nestjs/websockets';
 import { errorResponseOf } from '../http/response/error-response.js';
-import { SessionTransport } from '../http/request/session-transport.js';
 import { SessionHttpException } from '../nest/http-exceptions.js';
-import { RedisSessionError, SessionMisuseError } from '../redis-session.errors.js';
+import { RedisSessionError } from '../redis-session.errors.js';
 import type { SocketRefusal } from './socket-refusal.js';
+import { SocketTransport } from './socket-transport.js';
 
-/** A message of a socket. Nothing of it can carry a cookie. Its `request` is the one that opened the socket. */
-export class MessageTransport extends SessionTransport {
-  override readonly isWithoutResponse = true;
-  readonly hasResponseBegun = true;
-  readonly isHeadOut = true;
-  readonly hasEnded = false;
-  readonly canBeginSession = false;
-  readonly canBeAnswered = true;
-
-  takesNewSid(): boolean {
-    throw new SessionMisuseError(
-      'An identity was put into the session by a message of a socket. The new id that such a session gets cannot be sent there, so none of the changes was stored. Sign in by an HTTP request.',
-    );
-  }
-
-  watchClient(): void {
-    // What a message changes is stored by session.save() and nothing else.
-  }
-
-  expose(): void {
-    // There is no request of its own that could have the session.
-  }
-
-  errorFor(error: unknown): unknown {
+/** A message of a gateway, whose errors Nest tells its client. */
+export class MessageTransport extends SocketTransport {
+  override errorFor(error: unknown): unknown {
     const refusal = refusalOf(error);
     return refusal === undefined ? error : new WsException(refusal);
   }

@@ -6,9 +6,8 @@ import { endedReasonIn, identityIn } from '../http/request/session-access.js';
 import { readSids } from '../http/request/session-headers.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
 import { CrossOriginError } from '../redis-session.errors.js';
-import { MessageTransport } from './message-transport.js';
 import { RefusedHandshake } from './socket-refusal.js';
-import { SocketSession } from './socket-session.js';
+import { SocketSession, type TransportClass } from './socket-session.js';
 
 /** What a handshake has come to. */
 export type Opened = SocketSession | RefusedHandshake;
@@ -17,18 +16,24 @@ export type Opened = SocketSession | RefusedHandshake;
  * Decides on the handshake of a socket, before anything of it is heard: whether a page of this origin sent it, and who is signed in. Never rejects.
  *
  * @param isOpen whether everybody may have the socket, signed in or not
+ * @param Transport that of what comes by it
  */
-export async function openSocket(runtime: SessionRuntime, request: IncomingMessage, isOpen: boolean): Promise<Opened> {
+export async function openSocket(
+  runtime: SessionRuntime,
+  request: IncomingMessage,
+  isOpen: boolean,
+  Transport: TransportClass,
+): Promise<Opened> {
   const foreign = handshakeRefusal(request, runtime.settings, runtime.header);
   if (foreign !== undefined) return RefusedHandshake.by(new CrossOriginError(foreign));
   try {
-    const state = new RequestState(new MessageTransport(runtime, request));
+    const state = new RequestState(new Transport(runtime, request));
     readSids(state);
     await new Promise<void>((resolve) => loadSession(state, resolve));
     if (state.status === 'failed') return RefusedHandshake.by(state.failure);
     const identity = identityIn(state);
     if (identity === undefined && !isOpen) return RefusedHandshake.signedOut(endedReasonIn(state));
-    return new SocketSession(state, identity);
+    return new SocketSession(state, identity, Transport);
   } catch (error) {
     runtime.logError(error);
     return RefusedHandshake.by(error);

@@ -7,6 +7,7 @@ import type { Identity } from '../nest/identity.decorator.js';
 import { RedisSessionConfigError, SessionMisuseError } from '../redis-session.errors.js';
 import type { Handle } from '../session/sid.js';
 import { gatewaysOf, isOpenAt } from './gateways.js';
+import { MessageTransport } from './message-transport.js';
 import { openSocket } from './open-socket.js';
 import { guardIoServer, type IoNamespace, type IoServer } from './socket-io-server.js';
 import { warnOfUnsaved, type SocketSession } from './socket-session.js';
@@ -130,9 +131,9 @@ export class SessionSockets {
     if (this.#servers.has(server)) return;
     this.#servers.add(server);
     const give = (client: object, session: SocketSession) => this.#sessions.set(client, session);
-    if (isWsServer(server)) guardWsServer(server, (request) => openSocket(this.#runtime, request, isOpen('/')), give);
+    if (isWsServer(server)) guardWsServer(server, (request) => openSocket(this.#runtime, request, isOpen('/'), MessageTransport), give);
     else if (isIoServer(server))
-      guardIoServer(server, (request, namespace) => openSocket(this.#runtime, request, isOpen(namespace)), isOpen, give);
+      guardIoServer(server, (request, namespace) => openSocket(this.#runtime, request, isOpen(namespace), MessageTransport), isOpen, give);
     else throw unknownServer();
   }
 }

@@ -18,6 +18,8 @@ export class RefusedHandshake {
   constructor(
     readonly refusal: SocketRefusal,
     readonly headers: Readonly<Record<string, string>> = {},
+    /** The error behind it; `undefined` where there is none. */
+    readonly cause?: unknown,
   ) {}
 
   static signedOut(reason: string | undefined): RefusedHandshake {
@@ -28,7 +30,7 @@ export class RefusedHandshake {
   /** Of a fault of the application the client learns nothing. */
   static by(error: unknown): RefusedHandshake {
     const { statusCode, code = 'INTERNAL_ERROR', reason, message, headers } = errorResponseOf(error) ?? INTERNAL_ERROR;
-    return new RefusedHandshake({ status: statusCode, code, ...(reason === undefined ? {} : { reason }), message }, headers);
+    return new RefusedHandshake({ status: statusCode, code, ...(reason === undefined ? {} : { reason }), message }, headers, error);
   }
 
   /** As an HTTP response has it. */

@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { failLoad } from '../http/request/load-session.js';
 import { keepState, RequestState } from '../http/request/request-state.js';
-import { existingSession, getOrCreateSession, identityIn } from '../http/request/session-access.js';
+import { endedReasonIn, existingSession, getOrCreateSession, identityIn } from '../http/request/session-access.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
 import type { Identity } from '../nest/identity.decorator.js';
 import { SessionMisuseError } from '../redis-session.errors.js';
 import { isSameUser } from '../session/identity.js';
 import type { Handle } from '../session/sid.js';
 import { END_REASONS, type SessionWatcher, type WatchedSession } from '../session/watched-sessions.js';
-import { MessageTransport } from './message-transport.js';
+import type { SocketTransport } from './socket-transport.js';
 
 /** A socket, as one that can be closed. */
 export interface SocketClient {
@@ -17,10 +17,14 @@ export interface SocketClient {
   close(reason: string): void;
 }
 
+/** What makes the transports of what comes by a socket. */
+export type TransportClass = new (...args: ConstructorParameters<typeof SocketTransport>) => SocketTransport;
+
 /** The session that a socket was opened with. Several sockets over one connection share it. */
 export class SocketSession implements SessionWatcher {
   readonly #runtime: SessionRuntime;
   readonly #handshake: IncomingMessage;
+  readonly #Transport: TransportClass;
   /** Whose socket it is; `undefined` for nobody's, which outlives any session. */
   readonly #identity: Pick<Identity, 'id'> | undefined;
   readonly #watched: WatchedSession | undefined;
@@ -29,10 +33,13 @@ export class SocketSession implements SessionWatcher {
   #isTouching = false;
 
   /** @param state of the handshake, with its session loaded */
-  constructor({ transport, loaded }: RequestState, identity: Identity | undefined) {
+  constructor(state: RequestState, identity: Identity | undefined, Transport: TransportClass) {
+    const { transport, loaded } = state;
     this.#runtime = transport.runtime;
     this.#handshake = transport.request;
+    this.#Transport = Transport;
     this.#identity = identity && { id: identity.id };
+    this.#reason = endedReasonIn(state);
     this.#watched = loaded && transport.runtime.sessions.watched.watch(loaded, this);
   }
 
@@ -94,6 +101,17 @@ export class SocketSession implements SessionWatcher {
     );
   }
 
+  /**
+   * The session as last looked at, for code that cannot wait.
+   *
+   * @param known what was given before. It is given again while the session is as it was, so that one operation has one session object
+   */
+  current(known?: RequestState): RequestState {
+    const entries = this.#reason === undefined ? this.#watched?.record.entries : undefined;
+    const isSame = known?.status === 'open' && known.endedReason === this.#reason && known.loaded?.record.entries === entries;
+    return isSame ? known : this.#state();
+  }
+
   /** A message counts as activity, as a request does: its session is touched when that is due. */
   noteActivity(): void {
     const { sessions } = this.#runtime;
@@ -107,7 +125,7 @@ export class SocketSession implements SessionWatcher {
 
   #state(): RequestState {
     const request = messageBy(this.#handshake);
-    const state = new RequestState(new MessageTransport(this.#runtime, request));
+    const state = new RequestState(new this.#Transport(this.#runtime, request));
     keepState(request, state);
     state.status = 'open';
     state.askedAt = this.#runtime.clock.now();

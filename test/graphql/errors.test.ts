@@ -10,7 +10,7 @@ import { errorIn, graphqlServers, operate, type GraphqlOptions } from '../suppor
 import { useOutages } from '../support/outage-harness.js';
 import { CROSS_SITE, SAME_ORIGIN } from '../support/origin-client.js';
 import { blackouts } from '../support/outages.js';
-import { frameworkRedisVariants, frameworkVariants, useVariant, type HarnessOptions } from '../support/variants.js';
+import { useVariant, type HarnessOptions } from '../support/variants.js';
 
 @ObjectType()
 class Account {
@@ -55,7 +55,7 @@ class ShopResolver {
 const UNAVAILABLE = { message: 'The session store is unavailable. Try again.', extensions: { code: 'SERVICE_UNAVAILABLE' } };
 
 describe.each(graphqlServers)('$name', (server) => {
-  const application = (options?: GraphqlOptions): HarnessOptions => ({ imports: [server.module(options)], providers: [ShopResolver] });
+  const application = (options?: GraphqlOptions): HarnessOptions => ({ ...server.application(options), providers: [ShopResolver] });
 
   async function signIn(app: TestApp): Promise<Browser> {
     const browser = app.browser();
@@ -63,7 +63,7 @@ describe.each(graphqlServers)('$name', (server) => {
     return browser;
   }
 
-  describe.each(frameworkRedisVariants)('in an outage, $name', (variant) => {
+  describe.each(server.variants.filter(({ kind }) => kind === 'hash'))('in an outage, $name', (variant) => {
     const outages = useOutages(variant);
 
     async function during(options: HarnessOptions = {}) {
@@ -91,7 +91,7 @@ describe.each(graphqlServers)('$name', (server) => {
     });
   });
 
-  describe.each(frameworkVariants)('$name', (variant) => {
+  describe.each(server.variants)('$name', (variant) => {
     const harness = useVariant(variant);
 
     test('a mutation of a page of another site is refused, and one that is exempt is not', async () => {
@@ -148,10 +148,8 @@ describe.each(graphqlServers)('$name', (server) => {
           return true;
         }
       }
-      // On Fastify it is called with the request itself.
-      const context = (given: IncomingMessage | { req: IncomingMessage }) => ({ req: {}, incoming: 'req' in given ? given.req : given });
       const app = await harness.openUnscripted({
-        imports: [server.module({ context })],
+        ...server.application({ context: ({ req }) => ({ req: {}, incoming: req }) }),
         providers: [OtherResolver],
       });
       const browser = app.browser();

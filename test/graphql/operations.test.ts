@@ -9,7 +9,7 @@ import { errorIn, graphqlServers, operate, operateTogether } from '../support/gr
 import type { TestApp } from '../support/create-app.js';
 import type { AnySession } from '../support/scripted-app.js';
 import { age, keyOf } from '../support/stored-session.js';
-import { frameworkRedisVariants, frameworkVariants, useVariant, type Harness, type HarnessOptions } from '../support/variants.js';
+import { useVariant, type Harness, type HarnessOptions } from '../support/variants.js';
 
 @ObjectType()
 class Account {
@@ -65,14 +65,14 @@ const SIGNED_OUT = { message: 'Sign in first.', extensions: { code: 'UNAUTHENTIC
 
 describe.each(graphqlServers)('$name', (server) => {
   const open = (harness: Harness, options: HarnessOptions = {}): Promise<TestApp> =>
-    harness.openUnscripted({ imports: [server.module()], providers: [ShopResolver, AccountResolver], ...options });
+    harness.openUnscripted({ ...server.application(), providers: [ShopResolver, AccountResolver], ...options });
 
   async function signIn(browser: Browser, id = 'ada'): Promise<Browser> {
     await operate(browser, `mutation { login(id: "${id}") }`);
     return browser;
   }
 
-  describe.each(frameworkVariants)('resolvers, $name', (variant) => {
+  describe.each(server.variants)('resolvers, $name', (variant) => {
     const harness = useVariant(variant);
 
     test('know who is signed in, and refuse visitors', async () => {
@@ -151,13 +151,13 @@ describe.each(graphqlServers)('$name', (server) => {
     });
 
     test('have sessions where only their path has a session', async () => {
-      const app = await open(harness, { imports: [server.module()], forRoutes: ['graphql'] });
+      const app = await open(harness, { forRoutes: ['graphql'] });
       const ada = await signIn(app.browser());
       expect((await operate(ada, '{ me }')).data).toEqual({ me: 'ada' });
     });
   });
 
-  describe.each(frameworkRedisVariants)('in Redis, $name', (variant) => {
+  describe.each(server.variants.filter(({ kind }) => kind === 'hash'))('in Redis, $name', (variant) => {
     const harness = useVariant(variant);
 
     test('a batch of operations loads the session once', async () => {

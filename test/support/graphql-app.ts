@@ -1,29 +1,68 @@
+import type { IncomingMessage } from 'node:http';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
-import type { DynamicModule } from '@nestjs/common';
 import { GraphQLModule } from '@nestjs/graphql';
+import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
+import { SessionSubscriptions, type SubscriptionOptions } from '../../src/index.js';
 import type { Answer, Browser } from './browser.js';
+import { frameworkVariants, type HarnessOptions, type Variant } from './variants.js';
 
-/** What the tests set of a GraphQL server, under the names that drivers have for it. */
-export type GraphqlOptions = Pick<ApolloDriverConfig, 'context' | 'fieldResolverEnhancers' | 'path'>;
+/** What the tests set of a GraphQL server. */
+export interface GraphqlOptions {
+  context?: ((context: { req: IncomingMessage }) => object) | undefined;
+  /** For the handshakes of subscriptions, as `SessionSubscriptions` has it for that server. */
+  handshakes?: SubscriptionOptions | undefined;
+}
 
 /** A GraphQL server as Nest runs it, with a schema made from the resolvers. */
 export interface GraphqlServer {
   readonly name: string;
-  module(options?: GraphqlOptions): DynamicModule;
+  /** How to run the session module below it. */
+  readonly variants: readonly Variant[];
+  application(options?: GraphqlOptions): Pick<HarnessOptions, 'imports'>;
 }
 
 /** Every server. */
 export const graphqlServers: readonly GraphqlServer[] = [
   {
     name: 'Apollo',
-    module: (options) =>
-      GraphQLModule.forRoot<ApolloDriverConfig>({
-        driver: ApolloDriver,
-        autoSchemaFile: true,
-        allowBatchedHttpRequests: true,
-        graphiql: false,
-        ...options,
-      }),
+    variants: frameworkVariants,
+    application: ({ context, handshakes } = {}) => ({
+      imports: [
+        GraphQLModule.forRootAsync<ApolloDriverConfig>({
+          driver: ApolloDriver,
+          inject: [SessionSubscriptions],
+          useFactory: (subscriptions: SessionSubscriptions) => ({
+            autoSchemaFile: true,
+            allowBatchedHttpRequests: true,
+            graphiql: false,
+            subscriptions: { 'graphql-ws': handshakes === undefined ? true : { onConnect: subscriptions.onConnect(handshakes) } },
+            // On Fastify it is called with the request itself.
+            ...(context && {
+              context: (given: IncomingMessage | { req: IncomingMessage }) => context({ req: 'req' in given ? given.req : given }),
+            }),
+          }),
+        }),
+      ],
+    }),
+  },
+  {
+    name: 'mercurius',
+    variants: frameworkVariants.filter(({ platform }) => platform === 'fastify'),
+    application: ({ context, handshakes } = {}) => ({
+      imports: [
+        GraphQLModule.forRootAsync<MercuriusDriverConfig>({
+          driver: MercuriusDriver,
+          inject: [SessionSubscriptions],
+          useFactory: (subscriptions: SessionSubscriptions) => ({
+            autoSchemaFile: true,
+            allowBatchedQueries: true,
+            graphiql: false,
+            subscription: { fullWsTransport: true, ...(handshakes && { verifyClient: subscriptions.verifyClient(handshakes) }) },
+            ...(context && { context: (req: IncomingMessage) => context({ req }) }),
+          }),
+        }),
+      ],
+    }),
   },
 ];
 

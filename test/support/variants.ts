@@ -37,7 +37,6 @@ export const variants = IS_SERVER_NAMED ? redisVariants : all;
 
 /** Those on a web framework, for what is made for one. */
 export const frameworkVariants = variants.filter(({ platform }) => platform !== 'node');
-export const frameworkRedisVariants = redisVariants.filter(({ platform }) => platform !== 'node');
 
 /** Those on Express, for what is about its own API. */
 export const expressVariants = variants.filter(({ platform }) => platform === 'express');
