@@ -14,9 +14,18 @@ export const packageChecks = [
   {
     atOnce: 2,
     steps: [
-      ...['esm-nest12-vitest', 'esm-nest12-jest', 'bundled-webpack', 'bundled-esbuild', 'pnpm-nest12', 'two-versions'].map((app) =>
-        packedApp(app),
-      ),
+      ...[
+        'esm-nest12-vitest',
+        'esm-nest12-jest',
+        'bundled-webpack',
+        'bundled-esbuild',
+        'pnpm-nest12',
+        'two-versions',
+        'esm-nest12-fastify',
+        'cjs-nest11-fastify',
+        'cjs-nest11.1-fastify',
+        'esm-node',
+      ].map((app) => packedApp(app)),
       quickStart('nest11'),
     ],
   },

@@ -1,5 +1,5 @@
 // Installs the packed tarball beside an application of test/package in an empty folder, as a user would, and uses it: its types compile, its
-// own tests pass where it has some, it starts, keeps a session in Redis over HTTP, and ends by itself.
+// own tests pass where it has some, it starts, keeps a session in Redis over HTTP, answers 503 without Redis, and ends by itself.
 //
 //   node scripts/steps/packed-app.mjs test/package/esm-nest12 .cache/package.tgz
 //   node scripts/steps/packed-app.mjs test/package/esm-nest12 .cache/package.tgz 22 24    its tests and itself on these versions of Node
@@ -107,6 +107,9 @@ async function visit(node, main) {
     console.log('starts');
     await keepsASession(url, client);
     console.log('keeps a session in Redis');
+    client.disconnect();
+    await survivesAnOutage(url, redis);
+    console.log('answers 503 without Redis');
     app.kill('SIGTERM');
     const [code, signal] = await within(20_000, ended, 'the application did not end after SIGTERM');
     assert.ok(code === 0 || signal === 'SIGTERM', `ended with ${code ?? signal}`);
@@ -136,13 +139,7 @@ async function listening(app) {
 }
 
 async function keepsASession(url, redis) {
-  const request = async (method, route, cookie, body) => {
-    const headers = { 'content-type': 'application/json', ...(cookie === undefined ? {} : { cookie }) };
-    const response = await fetch(url + route, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
-    const [setCookie] = response.headers.getSetCookie();
-    return { status: response.status, setCookie, cookie: setCookie?.split(';')[0], body: await response.json().catch(() => undefined) };
-  };
-
+  const request = requestTo(url);
   const visitor = await request('GET', '/visitor');
   assert.deepEqual(
     [visitor.status, visitor.body, visitor.setCookie],
@@ -160,12 +157,40 @@ async function keepsASession(url, redis) {
   assert.equal(key && (await redis.hget(key, 'identity')), '{"id":"ada"}', 'the session is a hash in Redis');
   assert.deepEqual((await request('GET', '/me', login.cookie)).body, { id: 'ada', cart: ['apple'] }, 'identity and kept cart come back');
   assert.equal((await request('GET', '/me', cart.cookie)).status, 401, 'the cookie from before login is dead');
+  await request('POST', '/cart', login.cookie, { sku: 'pear' });
+  assert.deepEqual((await request('GET', '/me', login.cookie)).body, { id: 'ada', cart: ['apple', 'pear'] }, 'a change is stored');
   assert.equal((await request('GET', '/me', `${login.cookie}x`)).status, 401, 'a cookie with another signature is refused');
 
   const logout = await request('POST', '/logout', login.cookie);
   assert.equal(logout.status, 204);
   assert.match(logout.setCookie ?? 'no cookie', /^sid=;.*(Expires=Thu, 01 Jan 1970|Max-Age=0)/, 'logout clears the cookie');
   assert.equal((await request('GET', '/me', login.cookie)).status, 401, 'the session has ended');
+}
+
+/** An outage is no sign-out: 503, and the cookie stays. A visitor without a session needs no Redis. */
+async function survivesAnOutage(url, redis) {
+  const request = requestTo(url);
+  const login = await request('POST', '/login', undefined, { id: 'grace' });
+  await redis.stop();
+  const refused = await request('GET', '/me', login.cookie);
+  assert.deepEqual([refused.status, refused.setCookie], [503, undefined], 'without Redis it is unknown who is signed in');
+  assert.match(refused.retryAfter ?? 'none', /^[1-9]\d*$/, 'the answer says when to try again');
+  assert.equal((await request('GET', '/me')).status, 401, 'the guard refuses a visitor as before');
+}
+
+function requestTo(url) {
+  return async (method, route, cookie, body) => {
+    const headers = { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...(cookie === undefined ? {} : { cookie }) };
+    const response = await fetch(url + route, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
+    const [setCookie] = response.headers.getSetCookie();
+    return {
+      status: response.status,
+      setCookie,
+      cookie: setCookie?.split(';')[0],
+      retryAfter: response.headers.get('retry-after'),
+      body: await response.json().catch(() => undefined),
+    };
+  };
 }
 
 async function within(ms, promise, message) {

@@ -48,10 +48,20 @@ app.post('/logout', async (request, response) => {
   response.status(204).end();
 });
 
-app.use((error: Error & { statusCode?: number }, _request: Request, response: Response, _next: NextFunction) => {
-  console.error(error);
-  response.status(error.statusCode ?? 500).end();
-});
+app.use(
+  (
+    error: Error & { statusCode?: number; headers?: Record<string, string> },
+    _request: Request,
+    response: Response,
+    _next: NextFunction,
+  ) => {
+    console.error(error);
+    response
+      .status(error.statusCode ?? 500)
+      .set(error.headers ?? {})
+      .end();
+  },
+);
 
 const server = app.listen(0, '127.0.0.1');
 process.once('SIGTERM', () => server.close(() => redis.disconnect()));
