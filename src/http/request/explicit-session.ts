@@ -67,7 +67,8 @@ class ExplicitTransport extends RequestTransport {
     const used = existingSession(state);
     const isAsLoaded = statusOf(state) === 'open' && (used === undefined || used.active.sid === state.loaded?.sid);
     if (!isAsLoaded || used?.active.isLost === true || !takesHeaders(response) || isClientGone(this.request, response)) return;
-    await new Promise<void>((resolve, reject) => rotateWhenDue(state, (error) => (error === undefined ? resolve() : reject(error))));
+    const failure = await new Promise<unknown>((done) => rotateWhenDue(state, done));
+    if (failure !== undefined) throw failure as Error; // whatever the store has rejected with
   }
 
   get isHeadOut(): boolean {

@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import type { HttpSession } from 'nestjs-redis-session';
 import type { HttpSession as SessionOfExpress, SessionEntries } from 'nestjs-redis-session/express';
-import type { createServer } from 'node:http2';
+import type { createServer, Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { NodeSessions, sessionMiddleware } from 'nestjs-redis-session/node';
 
 declare module 'express-session' {
@@ -43,9 +43,10 @@ export function serveHttp2(
   { loadSession, commitSession }: NotAny<NodeSessions>,
 ): void {
   create((request, response) => middleware(request, response, () => response.end()));
-  create(async (request, response) => {
+  const serve = async (request: Http2ServerRequest, response: Http2ServerResponse): Promise<void> => {
     const session: NotAny<HttpSession> = await loadSession(request);
     await commitSession(request, response);
     response.end(String(session.identity?.id));
-  });
+  };
+  create((request, response) => void serve(request, response));
 }
