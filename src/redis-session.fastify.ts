@@ -92,6 +92,8 @@ function addToSlot(adapter: FastifyAdapter, hook: RequestHook): void {
   const { onRequestHook: before } = adapter;
   const hooks = [hook];
   const run: RequestHook = (request, reply, done) => {
+    // As in most applications.
+    if (hooks.length === 1 && before === undefined) return void hook(request, reply, done);
     const runFrom = (index: number): void => {
       const next = hooks[index];
       if (next !== undefined) next(request, reply, (error) => (error ? done(error) : runFrom(index + 1)));

@@ -125,19 +125,26 @@ export class FastifyTransport extends BuiltinTransport {
     // The session may have been destroyed since the commit began.
     const action = statusOf(state) === 'open' ? committed : decideCookie(new RequestCookieFacts(state, false));
     const header = sessionHeader(state, action);
-    const headers = { ...(reply.statusCode >= REFUSED ? this.#refusalHeaders : {}) };
     const changes = header !== undefined || state.isAsked;
     // The headers of a web Response would come over ours.
     const sent = changes ? unwrapResponse(reply, payload) : payload;
     this.#putSession(reply, header);
     if (header !== undefined && runtime.settings.noStore) reply.header('cache-control', 'no-store');
-    for (const name of state.isAsked ? variesBy(state) : []) {
+    if (state.isAsked) this.#addVary(reply);
+    if (reply.statusCode >= REFUSED) this.#addRefusalHeaders(reply);
+    this.#leave(sent);
+    return sent;
+  }
+
+  #addVary(reply: FastifyReply): void {
+    for (const name of variesBy(this.state)) {
       const vary = varyWith(reply.getHeader('vary'), name);
       if (vary !== undefined) reply.header('vary', vary);
     }
-    for (const [name, value] of Object.entries(headers)) if (!reply.hasHeader(name)) reply.header(name, value);
-    this.#leave(sent);
-    return sent;
+  }
+
+  #addRefusalHeaders(reply: FastifyReply): void {
+    for (const [name, value] of Object.entries(this.#refusalHeaders)) if (!reply.hasHeader(name)) reply.header(name, value);
   }
 
   #putSession(reply: FastifyReply, header: ResponseHeader | undefined): void {
@@ -151,9 +158,11 @@ export class FastifyTransport extends BuiltinTransport {
 
   /** Beside the cookies of the reply, and those that a middleware has set on Node's response, which the reply's would come over. */
   #putCookie(reply: FastifyReply, cookie: string | undefined): void {
-    const { name } = this.runtime.cookie;
-    const present = [...new Set([...cookiesIn(this.response.getHeader('set-cookie')), ...cookiesIn(reply.getHeader('set-cookie'))])];
-    const others = withoutCookie(present, name);
+    // Node's, where the reply has none.
+    const own = reply.getHeader('set-cookie');
+    if (own === undefined && cookie === undefined) return;
+    const present = [...new Set([...cookiesIn(this.response.getHeader('set-cookie')), ...cookiesIn(own)])];
+    const others = withoutCookie(present, this.runtime.cookie.name);
     if (cookie === undefined && others.length === present.length) return;
     reply.removeHeader('set-cookie');
     const cookies = cookie === undefined ? others : [...others, cookie];
