@@ -24,6 +24,8 @@ export const packageChecks = [
         'esm-nest12-fastify',
         'cjs-nest11-fastify',
         'cjs-nest11.1-fastify',
+        'esm-fastify5',
+        'cjs-fastify5',
         'esm-node',
       ].map((app) => packedApp(app)),
       quickStart('nest11'),
