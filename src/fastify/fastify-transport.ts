@@ -18,8 +18,9 @@ import { statusOf } from '../http/request/session-access.js';
 import { stateOf, type RequestState } from '../http/request/request-state.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
 import { onDisconnect } from '../http/response/client-disconnect.js';
+import { hasStatusMessage } from '../http/response/headers-sent-override.js';
 import { varyWith } from '../http/response/response-headers.js';
-import { discardPayload, isStreamed, unwrapResponse } from './payloads.js';
+import { discardPayload, isStreamed, removeTrailers, unwrapResponse } from './payloads.js';
 
 const REFUSED = 400;
 
@@ -184,7 +185,9 @@ export class FastifyTransport extends BuiltinTransport {
       .flat()
       .reduce<string | undefined>((all, name) => varyWith(all, name) ?? all, headerText(reply.getHeader('vary')));
     if (vary !== undefined) reply.header('vary', vary);
+    removeTrailers(reply);
     reply.code(statusCode);
+    if (hasStatusMessage(this.response)) this.response.statusMessage = '';
     this.#leave(body);
     return body;
   }

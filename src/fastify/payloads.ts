@@ -2,6 +2,9 @@ import type { FastifyReply } from 'fastify';
 
 // What Fastify sends: besides strings and bytes, streams of Node and of the web, and a web Response.
 
+/** Under which symbol a reply has its trailers. */
+const TRAILERS = 'fastify.reply.trailers';
+
 /** Whether it is sent piece by piece. */
 export function isStreamed(payload: unknown): boolean {
   return isNodeStream(payload) || isWebStream(payload) || isResponse(payload);
@@ -27,6 +30,13 @@ export function unwrapResponse(reply: FastifyReply, payload: unknown): unknown {
   reply.code(payload.status);
   for (const [name, value] of payload.headers) reply.header(name, value);
   return payload.body;
+}
+
+/** Takes off what was to be said of a payload after it, as Fastify does for an error. There is no public list of them. */
+export function removeTrailers(reply: FastifyReply): void {
+  const key = Object.getOwnPropertySymbols(reply).find(({ description }) => description === TRAILERS);
+  const trailers: unknown = key === undefined ? undefined : Reflect.get(reply, key);
+  for (const name of Object.keys(trailers ?? {})) reply.removeTrailer(name);
 }
 
 interface NodeStream {
