@@ -1,6 +1,7 @@
 import { call } from './api.js';
 import { allSessions, showDevices } from './devices.js';
 import { element, withText } from './elements.js';
+import { watchExpiry } from './expiry.js';
 import { withFreshLogin } from './fresh-login.js';
 
 const WHY_ENDED = {
@@ -9,7 +10,7 @@ const WHY_ENDED = {
   'password-changed': 'Your password was changed on another device, so you were signed out here. Sign in with the new one.',
   'ended-by-admin': 'An administrator ended this session. Sign in again to go on.',
 };
-const ENDED = 'You are no longer signed in here. Sign in again to go on.';
+const ENDED = 'Your session has ended. Sign in again to go on.';
 
 /** Who is signed in, as far as this page knows. */
 let who;
@@ -143,6 +144,7 @@ async function attempt(errorId, action) {
 /** The session has ended elsewhere. */
 async function showSignedOut(reason) {
   sayEnded(reason);
+  for (const dialog of document.querySelectorAll('dialog')) dialog.close();
   who = undefined;
   await showSession();
   element('username').focus();
@@ -234,4 +236,5 @@ element('admin-end-all').addEventListener('click', ({ target }) =>
   }),
 );
 
+watchExpiry({ isSignedIn: () => who !== undefined, onEnd: showSignedOut });
 await Promise.all([showPlace().catch(() => undefined), showSession()]);

@@ -95,7 +95,7 @@ describeInBrowser('two browsers of a user', () => {
     await here.getByRole('button', { name: 'Add to cart' }).focus();
     await here.getByLabel('Item').fill('tea');
     await here.keyboard.press('Enter');
-    await status(here, 'You are no longer signed in here.');
+    await status(here, 'Your session has ended.');
     await focus(here, 'username');
   });
 

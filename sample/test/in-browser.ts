@@ -1,5 +1,5 @@
 import { describe } from '@jest/globals';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { findChromium } from './find-chromium.js';
 
 const executablePath = findChromium();
@@ -16,7 +16,10 @@ export function launchChromium(): Promise<Browser> {
   return chromium.launch({ executablePath: executablePath!, headless: true, args: FLAGS.split(' ') });
 }
 
-/** A page in a browser profile of its own: cookies are not shared. What goes wrong in it is added to `problems`. */
+/**
+ * A page in a browser profile of its own: cookies are not shared. Its clock stands still, so what it does by itself after a while happens when a test
+ * moves that clock. What goes wrong in it is added to `problems`.
+ */
 export async function openPage(
   chrome: Browser,
   url: string,
@@ -24,6 +27,14 @@ export async function openPage(
 ): Promise<Page> {
   const context = await chrome.newContext({ viewport, ...(userAgent === '' ? {} : { userAgent }) });
   context.setDefaultTimeout(20_000);
+  const now = Date.now();
+  await context.clock.install({ time: now });
+  await context.clock.pauseAt(now);
+  return openTab(context, url, problems);
+}
+
+/** One more page in the same browser profile. */
+export async function openTab(context: BrowserContext, url: string, problems: string[]): Promise<Page> {
   const page = await context.newPage();
   page.on('pageerror', (error) => problems.push(error.message));
   page.on('console', (message) => {

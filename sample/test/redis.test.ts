@@ -69,7 +69,13 @@ test('while Redis does not answer, what needs a session is 503, and nobody is si
   await browser.post('/auth/login', LOVELACE);
   redis.pause();
   try {
-    const answers = [browser.get('/account/me'), browser.get('/cart'), browser.post('/auth/login', LOVELACE), browser.post('/auth/logout')];
+    const answers = [
+      browser.get('/account/me'),
+      browser.get('/account/expiry'),
+      browser.get('/cart'),
+      browser.post('/auth/login', LOVELACE),
+      browser.post('/auth/logout'),
+    ];
     for (const answer of await Promise.all(answers)) expect(answer).toMatchObject({ status: 503, setCookies: [] });
     expect(await browser.get('/health')).toMatchObject({ status: 200 });
   } finally {

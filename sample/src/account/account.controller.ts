@@ -1,5 +1,5 @@
 import { Body, Controller, ForbiddenException, Get, HttpCode, Post, UseGuards } from '@nestjs/common';
-import { FreshLogin, Identity, Session, SessionGuard, SessionManager, type HttpSession } from 'nestjs-redis-session';
+import { FreshLogin, Identity, Passive, Session, SessionGuard, SessionManager, type HttpSession } from 'nestjs-redis-session';
 import { UsersService } from '../auth/users.service.js';
 import { PasswordChangePipe, type PasswordChange } from './password-change.pipe.js';
 import { PasswordPipe } from './password.pipe.js';
@@ -17,6 +17,13 @@ export class AccountController {
   @Get('me')
   me(@Identity() who: Identity): Identity {
     return who;
+  }
+
+  /** When the session ends, for the page to ask again and again: asking doesn't keep the session alive. */
+  @Passive()
+  @Get('expiry')
+  expiry(@Session() session: HttpSession): { expiresAt: Date | undefined; now: Date } {
+    return { expiresAt: session.expiresAt, now: new Date() };
   }
 
   /** For whoever is signed in for a while and is about to do what `@FreshLogin()` guards. */
