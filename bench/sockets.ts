@@ -84,7 +84,7 @@ async function measure(redis: RedisServer, order: Pick<SocketOrder, 'kind' | 'wi
 
 const redis = await startRedis();
 try {
-  const environment = await describeEnvironment(redis);
+  const environment = await describeEnvironment(redis, process.versions, ['@nestjs/websockets', 'socket.io', 'ws']);
   console.log(`${summaryOf(environment)}\n`);
   const sessions = Sessions.of(new RedisSessionStore(redis.client()));
   const sids = await createSessions(sessions, SOCKETS, (user) => sampleSession(user, BYTES));

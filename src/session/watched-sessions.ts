@@ -83,7 +83,7 @@ export class WatchedSessions {
     let watched = known.find((one) => one.isOf(loaded));
     if (watched === undefined) {
       watched = new WatchedSession(this, loaded);
-      this.#byHandle.set(handle, [...known, watched]);
+      this.#byHandle.set(handle, known.concat(watched));
     } else watched.learn(loaded.record, loaded.at);
     watched.join(watcher);
     // It may have ended between its load and now, and nobody listened.
@@ -148,7 +148,8 @@ export class WatchedSession {
   #record: SessionRecord;
   #at: number;
   #reason: string | undefined;
-  #watchers: SessionWatcher[] = [];
+  // Replaced and not added to: a list that grows takes room for seventeen.
+  #watchers: readonly SessionWatcher[] = [];
   /** How often it was said that what is known is outdated, and how often when the look began that brought it. */
   #outdated = 0;
   #known = 0;
@@ -184,7 +185,7 @@ export class WatchedSession {
   }
 
   join(watcher: SessionWatcher): void {
-    this.#watchers.push(watcher);
+    this.#watchers = this.#watchers.concat(watcher);
   }
 
   leave(watcher: SessionWatcher): void {

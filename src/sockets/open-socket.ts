@@ -6,6 +6,7 @@ import { endedReasonIn, identityIn } from '../http/request/session-access.js';
 import { readSids } from '../http/request/session-headers.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
 import { CrossOriginError } from '../redis-session.errors.js';
+import { keptHandshake } from './handshake.js';
 import { RefusedHandshake } from './socket-refusal.js';
 import { SocketSession, type TransportClass } from './socket-session.js';
 
@@ -17,12 +18,14 @@ export type Opened = SocketSession | RefusedHandshake;
  *
  * @param isOpen whether everybody may have the socket, signed in or not
  * @param Transport that of what comes by it
+ * @param isRequestKept whether the server keeps the request for as long as the socket is open anyway
  */
 export async function openSocket(
   runtime: SessionRuntime,
   request: IncomingMessage,
   isOpen: boolean,
   Transport: TransportClass,
+  isRequestKept = true,
 ): Promise<Opened> {
   const foreign = handshakeRefusal(request, runtime.settings, runtime.header);
   if (foreign !== undefined) return RefusedHandshake.by(new CrossOriginError(foreign));
@@ -33,7 +36,7 @@ export async function openSocket(
     if (state.status === 'failed') return RefusedHandshake.by(state.failure);
     const identity = identityIn(state);
     if (identity === undefined && !isOpen) return RefusedHandshake.signedOut(endedReasonIn(state));
-    return new SocketSession(state, identity, Transport);
+    return new SocketSession(state, identity, Transport, isRequestKept ? request : keptHandshake(request, runtime));
   } catch (error) {
     runtime.logError(error);
     return RefusedHandshake.by(error);

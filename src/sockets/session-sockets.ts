@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { Injectable, type WebSocketAdapter } from '@nestjs/common';
 import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { runInContextOf } from '../http/request/request-context.js';
@@ -130,10 +131,11 @@ export class SessionSockets {
     const server = serverOf(given);
     if (this.#servers.has(server)) return;
     this.#servers.add(server);
-    const give = (client: object, session: SocketSession) => this.#sessions.set(client, session);
-    if (isWsServer(server)) guardWsServer(server, (request) => openSocket(this.#runtime, request, isOpen('/'), MessageTransport), give);
+    const open = (request: IncomingMessage, isOpenTo: boolean, isRequestKept: boolean) =>
+      openSocket(this.#runtime, request, isOpenTo, MessageTransport, isRequestKept);
+    if (isWsServer(server)) guardWsServer(server, (request) => open(request, isOpen('/'), false), this.#sessions);
     else if (isIoServer(server))
-      guardIoServer(server, (request, namespace) => openSocket(this.#runtime, request, isOpen(namespace), MessageTransport), isOpen, give);
+      guardIoServer(server, (request, namespace) => open(request, isOpen(namespace), true), isOpen, this.#sessions);
     else throw unknownServer();
   }
 }
@@ -141,22 +143,23 @@ export class SessionSockets {
 /** Each message sees the session as it was at most `store.recheckAfter` ago. */
 function inMessages(session: SocketSession, handler: Handler): Handler {
   const { callback } = handler;
-  const handle = (state: RequestState, args: never[]): unknown => {
-    const result = runInContextOf(state.transport.request, () => callback(...args));
-    if (result instanceof Promise)
-      void result.then(
-        () => warnOfUnsaved(state),
-        () => undefined,
-      );
-    return result;
-  };
-  return {
-    ...handler,
-    callback: (...args) => {
-      const state = session.message();
-      return state instanceof Promise ? state.then((asked) => handle(asked, args)) : handle(state, args);
-    },
-  };
+  // Bound, and no function of its own around it: each socket has one for each handler.
+  return { ...handler, callback: handleMessage.bind(undefined, session, callback) };
+}
+
+function handleMessage(session: SocketSession, callback: Handler['callback'], ...args: never[]): unknown {
+  const state = session.message();
+  return state instanceof Promise ? state.then((asked) => handleWith(asked, callback, args)) : handleWith(state, callback, args);
+}
+
+function handleWith(state: RequestState, callback: Handler['callback'], args: never[]): unknown {
+  const result = runInContextOf(state.transport.request, () => callback(...args));
+  if (result instanceof Promise)
+    void result.then(
+      () => warnOfUnsaved(state),
+      () => undefined,
+    );
+  return result;
 }
 
 /** Of a namespace its server. */

@@ -23,11 +23,11 @@ export interface IoNamespace {
 
 interface IoSocket {
   readonly request: IncomingMessage;
-  readonly conn: { readonly readyState: string; once(event: 'close', listener: () => void): unknown };
+  readonly conn: { readonly readyState: string; on(event: 'close', listener: () => void): unknown };
   emit(event: string, value: object): unknown;
   disconnect(close: boolean): unknown;
-  onAny(listener: () => void): unknown;
-  once(event: 'disconnect', listener: () => void): unknown;
+  onAny(listener: (this: object) => void): unknown;
+  on(event: 'disconnect', listener: () => void): unknown;
 }
 
 /** Decides on each socket before it is connected, in every namespace, and gives it its session. */
@@ -35,23 +35,27 @@ export function guardIoServer(
   server: IoServer,
   open: (request: IncomingMessage, namespace: string) => Promise<Opened>,
   isOpen: (namespace: string) => boolean,
-  give: (client: object, session: SocketSession) => void,
+  sessions: WeakMap<object, SocketSession>,
 ): void {
   // A socket that comes back after a break would be let in unasked.
   if (server.opts.connectionStateRecovery !== undefined) Object.assign(server.opts.connectionStateRecovery, { skipMiddlewares: false });
-  const sessions = new WeakMap<IncomingMessage, SocketSession>();
+  const byHandshake = new WeakMap<IncomingMessage, SocketSession>();
   const opening = new WeakMap<IoSocket, SocketSession>();
 
   /** That of the connection, which other namespaces may share. */
   const sessionFor = async ({ request, conn }: IoSocket, namespace: string): Promise<Opened> => {
-    const known = sessions.get(request);
+    const known = byHandshake.get(request);
     if (known !== undefined && known.reason === undefined && (known.isSignedIn || isOpen(namespace))) return known;
     const opened = await open(request, namespace);
     if (opened instanceof RefusedHandshake) return opened;
-    sessions.set(request, opened);
-    conn.once('close', () => opened.leave());
-    if (conn.readyState !== 'open') opened.leave();
+    byHandshake.set(request, opened);
+    leaveWith(conn, opened);
     return opened;
+  };
+
+  // One function for all sockets: each of its own would take room for as long as the socket is open.
+  const noteActivity = function (this: object) {
+    sessions.get(this)?.noteActivity();
   };
 
   const guard = (namespace: IoNamespace) => {
@@ -66,15 +70,26 @@ export function guardIoServer(
     namespace.on('connection', (socket) => {
       const session = opening.get(socket);
       if (session === undefined) return;
-      const client = new IoClient(socket);
-      give(socket, session);
-      socket.once('disconnect', () => session.part(client));
-      socket.onAny(() => session.noteActivity());
-      session.join(client);
+      sessions.set(socket, session);
+      socket.onAny(noteActivity);
+      connect(socket, session);
     });
   };
   guard(server.sockets);
   server.on('new_namespace', guard);
+}
+
+// By themselves, so that what they leave behind holds on to nothing else.
+
+function leaveWith(connection: IoSocket['conn'], session: SocketSession): void {
+  connection.on('close', () => session.leave());
+  if (connection.readyState !== 'open') session.leave();
+}
+
+function connect(socket: IoSocket, session: SocketSession): void {
+  const client = new IoClient(socket);
+  socket.on('disconnect', () => session.part(client));
+  session.join(client);
 }
 
 class IoClient implements SocketClient {

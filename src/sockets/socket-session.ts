@@ -8,6 +8,7 @@ import { SessionMisuseError } from '../redis-session.errors.js';
 import { isSameUser } from '../session/identity.js';
 import type { Handle } from '../session/sid.js';
 import { END_REASONS, type SessionWatcher, type WatchedSession } from '../session/watched-sessions.js';
+import { messageBy } from './handshake.js';
 import type { SocketTransport } from './socket-transport.js';
 
 /** A socket, as one that can be closed. */
@@ -20,6 +21,9 @@ export interface SocketClient {
 /** What makes the transports of what comes by a socket. */
 export type TransportClass = new (...args: ConstructorParameters<typeof SocketTransport>) => SocketTransport;
 
+/** Lists are replaced and not added to: one that grows takes room for seventeen. */
+const NO_CLIENTS: readonly SocketClient[] = [];
+
 /** The session that a socket was opened with. Several sockets over one connection share it. */
 export class SocketSession implements SessionWatcher {
   readonly #runtime: SessionRuntime;
@@ -28,15 +32,18 @@ export class SocketSession implements SessionWatcher {
   /** Whose socket it is; `undefined` for nobody's, which outlives any session. */
   readonly #identity: Pick<Identity, 'id'> | undefined;
   readonly #watched: WatchedSession | undefined;
-  #clients: SocketClient[] = [];
+  #clients = NO_CLIENTS;
   #reason: string | undefined;
   #isTouching = false;
 
-  /** @param state of the handshake, with its session loaded */
-  constructor(state: RequestState, identity: Identity | undefined, Transport: TransportClass) {
+  /**
+   * @param state of the handshake, with its session loaded
+   * @param handshake what is kept of the request
+   */
+  constructor(state: RequestState, identity: Identity | undefined, Transport: TransportClass, handshake: IncomingMessage) {
     const { transport, loaded } = state;
     this.#runtime = transport.runtime;
-    this.#handshake = transport.request;
+    this.#handshake = handshake;
     this.#Transport = Transport;
     this.#identity = identity && { id: identity.id };
     this.#reason = endedReasonIn(state);
@@ -63,7 +70,7 @@ export class SocketSession implements SessionWatcher {
 
   /** From now on the socket is closed when the session ends. */
   join(client: SocketClient): void {
-    if (this.#reason === undefined) this.#clients.push(client);
+    if (this.#reason === undefined) this.#clients = this.#clients.concat(client);
     else if (this.#identity !== undefined) end([client], this.#reason);
   }
 
@@ -74,13 +81,15 @@ export class SocketSession implements SessionWatcher {
   /** The connection is closed. */
   leave(): void {
     this.#watched?.leave(this);
-    this.#clients = [];
+    this.#clients = NO_CLIENTS;
   }
 
   ended(reason: string): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    if (this.#identity !== undefined) end(this.#clients.splice(0), reason);
+    const clients = this.#clients;
+    this.#clients = NO_CLIENTS;
+    if (this.#identity !== undefined) end(clients, reason);
   }
 
   changed(): void {
@@ -143,11 +152,6 @@ export class SocketSession implements SessionWatcher {
     failLoad(state, error);
     return state;
   }
-}
-
-/** The handshake once more, with a state of its own: messages at the same time don't share their changes. */
-function messageBy(handshake: IncomingMessage): IncomingMessage {
-  return Object.create(handshake, { _readableState: { value: {} } }) as IncomingMessage;
 }
 
 /** Logs a change that a message has made and not stored: nothing else would ever tell of it. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Opened } from './open-socket.js';
 import { RefusedHandshake } from './socket-refusal.js';
 import type { SocketClient, SocketSession } from './socket-session.js';
@@ -19,7 +20,7 @@ export interface WsServer {
 
 /** What we use of a client of the package ws. */
 interface WsClient {
-  on(event: 'message', listener: () => void): unknown;
+  on(event: 'message', listener: (this: object) => void): unknown;
   close(code: number, reason: string): void;
 }
 
@@ -27,31 +28,38 @@ interface WsClient {
 export function guardWsServer(
   server: WsServer,
   open: (request: IncomingMessage) => Promise<Opened>,
-  give: (client: object, session: SocketSession) => void,
+  sessions: WeakMap<object, SocketSession>,
 ): void {
   const options = server.options as { verifyClient?: VerifyClient | null | undefined };
-  const sessions = new WeakMap<IncomingMessage, SocketSession>();
+  const opening = new WeakMap<IncomingMessage, SocketSession>();
   const { verifyClient: theirs } = options;
   options.verifyClient = (info, done) => {
-    const { req: request } = info;
-    void open(request).then((opened) => {
+    void open(info.req).then((opened) => {
       if (opened instanceof RefusedHandshake) return done(false, opened.refusal.status, opened.body, headersOf(opened));
-      // The one that is sure to come, also for a socket that never opens.
-      request.socket.once('close', () => opened.leave());
-      if (request.socket.destroyed) opened.leave();
-      sessions.set(request, opened);
+      leaveWith(info.req.socket, opened);
+      opening.set(info.req, opened);
       if (typeof theirs !== 'function') done(true);
       else if (theirs.length === 2) theirs(info, done);
       else done(Boolean((theirs as (only: typeof info) => unknown)(info)));
     });
   };
+  // One function for all sockets: each of its own would take room for as long as the socket is open.
+  const noteActivity = function (this: object) {
+    sessions.get(this)?.noteActivity();
+  };
   server.on('connection', (client, request) => {
-    const session = sessions.get(request);
+    const session = opening.get(request);
     if (session === undefined) return;
-    give(client, session);
-    client.on('message', () => session.noteActivity());
+    sessions.set(client, session);
+    client.on('message', noteActivity);
     session.join(new WsSocket(client));
   });
+}
+
+/** With the connection, which is sure to close, also where the socket never opens. By itself, so that it holds on to nothing else. */
+function leaveWith(connection: Socket, session: SocketSession): void {
+  connection.on('close', () => session.leave());
+  if (connection.destroyed) session.leave();
 }
 
 class WsSocket implements SocketClient {

@@ -1,8 +1,11 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { Public } from '../../src/index.js';
+import { UseGuards } from '@nestjs/common';
+import { Identity, Public, SessionGuard } from '../../src/index.js';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
-import { bothDoors, doors, isClient, type Client } from '../support/doors.js';
+import { SessionSockets } from '../../src/websocket.js';
+import { bothDoors, doors, isClient, opened, type Client } from '../support/doors.js';
+import { createScriptedApp } from '../support/scripted-app.js';
 import { answer, useSocketApps } from '../support/socket-app.js';
 
 const clients: Client[] = [];
@@ -102,4 +105,27 @@ describe.each(bothDoors)('gateways over $name', (door) => {
     const client = await app.connect(await app.signedIn(), { at: 'quiet' });
     expect([seen, client.isOpen]).toEqual([['connection'], true]);
   });
+});
+
+test('the adapter that Nest makes itself needs no line in main.ts', async () => {
+  @UseGuards(SessionGuard)
+  @WebSocketGateway()
+  class Plain {
+    @SubscribeMessage('whoami')
+    whoami(@Identity('id') id: string) {
+      return answer(id);
+    }
+  }
+  const app = await createScriptedApp({ store: { kind: 'memory' }, providers: [SessionSockets, Plain] });
+  try {
+    const [, byWebSocket] = doors;
+    const browser = app.browser();
+    await browser.post('/login/ada');
+    const client = await opened(byWebSocket!, app.origin, { cookie: await browser.jar.getCookieString(app.origin) });
+    clients.push(client);
+    expect(await client.ask('whoami')).toEqual(answer('ada'));
+    expect(await byWebSocket!.connect(app.origin)).toMatchObject({ status: 401 });
+  } finally {
+    await app.close();
+  }
 });
