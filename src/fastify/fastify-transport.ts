@@ -197,7 +197,8 @@ export class FastifyTransport extends BuiltinTransport {
   }
 
   override get isHeadOut(): boolean {
-    return super.isHeadOut || this.#isHeadDecided || this.response.headersSent;
+    // What waits for the commit says that its head has been sent.
+    return super.isHeadOut || this.#isHeadDecided || (this.buffered?.isHeadOut ?? this.response.headersSent);
   }
 
   /** What a stream does while it is sent is stored at its end. */

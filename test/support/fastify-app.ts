@@ -1,6 +1,6 @@
-import { All, Controller, NotFoundException, Req, Res } from '@nestjs/common';
+import { All, Controller, Module, NotFoundException, Req, Res, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify';
 import { fastifySession, sessionOf, type SessionMiddlewareOptions } from '../../src/fastify.js';
 import { RedisSessionModule, type RedisSessionModuleExtras, type RedisSessionOptions } from '../../src/index.js';
@@ -20,7 +20,10 @@ export interface FastifyAppOptions extends RedisSessionModuleExtras {
   prepare?: (instance: FastifyInstance, app: NestFastifyApplication | undefined) => unknown;
   session?: Partial<SessionMiddlewareOptions> & Partial<RedisSessionOptions['session']>;
   server?: FastifyServerOptions;
+  /** Called before Nest has the adapter. */
   adapter?: (adapter: FastifyAdapter) => unknown;
+  /** Under Nest. */
+  controllers?: Type[];
 }
 
 /** An application on Fastify whose store waits or fails as the test says. */
@@ -70,7 +73,16 @@ export const openPlainFastify: FastifyDoor = async ({ scripts = {}, before, prep
 };
 
 /** Fastify under Nest. A script that sends its reply itself is found below `/own`. */
-export const openNestFastify: FastifyDoor = async ({ scripts = {}, before, prepare, session, server, adapter: adapt, ...extras } = {}) => {
+export const openNestFastify: FastifyDoor = async ({
+  scripts = {},
+  before,
+  prepare,
+  session,
+  server,
+  adapter: adapt,
+  controllers = [],
+  ...extras
+} = {}) => {
   const { store, logged } = openStore();
   const all = { ...SCRIPTS, ...scripts };
   const run = (url: string, request: FastifyRequest, reply: FastifyReply) => {
@@ -94,11 +106,14 @@ export const openNestFastify: FastifyDoor = async ({ scripts = {}, before, prepa
 
   const adapter = new FastifyAdapter(server);
   await adapt?.(adapter);
-  const module = await Test.createTestingModule({
+
+  @Module({
     imports: [RedisSessionModule.forRoot({ session: { secret: TEST_SECRET, ...session }, store, ...extras })],
-    controllers: [ScriptedController],
-  }).compile();
-  const app = module.createNestApplication<NestFastifyApplication>(adapter, { logger: false });
+    controllers: [...controllers, ScriptedController],
+  })
+  class AppModule {}
+
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, { logger: false, abortOnError: false });
   const instance = adapter.getInstance<FastifyInstance>();
   await before?.(instance);
   await prepare?.(instance, app);
