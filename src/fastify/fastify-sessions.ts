@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest, onRegisterHookHandler, onRequestHookHandler, onSendHookHandler } from 'fastify';
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler, onSendHookHandler } from 'fastify';
 import { RedisSessionConfigError } from '../redis-session.errors.js';
 import { builtinSessionMiddleware } from '../http/request/builtin-session.middleware.js';
 import { assignSession, whileAnswerable } from '../http/request/http-transport.js';
@@ -17,8 +17,6 @@ const DECORATED = Symbol('requests are decorated with a session');
 
 /** The sessions of one runtime, on a Fastify instance: loaded in `onRequest`, committed in `onSend`. */
 export class FastifySessions {
-  /** The instances whose routes have our `onSend`: not those of plugins that were loaded before. */
-  readonly #committing = new WeakSet<object>();
   readonly #serve: SessionHandler;
   readonly #serveBuffered: SessionHandler;
 
@@ -30,27 +28,23 @@ export class FastifySessions {
     this.#serveBuffered = builtinSessionMiddleware(runtime, sessionStore);
   }
 
-  /** Gives the requests of an instance their `session`, and commits what {@link handle} loads. To be called before other plugins are loaded. */
+  /** Gives the requests of an instance their `session`, and commits what {@link handle} loads. Fastify gives a hook to plugins that were loaded before, too. */
   install(instance: FastifyInstance): void {
     if (this.runtime.settings.middleware === 'express-session')
       throw new RedisSessionConfigError([
         '"session.middleware" must not be "express-session" on Fastify, which has no place for that package. Leave it out, or create the application with @nestjs/platform-express.',
       ]);
     decorateRequests(instance);
-    const onRegister: onRegisterHookHandler = (child) => void this.#committing.add(child);
-    this.#committing.add(instance);
-    instance.addHook('onRegister', onRegister);
     instance.addHook('onSend', this.#onSend);
   }
 
   /**
-   * Loads the session of Node's own request. Where nothing commits in `onSend` the response is buffered, as on Express: in a plugin that was loaded
-   * before, or when no hook has said which Fastify request it is.
+   * Loads the session of Node's own request. When no hook has said which Fastify request it is, it may have been none of Fastify's: the response is
+   * buffered, as on Express.
    */
   readonly handle: SessionHandler = (request, response, next) => {
-    const { server } = (clientOf(request) ?? {}) as Partial<FastifyRequest>;
-    if (server !== undefined && this.#committing.has(server)) this.#serve(request, response, next);
-    else this.#serveBuffered(request, response, next);
+    if (clientOf(request) === undefined) this.#serveBuffered(request, response, next);
+    else this.#serve(request, response, next);
   };
 
   /** Lets Node's request know Fastify's, and loads the session. */

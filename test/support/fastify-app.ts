@@ -15,13 +15,13 @@ export interface FastifyAppOptions extends RedisSessionModuleExtras {
   /** By path. `/change` and `/read` are there. */
   scripts?: Record<string, FastifyScript>;
   /** Called before the plugin is registered; under Nest, when the application has been made. */
-  before?: (instance: FastifyInstance) => unknown;
+  before?: ((instance: FastifyInstance) => unknown) | undefined;
   /** Called when the plugin has been registered; under Nest, before the application starts. */
   prepare?: (instance: FastifyInstance, app: NestFastifyApplication | undefined) => unknown;
   session?: Partial<SessionMiddlewareOptions> & Partial<RedisSessionOptions['session']>;
   server?: FastifyServerOptions;
   /** Called before Nest has the adapter. */
-  adapter?: (adapter: FastifyAdapter) => unknown;
+  adapter?: ((adapter: FastifyAdapter) => unknown) | undefined;
   /** Under Nest. */
   controllers?: Type[];
 }
