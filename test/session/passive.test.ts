@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Controller, Get, Post, UseGuards } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
-import { Passive, Session, SessionGuard, type HttpSession } from '../../src/index.js';
+import { Passive, Session, SessionGuard, SessionManager, type HttpSession } from '../../src/index.js';
 import type { Browser } from '../support/browser.js';
 import { CapturedLog } from '../support/captured-log.js';
 import type { Script, ScriptedApp } from '../support/scripted-app.js';
@@ -151,6 +151,20 @@ describe.each(variants)('a passive request, $name', (variant) => {
     const before = await seen(app, browser);
     expect((await browser.get('/guarded')).status).toBe(401);
     expect(await seen(app, browser)).toBe(before);
+  });
+
+  test('leaves the cookie of a session that was revoked, so that every tab that asks is told why', async () => {
+    const { app, browser } = await signedIn();
+    await app.app.get(SessionManager).revokeAll('ada');
+    for (const [path, cookies] of [
+      ['/guarded', 0],
+      ['/guarded', 0],
+      ['/guarded/active', 1],
+    ] as const) {
+      const answer = await browser.get(path);
+      expect([path, answer.status, answer.setCookies.length]).toEqual([path, 401, cookies]);
+      expect(answer.json).toMatchObject({ reason: 'revoked' });
+    }
   });
 
   test('leaves what is due to the next request that is not', async () => {

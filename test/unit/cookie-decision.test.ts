@@ -13,6 +13,7 @@ const UNCHANGED: CookieFacts = {
   isWritten: false,
   isCookieChanged: false,
   willTouch: false,
+  isPassive: false,
   rolling: 'touch',
   expiry: 'date',
 };
@@ -94,6 +95,10 @@ test.each<[string, CookieFacts, CookieAction]>([
   ['ended by somebody else, an empty one asked for', { ...ENDED, outgoing: 'unstored' }, 'clear'],
   ['ended by somebody else, and another begun', { ...ENDED, outgoing: 'stored', isSidNew: true, secret: 'current' }, 'set'],
   ['ended by somebody else, another begun, and ended too', { ...ENDED, outgoing: 'lost', isSidNew: true }, 'clear'],
+  ['ended by somebody else, found by a request that only looks', { ...ENDED, isPassive: true }, 'nothing'],
+  // Passive
+  ['passive: signed in', { ...UNCHANGED, isPassive: true, isSidNew: true }, 'set'],
+  ['passive: destroyed', { ...DESTROYED, isPassive: true }, 'clear'],
   // Too late
   ['late: new and stored', { ...STORED_NOW, canSetHeaders: false }, 'nothing'],
   ['late: changed', { ...UNCHANGED, isWritten: true, canSetHeaders: false }, 'nothing'],

@@ -25,6 +25,8 @@ export interface CookieFacts {
   readonly isCookieChanged: boolean;
   /** Whether its end starts the idle timeout of an unchanged session anew. */
   readonly willTouch: boolean;
+  /** Whether the request only looks at its session. */
+  readonly isPassive: boolean;
   /** The option `session.rolling`. */
   readonly rolling: boolean | 'touch';
   /** When the cookie ends. `taken off`: the application has set its expiry to `false`. */
@@ -52,7 +54,8 @@ function hasNewExpiry(facts: CookieFacts): boolean {
 }
 
 /** Whether the cookie that the request came with is of no use any more. One that was found ended may have been replaced by a sign-in in parallel. */
-function isOfNoUse({ incoming: came, outgoing: left, isDestroyed, isReplaced }: CookieFacts): boolean {
-  if (came === 'ended session') return true;
+function isOfNoUse({ incoming: came, outgoing: left, isDestroyed, isReplaced, isPassive }: CookieFacts): boolean {
+  // Whoever comes with the cookie is told why the session has ended: of several tabs that look, each is.
+  if (came === 'ended session') return !isPassive;
   return came === 'session' && (isDestroyed || (isReplaced && left === 'unstored'));
 }

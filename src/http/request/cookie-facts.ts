@@ -58,6 +58,10 @@ export class RequestCookieFacts implements CookieFacts {
   }
 
   /** A value in a header has no expiry that could move, and a passive request moves none. */
+  get isPassive(): boolean {
+    return this.state.isPassive;
+  }
+
   get rolling(): boolean | 'touch' {
     return this.state.isByHeader || this.state.isPassive ? false : this.state.transport.runtime.settings.rolling;
   }
