@@ -12,7 +12,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
-    '^@fastify/static$': '<rootDir>/test/support/no-static-files.cjs',
+    '^@fastify/static$': '<rootDir>/test/support/static-files.cjs',
   },
   transform: {
     '^.+\\.ts$': [

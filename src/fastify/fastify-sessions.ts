@@ -12,6 +12,9 @@ import { FastifyTransport } from './fastify-transport.js';
 
 const SESSION = 'session';
 
+/** The code of Fastify's error for a second decorator of a name. */
+const ALREADY_PRESENT = 'FST_ERR_DEC_ALREADY_PRESENT';
+
 /** Marks the instances whose requests have our `session`, by whichever of several modules. */
 const DECORATED = Symbol('requests are decorated with a session');
 
@@ -91,14 +94,24 @@ function readSession(request: FastifyRequest): FastifySession | null | undefined
   return state && whileAnswerable(state, () => sessionViewIn(state, fastifySessionOf) ?? null);
 }
 
-/** Fastify's own error for a second decorator does not say what to do about it. */
+/**
+ * Fastify's own error for a second decorator does not say what to do about it. And it is thrown in a plugin, where most often nobody catches it: it
+ * would end the process. The start fails instead.
+ */
 function sayWhoElse(instance: FastifyInstance): void {
   const { decorateRequest } = instance;
+  let isTaken = false;
   const withWords = function (this: FastifyInstance, ...args: Parameters<typeof decorateRequest>): FastifyInstance {
-    if (args[0] === SESSION) throw alreadyDecorated();
-    return decorateRequest.apply(this, args);
+    try {
+      return decorateRequest.apply(this, args);
+    } catch (error) {
+      if (args[0] !== SESSION || (error as { code?: unknown }).code !== ALREADY_PRESENT) throw error;
+      isTaken = true;
+      return this;
+    }
   };
   instance.decorateRequest = withWords as typeof decorateRequest;
+  instance.addHook('onReady', (done) => done(isTaken ? alreadyDecorated() : undefined));
 }
 
 function alreadyDecorated(): RedisSessionConfigError {

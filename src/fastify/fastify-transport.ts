@@ -19,7 +19,8 @@ import { stateOf, type RequestState } from '../http/request/request-state.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
 import { onDisconnect } from '../http/response/client-disconnect.js';
 import { hasStatusMessage } from '../http/response/headers-sent-override.js';
-import { varyWith } from '../http/response/response-headers.js';
+import { isHeadSent, varyWith } from '../http/response/response-headers.js';
+import { dropLaterCookies, takeLaterCookies } from './later-cookies.js';
 import { discardPayload, isStreamed, removeTrailers, unwrapResponse } from './payloads.js';
 
 const REFUSED = 400;
@@ -71,7 +72,7 @@ export class FastifyTransport extends BuiltinTransport {
   }
 
   override useNodeRequest(): void {
-    if (this.buffered !== undefined || this.#reply !== 'open' || this.response.headersSent) return;
+    if (this.buffered !== undefined || this.#reply !== 'open' || isHeadSent(this.response)) return;
     this.bufferResponse();
     if (this.#isWatching) this.watchClient();
   }
@@ -90,9 +91,10 @@ export class FastifyTransport extends BuiltinTransport {
    */
   send(reply: FastifyReply, payload: unknown): unknown {
     // Somebody has written to Node's response already, which waits for a commit.
-    if (this.buffered?.hasBegun === true || this.response.headersSent) return payload;
+    if (this.buffered?.hasBegun === true || isHeadSent(this.response)) return payload;
     this.#reply = 'leaving';
     this.#isHeadDecided = false;
+    takeLaterCookies(reply);
     try {
       const action = this.#commit();
       if (typeof action === 'string') return this.#addHeaders(reply, payload, action);
@@ -179,26 +181,36 @@ export class FastifyTransport extends BuiltinTransport {
   #replace(reply: FastifyReply, payload: unknown, error: unknown): unknown {
     const { statusCode, headers, body } = this.replacementFor(error);
     discardPayload(payload);
-    for (const name of Object.keys(reply.getHeaders())) if (!KEPT_HEADERS.test(name)) reply.removeHeader(name);
+    this.#removeHeaders(reply);
     for (const [name, value] of Object.entries(headers)) if (name !== 'Vary') reply.header(name, value);
     const vary = [headers['Vary'] ?? []]
       .flat()
       .reduce<string | undefined>((all, name) => varyWith(all, name) ?? all, headerText(reply.getHeader('vary')));
     if (vary !== undefined) reply.header('vary', vary);
     removeTrailers(reply);
+    dropLaterCookies(reply);
     reply.code(statusCode);
     if (hasStatusMessage(this.response)) this.response.statusMessage = '';
     this.#leave(body);
     return body;
   }
 
+  /** Those of the reply, and those that a middleware has set on Node's response. */
+  #removeHeaders(reply: FastifyReply): void {
+    for (const name of Object.keys(reply.getHeaders())) {
+      if (KEPT_HEADERS.test(name)) continue;
+      reply.removeHeader(name);
+      if (!isHeadSent(this.response)) this.response.removeHeader(name);
+    }
+  }
+
   override get hasResponseBegun(): boolean {
-    return super.hasResponseBegun || this.#reply !== 'open' || this.response.headersSent;
+    return super.hasResponseBegun || this.#reply !== 'open' || isHeadSent(this.response);
   }
 
   override get isHeadOut(): boolean {
     // What waits for the commit says that its head has been sent.
-    return super.isHeadOut || this.#isHeadDecided || (this.buffered?.isHeadOut ?? this.response.headersSent);
+    return super.isHeadOut || this.#isHeadDecided || (this.buffered?.isHeadOut ?? isHeadSent(this.response));
   }
 
   /** What a stream does while it is sent is stored at its end. */

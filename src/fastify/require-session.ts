@@ -70,8 +70,10 @@ function responseTo(error: unknown, isStandard: boolean): ErrorResponse {
   return answer;
 }
 
+/** With what the errors of the package http-errors have too, by which Nest's own handler knows them. */
 function asError({ statusCode, message, code, reason }: ErrorResponse): Error {
-  return Object.assign(new Error(message), { statusCode, code, ...(reason === undefined ? {} : { reason }) });
+  const known = { statusCode, status: statusCode, expose: true };
+  return Object.assign(new Error(message), known, { code, ...(reason === undefined ? {} : { reason }) });
 }
 
 /** Whether errors are answered by Fastify itself. */

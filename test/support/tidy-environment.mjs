@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
 import { TestEnvironment } from 'jest-environment-node';
 
@@ -12,6 +13,7 @@ export default class TidyEnvironment extends TestEnvironment {
 
   async setup() {
     await super.setup();
+    this.global.requireByNode = createRequire(import.meta.url);
     this.#before = countOpen();
   }
 

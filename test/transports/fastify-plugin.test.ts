@@ -101,7 +101,8 @@ describe('request.session', () => {
     await app.close();
     app = fastify();
     await app.register(fastifySession, { secret: TEST_SECRET, store: new MemorySessionStore() });
-    expect(() => app.decorateRequest('session', null as never)).toThrow(words);
+    app.decorateRequest('session', null as never);
+    await expect(app.ready()).rejects.toThrow(words);
   });
 });
 

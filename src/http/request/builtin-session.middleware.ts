@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { BufferedResponse, type ReplacementResponse, type ResponseHooks } from '../response/buffered-response.js';
 import { errorResponseOf, INTERNAL_ERROR, notStoredResponse, renderErrorResponse } from '../response/error-response.js';
-import { isClientGone, isResponse, takesHeaders } from '../response/response-headers.js';
+import { isClientGone, isHeadSent, isResponse, takesHeaders } from '../response/response-headers.js';
 import { commitLate, commitSession } from './commit-session.js';
 import { decideCookie, type CookieAction } from './cookie-decision.js';
 import { RequestCookieFacts } from './cookie-facts.js';
@@ -76,7 +76,7 @@ export class BuiltinTransport extends HttpTransport implements ResponseHooks {
     property?: SessionProperty,
   ) {
     super(runtime, request, response, sessionStore, property);
-    this.#isHeadOut = response.headersSent;
+    this.#isHeadOut = isHeadSent(response);
   }
 
   /** Called when the request has its state, before its session is loaded. */

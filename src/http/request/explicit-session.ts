@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { SessionMisuseError } from '../../redis-session.errors.js';
-import { canBeAnswered, isClientGone, takesHeaders } from '../response/response-headers.js';
+import { canBeAnswered, isClientGone, isHeadSent, takesHeaders } from '../response/response-headers.js';
 import { commitLate, commitSession } from './commit-session.js';
 import { decideCookie, type CookieAction } from './cookie-decision.js';
 import { RequestCookieFacts } from './cookie-facts.js';
@@ -50,7 +50,7 @@ class ExplicitTransport extends RequestTransport {
     if (this.isHeadOut) return commitLate(this.state);
     await this.#rotateWhenDue(response);
     const decided = await commitSession(this.state);
-    if (!response.headersSent) this.#putHeaders(decided, response);
+    if (!isHeadSent(response)) this.#putHeaders(decided, response);
     this.#isCommitted = true;
   }
 
@@ -72,7 +72,7 @@ class ExplicitTransport extends RequestTransport {
   }
 
   get isHeadOut(): boolean {
-    return this.#isCommitted || this.#response?.headersSent === true;
+    return this.#isCommitted || (this.#response !== undefined && isHeadSent(this.#response));
   }
 
   get hasResponseBegun(): boolean {

@@ -13,7 +13,7 @@ import {
 } from './buffered-writes.js';
 import { onDisconnect } from './client-disconnect.js';
 import { hasStatusMessage, HeadersSentOverride } from './headers-sent-override.js';
-import { applyHead, throwHeadersSent, type HeadArguments } from './response-headers.js';
+import { applyHead, isHeadSent, throwHeadersSent, type HeadArguments } from './response-headers.js';
 
 type BufferedState = 'pending' | 'buffering' | 'committed' | 'ended' | 'replaced';
 
@@ -65,7 +65,7 @@ export class BufferedResponse implements InterceptedMethods {
     readonly response: ServerResponse,
     private readonly hooks: ResponseHooks,
   ) {
-    this.#state = response.headersSent ? 'committed' : 'pending';
+    this.#state = isHeadSent(response) ? 'committed' : 'pending';
     this.#earlierHeaders = response.getHeaders();
     this.#original = interceptMethods(response, this);
   }
@@ -103,7 +103,7 @@ export class BufferedResponse implements InterceptedMethods {
     if (this.#state === 'committed' || this.#state === 'ended') this.#callOriginal('writeHead', args);
     else if (this.#state === 'replaced') this.#sendReplacementHead();
     else {
-      if (this.response.headersSent) throwHeadersSent();
+      if (isHeadSent(this.response)) throwHeadersSent();
       this.#head = applyHead(this.response, args);
       this.#overrideHeadersSent();
     }
@@ -168,7 +168,7 @@ export class BufferedResponse implements InterceptedMethods {
       return Reflect.apply(method, response, args as never) as ReturnType<ResponseMethods[Name]>;
     } catch (error) {
       // An error handler that catches this may send another response, which has to wait for a commit too.
-      if (!response.headersSent && this.#state !== 'replaced') this.#state = 'pending';
+      if (!isHeadSent(response) && this.#state !== 'replaced') this.#state = 'pending';
       throw error;
     }
   }
@@ -289,7 +289,7 @@ export class BufferedResponse implements InterceptedMethods {
     response.on('unpipe', destroyUnread);
     const replacement = replacementOf();
     try {
-      if (response.headersSent) response.destroy();
+      if (isHeadSent(response)) response.destroy();
       else this.#sendReplacement(replacement, addsHeaders);
     } catch (refusal) {
       this.hooks.replacementForRefused(refusal);
@@ -324,7 +324,7 @@ export class BufferedResponse implements InterceptedMethods {
 
   /** A wrapper below, such as a compression, has kept the replacement, and asks for its head now. */
   #sendReplacementHead(): void {
-    if (!this.response.headersSent) this.#callOriginal('writeHead', [this.response.statusCode]);
+    if (!isHeadSent(this.response)) this.#callOriginal('writeHead', [this.response.statusCode]);
   }
 
   #overrideHeadersSent(): void {

@@ -1,8 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { throwHeadersSent } from './response-headers.js';
-
-/** Where Node keeps the head of a response once it is written. From then on `headersSent` is true, and a header that is set throws. */
-const HEAD = '_header';
+import { HEAD, throwHeadersSent } from './response-headers.js';
 
 type Head = string | null;
 

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { isHeadSent } from './response-headers.js';
 
 type WriteHead = (this: ServerResponse, statusCode: number, ...rest: unknown[]) => ServerResponse;
 
@@ -9,7 +10,7 @@ const promised = new WeakMap<ServerResponse, Map<string, string>>();
  * says nothing of it.
  */
 export function giveWhenRefused(response: ServerResponse, headers: Readonly<Record<string, string>>): void {
-  if (response.headersSent || Object.keys(headers).length === 0) return;
+  if (isHeadSent(response) || Object.keys(headers).length === 0) return;
   const all = promised.get(response) ?? prepare(response);
   for (const [name, value] of Object.entries(headers)) all.set(name, value);
 }
@@ -20,7 +21,7 @@ function prepare(response: ServerResponse): Map<string, string> {
   // Its overloads have this in common.
   const { writeHead } = response as { writeHead: WriteHead };
   const withHeaders: WriteHead = function (statusCode, ...rest) {
-    if (statusCode >= 400 && !this.headersSent) for (const [name, value] of headers) if (!this.hasHeader(name)) this.setHeader(name, value);
+    if (statusCode >= 400 && !isHeadSent(this)) for (const [name, value] of headers) if (!this.hasHeader(name)) this.setHeader(name, value);
     return Reflect.apply(writeHead, this, [statusCode, ...rest]);
   };
   response.writeHead = withHeaders;

@@ -12,14 +12,26 @@ export function isResponse(response: Partial<ServerResponse>): boolean {
   return typeof response.getHeaders === 'function';
 }
 
+/** Where Node keeps the head of a response once it is written. From then on `headersSent` is true, and a header that is set throws. */
+export const HEAD = '_header';
+
+/**
+ * Whether the head has been written, as Node itself says it. `@fastify/express` gives each response a `headersSent` of its own, which is true once
+ * `res.send()` has been called and false after all else.
+ */
+export function isHeadSent(response: ServerResponse): boolean {
+  const isOverridden = Object.hasOwn(response, 'headersSent') && HEAD in response;
+  return isOverridden ? Boolean(response[HEAD]) : response.headersSent;
+}
+
 /** Whether the client can still be told something in a header. */
 export function takesHeaders(response: ServerResponse): boolean {
-  return !response.headersSent && isResponse(response);
+  return !isHeadSent(response) && isResponse(response);
 }
 
 /** Whether the client can still be sent another response: this one has not begun, and the client has not gone. */
 export function canBeAnswered(request: IncomingMessage, response: ServerResponse): boolean {
-  return !response.headersSent && !isClientGone(request, response);
+  return !isHeadSent(response) && !isClientGone(request, response);
 }
 
 /** Whether the client no longer waits for the response. */
