@@ -12,7 +12,7 @@ const ERRORS = '^src/redis-session\\.errors\\.ts$';
 /** Declares the decorator and, since declaration merging wants one place, the type of that name. Nothing is loaded for the type. */
 const IDENTITY = '^src/nest/identity\\.decorator\\.ts$';
 /** Of src/sockets/, what sockets need that are no gateway's. */
-const ANY_SOCKET = '^src/sockets/(open-socket|socket-(refusal|session|transport))\\.ts$';
+const ANY_SOCKET = '^src/sockets/(handshake|open-socket|socket-(refusal|session|transport))\\.ts$';
 const TYPES = ['type-only', 'type-import'];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
