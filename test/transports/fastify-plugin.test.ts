@@ -8,6 +8,7 @@ import {
   SessionManager,
   SessionStoreUnavailableError,
 } from '../../src/fastify.js';
+import { Barrier } from '../support/barrier.js';
 import { Browser } from '../support/browser.js';
 import { TEST_SECRET } from '../support/create-app.js';
 
@@ -65,6 +66,33 @@ test('wrong options fail the registration, in the words of the others', async ()
   await expect(app.register(fastifySession, {} as never).ready()).rejects.toThrow(/"secret" must be|"store" must be a SessionStore/);
 });
 
+test('with "csrf", refuses what a page of another site sends, before a session is loaded', async () => {
+  await open(undefined, { csrf: true });
+  const { status, json, setCookies } = await browser.post('/login', undefined, { 'sec-fetch-site': 'cross-site' });
+  expect([status, json.code, setCookies]).toEqual([403, 'SESSION_CROSS_ORIGIN', []]);
+  expect((await browser.post('/login', undefined, { 'sec-fetch-site': 'same-origin' })).status).toBe(200);
+});
+
+test('closing the instance waits for writes under way, and leaves the store to you', async () => {
+  await open();
+  const order: string[] = [];
+  const gate = new Barrier(1);
+  const { drain } = store;
+  Object.assign(store, {
+    drain: async () => {
+      await gate.pass();
+      order.push('drained');
+      await drain.call(store);
+    },
+  });
+  const closing = app.close().then(() => order.push('closed'));
+  await gate.full;
+  gate.open();
+  await closing;
+  expect(order).toEqual(['drained', 'closed']);
+  expect(await store.find('none' as never)).toBeUndefined();
+});
+
 describe('request.session', () => {
   test('has the names of @fastify/session, over the state of the session of Node’s request', async () => {
     await open((it) => {
@@ -111,7 +139,7 @@ describe('requireSession()', () => {
     it.get('/me', { preHandler: requireSession() }, (request) => sessionOf(request).identity);
     it.get('/read', { preHandler: requireSession({ roles: ['reader'] }) }, () => 'read');
     it.get('/admin', { preHandler: requireSession({ roles: ['admin'] }) }, () => 'admin');
-    it.get('/fresh', { preHandler: requireSession({ freshLogin: 3_600 }) }, () => 'fresh');
+    it.get('/fresh', { preHandler: requireSession({ freshLogin: 600 }) }, () => 'fresh');
   };
 
   test('gives the answers of SessionGuard', async () => {
@@ -129,6 +157,19 @@ describe('requireSession()', () => {
     expect((await browser.get('/admin')).json).toMatchObject({ statusCode: 403, code: 'SESSION_ROLE_MISSING' });
     await new SessionManager(store).revokeAll('ada');
     expect((await browser.get('/me')).json).toMatchObject({ statusCode: 401, reason: 'revoked' });
+  });
+
+  test('with freshLogin, asks those whose sign-in is older to sign in again', async () => {
+    await open(guarded);
+    await signIn();
+    const { clock } = store;
+    const later = { now: () => (clock.now() ?? Date.now()) + 1_200_000 };
+    Object.assign(store, { clock: later });
+    const answer = await browser.get('/fresh');
+    expect([answer.status, answer.json.reason]).toEqual([401, 'login-not-fresh']);
+    expect((await browser.get('/me')).json).toEqual(ADA);
+    await signIn();
+    expect((await browser.get('/fresh')).text).toBe('fresh');
   });
 
   test('answers 503 with Retry-After when the session could not be read, and never 401', async () => {

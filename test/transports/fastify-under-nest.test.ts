@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { Body, Controller, Get, Post, Req, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, Post, UseGuards } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import type { FastifyRequest } from 'fastify';
 import { Identity, Public, RedisSessionModule, Session, SessionGuard, type HttpSession } from '../../src/index.js';
 import { Browser } from '../support/browser.js';
 import { TEST_SECRET } from '../support/create-app.js';
@@ -36,13 +35,6 @@ class AccountController {
   @Post('logout')
   logout(@Session() session: HttpSession): Promise<void> {
     return session.logout();
-  }
-
-  @Public()
-  @Get('patched')
-  patched(@Session() session: HttpSession, @Req() request: FastifyRequest): unknown {
-    const { raw } = request as unknown as { raw: { res?: object } };
-    return { isNew: session.isNew, patched: Object.hasOwn(raw.res ?? {}, 'end') };
   }
 }
 
