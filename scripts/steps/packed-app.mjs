@@ -1,11 +1,13 @@
 // Installs the packed tarball beside an application of test/package in an empty folder, as a user would, and uses it: its types compile, its
-// own tests pass where it has some, it starts, keeps a session in Redis over HTTP, answers 503 without Redis, and ends by itself.
+// own tests pass where it has some, it starts, keeps a session in Redis over HTTP, serves its clients where it has some, answers 503 without
+// Redis, and ends by itself.
 //
 //   node scripts/steps/packed-app.mjs test/package/esm-nest12 .cache/package.tgz
 //   node scripts/steps/packed-app.mjs test/package/esm-nest12 .cache/package.tgz 22 24    its tests and itself on these versions of Node
 //
-// The application says in its package.json, under "packed", what is particular to it: `sources`, whose src/ it has; `removes`, what is gone before
-// it starts; `otherVersion`, the folder in which the same package is installed under another version.
+// The application says in its package.json, under "packed", what is particular to it: `sources`, whose src/ it has, besides its own; `removes`, what is
+// gone before it starts; `otherVersion`, the folder in which the same package is installed under another version; `visits`, each a program to start
+// (`main`) and the tests that are its clients (`clients`), which find it at APP_URL.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,8 +28,8 @@ const folder = await mkdtemp(path.join(tmpdir(), `${path.basename(fixture)}-`));
 try {
   await cp(fixture, folder, { recursive: true });
   const { scripts, packageManager = 'npm', main = 'dist/main.js', packed = {} } = await readJson(path.join(folder, 'package.json'));
-  if (packed.sources !== undefined)
-    await cp(path.join(fixture, '..', packed.sources, 'src'), path.join(folder, 'src'), { recursive: true });
+  for (const sources of [packed.sources ?? []].flat())
+    await cp(path.join(fixture, '..', sources, 'src'), path.join(folder, 'src'), { recursive: true });
   await install(packageManager);
   if (packed.otherVersion !== undefined) await installOtherVersion(path.join(folder, packed.otherVersion));
   console.log('installs');
@@ -38,7 +40,7 @@ try {
   for (const node of programs) {
     if (nodeVersions.length > 0) console.log(`on Node ${await versionOf(node)}`);
     if (scripts.test !== undefined) await test(node, scripts.test);
-    await visit(node, main);
+    for (const visited of packed.visits ?? [{ main }]) await visit(node, visited);
   }
 } catch (error) {
   console.error(error.message);
@@ -66,10 +68,13 @@ async function installOtherVersion(place) {
 /** As `npm test` runs them, with that Node. */
 async function test(node, command) {
   const places = [path.dirname(node), path.join(folder, 'node_modules/.bin'), process.env.PATH];
-  const output = await run('sh', ['-c', command], folder, { PATH: places.join(path.delimiter) });
-  // Of jest, of Vitest, or of Node's own runner.
-  assert.match(output, /^(?:Tests: +[1-9]\d* passed| *Tests +[1-9]\d* passed|# pass [1-9])/m, output);
+  provesTests(await run('sh', ['-c', command], folder, { PATH: places.join(path.delimiter) }));
   console.log('passes its own tests');
+}
+
+/** Of jest, of Vitest, or of Node's own runner. */
+function provesTests(output) {
+  assert.match(output, /^(?:Tests: +[1-9]\d* passed| *Tests +[1-9]\d* passed|# pass [1-9])/m, output);
 }
 
 async function run(program, args, cwd = folder, variables = {}) {
@@ -88,7 +93,7 @@ async function readJson(file) {
   return JSON.parse(await readFile(file, 'utf8'));
 }
 
-async function visit(node, main) {
+async function visit(node, { main, clients = [] }) {
   const redis = await startPrivateRedis();
   const client = new Redis(redis.url);
   const env = childEnvironment({
@@ -107,6 +112,7 @@ async function visit(node, main) {
     console.log('starts');
     await keepsASession(url, client);
     console.log('keeps a session in Redis');
+    if (clients.length > 0) await servesClients(node, clients, url);
     client.disconnect();
     await survivesAnOutage(url, redis);
     console.log('answers 503 without Redis');
@@ -165,6 +171,11 @@ async function keepsASession(url, redis) {
   assert.equal(logout.status, 204);
   assert.match(logout.setCookie ?? 'no cookie', /^sid=;.*(Expires=Thu, 01 Jan 1970|Max-Age=0)/, 'logout clears the cookie');
   assert.equal((await request('GET', '/me', login.cookie)).status, 401, 'the session has ended');
+}
+
+async function servesClients(node, clients, url) {
+  provesTests(await run(node, ['--test', '--test-reporter=tap', ...clients], folder, { APP_URL: url }));
+  console.log(`serves ${clients.join(', ')}`);
 }
 
 /** An outage is no sign-out: 503, and the cookie stays. A visitor without a session needs no Redis. */

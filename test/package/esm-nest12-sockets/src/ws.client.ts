@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { WebSocket } from 'ws';
+
+import { patience, revokeAll, signIn, url } from './visitor.js';
+
+const place = url.replace('http', 'ws');
+
+function send(socket: WebSocket, event: string, data: string): void {
+  socket.send(JSON.stringify({ event, data }));
+}
+
+/** What a handler answers next. Nest 11 sends no refusals over ws. */
+function said(socket: WebSocket): Promise<unknown> {
+  return new Promise((resolve) => {
+    socket.on('message', (message) => {
+      const { event, data } = JSON.parse(String(message));
+      if (event === 'said') resolve(data);
+    });
+  });
+}
+
+test('ws: a visitor gets no socket', patience, async () => {
+  const [, response] = (await once(new WebSocket(place), 'unexpected-response')) as [unknown, IncomingMessage];
+  const { code } = (await json(response)) as { code: string };
+  assert.deepEqual([response.statusCode, code], [401, 'SESSION_REQUIRED']);
+});
+
+test(
+  'ws: messages have the identity of the handshake, the guard asks for roles, and the socket ends with its session',
+  patience,
+  async (context) => {
+    const cookie = await signIn('ws');
+    const socket = new WebSocket(place, { headers: { cookie } });
+    context.after(() => socket.terminate());
+    await once(socket, 'open');
+    const answer = said(socket);
+    send(socket, 'announce', 'refused, so not the first that is said');
+    send(socket, 'say', 'hello');
+    assert.deepEqual(await answer, { by: 'ws', text: 'hello' });
+
+    const closed = once(socket, 'close');
+    assert.deepEqual(await revokeAll(cookie), { ended: 1 });
+    const [code, reason] = await closed;
+    assert.deepEqual([code, String(reason)], [1008, 'revoked']);
+  },
+);
