@@ -293,18 +293,23 @@ describe.each(DOORS)('on %s, sessions work beside', (door) => {
         app.post('/upload', async (request) => {
           const file = await request.file();
           const size = (await file?.toBuffer())?.length;
-          request.session.set('upload', { name: file?.filename, size });
+          request.session.set('upload', { id: request.id, name: file?.filename, size });
           return { id: sessionOf(request).identity?.id };
         }),
     );
     await expectSessions();
     await signIn();
-    const form = new FormData();
-    form.append('notes', new Blob([LONG_TEXT]), 'notes.txt');
-    const cookie = await browser.jar.getCookieString(origin);
-    const answer = await fetch(`${origin}/upload`, { method: 'POST', body: form, headers: { cookie } });
+    const upload = async () => {
+      const body = new FormData();
+      body.append('notes', new Blob([LONG_TEXT]), 'notes.txt');
+      const headers = { cookie: await browser.jar.getCookieString(origin) };
+      return fetch(`${origin}/upload`, { method: 'POST', body, headers });
+    };
+    const answer = await upload();
     expect([answer.status, await answer.json(), answer.headers.getSetCookie()]).toEqual([200, { id: 'ada' }, []]);
     expect(await stored()).toMatchObject({ upload: { name: 'notes.txt', size: LONG_TEXT.length } });
+    breakStore();
+    expect((await upload()).status).toBe(503);
   });
 
   test('@fastify/csrf-protection, which keeps its secret in request.session as in that of @fastify/session', async () => {
