@@ -28,8 +28,8 @@ async function sendHead(open: (options: HarnessOptions) => Promise<ScriptedApp>,
     controllers: [LateController],
     prepare: (nest) => {
       nest.use(nest.get(SessionMiddleware).use);
-      nest.use((request: { path: string }, _response: unknown, next: () => void) => {
-        if (request.path === '/late') void loaded.pass();
+      nest.use((request: { url: string }, _response: unknown, next: () => void) => {
+        if (request.url === '/late') void loaded.pass();
         next();
       });
     },
