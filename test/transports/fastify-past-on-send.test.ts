@@ -269,7 +269,7 @@ test('cookies of a middleware of Nest, of the reply and of the session all leave
 });
 
 describe('@Sse()', () => {
-  const gate = { barrier: new Barrier(1) };
+  const hold = { barrier: new Barrier(1) };
   const addMilk = (session: HttpSession) => Object.assign(session, { cart: ['milk'] });
 
   @Controller('events')
@@ -282,7 +282,7 @@ describe('@Sse()', () => {
 
     @Sse('later')
     async later(@Session() session: HttpSession): Promise<Observable<MessageEvent>> {
-      await gate.barrier.pass();
+      await hold.barrier.pass();
       addMilk(session);
       return of({ data: 'event' });
     }
@@ -296,7 +296,7 @@ describe('@Sse()', () => {
   }
 
   const openWith = async () => {
-    gate.barrier = new Barrier(1);
+    hold.barrier = new Barrier(1);
     app = await openNestFastify({ controllers: [EventsController] });
   };
 
@@ -318,8 +318,8 @@ describe('@Sse()', () => {
     await openWith();
     await app.browser.get('/change');
     const first = app.browser.get('/events/later');
-    await gate.barrier.full;
-    gate.barrier.open();
+    await hold.barrier.full;
+    hold.barrier.open();
     expect((await first).text).toContain('data: event');
     await until(async () => (await cart())?.[0] === 'milk', 'it is stored');
     await app.browser.get('/change');

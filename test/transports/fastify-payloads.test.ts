@@ -190,19 +190,19 @@ describe.each(DOORS)('%s', (door, open) => {
     });
 
     test('that fails midway has been given its cookie, and what it has changed is stored', async () => {
-      const gate = new Barrier(1);
+      const barrier = new Barrier(1);
       app = await open({
         scripts: {
           '/payload': (request) => {
             addToCart(request);
-            return streamOf(failing(gate, () => addToCart(request, 'milk')));
+            return streamOf(failing(barrier, () => addToCart(request, 'milk')));
           },
         },
       });
       const client = await RawClient.connect(app.origin);
       client.request('GET', '/payload');
       await client.receives('payload');
-      gate.open();
+      barrier.open();
       const answer = await client.answer();
       expect([answer.status, headerOf(answer, 'set-cookie').length]).toEqual([200, 1]);
       const [cookie = ''] = headerOf(answer, 'set-cookie');
@@ -212,66 +212,66 @@ describe.each(DOORS)('%s', (door, open) => {
   });
 
   test('a client that leaves: what was changed is stored, once', async () => {
-    const gate = new Barrier(1);
-    app = await open({ scripts: { '/slow': slow(gate) } });
+    const barrier = new Barrier(1);
+    app = await open({ scripts: { '/slow': slow(barrier) } });
     await app.browser.get('/change');
     const client = await RawClient.connect(app.origin);
     client.request('GET', '/slow', { cookie: await cookieHeader() });
-    await gate.full;
+    await barrier.full;
     client.leave();
     await until(async () => (await app.browser.get('/read')).text === '{"cart":["tea","milk"]}', 'it is stored');
-    gate.open();
+    barrier.open();
     expect(app.store.writes).toEqual(['create', 'save']);
   });
 
   test('a client that leaves: what cannot be stored is logged', async () => {
-    const gate = new Barrier(1);
-    app = await open({ scripts: { '/slow': slow(gate) } });
+    const barrier = new Barrier(1);
+    app = await open({ scripts: { '/slow': slow(barrier) } });
     await app.browser.get('/change');
     app.store.failure = NOT_STORED;
     const client = await RawClient.connect(app.origin);
     client.request('GET', '/slow', { cookie: await cookieHeader() });
-    await gate.full;
+    await barrier.full;
     client.leave();
     await until(() => app.logged.length > 0, 'it is logged');
-    gate.open();
+    barrier.open();
   });
 });
 
 const cookieHeader = async () => await app.browser.jar.getCookieString(app.origin);
 
-/** Changes the session, and answers when the gate opens. */
-function slow(gate: Barrier): FastifyScript {
+/** Changes the session, and answers when the barrier opens. */
+function slow(barrier: Barrier): FastifyScript {
   return async (request) => {
     addToCart(request, 'milk');
-    await gate.pass();
+    await barrier.pass();
     return 'late';
   };
 }
 
-async function* failing(gate?: Barrier, change?: () => void): AsyncGenerator<Buffer> {
-  if (gate !== undefined) yield Buffer.from('payload');
-  await gate?.pass();
+async function* failing(barrier?: Barrier, change?: () => void): AsyncGenerator<Buffer> {
+  if (barrier !== undefined) yield Buffer.from('payload');
+  await barrier?.pass();
   change?.();
   throw new Error('The source has failed.');
 }
 
 describe('without Nest', () => {
   test('handlerTimeout: what was changed is stored before the 503 leaves, with one cookie', async () => {
-    const gate = new Barrier(1);
+    const barrier = new Barrier(1);
     app = await openPlainFastify({
       server: { handlerTimeout: 1 },
       scripts: {
         '/slow': async (request) => {
           addToCart(request);
-          await gate.pass();
+          await barrier.pass();
           return 'late';
         },
       },
     });
     const { status, json, setCookies } = await app.browser.get('/slow');
     expect([status, json.code, setCookies.length]).toEqual([503, 'FST_ERR_HANDLER_TIMEOUT', 1]);
-    gate.open();
+    barrier.open();
     expect((await app.browser.get('/read')).json).toEqual({ cart: ['tea'] });
   });
 

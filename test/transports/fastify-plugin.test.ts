@@ -76,18 +76,18 @@ test('with "csrf", refuses what a page of another site sends, before a session i
 test('closing the instance waits for writes under way, and leaves the store to you', async () => {
   await open();
   const order: string[] = [];
-  const gate = new Barrier(1);
+  const barrier = new Barrier(1);
   const { drain } = store;
   Object.assign(store, {
     drain: async () => {
-      await gate.pass();
+      await barrier.pass();
       order.push('drained');
       await drain.call(store);
     },
   });
   const closing = app.close().then(() => order.push('closed'));
-  await gate.full;
-  gate.open();
+  await barrier.full;
+  barrier.open();
   await closing;
   expect(order).toEqual(['drained', 'closed']);
   expect(await store.find('none' as never)).toBeUndefined();
