@@ -3,9 +3,9 @@ import { test } from 'node:test';
 
 import { patience, revokeAll, signIn, url } from './visitor.js';
 
-test('a stream of events ends with its session, and the next request gets 401', patience, async () => {
+test('a stream of events ends with its session, and the next request gets 401', patience, async ({ signal }) => {
   const cookie = await signIn('reader');
-  const request = () => fetch(`${url}/events`, { headers: { cookie } });
+  const request = () => fetch(`${url}/events`, { headers: { cookie }, signal });
   const { body } = await request();
   assert.ok(body !== null);
 

@@ -24,7 +24,9 @@ function said(socket: WebSocket): Promise<unknown> {
 }
 
 test('ws: a visitor gets no socket', patience, async () => {
-  const [, response] = (await once(new WebSocket(place), 'unexpected-response')) as [unknown, IncomingMessage];
+  const socket = new WebSocket(place);
+  socket.once('open', () => socket.terminate());
+  const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
   const { code } = (await json(response)) as { code: string };
   assert.deepEqual([response.statusCode, code], [401, 'SESSION_REQUIRED']);
 });
