@@ -7,7 +7,7 @@ import type { Sid } from '../src/session/sid.js';
 import { Sessions } from '../src/session/sessions.js';
 import { generateSid } from '../src/session/sid.js';
 import { userId, type SampleSession } from './app/sample-session.js';
-import { IDLE_MS } from './candidates/common.js';
+import { IDLE_MS } from './candidates/plain-session.js';
 
 /** The session of a user, by number. */
 export type Sample = (user: number) => SampleSession;

@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import type { SampleIdentity } from '../app/sample-session.js';
 import type { BenchRequest, Candidate } from './candidate.js';
-import { COOKIE_NAME, fastifyOf } from './common.js';
+import { COOKIE_NAME, fastifyOf } from './plain-session.js';
 
 const COOKIE_START = `${COOKIE_NAME}=`;
 

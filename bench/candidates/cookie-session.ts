@@ -1,5 +1,5 @@
 import type { Candidate } from './candidate.js';
-import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './common.js';
+import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './plain-session.js';
 
 /** The whole session in a signed cookie. Readable by its holder, not revocable. */
 export const cookieSession: Candidate = {

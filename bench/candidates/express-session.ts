@@ -1,6 +1,6 @@
 import type { SessionOptions } from 'express-session';
 import type { Candidate, Storage } from './candidate.js';
-import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './common.js';
+import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './plain-session.js';
 
 const OPTIONS: SessionOptions = {
   name: COOKIE_NAME,

@@ -1,5 +1,5 @@
 import type { Candidate, Storage } from './candidate.js';
-import { COOKIE_NAME, fastifyOf, IDLE_MS, PLAIN_ACCESS, pluginAt, SECRET } from './common.js';
+import { COOKIE_NAME, fastifyOf, IDLE_MS, PLAIN_ACCESS, pluginAt, SECRET } from './plain-session.js';
 
 const OPTIONS = {
   cookieName: COOKIE_NAME,

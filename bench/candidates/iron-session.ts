@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { IronSession } from 'iron-session';
 import type { SampleSession } from '../app/sample-session.js';
 import type { BenchRequest, Candidate } from './candidate.js';
-import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './common.js';
+import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, SECRET } from './plain-session.js';
 
 const OPTIONS = { cookieName: COOKIE_NAME, password: SECRET, ttl: IDLE_MS / 1_000, cookieOptions: { secure: false } };
 

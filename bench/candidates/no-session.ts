@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sampleSession } from '../app/sample-session.js';
 import type { BenchRequest, BenchResponse, Candidate, SessionAccess } from './candidate.js';
-import { COOKIE_NAME } from './common.js';
+import { COOKIE_NAME } from './plain-session.js';
 
 /** As long as the cookies of the others, so that reading the head of a request costs the same. */
 const COOKIE = `s%3A${'x'.repeat(54)}.${'y'.repeat(43)}`;

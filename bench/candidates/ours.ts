@@ -2,7 +2,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { HttpSession, RedisSessionModule, RedisSessionOptions } from '../../src/index.js';
 import type { BenchRequest, Candidate, PackedVersion, Storage, Wiring } from './candidate.js';
-import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, plainSession, SECRET } from './common.js';
+import { COOKIE_NAME, IDLE_MS, PLAIN_ACCESS, plainSession, SECRET } from './plain-session.js';
 
 type Middleware = 'builtin' | 'express-session';
 type Beside = Pick<RedisSessionOptions, 'context'>;

@@ -1,5 +1,5 @@
 import type { Candidate } from './candidate.js';
-import { COOKIE_NAME, fastifyOf, IDLE_MS, PLAIN_ACCESS, pluginAt } from './common.js';
+import { COOKIE_NAME, fastifyOf, IDLE_MS, PLAIN_ACCESS, pluginAt } from './plain-session.js';
 
 const KEY_BYTES = 32;
 const OPTIONS = {
