@@ -15,6 +15,7 @@ export const packageChecks = [
     atOnce: 2,
     steps: [
       ...[
+        'esm-nest12-cls',
         'esm-nest12-vitest',
         'esm-nest12-jest',
         'bundled-webpack',
