@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
-import { ExpressStoreFacade } from './express-session/express-store-facade.js';
+import { sessionStoreOf } from './express-session/express-store-facade.js';
 import type { FastifySession } from './fastify/fastify-session.js';
 import { FastifySessions, identifyRequest } from './fastify/fastify-sessions.js';
 import { refuseCrossOrigin } from './http/csrf/csrf.middleware.js';
@@ -47,7 +47,7 @@ Object.assign(fastifySession, {
 
 function mount(instance: FastifyInstance, runtime: SessionRuntime): void {
   const { settings, sessions } = runtime;
-  const fastify = new FastifySessions(runtime, runtime.sessionStore ?? new ExpressStoreFacade(runtime));
+  const fastify = new FastifySessions(runtime, sessionStoreOf(runtime));
   fastify.install(instance);
   if (settings.csrf.everywhere) {
     const refuse = refuseCrossOrigin(settings, runtime.header);

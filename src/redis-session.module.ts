@@ -12,7 +12,7 @@ import {
 } from '@nestjs/common';
 import { APP_GUARD, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { isExpressStore } from './express-session/express-store-adapter.js';
-import { ExpressStoreFacade } from './express-session/express-store-facade.js';
+import { sessionStoreOf } from './express-session/express-store-facade.js';
 import { FastifySessions } from './fastify/fastify-sessions.js';
 import { CsrfGuard } from './nest/csrf.guard.js';
 import { endEventStreams } from './nest/event-streams.js';
@@ -142,7 +142,7 @@ const providers: Provider[] = [
   {
     provide: FastifySessions,
     inject: [SessionRuntime],
-    useFactory: (runtime: SessionRuntime) => new FastifySessions(runtime, runtime.sessionStore ?? new ExpressStoreFacade(runtime)),
+    useFactory: (runtime: SessionRuntime) => new FastifySessions(runtime, sessionStoreOf(runtime)),
   },
   { provide: SESSION_HANDLER, inject: [SessionRuntime, FastifySessions, HttpAdapterHost], useFactory: openHandler },
   // The first of them, since a request that another one refuses may be passive too.

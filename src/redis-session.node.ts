@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { ExpressStoreFacade } from './express-session/express-store-facade.js';
+import { sessionStoreOf } from './express-session/express-store-facade.js';
 import { requestRefusal } from './http/csrf/csrf-check.js';
 import { csrfOptionProblems, resolveCsrfOption, type CsrfOptions } from './http/csrf/csrf-options.js';
 import { refuseCrossOrigin } from './http/csrf/csrf.middleware.js';
@@ -9,7 +9,6 @@ import type { HttpSession } from './http/request/http-session.js';
 import type { Http2SessionHandler, NodeRequest, NodeResponse, SessionHandler } from './http/request/session-handler.js';
 import { sessionOf } from './http/request/session-of.js';
 import type { SessionOptions } from './http/request/session-options.js';
-import type { SessionRuntime } from './http/request/session-runtime.js';
 import { proxyOptionProblems, resolveProxyOption } from './http/request/trusted-proxies.js';
 import { CrossOriginError, RedisSessionConfigError } from './redis-session.errors.js';
 import { openRuntime, ungrouped, type SessionMiddlewareOptions } from './redis-session.without-nest.js';
@@ -31,7 +30,7 @@ import { openRuntime, ungrouped, type SessionMiddlewareOptions } from './redis-s
  */
 export function sessionMiddleware(options: SessionMiddlewareOptions): SessionHandler & Http2SessionHandler {
   const runtime = openRuntime(options);
-  const serve = builtinSessionMiddleware(runtime, storeOfRequests(runtime));
+  const serve = builtinSessionMiddleware(runtime, sessionStoreOf(runtime));
   const refuse = refuseCrossOrigin(runtime.settings, runtime.header);
   const both: SessionHandler = (request, response, next) =>
     refuse(request, response, (error) => {
@@ -85,7 +84,7 @@ export interface NodeSessions {
 export function nodeSessions(options: SessionMiddlewareOptions): NodeSessions {
   const runtime = openRuntime(options);
   const { settings } = runtime;
-  const sessionStore = storeOfRequests(runtime);
+  const sessionStore = sessionStoreOf(runtime);
   return {
     // A request and a response of HTTP/2 have all that is used of those of HTTP/1.
     loadSession: async (request) => {
@@ -116,9 +115,4 @@ export function csrfMiddleware({ proxy, ...options }: CsrfOptions & Pick<Session
   const problems = [...csrfOptionProblems(options).map(ungrouped('session.csrf')), ...proxyOptionProblems(proxy).map(ungrouped('session'))];
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   return refuseCrossOrigin({ csrf: resolveCsrfOption(options), proxy: resolveProxyOption(proxy) }) as SessionHandler & Http2SessionHandler;
-}
-
-/** What `req.sessionStore` is. */
-function storeOfRequests(runtime: SessionRuntime): object {
-  return runtime.sessionStore ?? new ExpressStoreFacade(runtime);
 }

@@ -13,6 +13,11 @@ import { IDENTITY_ENTRY } from '../session/identity.js';
 import type { Sid } from '../session/sid.js';
 import { changeProbeOf, probedSession } from './change-probe.js';
 
+/** What `req.sessionStore` is: the store that the application has given, where that was made for express-session. */
+export function sessionStoreOf(runtime: SessionRuntime): object {
+  return runtime.sessionStore ?? new ExpressStoreFacade(runtime);
+}
+
 type Callback<T = void> = (error?: unknown, value?: T) => void;
 
 /**

@@ -1,12 +1,11 @@
 import type { FastifyRequest, preHandlerAsyncHookHandler } from 'fastify';
 import { RedisSessionConfigError } from '../redis-session.errors.js';
+import { hasRole } from '../session/identity.js';
 import { isPositive, kindOf } from '../session/option-checks.js';
 import { requireState, type RequestState } from '../http/request/request-state.js';
-import { authenticatedAtIn, confirmSession, endedReasonIn, identityIn, storeTime } from '../http/request/session-access.js';
+import { confirmSession, endedReasonIn, identityIn, isFreshLogin } from '../http/request/session-access.js';
 import { errorBodyOf, errorResponseOf, type ErrorResponse } from '../http/response/error-response.js';
 import { GUARD_ANSWERS, NOT_FRESH } from '../http/response/guard-answers.js';
-
-const SECOND = 1_000;
 
 /**
  * Whom `requireSession()` lets pass.
@@ -50,12 +49,8 @@ export function requireSession(options: RequireSessionOptions = {}): preHandlerA
 async function refusalOf(state: RequestState, { roles: wanted, freshLogin }: RequireSessionOptions): Promise<ErrorResponse | undefined> {
   const identity = identityIn(state);
   if (identity === undefined || !(await confirmSession(state))) return answerOf(GUARD_ANSWERS.signedOut, endedReasonIn(state));
-  const { roles } = identity as { readonly roles?: unknown };
-  if (wanted !== undefined && !(Array.isArray(roles) && wanted.some((role) => roles.includes(role))))
-    return answerOf(GUARD_ANSWERS.withoutRole);
-  if (freshLogin === undefined) return undefined;
-  const authenticatedAt = authenticatedAtIn(state);
-  const isFresh = authenticatedAt !== undefined && (await storeTime(state)) - authenticatedAt <= freshLogin * SECOND;
+  if (wanted !== undefined && !hasRole(identity, wanted)) return answerOf(GUARD_ANSWERS.withoutRole);
+  const isFresh = freshLogin === undefined || (await isFreshLogin(state, freshLogin));
   return isFresh ? undefined : answerOf(GUARD_ANSWERS.notFresh, NOT_FRESH);
 }
 

@@ -1,25 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, Logger, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { hasRole } from '../session/identity.js';
 import { warnOnce } from '../session/warn-once.js';
 import { demandsOf, type Demands } from './demands.js';
 import { SessionHttpException } from './http-exceptions.js';
 import { GUARD_ANSWERS, NOT_FRESH } from '../http/response/guard-answers.js';
 import type { Identity } from './identity.decorator.js';
-import {
-  authenticatedAtIn,
-  confirmSession,
-  endedReasonIn,
-  identityIn,
-  peekedSessionIn,
-  storeTime,
-} from '../http/request/session-access.js';
+import { confirmSession, endedReasonIn, identityIn, isFreshLogin, peekedSessionIn } from '../http/request/session-access.js';
 import { beginOperation, findStateOf, isOperation, rememberRequest, requestIn, requireStateOf } from './execution-context.js';
 import { errorIn } from './operation-errors.js';
 import type { RequestState } from '../http/request/request-state.js';
 import { SessionRuntime } from '../http/request/session-runtime.js';
 
-const SECOND = 1_000;
 /** Where applications that come from other packages keep who is signed in. */
 const ENTRIES_ELSEWHERE = ['user', 'userId', 'uid', 'passport'];
 
@@ -94,18 +87,13 @@ export class SessionGuard implements CanActivate {
   /** Whether this identity has one of the roles that the nearest `@Roles()` asks for. */
   protected hasRole(identity: Identity, context: ExecutionContext): boolean {
     const { roles: wanted } = this.#demands(context);
-    if (wanted === undefined) return true;
-    const { roles } = identity as { readonly roles?: unknown };
-    return Array.isArray(roles) && wanted.some((role) => roles.includes(role));
+    return wanted === undefined || hasRole(identity, wanted);
   }
 
   /** Whether the sign-in is as fresh as the nearest `@FreshLogin()` asks. */
   protected async isFresh(context: ExecutionContext): Promise<boolean> {
     const { freshLogin: seconds } = this.#demands(context);
-    if (seconds === undefined) return true;
-    const state = this.#state(context);
-    const authenticatedAt = authenticatedAtIn(state);
-    return authenticatedAt !== undefined && (await storeTime(state)) - authenticatedAt <= seconds * SECOND;
+    return seconds === undefined || isFreshLogin(this.#state(context), seconds);
   }
 
   /** Whether this identity may pass after all other checks. By default everyone who is signed in may. Override it. */

@@ -18,6 +18,12 @@ export function isIdentity<Who extends Identity = Identity>(value: unknown): val
   );
 }
 
+/** Whether one of these is in its `roles`, an array of strings. */
+export function hasRole(identity: Identity, wanted: readonly string[]): boolean {
+  const { roles } = identity as { readonly roles?: unknown };
+  return Array.isArray(roles) && wanted.some((role) => roles.includes(role));
+}
+
 export function isSameUser(a: Identity, b: Identity): boolean {
   return String(a.id) === String(b.id);
 }

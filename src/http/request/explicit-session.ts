@@ -5,7 +5,7 @@ import { commitLate, commitSession } from './commit-session.js';
 import { decideCookie, type CookieAction } from './cookie-decision.js';
 import { RequestCookieFacts } from './cookie-facts.js';
 import { hasSession, RequestTransport, signedInTooLate, type SessionRequest } from './http-transport.js';
-import { loadSession, rotateWhenDue } from './load-session.js';
+import { isAsLoaded, loadSession, rotateWhenDue } from './load-session.js';
 import { keepState, RequestState, stateOf } from './request-state.js';
 import { existingSession, statusOf } from './session-access.js';
 import { putSessionHeaders, readSids } from './session-headers.js';
@@ -64,9 +64,9 @@ class ExplicitTransport extends RequestTransport {
   /** Here, since at the load nobody knows whether there is a response that can tell the new secret: a WebSocket's handshake has none. */
   async #rotateWhenDue(response: ServerResponse): Promise<void> {
     const { state } = this;
-    const used = existingSession(state);
-    const isAsLoaded = statusOf(state) === 'open' && (used === undefined || used.active.sid === state.loaded?.sid);
-    if (!isAsLoaded || used?.active.isLost === true || !takesHeaders(response) || isClientGone(this.request, response)) return;
+    const isLost = existingSession(state)?.active.isLost === true;
+    if (statusOf(state) !== 'open' || !isAsLoaded(state) || isLost || !takesHeaders(response) || isClientGone(this.request, response))
+      return;
     const failure = await new Promise<unknown>((done) => rotateWhenDue(state, done));
     if (failure !== undefined) throw failure as Error; // whatever the store has rejected with
   }

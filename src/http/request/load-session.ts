@@ -94,7 +94,8 @@ export function rotateBeforeUse(state: RequestState): Promise<unknown> | undefin
   return state.rotation;
 }
 
-function isAsLoaded({ status, current, loaded }: RequestState): boolean {
+/** Whether the request still has the session that it came with, under the sid that it came with. */
+export function isAsLoaded({ status, current, loaded }: RequestState): boolean {
   return status === 'open' && (current === undefined || current.active.sid === loaded?.sid);
 }
 

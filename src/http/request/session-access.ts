@@ -10,6 +10,7 @@ import { replaceSession, type RequestState, type RequestStatus } from './request
 import { expressSessionOf, httpSessionOf } from './session-proxy.js';
 
 /** In ms. How old a loaded session may be before the guard asks the store again. */
+const SECOND = 1_000;
 const STALE_AFTER = 1_000;
 const NO_SIDS: readonly Sid[] = [];
 
@@ -105,9 +106,10 @@ export function identityIn(state: RequestState): Identity | undefined {
   return session?.identityOf(session.active.entries);
 }
 
-/** When whoever is signed in last proved who they are, epoch ms by the store's clock. */
-export function authenticatedAtIn(state: RequestState): number | undefined {
-  return currentSession(state)?.active.record?.authenticatedAt;
+/** Whether whoever is signed in has proved who they are within so many seconds. Rejects with the 503 error when the time cannot be learnt. */
+export async function isFreshLogin(state: RequestState, seconds: number): Promise<boolean> {
+  const authenticatedAt = currentSession(state)?.active.record?.authenticatedAt;
+  return authenticatedAt !== undefined && (await storeTime(state)) - authenticatedAt <= seconds * SECOND;
 }
 
 /** Why somebody else has ended the session that the request came with; `undefined` otherwise. */
@@ -147,7 +149,7 @@ export function userIn({ transport: { runtime } }: RequestState, { entries: enco
 }
 
 /** The time by the store's clock. Rejects with the 503 error when it cannot be learnt. */
-export function storeTime(state: RequestState): Promise<number> {
+function storeTime(state: RequestState): Promise<number> {
   return answerOrError(state, state.transport.runtime.sessions.now());
 }
 
