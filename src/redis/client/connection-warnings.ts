@@ -1,5 +1,6 @@
 import type { RedisOptions } from 'ioredis';
 import { formOf, type ConnectionForm, type RedisClient, type RedisConnection } from './redis-connection.js';
+import { infoOf, writtenNodes } from './server-info.js';
 
 const LOCAL_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i;
 
@@ -32,11 +33,8 @@ function evicting(policy: string): string {
 
 /** The first policy found that evicts. */
 async function evictionPolicy(client: RedisClient): Promise<string | undefined> {
-  const nodes = 'nodes' in client ? client.nodes('master') : [client];
-  const infos = await Promise.all(nodes.map((node) => node.info('memory').catch(() => '')));
-  return infos
-    .map((info) => /^maxmemory_policy:([\w-]+)/m.exec(info)?.[1])
-    .find((policy) => policy !== undefined && policy !== 'noeviction');
+  const infos = await Promise.all(writtenNodes(client).map((node) => infoOf(node).catch(() => undefined)));
+  return infos.map((info) => info?.evictingPolicy).find((policy) => policy !== undefined);
 }
 
 /** Not where nobody can tell: a Cluster instance learns its nodes in time. */
