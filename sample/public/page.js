@@ -3,6 +3,7 @@ import { allSessions, showDevices } from './devices.js';
 import { element, withText } from './elements.js';
 import { watchExpiry } from './expiry.js';
 import { withFreshLogin } from './fresh-login.js';
+import { watchPresence } from './presence.js';
 
 const WHY_ENDED = {
   revoked: 'This session was ended from another device. If that was not you, sign in and change your password.',
@@ -12,6 +13,7 @@ const WHY_ENDED = {
 };
 const ENDED = 'Your session has ended. Sign in again to go on.';
 
+const presence = watchPresence({ onEnd: showSignedOut });
 /** Who is signed in, as far as this page knows. */
 let who;
 /** Whose things it shows. */
@@ -40,6 +42,7 @@ async function showAccount() {
   element('who').textContent = who?.name ?? '';
   element('password-of').value = who?.name ?? '';
   element('roles').replaceChildren(...(who?.roles ?? []).map((role) => withText('li', role)));
+  presence.follow(who !== undefined);
   if (who !== undefined) element('notice').textContent = '';
   if (who?.id === shown) return;
   shown = who?.id;
@@ -201,6 +204,8 @@ onSubmit('add', 'cart-error', (form) => call('POST', '/cart', { sku: form.get('s
 
 element('sign-out').addEventListener('click', async ({ target }) => {
   const signOut = async () => {
+    // What it would tell about the end of this session is no news here.
+    presence.follow(false);
     await call('POST', '/auth/logout');
     who = undefined;
   };

@@ -7,6 +7,7 @@ import { AuthModule } from './auth/auth.module.js';
 import { CartModule } from './cart/cart.module.js';
 import { HealthModule } from './health/health.module.js';
 import { PageModule } from './page/page.module.js';
+import { PresenceModule } from './presence/presence.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { sessionOptions } from './session-options.js';
 import { ShutdownDeadline } from './shutdown-deadline.js';
@@ -28,6 +29,7 @@ import { ShutdownDeadline } from './shutdown-deadline.js';
     CartModule,
     HealthModule,
     PageModule,
+    PresenceModule,
   ],
   providers: [ShutdownDeadline],
 })

@@ -10,7 +10,7 @@ const IPHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1';
 const PHONE = { width: 390, height: 844 };
 
-describeInBrowser('two browsers of a user', () => {
+describeInBrowser('two browsers of a user, without sockets', () => {
   let redis: RedisServer;
   let sample: RunningSample;
   let chrome: Browser;
@@ -147,7 +147,7 @@ describeInBrowser('two browsers of a user', () => {
   });
 
   async function signedIn(name: string, password: string, options: { userAgent?: string; viewport?: typeof PHONE } = {}): Promise<Page> {
-    const page = await openPage(chrome, sample.origin, { problems, ...options });
+    const page = await openPage(chrome, sample.origin, { problems, hasSockets: false, ...options });
     await signIn(page, name, password);
     await page.getByText('This device').waitFor();
     return page;

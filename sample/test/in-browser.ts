@@ -19,17 +19,19 @@ export function launchChromium(): Promise<Browser> {
 /**
  * A page in a browser profile of its own: cookies are not shared. Its clock stands still, so what it does by itself after a while happens when a test
  * moves that clock. What goes wrong in it is added to `problems`.
+ * Without sockets it learns of nothing before it asks.
  */
 export async function openPage(
   chrome: Browser,
   url: string,
-  { problems = [] as string[], viewport = { width: 1200, height: 800 }, userAgent = '' } = {},
+  { problems = [] as string[], viewport = { width: 1200, height: 800 }, userAgent = '', hasSockets = true } = {},
 ): Promise<Page> {
   const context = await chrome.newContext({ viewport, ...(userAgent === '' ? {} : { userAgent }) });
   context.setDefaultTimeout(20_000);
   const now = Date.now();
   await context.clock.install({ time: now });
   await context.clock.pauseAt(now);
+  if (!hasSockets) await context.route('**/socket.io/?*', (route) => route.abort());
   return openTab(context, url, problems);
 }
 

@@ -142,7 +142,7 @@ describeInBrowser('the page of somebody who does nothing', () => {
   });
 
   async function signedIn(): Promise<{ page: Page; handle: string }> {
-    const page = await openPage(chrome, sample.origin, { problems });
+    const page = await openPage(chrome, sample.origin, { problems, hasSockets: false });
     await signIn(page, 'grace', 'hopper');
     await quiet(page);
     const command = await page.getByRole('region', { name: 'Your session in Redis' }).innerText();
