@@ -18,6 +18,7 @@ export type { CsrfOptions } from './http/csrf/csrf-options.js';
 export type { Http2SessionHandler, NodeRequest, SessionHandler } from './http/request/session-handler.js';
 export { RedisEventChannel } from './redis/events/redis-event-channel.js';
 export { RedisSessionStore } from './redis/store/redis-session-store.js';
+export type { SessionDiagnostics } from './session/diagnostics.js';
 export { SessionEvents } from './session/session-events.js';
 export { MemorySessionStore } from './session/store/memory-session-store.js';
 export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } from './session/session-manager.js';

@@ -19,6 +19,7 @@ export type { FastifySession } from './fastify/fastify-session.js';
 export { requireSession, type RequireSessionOptions } from './fastify/require-session.js';
 export { RedisEventChannel } from './redis/events/redis-event-channel.js';
 export { RedisSessionStore } from './redis/store/redis-session-store.js';
+export type { SessionDiagnostics } from './session/diagnostics.js';
 export { SessionEvents } from './session/session-events.js';
 export { MemorySessionStore } from './session/store/memory-session-store.js';
 export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } from './session/session-manager.js';

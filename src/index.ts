@@ -39,7 +39,9 @@ export { RedisEventChannel } from './redis/events/redis-event-channel.js';
 export { RedisSessionStore } from './redis/store/redis-session-store.js';
 
 export { MemorySessionStore } from './session/store/memory-session-store.js';
-export { SessionEvents, type SessionEventMap } from './session/session-events.js';
+export type { SessionDiagnostics } from './session/diagnostics.js';
+export type { SessionEventMap } from './session/session-event-map.js';
+export { SessionEvents } from './session/session-events.js';
 export { SessionManager, type SessionInfo, type SessionPage } from './session/session-manager.js';
 export { SessionStore } from './session/store/session-store.js';
 export type { StoreOptions } from './session/store/store-options.js';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sessionStoreOf } from './express-session/express-store-facade.js';
-import { requestRefusal } from './http/csrf/csrf-check.js';
+import { refusedFor, requestRefusal } from './http/csrf/csrf-check.js';
 import { csrfOptionProblems, resolveCsrfOption, type CsrfOptions } from './http/csrf/csrf-options.js';
 import { refuseCrossOrigin } from './http/csrf/csrf.middleware.js';
 import { builtinSessionMiddleware } from './http/request/builtin-session.middleware.js';
@@ -10,7 +10,7 @@ import type { Http2SessionHandler, NodeRequest, NodeResponse, SessionHandler } f
 import { sessionOf } from './http/request/session-of.js';
 import type { SessionOptions } from './http/request/session-options.js';
 import { proxyOptionProblems, resolveProxyOption } from './http/request/trusted-proxies.js';
-import { CrossOriginError, RedisSessionConfigError } from './redis-session.errors.js';
+import { RedisSessionConfigError } from './redis-session.errors.js';
 import { openRuntime, ungrouped, type SessionMiddlewareOptions } from './redis-session.without-nest.js';
 
 /**
@@ -89,7 +89,7 @@ export function nodeSessions(options: SessionMiddlewareOptions): NodeSessions {
     // A request and a response of HTTP/2 have all that is used of those of HTTP/1.
     loadSession: async (request) => {
       const refusal = settings.csrf.everywhere ? requestRefusal(request as IncomingMessage, settings, runtime.header) : undefined;
-      if (refusal !== undefined) throw new CrossOriginError(refusal);
+      if (refusal !== undefined) throw refusedFor(refusal);
       await loadExplicitly(runtime, request as IncomingMessage, sessionStore);
       return sessionOf(request);
     },

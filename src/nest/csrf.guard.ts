@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { CrossOriginError, SessionMisuseError, type CrossOriginReason } from '../redis-session.errors.js';
-import { requestRefusal } from '../http/csrf/csrf-check.js';
+import { requestRefusal, tellRefusal } from '../http/csrf/csrf-check.js';
 import { withHeadersAsReceived } from '../http/csrf/received-headers.js';
 import { CsrfExempt } from './csrf-exempt.decorator.js';
 import { isOverSocket, requestIn } from './execution-context.js';
@@ -46,6 +46,7 @@ export class CsrfGuard implements CanActivate {
     const check = () => requestRefusal(request, this.#runtime.settings, this.#runtime.header);
     const reason = isOverSocket(context) ? withHeadersAsReceived(request, check) : check();
     if (reason === undefined || this.isExempt(context)) return true;
+    tellRefusal(reason);
     throw errorIn(context, this.refused(reason, context));
   }
 

@@ -7,6 +7,7 @@ import {
   SessionStoreUnavailableError,
   type RedisSessionError,
 } from '../redis-session.errors.js';
+import { tellUnavailable } from '../session/diagnostics.js';
 import { errorResponseOf, errorBodyOf } from '../http/response/error-response.js';
 import { isOperation } from './execution-context.js';
 import { SessionHttpException } from './http-exceptions.js';
@@ -25,7 +26,10 @@ export class SessionAnswerFilter implements ExceptionFilter<RedisSessionError | 
   ) {}
 
   catch(error: RedisSessionError | SessionHttpException, host: ArgumentsHost): void {
-    if (error instanceof SessionStoreUnavailableError) this.logError(error);
+    if (error instanceof SessionStoreUnavailableError) {
+      this.logError(error);
+      tellUnavailable(error);
+    }
     if (isOperation(host)) throw errorIn(host, error);
     const answer = answerOf(error);
     if (host.getType() === 'http' && answer !== undefined) return this.#reply(host.getArgByIndex(1), answer);

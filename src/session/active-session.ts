@@ -8,6 +8,7 @@ import {
 import { callAgainLater } from './background-retry.js';
 import { CallQueue } from './call-queue.js';
 import { within, type Deadline } from './deadline.js';
+import { diagnostics, reasonOf, tellConflict, type CommitDiagnostics } from './diagnostics.js';
 import { Entries } from './entries.js';
 import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
 import {
@@ -212,9 +213,9 @@ export class ActiveSession {
         const record = this.#record;
         if (this.#state === 'lost') return DONE;
         if (record === undefined && refuseNew !== undefined) throw refuseNew();
-        if (record === undefined) return this.#createAll(deadline);
+        if (record === undefined) return this.#told(this.#commitBegins(), this.#createAll(deadline));
         const delta = this.entries.delta();
-        if (delta !== undefined) return this.#write(record, delta, deadline, takesNewSid);
+        if (delta !== undefined) return this.#told(this.#commitBegins(), this.#write(record, delta, deadline, takesNewSid));
         return touch || this.#isDue(record) ? this.#touch(record, deadline) : DONE;
       },
       { ms },
@@ -236,7 +237,31 @@ export class ActiveSession {
   /** The touch before it may have found that the session has ended. */
   #writeFound(delta: EntryDelta, deadline: Deadline, takesNewSid: TakesNewSid | undefined): Promise<void> {
     const record = this.#record;
-    return this.#state === 'lost' || record === undefined ? DONE : this.#write(record, delta, deadline, takesNewSid);
+    if (this.#state === 'lost' || record === undefined) return DONE;
+    return this.#told(this.#commitBegins(), this.#write(record, delta, deadline, takesNewSid));
+  }
+
+  /** `undefined` where nobody wants to know. */
+  #commitBegins(): number | undefined {
+    return diagnostics.commit.hasSubscribers ? performance.now() : undefined;
+  }
+
+  /** Tells of a commit that has begun then. */
+  #told(at: number | undefined, commit: Promise<void>): Promise<void> {
+    return at === undefined ? commit : this.#tell(at, commit);
+  }
+
+  async #tell(at: number, commit: Promise<void>): Promise<void> {
+    let outcome: Omit<CommitDiagnostics, 'duration'> = { result: 'stored' };
+    try {
+      await commit;
+      if (this.isLost) outcome = { result: 'lost' };
+    } catch (error) {
+      outcome = outcomeOf(error);
+      throw error;
+    } finally {
+      diagnostics.commit.publish({ ...outcome, duration: performance.now() - at });
+    }
   }
 
   /** Adds to an integer entry in the store, so that parallel requests all count. The entry must have no change of this request. */
@@ -571,6 +596,7 @@ export class ActiveSession {
     for (let attempt = 1; attempt <= MOST_MOVES && copied !== undefined; attempt++) {
       const outcome = await this.#moveTo(this.host.generateSid(), session(copied), deadline, { mustExist: true, copied, ...options });
       if (outcome !== 'changed') return outcome === 'moved';
+      tellConflict('changed-meanwhile');
       copied = await deadline.wait(this.sessions.load(this.sid));
     }
     if (copied === undefined) return false;
@@ -589,7 +615,10 @@ export class ActiveSession {
     deadline: Deadline,
     { mustExist = this.#hasUser, isSignIn = true, endsBeside = false, copied }: MoveOptions = {},
   ): Promise<'moved' | 'changed' | 'gone'> {
-    if (this.sessions.handleOf(sid) === this.handle) throw new SessionConflictError();
+    if (this.sessions.handleOf(sid) === this.handle) {
+      tellConflict('id-in-use');
+      throw new SessionConflictError();
+    }
     const { assignments } = this.entries;
     const { userId } = session;
     const old = { sid: this.sid, record: this.#record };
@@ -778,4 +807,10 @@ function mayHaveRun(error: unknown): boolean {
 
 function isTimeout(error: unknown): boolean {
   return error instanceof SessionStoreUnavailableError && error.reason === 'timeout';
+}
+
+function outcomeOf(error: unknown): Omit<CommitDiagnostics, 'duration'> {
+  if (error instanceof SessionGoneError) return { result: 'lost' };
+  const isUnavailable = error instanceof SessionStoreUnavailableError || !(error instanceof RedisSessionError);
+  return isUnavailable ? { result: 'failed', reason: reasonOf(error) } : { result: 'refused' };
 }

@@ -1,4 +1,4 @@
-import type { SessionEvent, SessionEventMap, SessionEventName } from './session-events.js';
+import type { SessionEvent, SessionEventMap, SessionEventName } from './session-event-map.js';
 import { isHandle } from './sid.js';
 
 /** What a process has told the others. */

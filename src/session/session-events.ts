@@ -1,50 +1,7 @@
 import { inspect } from 'node:util';
+import { diagnostics, type DiagnosticsChannel } from './diagnostics.js';
 import { callHarmlessly } from './harmless-call.js';
-import type { Handle } from './sid.js';
-
-/** The session it happened to, and its user if that is known. */
-export interface SessionEvent {
-  readonly handle: Handle;
-  readonly userId?: string | undefined;
-  /** True if it happened in another process (`store.events: 'cluster'`); absent if it happened here. */
-  readonly remote?: true | undefined;
-}
-
-/** What happens to sessions, by event name. */
-export interface SessionEventMap {
-  /** A session was stored for the first time. */
-  created: SessionEvent;
-  /**
-   * Somebody signed in, by `login()` or because the application put their identity into the session (option `identity`). `handle` names the
-   * session that is theirs now, `replaced` the one before, if this call has ended it.
-   */
-  loggedIn: SessionEvent & { readonly userId: string; readonly replaced?: Handle | undefined };
-  /**
-   * The application took the identity of `userId` out of a session (option `identity`), or put another one in its place, and the session
-   * goes on under its handle. If the session ends with the sign-out, you get `destroyed`.
-   */
-  loggedOut: SessionEvent & { readonly userId: string };
-  /** A session got a new secret. */
-  rotated: SessionEvent;
-  /** Its own holder ended a session: destroyed, signed out, or replaced by a sign-in or `regenerate`. */
-  destroyed: SessionEvent;
-  /** Somebody else ended a session. */
-  revoked: SessionEvent & { readonly userId: string; readonly reason: string };
-  /** A session was ended because its user signed in elsewhere and has too many (`store.maxSessionsPerUser`). */
-  evicted: SessionEvent & { readonly userId: string };
-  /** A save, touch or rotation came too late: the session had ended meanwhile, and the change was dropped. */
-  lost: SessionEvent;
-  /** Data in the store is not what this package writes. It is treated as absent and left where it is. */
-  rejected: SessionEvent & { readonly what: 'session' | 'entry' };
-  /**
-   * A well-signed cookie came with a secret that this living session does not have: it was replaced, or never given out. The request is
-   * treated as anonymous.
-   */
-  reused: SessionEvent;
-}
-
-/** The name of an event. */
-export type SessionEventName = keyof SessionEventMap;
+import type { SessionEventMap, SessionEventName } from './session-event-map.js';
 
 type Listener<Name extends SessionEventName> = (event: SessionEventMap[Name]) => void;
 
@@ -73,11 +30,18 @@ export class SessionEvents {
   }
 
   emit<Name extends SessionEventName>(name: Name, event: SessionEventMap[Name]): void {
-    if (event.remote !== true) this.#counts.set(name, this.count(name) + 1);
+    if (event.remote !== true) this.#tell(name, event);
     // A copy: what a listener adds or removes counts from the next event on.
     for (const listener of [...(this.#listeners.get(name) ?? [])] as Listener<Name>[]) {
       callHarmlessly(() => listener(event), warn);
     }
+  }
+
+  /** What happened here. Other processes tell of themselves. */
+  #tell<Name extends SessionEventName>(name: Name, event: SessionEventMap[Name]): void {
+    this.#counts.set(name, this.count(name) + 1);
+    const channel: DiagnosticsChannel<SessionEventMap[Name]> = diagnostics[name];
+    if (channel.hasSubscribers) channel.publish(event);
   }
 
   /** How often it happened in this process since it started. */

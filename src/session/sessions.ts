@@ -6,6 +6,7 @@ import {
   SessionUnsupportedError,
 } from '../redis-session.errors.js';
 import { askWithin } from './deadline.js';
+import { diagnostics, tellConflict } from './diagnostics.js';
 import { absoluteOf, idleOf } from './lifetime.js';
 import { isSecretOld } from './secret-check.js';
 import { SessionEvents } from './session-events.js';
@@ -24,7 +25,7 @@ import {
 } from './session-record.js';
 import { handleOf, hashedHandleOf, isOurForm, type Handle, type Sid } from './sid.js';
 import type { SessionIndex } from './store/session-index.js';
-import { checkIncrement, checkLimits } from './store/session-limits.js';
+import { checkIncrement, checkLimits, sizeOf } from './store/session-limits.js';
 import type { Revocation, RotateOptions, Rotation, SessionStore, Unusable } from './store/session-store.js';
 import { resolveStoreOptions, type StoreSettings } from './store/store-settings.js';
 import { WatchedSessions } from './watched-sessions.js';
@@ -133,11 +134,13 @@ export class Sessions {
     if (created === 'gone') throw new SessionGoneError();
     if (typeof created !== 'string') {
       this.events.emit('created', { handle: created.handle, userId: draft.userId });
+      if (diagnostics.save.hasSubscribers) diagnostics.save.publish({ isNew: true, bytes: sizeOf(created.entries) });
       return created;
     }
     const existing = created === 'exists' && isOurForm(sid) ? await this.load(sid) : undefined;
-    if (existing === undefined) throw new SessionConflictError();
-    return existing;
+    if (existing !== undefined) return existing;
+    tellConflict('id-in-use');
+    throw new SessionConflictError();
   }
 
   /** See {@link SessionStore.save}; rejects as `create` does. `undefined` emits `lost`. */
@@ -146,6 +149,7 @@ export class Sessions {
     const saved = await this.store.save(sid, record, delta, this.#stored(terms));
     if (saved === undefined) return this.#lost(record);
     this.#watched?.noteChange(record.handle);
+    if (diagnostics.save.hasSubscribers) diagnostics.save.publish({ isNew: false, bytes: sizeOf(saved.entries) });
     return saved;
   }
 

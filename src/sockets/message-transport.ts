@@ -7,7 +7,7 @@ import { SocketTransport } from './socket-transport.js';
 
 /** A message of a gateway, whose errors Nest tells its client. */
 export class MessageTransport extends SocketTransport {
-  override errorFor(error: unknown): unknown {
+  protected override translate(error: unknown): unknown {
     const refusal = refusalOf(error);
     return refusal === undefined ? error : new WsException(refusal);
   }

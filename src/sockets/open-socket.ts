@@ -1,11 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { handshakeRefusal } from '../http/csrf/csrf-check.js';
+import { handshakeRefusal, refusedFor } from '../http/csrf/csrf-check.js';
 import { loadSession } from '../http/request/load-session.js';
 import { RequestState } from '../http/request/request-state.js';
 import { endedReasonIn, identityIn } from '../http/request/session-access.js';
 import { readSids } from '../http/request/session-headers.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
-import { CrossOriginError } from '../redis-session.errors.js';
 import { keptHandshake } from './handshake.js';
 import { RefusedHandshake } from './socket-refusal.js';
 import { SocketSession, type TransportClass } from './socket-session.js';
@@ -28,12 +27,15 @@ export async function openSocket(
   isRequestKept = true,
 ): Promise<Opened> {
   const foreign = handshakeRefusal(request, runtime.settings, runtime.header);
-  if (foreign !== undefined) return RefusedHandshake.by(new CrossOriginError(foreign));
+  if (foreign !== undefined) return RefusedHandshake.by(refusedFor(foreign));
   try {
     const state = new RequestState(new Transport(runtime, request));
     readSids(state);
     await new Promise<void>((resolve) => loadSession(state, resolve));
-    if (state.status === 'failed') return RefusedHandshake.by(state.failure);
+    if (state.status === 'failed') {
+      state.transport.tellOutage(state.failure);
+      return RefusedHandshake.by(state.failure);
+    }
     const identity = identityIn(state);
     if (identity === undefined && !isOpen) return RefusedHandshake.signedOut(endedReasonIn(state));
     return new SocketSession(state, identity, Transport, isRequestKept ? request : keptHandshake(request, runtime));

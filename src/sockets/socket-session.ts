@@ -5,6 +5,7 @@ import { endedReasonIn, existingSession, getOrCreateSession, identityIn } from '
 import type { SessionRuntime } from '../http/request/session-runtime.js';
 import type { Identity } from '../nest/identity.decorator.js';
 import { SessionMisuseError } from '../redis-session.errors.js';
+import { diagnostics } from '../session/diagnostics.js';
 import { isSameUser } from '../session/identity.js';
 import type { Handle } from '../session/sid.js';
 import { END_REASONS, type SessionWatcher, type WatchedSession } from '../session/watched-sessions.js';
@@ -35,6 +36,7 @@ export class SocketSession implements SessionWatcher {
   #clients = NO_CLIENTS;
   #reason: string | undefined;
   #isTouching = false;
+  #isClosed = false;
 
   /**
    * @param state of the handshake, with its session loaded
@@ -48,6 +50,7 @@ export class SocketSession implements SessionWatcher {
     this.#identity = identity && { id: identity.id };
     this.#reason = endedReasonIn(state);
     this.#watched = loaded && transport.runtime.sessions.watched.watch(loaded, this);
+    if (diagnostics.socketOpened.hasSubscribers) diagnostics.socketOpened.publish({ isSignedIn: this.#identity !== undefined });
   }
 
   get isSignedIn(): boolean {
@@ -82,6 +85,10 @@ export class SocketSession implements SessionWatcher {
   leave(): void {
     this.#watched?.leave(this);
     this.#clients = NO_CLIENTS;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (diagnostics.socketClosed.hasSubscribers)
+      diagnostics.socketClosed.publish({ isSignedIn: this.#identity !== undefined, reason: this.#reason });
   }
 
   ended(reason: string): void {

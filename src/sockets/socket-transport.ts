@@ -24,7 +24,7 @@ export class SocketTransport extends SessionTransport {
     // There is no request of its own that could have the session.
   }
 
-  errorFor(error: unknown): unknown {
+  protected translate(error: unknown): unknown {
     return error;
   }
 }

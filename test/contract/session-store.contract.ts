@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { expiresAt, type EncodedEntries, type EntryDelta, type Terms, type SessionRecord } from '../../src/session/session-record.js';
 import { Sessions } from '../../src/session/sessions.js';
 import type { RotateOptions, SessionStore } from '../../src/session/store/session-store.js';
-import type { SessionEventMap, SessionEventName } from '../../src/session/session-events.js';
+import type { SessionEventMap, SessionEventName } from '../../src/session/session-event-map.js';
 import { generateSid, handleOf, newSid, secretHashOf, type Sid } from '../../src/session/sid.js';
 import type { StoreOptions } from '../../src/session/store/store-options.js';
 import { inTime, TooLate, unlessLate } from '../support/in-time.js';

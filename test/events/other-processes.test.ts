@@ -11,7 +11,7 @@ import {
   type HttpSession,
   type SessionEventMap,
 } from '../../src/index.js';
-import type { SessionEventName } from '../../src/session/session-events.js';
+import type { SessionEventName } from '../../src/session/session-event-map.js';
 import { RedisEventChannel, RedisSessionStore } from '../../src/express.js';
 import { generateSid, handleOf, type Handle } from '../../src/session/sid.js';
 import { CapturedLog } from '../support/captured-log.js';

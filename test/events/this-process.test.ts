@@ -1,6 +1,6 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { SessionEvents, SessionManager, type SessionEventMap } from '../../src/index.js';
-import type { SessionEventName } from '../../src/session/session-events.js';
+import type { SessionEventName } from '../../src/session/session-event-map.js';
 import { signedCookie } from '../support/signed-cookie.js';
 import { keyOf } from '../support/stored-session.js';
 import { redisVariants, useVariant, variants, type Harness, type HarnessOptions } from '../support/variants.js';

@@ -1,7 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { Controller, Get, UseGuards } from '@nestjs/common';
 import { FreshLogin, SessionEvents, SessionGuard, type Identity, type SessionEntries } from '../../src/index.js';
-import type { SessionEventName } from '../../src/session/session-events.js';
+import type { SessionEventName } from '../../src/session/session-event-map.js';
 import type { Browser } from '../support/browser.js';
 import { passportModule } from '../support/passport-module.js';
 import { refusal } from '../support/refusal.js';

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SessionManager, type Identity } from '../../src/index.js';
-import type { SessionEvent } from '../../src/session/session-events.js';
+import type { SessionEvent } from '../../src/session/session-event-map.js';
 import type { Answer, Browser } from '../support/browser.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { Barrier } from '../support/barrier.js';

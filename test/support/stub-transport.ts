@@ -45,7 +45,7 @@ export class StubTransport extends SessionTransport {
     // Code that has the state needs no property of a request.
   }
 
-  errorFor(error: unknown): unknown {
+  protected translate(error: unknown): unknown {
     return error;
   }
 }

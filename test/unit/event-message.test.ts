@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { decodeMessage, encodeEvent, encodeGreeting, EVENT_NAMES } from '../../src/session/event-message.js';
-import type { SessionEventMap, SessionEventName } from '../../src/session/session-events.js';
+import type { SessionEventMap, SessionEventName } from '../../src/session/session-event-map.js';
 import { generateSid, handleOf } from '../../src/session/sid.js';
 
 const HANDLE = handleOf(generateSid());

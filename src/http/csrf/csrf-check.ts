@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { CrossOriginReason } from '../../redis-session.errors.js';
+import { CrossOriginError, type CrossOriginReason } from '../../redis-session.errors.js';
+import { diagnostics } from '../../session/diagnostics.js';
 import { crossOriginReason, type RequestOrigin } from './cross-origin.js';
 import type { CsrfSettings } from './csrf-options.js';
 import type { SessionHeader } from '../cookie/session-header.js';
@@ -27,6 +28,17 @@ export function requestRefusal(
 export function handshakeRefusal(...[request, { csrf, proxy }, header]: Parameters<typeof requestRefusal>): CrossOriginReason | undefined {
   if (header?.carries(request) === true) return undefined;
   return crossOriginReason(new StatedHandshake(request, proxy), csrf);
+}
+
+/** Tells that a request is refused. */
+export function tellRefusal(reason: CrossOriginReason): void {
+  if (diagnostics.csrfRefused.hasSubscribers) diagnostics.csrfRefused.publish({ reason });
+}
+
+/** The error of a request that is refused, of which it tells. */
+export function refusedFor(reason: CrossOriginReason): CrossOriginError {
+  tellRefusal(reason);
+  return new CrossOriginError(reason);
 }
 
 /** Works out only what is asked for. A class, since V8 gives each object literal with getters a hidden class of its own. */

@@ -1,5 +1,4 @@
-import { CrossOriginError } from '../../redis-session.errors.js';
-import { requestRefusal } from './csrf-check.js';
+import { refusedFor, requestRefusal } from './csrf-check.js';
 import type { SessionHeader } from '../cookie/session-header.js';
 import type { CsrfSettings } from './csrf-options.js';
 import type { SessionHandler } from '../request/session-handler.js';
@@ -13,6 +12,6 @@ export function refuseCrossOrigin(
   return (request, _response, next) => {
     const reason = requestRefusal(request, settings, header);
     if (reason === undefined) next();
-    else next(new CrossOriginError(reason));
+    else next(refusedFor(reason));
   };
 }

@@ -133,6 +133,7 @@ export class BuiltinTransport extends HttpTransport implements ResponseHooks {
 
   replacementFor(error: unknown): ReplacementResponse {
     this.runtime.logError(error);
+    this.tellOutage(error);
     return renderErrorResponse(errorResponseOf(error) ?? notStoredResponse(error), this.request.headers.accept);
   }
 

@@ -100,7 +100,7 @@ class ExplicitTransport extends RequestTransport {
     // The application commits, whether its client has gone or not.
   }
 
-  errorFor(error: unknown): unknown {
+  protected translate(error: unknown): unknown {
     return error;
   }
 }

@@ -137,7 +137,7 @@ export abstract class HttpTransport extends RequestTransport {
     return canBeAnswered(this.request, this.response);
   }
 
-  errorFor(error: unknown): unknown {
+  protected translate(error: unknown): unknown {
     if (!(error instanceof RedisSessionError)) return error;
     const translated = this.runtime.translate(error);
     // Not by whoever answers with it, so that they are there with the application's own filters too.

@@ -1,5 +1,6 @@
 import { SessionGoneError } from '../../redis-session.errors.js';
 import { askWithin, leftOf } from '../../session/deadline.js';
+import { diagnostics, reasonOf, type LoadDiagnostics } from '../../session/diagnostics.js';
 import { isEnded, type EndedSession, type SessionRecord } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
 import type { Sessions } from '../../session/sessions.js';
@@ -32,13 +33,17 @@ export function loadSession(state: RequestState, done: () => void): void {
   const at = clock.now();
   state.askedAt = at;
   const onError = (error: unknown) => {
+    if (diagnostics.load.hasSubscribers)
+      diagnostics.load.publish({ result: 'failed', duration: clock.now() - at, reason: reasonOf(error) });
     state.transport.runtime.logError(error);
     failLoad(state, error);
     done();
   };
   const onAnswer = (found: Found, sid: Sid | undefined) => {
-    state.waited += clock.now() - at;
+    const duration = clock.now() - at;
+    state.waited += duration;
     sessions.settings.failures.worked();
+    if (diagnostics.load.hasSubscribers) diagnostics.load.publish({ result: resultOf(found), duration });
     if (isEnded(found)) state.endedReason = found.endedReason;
     else if (sid !== undefined && found !== undefined) state.loaded = { sid, record: found, at };
     state.status = 'open';
@@ -48,6 +53,11 @@ export function loadSession(state: RequestState, done: () => void): void {
   if (sids.length === 1) sessions.findWithin(first, { onAnswer: (found) => onAnswer(found, first), onError });
   else
     askWithin(sessions.settings.deadline, () => findFirst(sessions, sids), { onAnswer: ({ found, sid }) => onAnswer(found, sid), onError });
+}
+
+function resultOf(found: Found): LoadDiagnostics['result'] {
+  if (found === undefined) return 'none';
+  return isEnded(found) ? 'ended' : 'found';
 }
 
 /** Whoever asks for the session gets that error. */

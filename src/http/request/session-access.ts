@@ -84,9 +84,11 @@ export function httpSessionIn(state: RequestState): HttpSession | undefined {
 /** The same, for those who only look; `undefined` where that throws. */
 export function peekedSessionIn(state: RequestState): HttpSession | undefined {
   try {
-    return httpSessionIn(state);
+    if (state.status !== 'failed') return httpSessionIn(state);
+    state.isAsked = true;
+    return undefined; // Who needs the session is told why there is none.
   } catch {
-    return undefined; // Whoever needs the session is told why there is none.
+    return undefined;
   }
 }
 

@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
+import { tellUnavailable } from '../../session/diagnostics.js';
 import type { CookieAttributes } from '../../session/session-record.js';
 import { createCookie, type Cookie } from '../cookie/cookie.js';
 import type { ConfiguredCookie } from '../cookie/session-cookie.js';
@@ -12,6 +14,7 @@ export abstract class SessionTransport {
   /** Whether `req.session` is a property of the request. */
   protected isExposed = false;
   #configuredCookie: ConfiguredCookie | undefined;
+  #isOutageTold = false;
 
   constructor(
     readonly runtime: SessionRuntime,
@@ -45,7 +48,20 @@ export abstract class SessionTransport {
   /** Makes the session `req.session`, also where the application has taken it off. */
   abstract expose(): void;
   /** The error as the application should see it. */
-  abstract errorFor(error: unknown): unknown;
+  protected abstract translate(error: unknown): unknown;
+
+  /** The error as the application should see it, who answers with it. */
+  errorFor(error: unknown): unknown {
+    if (this.canBeAnswered) this.tellOutage(error);
+    return this.translate(error);
+  }
+
+  /** Tells that the client is to be answered with that error, where that is 503. Once for each request, of however many calls that fail. */
+  tellOutage(error: unknown): void {
+    if (this.#isOutageTold || !(error instanceof SessionStoreUnavailableError)) return;
+    this.#isOutageTold = true;
+    tellUnavailable(error);
+  }
 
   /** Called before the session is used by Node's own request, where the framework has another: its response may be written past the framework. */
   useNodeRequest(): void {}

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import { answerWithin } from '../../session/deadline.js';
 import { decodeMessage, encodeEvent, encodeGreeting, EVENT_NAMES } from '../../session/event-message.js';
 import { callHarmlessly } from '../../session/harmless-call.js';
-import type { SessionEventMap, SessionEventName } from '../../session/session-events.js';
+import type { SessionEventMap, SessionEventName } from '../../session/session-event-map.js';
 import { Sessions } from '../../session/sessions.js';
 import type { SessionStore } from '../../session/store/session-store.js';
 import type { RedisClient } from '../client/redis-client.js';

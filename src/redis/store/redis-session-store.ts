@@ -1,4 +1,5 @@
 import { RedisSessionConfigError, SessionStoreUnavailableError } from '../../redis-session.errors.js';
+import { tellConflict } from '../../session/diagnostics.js';
 import { MOST_OTHERS } from '../../session/rotation.js';
 import { isHolder, matchSecret, mayWrite, secretAfter, secretLater, toldSecret } from '../../session/secret-check.js';
 import {
@@ -273,6 +274,7 @@ export class RedisSessionStore implements SessionStore {
       if (next === undefined || typeof text !== 'string') return true;
       const { status } = await this.#write('compareAndSet', handle, [metadata.createdAt, userId, fieldOfEntry(name), text, next]);
       if (status !== STATUS.changed) return status === STATUS.done;
+      tellConflict('changed-meanwhile');
     }
     throw new SessionStoreUnavailableError('too many writers');
   }

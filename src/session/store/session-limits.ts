@@ -59,7 +59,8 @@ export function checkIncrement(
   checkLimits(settings, before, { set: new Map([[name, text]]), removed: [] });
 }
 
-function sizeOf(entries: EncodedEntries): number {
+/** In bytes, with the names. */
+export function sizeOf(entries: EncodedEntries): number {
   let bytes = 0;
   for (const [name, text] of entries) bytes += sizeOfEntry(name, text);
   return bytes;
