@@ -7,6 +7,11 @@ const KEYS_WITHOUT_END = `
   end
   return found`;
 
+/** The keys that would live for ever. */
+export async function keysWithoutTtl(client: Redis): Promise<string[]> {
+  return (await client.eval(KEYS_WITHOUT_END, 0)) as string[];
+}
+
 /** Looks again and again, between any two commands of others, for keys that would live for ever. */
 export class KeysWithoutTtl {
   readonly #found = new Set<string>();
@@ -31,7 +36,7 @@ export class KeysWithoutTtl {
 
   async #watch(): Promise<void> {
     while (!this.#stopped) {
-      for (const key of (await this.client.eval(KEYS_WITHOUT_END, 0)) as string[]) this.#found.add(key);
+      for (const key of await keysWithoutTtl(this.client)) this.#found.add(key);
       this.#looks++;
       await new Promise((resolve) => setImmediate(resolve));
     }
