@@ -9,6 +9,7 @@ const COOKIE = packages('cookie');
 const PROXY_ADDR = packages('proxy-addr');
 
 const ERRORS = '^src/redis-session\\.errors\\.ts$';
+const PEERS = '^src/redis-session\\.peers\\.ts$';
 /** Declares the decorator and, since declaration merging wants one place, the type of that name. Nothing is loaded for the type. */
 const IDENTITY = '^src/nest/identity\\.decorator\\.ts$';
 /** Of src/sockets/, what sockets need that are no gateway's. */
@@ -45,7 +46,7 @@ module.exports = {
       comment: 'http/ and redis/ meet in the entry points and the root files.',
       severity: 'error',
       from: { path: '^src/redis/' },
-      to: { pathNot: ['^src/(redis|session)/', ERRORS, IOREDIS], dependencyTypesNot: ['core'] },
+      to: { pathNot: ['^src/(redis|session)/', ERRORS, PEERS, IOREDIS], dependencyTypesNot: ['core'] },
     },
     {
       name: 'express-session-imports-http-and-session-only',
@@ -108,6 +109,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/redis/' },
       to: { path: IOREDIS },
+    },
+    {
+      name: 'ioredis-is-loaded-on-demand',
+      comment: 'An optional peer.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: IOREDIS, dynamic: false, dependencyTypesNot: TYPES },
     },
     {
       name: 'only-nest-and-root-files-import-nest',

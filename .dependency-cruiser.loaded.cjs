@@ -9,11 +9,11 @@ module.exports = {
   forbidden: [
     {
       name: 'without-nest-loads-neither-nest-nor-optional-peers',
-      comment: 'An application with Express alone, or with Node, installs ioredis and nothing else.',
+      comment: 'An application with Express alone, or with Node, installs a Redis client and nothing else.',
       severity: 'error',
       from: { path: '^src/(express|fastify|node)\\.ts$' },
       to: {
-        path: ['^src/nest/', '(^|/)node_modules/(@nestjs|reflect-metadata|rxjs|express|express-session|connect-redis|fastify)/'],
+        path: ['^src/nest/', '(^|/)node_modules/(@nestjs|reflect-metadata|rxjs|express|express-session|connect-redis|fastify|ioredis)/'],
         reachable: true,
       },
     },

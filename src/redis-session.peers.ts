@@ -1,7 +1,11 @@
 import { RedisSessionConfigError } from './redis-session.errors.js';
 
 /** What npm is told to install, by optional peer. */
-const VERSIONS: Readonly<Record<string, string>> = { 'express-session': 'express-session', 'connect-redis': 'connect-redis@8' };
+const VERSIONS: Readonly<Record<string, string>> = {
+  'express-session': 'express-session',
+  'connect-redis': 'connect-redis@8',
+  ioredis: 'ioredis',
+};
 
 /**
  * Loads what needs an optional peer: applications that do not use the option do without the package. Rejects with `RedisSessionConfigError` when it is

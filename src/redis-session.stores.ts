@@ -3,6 +3,7 @@ import { RedisSessionConfigError, SessionUnsupportedError } from './redis-sessio
 import type { ResolvedRedisSessionOptions, StoreKind } from './redis-session.options.js';
 import { loadWithPeer } from './redis-session.peers.js';
 import type { OpenRedis, RedisClient } from './redis/client/redis-client.js';
+import { redisPortOf } from './redis/client/redis-clients.js';
 import { toStoreError } from './redis/client/redis-errors.js';
 import { RedisEventChannel } from './redis/events/redis-event-channel.js';
 import { RedisNodes } from './redis/client/redis-nodes.js';
@@ -17,7 +18,7 @@ import type { StoreSettings } from './session/store/store-settings.js';
 /** Makes the store that the options ask for. */
 export async function openStore(
   { store, session }: ResolvedRedisSessionOptions,
-  connection: OpenRedis | null,
+  connection: Pick<OpenRedis, 'client'> | null,
   log: LinePrinter,
 ): Promise<SessionStore> {
   if (isSessionStore(store)) return store;
@@ -40,7 +41,7 @@ function printing(store: SessionStore, log: LinePrinter): SessionStore {
 export function eventChannelOf(
   { store: options }: ResolvedRedisSessionOptions,
   store: SessionStore,
-  connection: OpenRedis | null,
+  connection: Pick<OpenRedis, 'client'> | null,
   log: (message: string) => void,
 ): RedisEventChannel | undefined {
   if (isSessionStore(options) || isExpressStore(options) || options.events === 'local') return undefined;
@@ -62,7 +63,7 @@ async function openConnectRedisStore(client: RedisClient, options: StoreOptions,
     stringify: (data: object) => serializer.stringify(data) ?? '',
   };
   const store = new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000), serializer: wholeSerializer });
-  return new ExpressStoreAdapter(askingNodes(store, new RedisNodes(client, settings), prefix), options, {
+  return new ExpressStoreAdapter(askingNodes(store, new RedisNodes(redisPortOf(client), settings), prefix), options, {
     classify: toStoreError,
   });
 }
@@ -109,7 +110,7 @@ export function assertTakesIoredis(module: { readonly RedisStore?: { readonly pr
   ]);
 }
 
-function required(connection: OpenRedis | null): RedisClient {
+function required(connection: Pick<OpenRedis, 'client'> | null): RedisClient {
   if (connection === null) throw new SessionUnsupportedError('This store needs Redis. Set the option "redis".');
   return connection.client;
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from '@jest/globals';
+import type { OwnClient } from '../../src/redis/client/ioredis/ioredis-types.js';
 import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { PATIENT } from '../support/connections.js';
@@ -7,13 +8,13 @@ import { describeSessionManager } from './session-manager.contract.js';
 import { assertEveryKeyEnds } from '../support/watched-scripts.js';
 
 let cluster: RedisCluster;
-let redis: OpenRedis;
+let redis: OpenRedis<OwnClient>;
 let prefixes = 0;
 
 beforeAll(async () => {
   cluster = await startCluster();
   // Fifty sign-ins at once are a lot for a busy machine.
-  redis = openRedis({ cluster: cluster.startupNodes, options: { redisOptions: PATIENT } }, () => undefined);
+  redis = await openRedis({ cluster: cluster.startupNodes, options: { redisOptions: PATIENT } }, () => undefined);
 });
 
 afterAll(async () => {

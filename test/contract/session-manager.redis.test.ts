@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from '@jest/globals';
+import type { OwnClient } from '../../src/redis/client/ioredis/ioredis-types.js';
 import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { PATIENT } from '../support/connections.js';
@@ -7,14 +8,14 @@ import { assertEveryKeyEnds, watchTtls } from '../support/watched-scripts.js';
 import { describeSessionManager } from './session-manager.contract.js';
 
 let server: RedisServer;
-let redis: OpenRedis;
+let redis: OpenRedis<OwnClient>;
 let watched: ReturnType<typeof watchTtls>;
 let prefixes = 0;
 
 beforeAll(async () => {
   server = await startRedis();
   // Fifty sign-ins at once are a lot for a busy machine.
-  redis = openRedis({ ...server.options, ...PATIENT }, () => undefined);
+  redis = await openRedis({ ...server.options, ...PATIENT }, () => undefined);
   watched = watchTtls(redis.client);
 });
 

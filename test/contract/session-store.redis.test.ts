@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect } from '@jest/globals';
+import type { OwnClient } from '../../src/redis/client/ioredis/ioredis-types.js';
 import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { PATIENT } from '../support/connections.js';
@@ -9,13 +10,13 @@ import { describeSessionStore } from './session-store.contract.js';
 import { describeOwnedSessions } from './session-store.users.contract.js';
 
 let server: RedisServer;
-let redis: OpenRedis;
+let redis: OpenRedis<OwnClient>;
 let watched: ReturnType<typeof watchTtls>;
 let prefixes = 0;
 
 beforeAll(async () => {
   server = await startRedis();
-  redis = openRedis({ ...server.options, ...PATIENT }, () => undefined);
+  redis = await openRedis({ ...server.options, ...PATIENT }, () => undefined);
   watched = watchTtls(redis.client);
 });
 

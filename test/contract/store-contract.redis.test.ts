@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
+import type { OwnClient } from '../../src/redis/client/ioredis/ioredis-types.js';
 import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import type { SessionStore } from '../../src/session/store/session-store.js';
@@ -13,12 +14,12 @@ import { describeSessionStore } from './session-store.contract.js';
 import { describeOwnedSessions } from './session-store.users.contract.js';
 
 let server: RedisServer;
-let redis: OpenRedis;
+let redis: OpenRedis<OwnClient>;
 let prefixes = 0;
 
 beforeAll(async () => {
   server = await startRedis();
-  redis = openRedis({ ...server.options, ...PATIENT }, () => undefined);
+  redis = await openRedis({ ...server.options, ...PATIENT }, () => undefined);
 });
 
 afterAll(async () => {

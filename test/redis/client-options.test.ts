@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
-import { retryDelay } from '../../src/redis/client/redis-defaults.js';
+import { retryDelay } from '../../src/redis/client/retry-delay.js';
 import { Connections, emitted, outcomeOf, PATIENT, untilStatus } from '../support/connections.js';
 import { freePort } from '../support/free-port.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
@@ -86,7 +86,7 @@ describe('commandTimeout', () => {
 describe('socketTimeout', () => {
   it('gives up a connection whose other end is gone without a word, and goes on with a new one', async () => {
     const proxy = await startProxy(server.port);
-    const { client, lines } = connections.open(`redis://127.0.0.1:${proxy.port}?socketTimeout=300`);
+    const { client, lines } = await connections.open(`redis://127.0.0.1:${proxy.port}?socketTimeout=300`);
     await client.ping();
     proxy.stallAnswers();
     const { error } = await outcomeOf(client.ping());
@@ -105,7 +105,7 @@ describe('connectTimeout', () => {
   it('ends an attempt to connect to what does not answer', async () => {
     const proxy = await startProxy(server.port);
     proxy.stall();
-    const { client, lines } = connections.open(`rediss://127.0.0.1:${proxy.port}?connectTimeout=100`);
+    const { client, lines } = await connections.open(`rediss://127.0.0.1:${proxy.port}?connectTimeout=100`);
     await emitted(client, 'reconnecting', 2);
     expect(lines).toEqual([expect.stringContaining('(ETIMEDOUT)')]);
     await proxy.stop();
@@ -128,7 +128,7 @@ describe('maxRetriesPerRequest', () => {
     [1, {}],
     [3, { maxRetriesPerRequest: 3 }],
   ])('fails a command after %i more attempt(s) to connect', async (retries, options) => {
-    const { client } = connections.open({
+    const { client } = await connections.open({
       host: '127.0.0.1',
       port: await freePort(),
       ...PATIENT,
@@ -192,7 +192,7 @@ describe('retryStrategy', () => {
     ['is in force', {}, [50, 100, 200]],
     ['can be another', { retryStrategy: (attempt: number) => 1_000_000 + attempt }, [1_000_001]],
   ])('%s', async (_what, options, expected) => {
-    const { client } = connections.open({ host: '127.0.0.1', port: await freePort(), ...options });
+    const { client } = await connections.open({ host: '127.0.0.1', port: await freePort(), ...options });
     const delays = await emitted<number>(client, 'reconnecting', expected.length);
     for (const [index, delay] of delays.entries()) {
       expect(delay).toBeGreaterThanOrEqual(expected[index]!);
@@ -279,7 +279,7 @@ describe('with Sentinel', () => {
   it('failoverDetector listens for failovers, and can be turned off', async () => {
     await connections.ready({ ...setup.options, failoverDetector: false });
     expect(await listenersForFailovers()).toBe(0);
-    const { client } = connections.open(setup.options);
+    const { client } = await connections.open(setup.options);
     await emitted(client, 'failoverSubscribed');
     expect(await listenersForFailovers()).toBe(1);
   });

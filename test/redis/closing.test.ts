@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ClusterOptions, Redis } from 'ioredis';
-import { openRedis, type OpenRedis, type RedisConnection } from '../../src/redis/client/redis-client.js';
-import { emitted, outcomeOf, PATIENT, untilStatus } from '../support/connections.js';
+import type { OwnClient } from '../../src/redis/client/ioredis/ioredis-types.js';
+import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
+import { emitted, outcomeOf, PATIENT, untilStatus, type OwnConnection } from '../support/connections.js';
 import { freePort } from '../support/free-port.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
@@ -23,7 +24,7 @@ afterAll(async () => {
 
 afterEach(() => server.resume());
 
-function open(connection: RedisConnection): OpenRedis {
+function open(connection: OwnConnection): Promise<OpenRedis<OwnClient>> {
   return openRedis(connection, () => undefined);
 }
 
@@ -45,9 +46,9 @@ function untilGone(before: readonly string[]): Promise<void> {
 }
 
 /** Opens a connection to the frozen server, which the operating system accepts in its place. */
-async function openFrozen(scheme: string): Promise<OpenRedis> {
+async function openFrozen(scheme: string): Promise<OpenRedis<OwnClient>> {
   server.pause();
-  const redis = open(`${scheme}://127.0.0.1:${server.port}?commandTimeout=${PATIENT.commandTimeout}`);
+  const redis = await open(`${scheme}://127.0.0.1:${server.port}?commandTimeout=${PATIENT.commandTimeout}`);
   const { client } = redis;
   await until(() => 'stream' in client && !(client.stream?.connecting ?? true), 'the connection is accepted');
   return redis;
@@ -57,7 +58,7 @@ const deadPort = async () => ({ host: '127.0.0.1', port: await freePort() });
 
 describe('close', () => {
   it('says goodbye to a server that is there', async () => {
-    const redis = open({ ...server.options, ...PATIENT });
+    const redis = await open({ ...server.options, ...PATIENT });
     await redis.client.set('a', '1');
     const recorder = await server.monitor();
     await redis.close(60_000);
@@ -66,7 +67,7 @@ describe('close', () => {
   });
 
   it('lets commands that are on their way be answered', async () => {
-    const { client, close } = open({ ...server.options, ...PATIENT, enableAutoPipelining: false });
+    const { client, close } = await open({ ...server.options, ...PATIENT, enableAutoPipelining: false });
     await untilStatus(client, 'ready');
     const replies = Array.from({ length: 20 }, () => client.incr('on-its-way'));
     await close(60_000);
@@ -74,7 +75,7 @@ describe('close', () => {
   });
 
   it('is done once, however often it is called', async () => {
-    const redis = open(server.url);
+    const redis = await open(server.url);
     const first = redis.close(1_000);
     expect(redis.close(1_000)).toBe(first);
     await first;
@@ -82,18 +83,18 @@ describe('close', () => {
   });
 
   it('makes later commands fail at once', async () => {
-    const redis = open(server.url);
+    const redis = await open(server.url);
     await redis.close(1_000);
     await expect(redis.client.get('a')).rejects.toThrow('Connection is closed.');
   });
 
-  const states: [string, () => Promise<OpenRedis>][] = [
+  const states: [string, () => Promise<OpenRedis<OwnClient>>][] = [
     ['that has not connected yet', async () => open({ ...server.options, ...PATIENT })],
     ['that connects only when needed', async () => open({ ...server.options, ...PATIENT, lazyConnect: true })],
     [
       'that is ready',
       async () => {
-        const redis = open({ ...server.options, ...PATIENT });
+        const redis = await open({ ...server.options, ...PATIENT });
         await untilStatus(redis.client, 'ready');
         return redis;
       },
@@ -101,7 +102,7 @@ describe('close', () => {
     [
       'that waits for its next attempt while Redis is down',
       async () => {
-        const redis = open({ ...(await deadPort()), ...PATIENT, retryStrategy: () => 60_000 });
+        const redis = await open({ ...(await deadPort()), ...PATIENT, retryStrategy: () => 60_000 });
         await untilStatus(redis.client, 'reconnecting');
         return redis;
       },
@@ -110,7 +111,7 @@ describe('close', () => {
       'whose Redis went away',
       async () => {
         const own = await startRedis();
-        const redis = open({ ...own.options, ...PATIENT, retryStrategy: () => 60_000 });
+        const redis = await open({ ...own.options, ...PATIENT, retryStrategy: () => 60_000 });
         await untilStatus(redis.client, 'ready');
         await own.stop();
         await untilStatus(redis.client, 'reconnecting');
@@ -120,7 +121,7 @@ describe('close', () => {
     [
       'of a Cluster',
       async () => {
-        const redis = open(patientCluster());
+        const redis = await open(patientCluster());
         await Promise.all(Array.from({ length: 20 }, (_, n) => redis.client.set(`n${n}`, n)));
         return redis;
       },
@@ -130,14 +131,14 @@ describe('close', () => {
     [
       'of a Cluster that is down',
       async () => {
-        const redis = open({ cluster: [await deadPort()], options: { clusterRetryStrategy: () => 60_000 } });
+        const redis = await open({ cluster: [await deadPort()], options: { clusterRetryStrategy: () => 60_000 } });
         await untilStatus(redis.client, 'reconnecting');
         return redis;
       },
     ],
   ];
 
-  function patientCluster(options: ClusterOptions = {}): RedisConnection {
+  function patientCluster(options: ClusterOptions = {}): OwnConnection {
     return { cluster: cluster.startupNodes, options: { redisOptions: PATIENT, ...options } };
   }
 
@@ -151,7 +152,7 @@ describe('close', () => {
 
   it('is quick for a client whose sentinels are down, and leaves nothing but timers that ioredis gives its clients of sentinels', async () => {
     const before = handles();
-    const redis = open({ sentinels: [await deadPort()], name: 'sessions', ...PATIENT });
+    const redis = await open({ sentinels: [await deadPort()], name: 'sessions', ...PATIENT });
     await emitted(redis.client, 'error', 2);
     const { ms } = await outcomeOf(redis.close(110_000));
     expect(ms).toBeLessThan(60_000);
@@ -170,7 +171,7 @@ describe('close', () => {
 
     it('leaves neither socket nor timer', async () => {
       const before = handles();
-      const { client, close } = open({ ...setup.options, ...PATIENT });
+      const { client, close } = await open({ ...setup.options, ...PATIENT });
       await emitted(client, 'failoverSubscribed');
       await untilStatus(client, 'ready');
       expect((await outcomeOf(close(110_000))).ms).toBeLessThan(60_000);
@@ -180,7 +181,7 @@ describe('close', () => {
     it('leaves neither socket nor timer at whatever moment of connecting it comes', async () => {
       const before = handles();
       for (let n = 0; n < 60; n++) {
-        const { close } = open(setup.options);
+        const { close } = await open(setup.options);
         for (let turn = 0; turn < n; turn++) await nextTurn();
         await close(1_000);
       }
@@ -189,7 +190,7 @@ describe('close', () => {
 
     it('leaves neither socket nor timer just when the master is being connected', async () => {
       const before = handles();
-      const { client, close } = open(setup.options);
+      const { client, close } = await open(setup.options);
       while (!(client as Redis).stream?.connecting) await nextTurn();
       await close(1_000);
       await untilGone(before);
@@ -199,7 +200,7 @@ describe('close', () => {
       const before = handles();
       const own = await startRedis();
       await setup.sentinel.call('SENTINEL', 'MONITOR', 'other', '127.0.0.1', own.port, 1);
-      const { client, close } = open({ ...setup.options, name: 'other', retryStrategy: null });
+      const { client, close } = await open({ ...setup.options, name: 'other', retryStrategy: null });
       await emitted(client, 'failoverSubscribed');
       await own.stop();
       await untilStatus(client, 'end');
@@ -208,11 +209,11 @@ describe('close', () => {
     });
   });
 
-  it.each<[string, () => Promise<OpenRedis>]>([
+  it.each<[string, () => Promise<OpenRedis<OwnClient>>]>([
     [
       'froze',
       async () => {
-        const redis = open({ ...server.options, ...PATIENT });
+        const redis = await open({ ...server.options, ...PATIENT });
         await untilStatus(redis.client, 'ready');
         server.pause();
         return redis;
@@ -229,7 +230,7 @@ describe('close', () => {
   });
 
   it('keeps its deadline with a Cluster of which a node froze', async () => {
-    const redis = open(patientCluster());
+    const redis = await open(patientCluster());
     await Promise.all(Array.from({ length: 20 }, (_, n) => redis.client.set(`n${n}`, n)));
     cluster.nodes[0]!.pause();
     const { ms } = await outcomeOf(redis.close(200));
@@ -239,14 +240,14 @@ describe('close', () => {
 });
 
 describe('30 times opened and closed', () => {
-  it.each<[string, () => Promise<RedisConnection>]>([
+  it.each<[string, () => Promise<OwnConnection>]>([
     ['one server', async () => server.url],
     ['a server that is down', deadPort],
     ['a Cluster', async () => ({ cluster: cluster.startupNodes })],
   ])('leaves neither socket nor timer, nor a connection in the server: %s', async (_what, connection) => {
     const before = handles();
     for (let n = 0; n < 30; n++) {
-      const redis = open(await connection());
+      const redis = await open(await connection());
       // Half of them get to work, the others are closed in the middle of whatever they do.
       if (n % 2 === 0) await outcomeOf(Promise.race([redis.client.get('a'), emitted(redis.client, 'error')]));
       await redis.close(1_000);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { OwnClient } from '../../src/redis/client/ioredis/ioredis-types.js';
 import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { PATIENT } from '../support/connections.js';
@@ -7,11 +8,11 @@ import { confirmed, deltaOf, found, TERMS, newSession, rotated } from '../contra
 import { sessionsOf } from '../support/sessions-of.js';
 
 let cluster: RedisCluster;
-let redis: OpenRedis;
+let redis: OpenRedis<OwnClient>;
 
 beforeAll(async () => {
   cluster = await startCluster();
-  redis = openRedis({ cluster: cluster.startupNodes, options: { redisOptions: PATIENT } }, () => undefined);
+  redis = await openRedis({ cluster: cluster.startupNodes, options: { redisOptions: PATIENT } }, () => undefined);
 });
 
 afterAll(async () => {

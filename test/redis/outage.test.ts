@@ -25,7 +25,7 @@ afterAll(() => server.stop());
 
 describe('an outage is logged once', () => {
   it('however often the client retries, and its end once too', async () => {
-    const { client, lines } = connections.open({ ...server.options, ...FAST });
+    const { client, lines } = await connections.open({ ...server.options, ...FAST });
     await untilStatus(client, 'ready');
     for (const outage of [1, 2]) {
       const retries = emitted(client, 'reconnecting', 5);
@@ -41,7 +41,7 @@ describe('an outage is logged once', () => {
 
   it('also when Redis is down at the start', async () => {
     await server.kill();
-    const { client, lines } = connections.open({ ...server.options, ...FAST });
+    const { client, lines } = await connections.open({ ...server.options, ...FAST });
     await emitted(client, 'reconnecting', 5);
     expect(lines).toEqual([expect.stringContaining('(ECONNREFUSED)')]);
     const ready = emitted(client, 'ready');
@@ -51,14 +51,14 @@ describe('an outage is logged once', () => {
   });
 
   it('also for a wrong password, which is not shown', async () => {
-    const { client, lines } = connections.open({ ...server.options, ...FAST, password: 'hidden-and-wrong' });
+    const { client, lines } = await connections.open({ ...server.options, ...FAST, password: 'hidden-and-wrong' });
     await emitted(client, 'reconnecting', 3);
     expect(lines).toEqual([expect.stringContaining('(WRONGPASS)')]);
   });
 
   it('also when something accepts the connections, and nothing is behind it', async () => {
     const proxy = await startProxy(await freePort());
-    const { client, lines } = connections.open({ host: '127.0.0.1', port: proxy.port, ...FAST });
+    const { client, lines } = await connections.open({ host: '127.0.0.1', port: proxy.port, ...FAST });
     await emitted(client, 'reconnecting', 5);
     expect(lines).toEqual([expect.stringMatching(LOST)]);
     await proxy.stop();
@@ -68,7 +68,7 @@ describe('an outage is logged once', () => {
     const instance = new Redis({ ...server.options, ...FAST });
     const errors: Error[] = [];
     instance.on('error', (error) => errors.push(error));
-    const { lines } = connections.open(instance);
+    const { lines } = await connections.open(instance);
     await untilStatus(instance, 'ready');
     const retries = emitted(instance, 'reconnecting', 5);
     await server.kill();
@@ -82,7 +82,7 @@ describe('an outage is logged once', () => {
   });
 
   it('and not when a broken connection is mended at once', async () => {
-    const { client, lines } = connections.open({ ...server.options, ...FAST });
+    const { client, lines } = await connections.open({ ...server.options, ...FAST });
     await untilStatus(client, 'ready');
     for (let blip = 0; blip < 3; blip++) {
       const ready = emitted(client, 'ready');
@@ -96,7 +96,7 @@ describe('an outage is logged once', () => {
     const lines: string[] = [];
     const instance = new Redis({ ...server.options, ...FAST });
     instance.on('error', () => undefined);
-    await openRedis(instance, (line) => lines.push(line)).close(1_000);
+    await (await openRedis(instance, (line) => lines.push(line))).close(1_000);
     await untilStatus(instance, 'ready');
     const retries = emitted(instance, 'reconnecting', 3);
     await server.kill();
@@ -124,7 +124,7 @@ describe('commands in an outage', () => {
   });
 
   it('fail at once when it lasts, and are not sent when it is over', async () => {
-    const { client } = connections.open({ ...server.options, ...FAST });
+    const { client } = await connections.open({ ...server.options, ...FAST });
     await untilStatus(client, 'ready');
     await server.kill();
     while ((await outcomeOf(client.set('late', '0'))).error?.message.includes('enableOfflineQueue') !== true);
@@ -143,7 +143,13 @@ describe('commands in an outage', () => {
     const setup = await startSentinel();
     const proxy = await startProxy(setup.port);
     const sentinels = [{ host: '127.0.0.1', port: proxy.port }];
-    const { client, lines } = connections.open({ ...setup.options, ...FAST, sentinels, updateSentinels: false, failoverDetector: false });
+    const { client, lines } = await connections.open({
+      ...setup.options,
+      ...FAST,
+      sentinels,
+      updateSentinels: false,
+      failoverDetector: false,
+    });
     await untilStatus(client, 'ready');
     await proxy.cut();
     await setup.master.client().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
@@ -163,7 +169,7 @@ describe('commands in an outage', () => {
 
   it('wait for ever if that is what the user wants', async () => {
     const wish = { enableOfflineQueue: true, commandTimeout: 60_000, maxRetriesPerRequest: null };
-    const { client } = connections.open({ ...server.options, ...FAST, ...wish });
+    const { client } = await connections.open({ ...server.options, ...FAST, ...wish });
     await untilStatus(client, 'ready');
     // What is asked once at the start is answered by then: unanswered, it would wait as long as that.
     await client.ping();
@@ -186,7 +192,7 @@ describe('with a Cluster', () => {
   it.each([true, false])(
     'that is down at the start, the first commands fail soon too, and it is logged once (enableAutoPipelining %p)',
     async (enableAutoPipelining) => {
-      const { client, lines } = connections.open({
+      const { client, lines } = await connections.open({
         cluster: [{ host: '127.0.0.1', port: await freePort() }],
         options: { enableAutoPipelining, clusterRetryStrategy: () => 20, redisOptions: PATIENT },
       });
@@ -200,7 +206,7 @@ describe('with a Cluster', () => {
     'of which no node is left, commands fail at once, and are not sent later (enableAutoPipelining %p)',
     async (enableAutoPipelining) => {
       const options = { enableAutoPipelining, clusterRetryStrategy: () => 50, redisOptions: PATIENT };
-      const { client, lines } = connections.open({ cluster: cluster.startupNodes, options });
+      const { client, lines } = await connections.open({ cluster: cluster.startupNodes, options });
       await untilStatus(client, 'ready');
       const keys = Array.from({ length: 30 }, (_, n) => `key:${n}`);
       await Promise.all(keys.map((key) => client.set(key, '0')));

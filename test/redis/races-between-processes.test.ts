@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import type { OwnClient } from '../../src/redis/client/ioredis/ioredis-types.js';
 import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import type { ActiveSession } from '../../src/session/active-session.js';
@@ -20,12 +21,12 @@ const BROWSERS = 4;
 
 let server: RedisServer;
 /** As many processes of one application, each with its own connection. */
-let processes: OpenRedis[];
+let processes: OpenRedis<OwnClient>[];
 let runs = 0;
 
 beforeAll(async () => {
   server = await startRedis();
-  processes = [0, 1, 2].map(() => openRedis({ ...server.options, ...PATIENT }, () => undefined));
+  processes = await Promise.all([0, 1, 2].map(() => openRedis({ ...server.options, ...PATIENT }, () => undefined)));
 });
 
 afterAll(async () => {

@@ -51,7 +51,7 @@ test('when Redis comes up after the application, a client is ready before its ow
   const server = await startRedis();
   const proxy = await startProxy(server.port);
   await proxy.cut();
-  const { client } = connections.open({ host: '127.0.0.1', port: proxy.port, retryStrategy: () => NEVER });
+  const { client } = await connections.open({ host: '127.0.0.1', port: proxy.port, retryStrategy: () => NEVER });
   await emitted(client, 'reconnecting');
   await proxy.heal();
   await untilStatus(client, 'ready');

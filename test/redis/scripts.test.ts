@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { LUA } from '../../src/redis/scripts/lua.generated.js';
 import { RedisBatch } from '../../src/redis/client/redis-batch.js';
 import type { RedisClient } from '../../src/redis/client/redis-client.js';
+import { redisPortOf } from '../../src/redis/client/redis-clients.js';
 import { toStoreError } from '../../src/redis/client/redis-errors.js';
 import { RedisScripts, type ScriptName } from '../../src/redis/scripts/redis-scripts.js';
 import { Connections, outcomeOf, PATIENT } from '../support/connections.js';
@@ -18,7 +19,7 @@ const TABLE: Record<ScriptName, string> = {
   rotate: "return redis.error_reply('ODD ' .. KEYS[1] .. ARGV[1])",
 };
 
-const scriptsOn = (client: RedisClient, texts = TABLE) => new RedisScripts(new RedisBatch(client), texts);
+const scriptsOn = (client: RedisClient, texts = TABLE) => new RedisScripts(new RedisBatch(redisPortOf(client)), texts);
 
 const connections = new Connections();
 let server: RedisServer;
@@ -40,12 +41,14 @@ describe.each([
   ['a Cluster', { enableAutoPipelining: true }],
   ['a Cluster', { enableAutoPipelining: false }],
 ])('RedisScripts on %s with %j', (where, options) => {
-  const open = () =>
-    connections.open(
+  const open = async () => {
+    const { client } = await connections.open(
       where === 'a Cluster'
         ? { cluster: cluster.startupNodes, options: { ...options, redisOptions: PATIENT } }
         : { ...server.options, ...options, ...PATIENT },
-    ).client;
+    );
+    return client;
+  };
   const counts = () => (where === 'a Cluster' ? cluster.commandCounts() : server.commandCounts());
 
   async function countsDuring(action: () => Promise<unknown>): Promise<Record<string, number>> {
@@ -59,20 +62,20 @@ describe.each([
   }
 
   it('answers with the numbers that the script returns', async () => {
-    const scripts = scriptsOn(open());
+    const scripts = scriptsOn(await open());
     expect(await scripts.run('save', 'numbers', ['text', 7, 'more'])).toEqual([1, 2, 3]);
     expect(await scripts.run('create', `counter:${where}${options.enableAutoPipelining}`, [])).toEqual([1]);
   });
 
   it('sends the text only once, and one command from then on', async () => {
     await flushScripts();
-    const scripts = scriptsOn(open());
+    const scripts = scriptsOn(await open());
     expect(await countsDuring(() => scripts.run('save', 'one', ['1']))).toEqual({ evalsha: 1, eval: 1, set: 1 });
     expect(await countsDuring(() => scripts.run('save', 'one', ['2']))).toEqual({ evalsha: 1, set: 1 });
   });
 
   it('runs every script once when the server has lost it', async () => {
-    const scripts = scriptsOn(open());
+    const scripts = scriptsOn(await open());
     const keys = Array.from({ length: 60 }, (_, n) => `lost:${where}${options.enableAutoPipelining}:${n}`);
     for (const expected of [1, 2, 3]) {
       await flushScripts();
@@ -82,7 +85,7 @@ describe.each([
   });
 
   it('takes each call of one moment to the node of its key, next to other commands', async () => {
-    const client = open();
+    const client = await open();
     const scripts = scriptsOn(client);
     const keys = Array.from({ length: 60 }, (_, n) => `spread:${n}`);
     await Promise.all(keys.flatMap((key) => [scripts.run('save', key, [`value of ${key}`]), client.get(`other:${key}`)]));
@@ -90,7 +93,7 @@ describe.each([
   });
 
   it('defines no command on the client', async () => {
-    const client = open();
+    const client = await open();
     await scriptsOn(client).run('save', 'plain', ['1']);
     expect(client.scriptsSet).toEqual({});
     expect(client).not.toHaveProperty('save.lua');
@@ -98,7 +101,7 @@ describe.each([
   });
 
   it('rejects with what can be made an error without key or data', async () => {
-    const scripts = scriptsOn(open());
+    const scripts = scriptsOn(await open());
     await scripts.run('save', 'hidden-key', ['hidden-value']);
     for (const [script, reason] of [
       ['touch', 'WRONGTYPE'],
@@ -138,7 +141,7 @@ describe('an error of a real server has the reason', () => {
 
   it.each(answers)('%s with %j', async (reason, config, act) => {
     const own = await startRedis({ config });
-    const { client } = connections.open({ ...own.options, ...PATIENT });
+    const { client } = await connections.open({ ...own.options, ...PATIENT });
     const { error } = await outcomeOf(act(scriptsOn(client)));
     expect(toStoreError(error).reason).toBe(reason);
     await own.stop();
@@ -146,7 +149,7 @@ describe('an error of a real server has the reason', () => {
 
   it('NOAUTH without a password, timeout when it is frozen, connection when it is gone', async () => {
     const own = await startRedis({ password: 'x' });
-    const { client: stranger } = connections.open({ host: '127.0.0.1', port: own.port, ...PATIENT });
+    const { client: stranger } = await connections.open({ host: '127.0.0.1', port: own.port, ...PATIENT });
     expect(toStoreError((await outcomeOf(scriptsOn(stranger).run('save', 'key', ['x']))).error).reason).toBe('NOAUTH');
 
     const scripts = scriptsOn(

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { OwnClient } from '../../src/redis/client/ioredis/ioredis-types.js';
 import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { SessionManager } from '../../src/session/session-manager.js';
@@ -13,13 +14,13 @@ import { watchScripts } from '../support/watched-scripts.js';
 import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 
 let server: RedisServer;
-let redis: OpenRedis;
+let redis: OpenRedis<OwnClient>;
 let prefixes = 0;
 
 beforeAll(async () => {
   server = await startRedis();
   // Fifty sign-ins at once are a lot for a busy machine.
-  redis = openRedis({ ...server.options, ...PATIENT }, () => undefined);
+  redis = await openRedis({ ...server.options, ...PATIENT }, () => undefined);
 });
 
 afterAll(async () => {

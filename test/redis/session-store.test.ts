@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Redis } from 'ioredis';
+import type { OwnClient } from '../../src/redis/client/ioredis/ioredis-types.js';
 import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { expiresAt } from '../../src/session/session-record.js';
@@ -29,14 +30,14 @@ import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 const HOUR = 3_600_000;
 
 let server: RedisServer;
-let redis: OpenRedis;
+let redis: OpenRedis<OwnClient>;
 let outside: Redis;
 let prefixes = 0;
 
 beforeAll(async () => {
   server = await startRedis();
   // What is told of a Redis that is slow or gone has clients of its own.
-  redis = openRedis({ ...server.options, ...PATIENT }, () => undefined);
+  redis = await openRedis({ ...server.options, ...PATIENT }, () => undefined);
   outside = server.client();
 });
 
@@ -604,7 +605,7 @@ describe('RedisSessionStore', () => {
   describe('when Redis does not answer', () => {
     it('rejects every call, and says nothing of keys, arguments or data', async () => {
       const gone = await startRedis();
-      const { client, close } = openRedis(gone.url, () => undefined);
+      const { client, close } = await openRedis(gone.url, () => undefined);
       const options = { prefix: 'the-prefix:', revokeBefore: true };
       const store = sessionsOf(new RedisSessionStore(client, options));
       const { sid, record } = await created(sessionsOf(new RedisSessionStore(gone.client(), options)), { card: 'the data' });
@@ -644,7 +645,7 @@ describe('RedisSessionStore', () => {
 
     it('says of an increment that its outcome is unknown', async () => {
       const frozen = await startRedis();
-      const { client, close } = openRedis(frozen.url, () => undefined);
+      const { client, close } = await openRedis(frozen.url, () => undefined);
       const store = sessionsOf(new RedisSessionStore(client));
       const { record } = await created(sessionsOf(new RedisSessionStore(frozen.client())));
       await untilStatus(client, 'ready');
@@ -657,7 +658,7 @@ describe('RedisSessionStore', () => {
 
     it('resolves when a write that hangs was given up', async () => {
       const frozen = await startRedis();
-      const { client, close } = openRedis(frozen.url, () => undefined);
+      const { client, close } = await openRedis(frozen.url, () => undefined);
       const store = sessionsOf(new RedisSessionStore(client));
       const { sid } = await created(sessionsOf(new RedisSessionStore(frozen.client())));
       await untilStatus(client, 'ready');

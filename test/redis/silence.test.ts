@@ -5,7 +5,7 @@ import { RedisSessionStore } from '../../src/index.js';
 import type { Sid } from '../../src/session/sid.js';
 import { answerWithin } from '../../src/session/deadline.js';
 import { slotOf } from '../../src/redis/client/key-slot.js';
-import type { OpenRedis, RedisClient } from '../../src/redis/client/redis-client.js';
+import type { OwnClient } from '../../src/redis/client/ioredis/ioredis-types.js';
 import { resolveOptions } from '../../src/redis-session.options.js';
 import { openStore } from '../../src/redis-session.stores.js';
 import { Connections } from '../support/connections.js';
@@ -49,7 +49,7 @@ const answered = (store: IndexedSessions, sid = NOBODY) =>
   until(async () => (await outcomes(1, () => store.load(sid)))[0] === 'answered', 'Redis answers again');
 
 /** Ways to have a client. The one of an application waits for an answer for ever. */
-const clients: readonly [string, (port: number) => Promise<RedisClient>][] = [
+const clients: readonly [string, (port: number) => Promise<OwnClient>][] = [
   ['a client of ours', (port) => connections.ready({ host: '127.0.0.1', port, commandTimeout: COMMAND_TIMEOUT, socketTimeout: 600_000 })],
   ['a client of the application', (port) => application(Redis, port)],
   // Of its types, those that are used here are the same.
@@ -71,7 +71,7 @@ describe.each(clients)('when Redis stops answering, with %s,', (_, connect) => {
   let server: RedisServer;
   let proxy: ChaosProxy;
   let store: IndexedSessions;
-  let client: RedisClient;
+  let client: OwnClient;
   beforeAll(async () => {
     server = await startRedis();
   });
@@ -108,7 +108,7 @@ describe.each(clients)('when Redis stops answering, with %s,', (_, connect) => {
       { redis: client, session: { secret: TEST_SECRET }, store: { kind: 'connect-redis', deadline: COMMAND_TIMEOUT, logErrors: false } },
       false,
     );
-    const theirLayout = Sessions.of(await openStore(options, { client } as OpenRedis, console));
+    const theirLayout = Sessions.of(await openStore(options, { client }, console));
     const loadThere = () => answerWithin(COMMAND_TIMEOUT + 100, theirLayout.load(NOBODY));
     await until(async () => (await outcomes(1, loadThere))[0] === 'answered', 'Redis answers');
     server.pause();

@@ -1,5 +1,5 @@
 import type { ChainableCommander, Redis } from 'ioredis';
-import type { RedisClient } from '../../src/redis/client/redis-client.js';
+import type { OwnClient } from '../../src/redis/client/ioredis/ioredis-types.js';
 
 type ScriptCall = [script: string, keyCount: number, key: string, ...args: string[]];
 
@@ -11,8 +11,8 @@ interface ScriptWatch {
 }
 
 /** The client, with an eye on each script that it sends, alone or in a pipeline. One is enough for many stores: each new one would be listened to. */
-export function watchScripts(client: RedisClient, { before, after }: ScriptWatch): RedisClient {
-  return wrapped<RedisClient>(client, (name, member) => {
+export function watchScripts(client: OwnClient, { before, after }: ScriptWatch): OwnClient {
+  return wrapped<OwnClient>(client, (name, member) => {
     if (name === 'pipeline') return () => watchPipeline(client.pipeline());
     if (!isScript(name)) return undefined;
     return async (...args: ScriptCall) => {
@@ -71,7 +71,7 @@ function isScript(name: string | symbol): boolean {
 }
 
 /** Notes each key that has no TTL right after a script, even when a later call would mend it. */
-export function watchTtls(client: RedisClient): { client: RedisClient; problems: string[] } {
+export function watchTtls(client: OwnClient): { client: OwnClient; problems: string[] } {
   const problems: string[] = [];
   const after: ScriptWatch['after'] = (key, _reply, ttl) => {
     if (ttl === -1) problems.push(`${key} has no TTL after a script`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Redis, type RedisOptions } from 'ioredis';
-import { readRedisUrl } from '../../src/redis/client/redis-url.js';
+import { readRedisUrl } from '../../src/redis/client/ioredis/ioredis-url.js';
 
 function optionsOf(url: string): RedisOptions {
   const read = readRedisUrl(url);

@@ -1,5 +1,6 @@
 import { kindOf, unknownNames } from '../../session/option-checks.js';
-import { formOf, isClient, keyPrefixOf, readsFromReplica, redisConnectionProblems, type ConnectionForm } from './redis-connection.js';
+import { isIoredis } from './ioredis/is-ioredis.js';
+import { formOf, keyPrefixOf, readsFromReplica, redisConnectionProblems, type ConnectionForm } from './redis-connection.js';
 
 /**
  * What other packages call it, each with the cure. ioredis ignores what it does not know, and would connect to localhost, or without a
@@ -39,7 +40,7 @@ export function connectionProblems(connection: unknown): string[] {
 
 /** What is wrong with the client of a store that is made without the module: at its first command it would end the process. */
 export function clientProblems(client: unknown): string[] {
-  if (isClient(client)) return readsFromReplica(client) ? [readingReplicas('The client')] : [];
+  if (isIoredis(client)) return readsFromReplica(client) ? [readingReplicas('The client')] : [];
   if (typeof client === 'object' && client !== null && 'client' in client)
     return [
       'The client must stand by itself, received it as connect-redis takes it. Give the client itself: new RedisSessionStore(client, { prefix }).',

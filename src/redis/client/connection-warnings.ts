@@ -1,13 +1,15 @@
-import type { RedisOptions } from 'ioredis';
-import { formOf, type ConnectionForm, type RedisClient, type RedisConnection } from './redis-connection.js';
-import { infoOf, writtenNodes } from './server-info.js';
+import type { ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import { isIoredis } from './ioredis/is-ioredis.js';
+import { formOf, type ConnectionForm, type RedisConnection } from './redis-connection.js';
+import type { RedisPort } from './redis-port.js';
+import { infoOf } from './server-info.js';
 
 const LOCAL_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i;
 
 /** What is risky about a connection in production, one sentence each. Never the value: it may hold a password. */
 export function connectionWarnings(connection: RedisConnection): string[] {
   const form = formOf(connection);
-  if ('problem' in form || isLocal(form)) return [];
+  if ('problem' in form || isLocal(placesOf(form))) return [];
   const { password, tls } = nodeOptionsOf(form);
   const missing = [...(tls === undefined || tls === null ? ['TLS'] : []), ...(password ? [] : ['a password'])];
   if (missing.length === 0) return [];
@@ -20,11 +22,14 @@ export function connectionWarnings(connection: RedisConnection): string[] {
  * Says when Redis may throw away what it was given, once it is connected: sessions then end early, and the index of a user forgets sessions
  * that go on living. Nothing where `INFO` is not permitted. Returns the function that ends it.
  */
-export function warnOfEviction(client: RedisClient, log: (message: string) => void): () => void {
-  const ask = () => void evictionPolicy(client).then((policy) => policy !== undefined && log(evicting(policy)));
-  if (client.status === 'ready') ask();
-  else client.once('ready', ask);
-  return () => client.off('ready', ask);
+export function warnOfEviction(port: RedisPort, log: (message: string) => void): () => void {
+  const ask = () => {
+    stop();
+    void evictionPolicy(port).then((policy) => policy !== undefined && log(evicting(policy)));
+  };
+  const stop = port.on('ready', ask);
+  if (port.isReady) ask();
+  return stop;
 }
 
 function evicting(policy: string): string {
@@ -32,31 +37,44 @@ function evicting(policy: string): string {
 }
 
 /** The first policy found that evicts. */
-async function evictionPolicy(client: RedisClient): Promise<string | undefined> {
-  const infos = await Promise.all(writtenNodes(client).map((node) => infoOf(node).catch(() => undefined)));
+async function evictionPolicy(port: RedisPort): Promise<string | undefined> {
+  const infos = await Promise.all(port.writtenNodes().map((node) => infoOf(node).catch(() => undefined)));
   return infos.map((info) => info?.evictingPolicy).find((policy) => policy !== undefined);
 }
 
 /** Not where nobody can tell: a Cluster instance learns its nodes in time. */
-function isLocal(form: ConnectionForm): boolean {
-  const places = placesOf(form);
+function isLocal(places: readonly Place[]): boolean {
   return places.length > 0 && places.every(({ host = 'localhost', path }) => typeof path === 'string' || LOCAL_HOST.test(host));
 }
 
 /** Of those behind a sentinel nothing is known but where it is itself. */
-function placesOf(form: ConnectionForm): { readonly host?: string | undefined; readonly path?: string | undefined }[] {
-  const nodes = form.kind === 'cluster' ? form.nodes : form.kind === 'client' && 'nodes' in form.client ? form.client.nodes() : undefined;
+function placesOf(form: ConnectionForm): readonly Place[] {
+  const nodes = form.kind === 'cluster' ? form.nodes : nodesOf(form);
   if (nodes !== undefined)
     return nodes.map((node) => (typeof node === 'object' ? ('options' in node ? node.options : node) : hostOf(node)));
   const { host, path, sentinels } = nodeOptionsOf(form);
   return sentinels ?? [{ host, path }];
 }
 
-function hostOf(node: string | number): { readonly host?: string } {
+interface Place {
+  readonly host?: string | undefined;
+  readonly path?: string | undefined;
+}
+
+function nodesOf(form: ConnectionForm): Redis[] | undefined {
+  return form.kind === 'client' && isIoredis(form.client) && 'nodes' in form.client ? form.client.nodes() : undefined;
+}
+
+function hostOf(node: string | number): Place {
   return typeof node === 'string' && URL.canParse(node) ? { host: new URL(node).hostname } : {};
 }
 
 function nodeOptionsOf(form: ConnectionForm): RedisOptions {
-  const options = form.kind === 'client' ? form.client.options : form.options;
+  const options = optionsOf(form);
   return 'redisOptions' in options || form.kind === 'cluster' ? ((options as { redisOptions?: RedisOptions }).redisOptions ?? {}) : options;
+}
+
+function optionsOf(form: ConnectionForm): RedisOptions | ClusterOptions {
+  if (form.kind !== 'client') return form.options;
+  return isIoredis(form.client) ? form.client.options : {};
 }

@@ -1,32 +1,15 @@
-import type { Redis, RedisOptions } from 'ioredis';
 import { isReply, safeCodeOf } from './redis-errors.js';
+import type { FreshConnection, NodeClient } from './redis-port.js';
 
 /** In ms, between two looks at whether Redis can be reached. */
 export const LOOK_INTERVAL = 200;
 /** In ms. How long one connection may take to be made, and how long one that was made is waited for at first: then twice as long each time. */
-const CONNECT_TIMEOUT = 1_000;
+export const CONNECT_TIMEOUT = 1_000;
 const FIRST_PATIENCE = 1_000;
 const LONGEST_PATIENCE = 16_000;
 
-/** One question, and no second try: the next connection is that. Everything else is as the client has it. */
-const ONE_QUESTION = {
-  lazyConnect: true,
-  enableOfflineQueue: true,
-  enableReadyCheck: false,
-  enableAutoPipelining: false,
-  autoResubscribe: false,
-  retryStrategy: () => null,
-  sentinelRetryStrategy: () => null,
-  reconnectOnError: null,
-  failoverDetector: false,
-  maxRetriesPerRequest: null,
-  commandTimeout: undefined,
-  socketTimeout: undefined,
-  connectTimeout: CONNECT_TIMEOUT,
-} as const satisfies RedisOptions;
-
 interface Attempt {
-  readonly connection: Redis;
+  connection?: FreshConnection;
   readonly begunAt: number;
   /** Connected, and waits for its answer. */
   isMade: boolean;
@@ -46,7 +29,7 @@ export class FreshConnections {
   #patience = FIRST_PATIENCE;
 
   constructor(
-    private readonly model: Redis,
+    private readonly model: NodeClient,
     private readonly onReply: (reply: FreshReply) => void,
   ) {}
 
@@ -64,19 +47,18 @@ export class FreshConnections {
   }
 
   #begin(): void {
-    const attempt: Attempt = { connection: this.model.duplicate(ONE_QUESTION), begunAt: performance.now(), isMade: false };
-    const { connection } = attempt;
+    const attempt: Attempt = { begunAt: performance.now(), isMade: false };
     this.#attempts.add(attempt);
-    const end = (error?: unknown) => {
-      if (!this.#attempts.has(attempt)) return;
-      this.#drop(attempt);
-      if (error === undefined || isReply(error)) this.onReply({ isWell: isWell(error), begunAt: attempt.begunAt });
-    };
-    connection.on('error', (error: unknown) => isReply(error) && end(error));
-    connection.once('connect', () => {
-      attempt.isMade = true;
+    attempt.connection = this.model.askAnew({
+      onConnected: () => {
+        attempt.isMade = true;
+      },
+      onAnswer: (error) => {
+        if (!this.#attempts.has(attempt)) return;
+        this.#drop(attempt);
+        if (error === undefined || isReply(error)) this.onReply({ isWell: isWell(error), begunAt: attempt.begunAt });
+      },
     });
-    connection.ping().then(() => end(), end);
   }
 
   #giveUp(attempt: Attempt): void {
@@ -86,9 +68,7 @@ export class FreshConnections {
 
   #drop(attempt: Attempt): void {
     this.#attempts.delete(attempt);
-    attempt.connection.disconnect();
-    // ioredis itself waits for the other side to say goodbye.
-    attempt.connection.stream?.destroy();
+    attempt.connection?.drop();
   }
 }
 

@@ -1,14 +1,27 @@
-import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import type { ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
 import { kindOf } from '../../session/option-checks.js';
-import { readRedisUrl } from './redis-url.js';
+import { isIoredis } from './ioredis/is-ioredis.js';
+import type { IoredisClusterNode, IoredisClusterOptions, IoredisOptions } from './ioredis/ioredis-types.js';
+import { readRedisUrl } from './ioredis/ioredis-url.js';
 
-/** An ioredis client of either kind. */
-export type RedisClient = Redis | Cluster;
+/** By their shape: an application may hold a second copy of ioredis, whose classes are not ours. */
+export interface IoredisClient {
+  readonly status: string;
+  readonly isCluster: boolean;
+  pipeline(): object;
+}
+
+/**
+ * A Redis client of yours: `Redis` or `Cluster` of ioredis 5 or 6, or of iovalkey.
+ *
+ * @publicApi
+ */
+export type RedisClient = IoredisClient;
 
 /** A Redis Cluster: some of its nodes, and what `new Cluster()` takes besides. */
 export interface ClusterConnection {
-  cluster: ClusterNode[];
-  options?: ClusterOptions | undefined;
+  cluster: IoredisClusterNode[];
+  options?: IoredisClusterOptions | undefined;
 }
 
 /**
@@ -17,26 +30,28 @@ export interface ClusterConnection {
  *
  * @publicApi
  */
-export type RedisConnection = string | RedisOptions | ClusterConnection | RedisClient;
+export type RedisConnection = string | IoredisOptions | ClusterConnection | RedisClient;
 
 /** What kind of connection was given, with URLs read. */
-export type ConnectionForm =
-  | { readonly kind: 'client'; readonly client: RedisClient }
-  | { readonly kind: 'cluster'; readonly nodes: ClusterNode[]; readonly options: ClusterOptions }
-  | { readonly kind: 'redis'; readonly options: RedisOptions };
+export type ConnectionForm = { readonly kind: 'client'; readonly client: RedisClient } | OwnClientForm;
+
+/** A client that is to be made. */
+export type OwnClientForm =
+  | { readonly kind: 'cluster'; readonly given: string; readonly nodes: ClusterNode[]; readonly options: ClusterOptions }
+  | { readonly kind: 'redis'; readonly given: string; readonly options: RedisOptions };
 
 /** Tells the forms of the `redis` option apart. A `problem` is one sentence: name, rule, cure. */
 export function formOf(connection: unknown): ConnectionForm | { readonly problem: string } {
   if (typeof connection === 'string' && connection !== '') {
     const url = readRedisUrl(connection);
-    return 'problem' in url ? url : { kind: 'redis', options: url.options };
+    return 'problem' in url ? url : { kind: 'redis', given: 'a URL', options: url.options };
   }
   if (typeof connection !== 'object' || connection === null || Array.isArray(connection)) {
     return {
       problem: `"redis" must be a URL, ioredis options, { cluster, options } or an ioredis client, received ${kindOf(connection)}. Set it, for example to "redis://localhost:6379".`,
     };
   }
-  if (isClient(connection)) return { kind: 'client', client: connection };
+  if (isIoredis(connection)) return { kind: 'client', client: connection };
   if ('sendCommand' in connection && typeof connection.sendCommand === 'function') {
     return {
       problem: '"redis" must be a client of ioredis, received one of another library. Give its URL instead, or make a client with ioredis.',
@@ -45,14 +60,14 @@ export function formOf(connection: unknown): ConnectionForm | { readonly problem
   if ('cluster' in connection) {
     const { cluster: nodes, options = {} } = connection as ClusterConnection;
     return Array.isArray(nodes) && nodes.length > 0
-      ? { kind: 'cluster', nodes, options }
+      ? { kind: 'cluster', given: '{ cluster, options }', nodes, options }
       : { problem: '"redis.cluster" must name at least one node. Use something like [{ host: "10.0.0.1", port: 6379 }].' };
   }
-  const options = connection as RedisOptions;
+  const options = connection as IoredisOptions;
   if (options.sentinels !== undefined && options.sentinels !== null && (options.sentinels.length === 0 || !options.name)) {
     return { problem: '"redis.sentinels" must name at least one sentinel, and "redis.name" the master. Set both.' };
   }
-  return { kind: 'redis', options };
+  return { kind: 'redis', given: 'options of ioredis', options };
 }
 
 /** What is wrong with the form of the `redis` option, one sentence each. */
@@ -81,11 +96,6 @@ export function keyPrefixOf(connection: unknown): string {
 function optionsOf(
   form: ConnectionForm,
 ): Pick<RedisOptions, 'role' | 'readOnly' | 'keyPrefix'> & Pick<ClusterOptions, 'scaleReads' | 'redisOptions'> {
-  return form.kind === 'client' ? form.client.options : form.options;
-}
-
-/** By its shape, since an application may hold a second copy of ioredis, whose classes are not ours. */
-export function isClient(value: unknown): value is RedisClient {
-  const client = Object(value) as Partial<Redis>;
-  return typeof client.isCluster === 'boolean' && typeof client.status === 'string' && typeof client.sendCommand === 'function';
+  if (form.kind !== 'client') return form.options;
+  return isIoredis(form.client) ? form.client.options : {};
 }

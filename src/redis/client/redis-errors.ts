@@ -1,5 +1,10 @@
-import { ReplyError } from 'ioredis';
 import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
+
+/** What ioredis calls the errors that Redis answers with, and what node-redis calls them. */
+const REPLY_CLASSES: ReadonlySet<string> = new Set(['ReplyError', 'ErrorReply', 'SimpleError', 'BlobError']);
+const PREFIX = /^[A-Z]+(?= |$)/;
+/** What a user may not do inside a script has no prefix of its own, in Redis 7.0 and in later ones. */
+const DENIED = /^(?:ERR )?(?:The user executing the script can't|ACL failure in script)/;
 
 /** The reasons of errors that Redis has had no part in. */
 const WITHOUT_REPLY = ['timeout', 'connection', 'outage'];
@@ -74,17 +79,23 @@ function reasonOf(error: unknown): string {
   return message === 'Command timed out' ? 'timeout' : 'connection';
 }
 
-/** By name too: an application may hold a second copy of ioredis with classes of its own. By name only would not do: bundlers rename classes. */
-function isReplyError(error: unknown): boolean {
-  return error instanceof ReplyError || (error as Partial<Error> | null | undefined)?.name === 'ReplyError';
+/**
+ * Whether that is an error that Redis has answered with. By the names of the classes, of which an application may hold several copies; and since
+ * bundlers rename classes, also by the text, in an error of some class of its own.
+ */
+function isReplyError(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  if (REPLY_CLASSES.has(error.name) || REPLY_CLASSES.has(error.constructor.name)) return true;
+  return (
+    Object.getPrototypeOf(error) !== Error.prototype && !('code' in error) && (PREFIX.test(error.message) || DENIED.test(error.message))
+  );
 }
 
 function replyPrefixOf(error: unknown): string | undefined {
   const { message } = (error ?? {}) as Partial<Error>;
   if (!isReplyError(error) || typeof message !== 'string') return undefined;
-  // What a user may not do inside a script has no prefix of its own, in Redis 7.0 and in later ones.
-  if (/^(?:ERR )?(?:The user executing the script can't|ACL failure in script)/.test(message)) return 'NOPERM';
+  if (DENIED.test(message)) return 'NOPERM';
   // Before Redis 7, an error inside a script came wrapped: "ERR Error running script (call to f_…): @user_script:1: -OOM command not …".
   const wrapped = /^ERR Error running script .*@user_script: ?\d+: -?([A-Z]+) /s.exec(message);
-  return wrapped?.[1] ?? /^[A-Z]+(?= |$)/.exec(message)?.[0];
+  return wrapped?.[1] ?? PREFIX.exec(message)?.[0];
 }

@@ -1,17 +1,12 @@
-import type { Redis } from 'ioredis';
 import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
 import type { StoreSettings } from '../../session/store/store-settings.js';
 import { timeoutQueueOf } from '../../session/timeout-queue.js';
-import { slotOf } from './key-slot.js';
-import type { RedisClient } from './redis-connection.js';
 import { isReply, isTimeout, toStoreError } from './redis-errors.js';
+import type { RedisPort } from './redis-port.js';
 import { RedisProbe } from './redis-probe.js';
-import { hastenReconnecting } from './redis-reconnect.js';
 
 /** So many in a row, and a node is taken to be silent. One may be a command that took its time. */
 const TIMEOUTS_UNTIL_OUTAGE = 2;
-/** The node of a client that has only one. */
-const ONLY_NODE = '';
 /** In ms, between two looks at whether a silent node has been replaced by another one. */
 const REFRESH_INTERVAL = 1_000;
 
@@ -28,15 +23,15 @@ interface SilentNode {
 export class RedisNodes {
   readonly #silent = new Map<string, SilentNode>();
 
-  readonly #client: RedisClient;
+  readonly #port: RedisPort;
 
   /** After `deadline`, a call counts as not answered, where the client itself does not give it up before. */
   constructor(
-    client: RedisClient,
+    port: RedisPort,
     private readonly settings: Pick<StoreSettings, 'deadline' | 'failures'>,
   ) {
-    this.#client = client;
-    hastenReconnecting(client);
+    this.#port = port;
+    port.hastenReconnecting();
   }
 
   /**
@@ -45,7 +40,7 @@ export class RedisNodes {
    * @param command what is told of it should it be refused
    */
   ask<T>(key: string, command: string | undefined, send: () => Promise<T>): Promise<T> {
-    if (this.#silent.size > 0 && this.#silent.get(this.#nodeOf(key))?.outage !== undefined)
+    if (this.#silent.size > 0 && this.#silent.get(this.#port.nodeOf(key))?.outage !== undefined)
       return Promise.reject(new SessionStoreUnavailableError('outage'));
     const { deadline, failures } = this.settings;
     const timeout = timeoutQueueOf(deadline).begin(() => this.#timedOut(key));
@@ -66,11 +61,11 @@ export class RedisNodes {
   }
 
   #answered(key: string): void {
-    if (this.#silent.size > 0) this.#end(this.#nodeOf(key));
+    if (this.#silent.size > 0) this.#end(this.#port.nodeOf(key));
   }
 
   #timedOut(key: string): void {
-    const name = this.#nodeOf(key);
+    const name = this.#port.nodeOf(key);
     const node = this.#silent.get(name) ?? { timeouts: 0 };
     this.#silent.set(name, node);
     node.timeouts++;
@@ -78,16 +73,16 @@ export class RedisNodes {
   }
 
   #begin(name: string, node: SilentNode): void {
-    const nodeClient = this.#clientOf(name);
+    const nodeClient = this.#port.nodeClient(name);
     // The Cluster has no client for this node right now, so it cannot be probed. The next command for it finds that out.
     if (nodeClient === undefined) return void this.#silent.delete(name);
     const end = () => this.#end(name);
-    const probe = new RedisProbe(nodeClient, () => this.#clientOf(name), end);
-    const refresh = this.#client.isCluster ? setInterval(() => this.#refresh(name), REFRESH_INTERVAL).unref() : undefined;
-    this.#client.on('end', end);
+    const probe = new RedisProbe(nodeClient, () => this.#port.nodeClient(name), end);
+    const refresh = this.#port.isCluster ? setInterval(() => this.#refresh(name), REFRESH_INTERVAL).unref() : undefined;
+    const stopListening = this.#port.on('end', end);
     node.outage = {
       end: () => {
-        this.#client.off('end', end);
+        stopListening();
         clearInterval(refresh);
         probe.stop();
       },
@@ -102,17 +97,6 @@ export class RedisNodes {
 
   /** Another node may have taken over the slots of a silent one. A Cluster client looks every 5 s by itself. */
   #refresh(name: string): void {
-    if (!('slots' in this.#client)) return;
-    this.#client.refreshSlotsCache();
-    if (!this.#client.slots.some(([master]) => master === name)) this.#end(name);
-  }
-
-  #nodeOf(key: string): string {
-    return 'slots' in this.#client ? (this.#client.slots[slotOf(key)]?.[0] ?? ONLY_NODE) : ONLY_NODE;
-  }
-
-  #clientOf(name: string): Redis | undefined {
-    if (!('nodes' in this.#client)) return this.#client;
-    return this.#client.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === name);
+    if (!this.#port.stillHasKeys(name)) this.#end(name);
   }
 }

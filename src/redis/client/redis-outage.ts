@@ -1,11 +1,11 @@
-import type { RedisClient } from './redis-connection.js';
 import { safeCodeOf } from './redis-errors.js';
+import type { RedisPort } from './redis-port.js';
 
 /**
  * Watches a client for outages: one line when Redis is lost and one when it is back, however often ioredis retries in between. Being an
  * `error` listener, it also keeps ioredis from printing errors on its own. Returns the function that ends it.
  */
-export function logOutages(client: RedisClient, log: (message: string) => void): () => void {
+export function logOutages(port: RedisPort, log: (message: string) => void): () => void {
   let lost = false;
   let closed = 0;
   const lose = (reason: string) => {
@@ -23,12 +23,8 @@ export function logOutages(client: RedisClient, log: (message: string) => void):
     lost = false;
     closed = 0;
   };
-  client.on('error', onError);
-  client.on('close', onClose);
-  client.on('ready', onReady);
+  const stops = [port.on('error', onError), port.on('close', onClose), port.on('ready', onReady)];
   return () => {
-    client.off('error', onError);
-    client.off('close', onClose);
-    client.off('ready', onReady);
+    for (const stop of stops) stop();
   };
 }

@@ -1,7 +1,6 @@
-import type { Redis } from 'ioredis';
-import { reconnectNow } from './redis-reconnect.js';
 import { isReply } from './redis-errors.js';
 import { FreshConnections, LOOK_INTERVAL } from './fresh-connections.js';
+import type { NodeClient } from './redis-port.js';
 
 /** In ms. With `LOOK_INTERVAL`, how long after it could answer Redis is noticed to. */
 const LAST_LOOK = 100;
@@ -24,8 +23,8 @@ export class RedisProbe {
    * @param onAnswer called once
    */
   constructor(
-    model: Redis,
-    private readonly current: () => Redis | undefined,
+    model: NodeClient,
+    private readonly current: () => NodeClient | undefined,
     private readonly onAnswer: () => void,
   ) {
     // What refuses us (a password, a full server) answers too.
@@ -48,7 +47,7 @@ export class RedisProbe {
   #askClient(): void {
     const client = this.current();
     // Otherwise it waits for a connection, as anything would.
-    if (client?.status === 'ready') void answers(client).then((isAnswered) => isAnswered && this.onAnswer());
+    if (client?.isReady === true) void answers(client).then((isAnswered) => isAnswered && this.onAnswer());
   }
 
   #found(): void {
@@ -57,30 +56,29 @@ export class RedisProbe {
     const client = this.current();
     if (client === undefined) return this.onAnswer();
     void isAlive(client).then((isClientAlive) => {
-      if (!isClientAlive) reconnectNow(client);
+      if (!isClientAlive) client.reconnect();
       this.onAnswer();
     });
   }
 }
 
-function answers(connection: Redis): Promise<boolean> {
-  return connection.ping().then(
+function answers(client: NodeClient): Promise<boolean> {
+  return client.ping().then(
     () => true,
     (error: unknown) => isReply(error),
   );
 }
 
 /** Whether the client answers too, now that Redis does. */
-function isAlive(client: Redis): Promise<boolean> {
+function isAlive(client: NodeClient): Promise<boolean> {
   return new Promise((resolve) => {
     const decide = (isInTime: boolean) => {
       clearTimeout(late);
-      client.off('ready', ready);
+      stopWaiting();
       resolve(isInTime);
     };
-    const ready = () => decide(true);
-    const late = setTimeout(decide, LAST_LOOK, false);
-    if (client.status === 'ready') void answers(client).then((isAnswered) => isAnswered && decide(true));
-    else client.on('ready', ready);
+    const late = setTimeout(() => decide(false), LAST_LOOK);
+    const stopWaiting = client.onReady(() => decide(true));
+    if (client.isReady) void answers(client).then((isAnswered) => isAnswered && decide(true));
   });
 }

@@ -1,5 +1,4 @@
-import type { Redis } from 'ioredis';
-import type { RedisClient } from './redis-connection.js';
+import type { WrittenNode } from './redis-port.js';
 
 const FIELD = /^([\w-]+):(.*)$/;
 const NO_EVICTION = 'noeviction';
@@ -71,12 +70,7 @@ export class ServerInfo {
   }
 }
 
-/** The nodes that sessions are written to: each master of a Cluster, or the one node. */
-export function writtenNodes(client: RedisClient): readonly Redis[] {
-  return 'nodes' in client ? client.nodes('master') : [client];
-}
-
 /** Rejects when the node does not answer, or refuses. */
-export async function infoOf(node: Redis): Promise<ServerInfo> {
+export async function infoOf(node: WrittenNode): Promise<ServerInfo> {
   return new ServerInfo(await node.info());
 }

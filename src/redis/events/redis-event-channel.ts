@@ -1,17 +1,17 @@
 import { emitWarning } from '../../session/warn-once.js';
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
-import type { Redis } from 'ioredis';
 import { answerWithin } from '../../session/deadline.js';
 import { decodeMessage, encodeEvent, encodeGreeting, EVENT_NAMES } from '../../session/event-message.js';
 import { callHarmlessly } from '../../session/harmless-call.js';
 import type { SessionEventMap, SessionEventName } from '../../session/session-event-map.js';
 import { Sessions } from '../../session/sessions.js';
 import type { SessionStore } from '../../session/store/session-store.js';
-import type { RedisClient } from '../client/redis-client.js';
-import { closeClient } from '../client/redis-closing.js';
-import { retryDelay } from '../client/redis-defaults.js';
+import { redisPortOf } from '../client/redis-clients.js';
+import type { RedisClient } from '../client/redis-connection.js';
 import { toStoreError } from '../client/redis-errors.js';
+import type { RedisPort, RedisSubscriber } from '../client/redis-port.js';
+import { retryDelay } from '../client/retry-delay.js';
 import { RedisKeys } from '../store/redis-keys.js';
 
 /** Events on their way to Redis. A Redis that is slower than that gets no more of them. */
@@ -41,12 +41,12 @@ export class RedisEventChannel {
   readonly #channel: string;
   #trouble: Trouble | undefined;
   #leave: (() => void)[] = [];
-  #subscriber: Redis | undefined;
+  #subscriber: RedisSubscriber | undefined;
   #retry: NodeJS.Timeout | undefined;
   #attempt = 0;
   #underway = 0;
 
-  readonly #client: RedisClient;
+  readonly #port: RedisPort;
   readonly #sessions: Sessions;
 
   /**
@@ -58,7 +58,7 @@ export class RedisEventChannel {
     store: SessionStore,
     private readonly log: (message: string) => void = emitWarning,
   ) {
-    this.#client = client;
+    this.#port = redisPortOf(client);
     this.#sessions = Sessions.of(store);
     this.#channel = new RedisKeys(this.#sessions.settings.prefix).events();
   }
@@ -80,7 +80,7 @@ export class RedisEventChannel {
     this.#trouble = undefined;
     const subscriber = this.#subscriber;
     this.#subscriber = undefined;
-    if (subscriber !== undefined) await closeClient(subscriber, this.#sessions.settings.deadline);
+    await subscriber?.close(this.#sessions.settings.deadline);
   }
 
   #publish<Name extends SessionEventName>(name: Name, event: SessionEventMap[Name]): void {
@@ -88,7 +88,7 @@ export class RedisEventChannel {
     const message = encodeEvent(this.#origin, name, event);
     if (message === undefined) return;
     // What waited for a connection would arrive late, and fill the memory until then.
-    if (this.#client.status === 'ready' && this.#underway < MOST_UNDERWAY) this.#send(message);
+    if (this.#port.isReady && this.#underway < MOST_UNDERWAY) this.#send(message);
     else this.#trouble?.begin('connection');
   }
 
@@ -98,33 +98,29 @@ export class RedisEventChannel {
   }
 
   #probe(): void {
-    if (this.#client.status === 'ready') this.#greet();
+    if (this.#port.isReady) this.#greet();
   }
 
   #send(message: string): void {
     this.#underway++;
     // Of an application's own client, which may let a command go without an answer.
-    answerWithin(this.#sessions.settings.deadline, this.#client.publish(this.#channel, message))
+    answerWithin(this.#sessions.settings.deadline, this.#port.publish(this.#channel, message))
       .catch((error: unknown) => this.#trouble?.begin(toStoreError(error).reason))
       .finally(() => this.#underway--);
   }
 
   /** One connection after the other, since one that is subscribed can do nothing else, and in a Cluster each may lead to another node. */
   #subscribe(): void {
-    const subscriber = connectionLike(this.#client);
+    const subscriber = this.#port.subscriber();
     this.#subscriber = subscriber;
     if (subscriber === undefined) return this.#subscribeLater();
-    subscriber.on('error', () => undefined); // `connect` rejects with it.
-    subscriber.on('message', (_channel: string, text: string) => this.#receive(text));
-    subscriber.once('end', () => {
+    subscriber.onEnd(() => {
       if (this.#subscriber !== subscriber) return;
-      // It has ended by itself, and may go on listening to the sentinels.
-      void closeClient(subscriber, this.#sessions.settings.deadline);
+      void subscriber.close(this.#sessions.settings.deadline);
       this.#subscribeLater();
     });
     subscriber
-      .connect()
-      .then(() => subscriber.subscribe(this.#channel))
+      .subscribe(this.#channel, (text) => this.#receive(text))
       .then(() => {
         this.#attempt = 0;
         this.#greet();
@@ -196,23 +192,4 @@ class Trouble {
 
 function warn(error: unknown): void {
   process.emitWarning(`The log of session events failed: ${inspect(error)}`, { type: 'SessionLoggerError' });
-}
-
-/** In a Cluster, to one of its nodes: each is told what is published on any. `undefined` while no node is known. */
-function connectionLike(client: RedisClient): Redis | undefined {
-  const node = 'nodes' in client ? anyOf(client.nodes('master')) : client;
-  return node?.duplicate({
-    lazyConnect: true,
-    // We come back with a new connection.
-    retryStrategy: () => null,
-    sentinelRetryStrategy: () => null,
-    // Nothing may be said for hours.
-    socketTimeout: undefined,
-    // So that a connection whose other end is gone ends.
-    keepAlive: 30_000,
-  });
-}
-
-function anyOf<T>(all: readonly T[]): T | undefined {
-  return all[Math.floor(Math.random() * all.length)];
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LUA } from './lua.generated.js';
+import type { BatchedCommand } from '../client/batched-command.js';
 import type { RedisBatch } from '../client/redis-batch.js';
-import type { RedisClient } from '../client/redis-connection.js';
 import { isNoScript } from '../client/redis-errors.js';
 
 /** The scripts of `lua/`. */
@@ -30,49 +30,20 @@ export class RedisScripts {
       const onReply = (reply: unknown) => resolve((Array.isArray(reply) ? reply : [reply]) as RawReply);
       const onError = (error: Error) => {
         // Redis ran nothing, so this is no second time.
-        if (isNoScript(error)) this.#evaluate({ command: 'eval', script: this.texts[script], key, args, onReply, onError: reject });
+        if (isNoScript(error)) this.#evaluate('eval', this.texts[script], { key, args, onReply, onError: reject });
         else reject(error);
       };
-      this.#evaluate({ command: 'evalsha', script: this.#hashes[script], key, args, onReply, onError });
+      this.#evaluate('evalsha', this.#hashes[script], { key, args, onReply, onError });
     });
   }
 
-  #evaluate({ command, script, key, args, onReply, onError }: Evaluation): void {
-    this.batch.add({
-      addTo: (pipeline) => void pipeline[command](script, 1, key, ...args),
-      sendTo: (client) => evaluateAlone(client, command, script, key, args),
-      onReply,
-      onError,
-    });
+  /** @param script its text, or its hash */
+  #evaluate(name: 'eval' | 'evalsha', script: string, { key, args, onReply, onError }: Evaluation): void {
+    this.batch.add({ name, key, args: [script, 1, key, ...args], onReply, onError });
   }
 }
 
-interface Evaluation {
-  readonly command: 'eval' | 'evalsha';
-  /** The text of the script, or its hash. */
-  readonly script: string;
-  readonly key: string;
-  readonly args: readonly (string | number)[];
-  readonly onReply: (reply: unknown) => void;
-  readonly onError: (error: Error) => void;
-}
-
-async function evaluateAlone(
-  client: RedisClient,
-  command: Evaluation['command'],
-  script: string,
-  key: string,
-  args: Evaluation['args'],
-): Promise<unknown> {
-  if (client.options.enableAutoPipelining !== true) return client[command](script, 1, key, ...args);
-  // Up to ioredis 5.10 a Cluster's automatic pipeline takes the first argument for the key, which here is the script, and sends what
-  // belongs to other nodes along. A pipeline of one's own finds the key.
-  const pipeline = client.pipeline();
-  pipeline[command](script, 1, key, ...args);
-  const [[error, reply] = []] = (await pipeline.exec()) ?? [];
-  if (error) throw error;
-  return reply;
-}
+type Evaluation = Pick<BatchedCommand, 'key' | 'args' | 'onReply' | 'onError'>;
 
 function sha1(text: string): string {
   return createHash('sha1').update(text).digest('hex');

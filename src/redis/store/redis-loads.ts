@@ -30,14 +30,10 @@ export class RedisLoads {
   #send(key: string): Promise<RedisHash> {
     return new Promise((resolve, reject) => {
       this.batch.add({
-        addTo: (pipeline) => {
-          this.#next.delete(key);
-          pipeline.hgetall(key);
-        },
-        sendTo: (client) => {
-          this.#next.delete(key);
-          return client.hgetall(key);
-        },
+        name: 'hgetall',
+        key,
+        args: [key],
+        onSend: () => this.#next.delete(key),
         onReply: (reply) => (isHash(reply) ? resolve(reply) : reject(noReply())),
         onError: reject,
       });

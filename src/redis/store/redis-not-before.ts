@@ -3,10 +3,10 @@ import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
 import { NEXT_MS } from '../../session/store/session-store.js';
 import type { SessionFacts } from '../../session/session-record.js';
 import type { StoreSettings } from '../../session/store/store-settings.js';
-import type { RedisClient } from '../client/redis-client.js';
 import { noReply, toStoreError } from '../client/redis-errors.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisNodes } from '../client/redis-nodes.js';
+import type { RedisPort } from '../client/redis-port.js';
 import { STATUS } from '../scripts/lua.generated.js';
 import type { RedisWriter } from './redis-writer.js';
 
@@ -19,16 +19,16 @@ const NOT_BEFORE = /^\d{1,16}$/;
 export class RedisNotBefore {
   readonly #ttl: number;
 
-  readonly #client: RedisClient;
+  readonly #port: RedisPort;
 
   constructor(
-    client: RedisClient,
+    port: RedisPort,
     private readonly nodes: RedisNodes,
     private readonly keys: RedisKeys,
     private readonly writer: RedisWriter,
     { idle, absolute = 0 }: Pick<StoreSettings, 'idle' | 'absolute'>,
   ) {
-    this.#client = client;
+    this.#port = port;
     this.#ttl = Math.max(LONGEST_COOKIE, idle, absolute);
   }
 
@@ -64,7 +64,7 @@ export class RedisNotBefore {
   async #notBeforeOf(userId: string): Promise<number> {
     const key = this.keys.notBefore(userId);
     try {
-      const notBefore = await this.nodes.ask(key, 'GET', () => this.#client.get(key));
+      const notBefore = await this.nodes.ask(key, 'GET', () => this.#port.get(key));
       // The answer of a MULTI. No session that is dead must pass for that.
       if (notBefore === 'QUEUED') throw noReply();
       if (notBefore === null) return 0;

@@ -43,7 +43,9 @@ import type { StoreOptions } from '../../session/store/store-options.js';
 import { storeSettings, type StoreSettings } from '../../session/store/store-settings.js';
 import { clientProblems } from '../client/connection-problems.js';
 import { RedisBatch } from '../client/redis-batch.js';
-import type { RedisClient } from '../client/redis-client.js';
+import { redisPortOf } from '../client/redis-clients.js';
+import type { RedisClient } from '../client/redis-connection.js';
+import type { RedisPort } from '../client/redis-port.js';
 import { RedisNotBefore } from './redis-not-before.js';
 import { isWrongType, toStoreError } from '../client/redis-errors.js';
 import { readFields } from './redis-fields.js';
@@ -84,7 +86,7 @@ export class RedisSessionStore implements SessionStore {
   readonly #loads: RedisLoads;
   readonly #notBefore: RedisNotBefore;
 
-  readonly #client: RedisClient;
+  readonly #port: RedisPort;
 
   /**
    * Throws `RedisSessionConfigError` for wrong options, and for what is no ioredis client, or one that reads from replicas.
@@ -93,18 +95,19 @@ export class RedisSessionStore implements SessionStore {
    */
   constructor(client: RedisClient, options: StoreOptions = {}) {
     this.settings = storeSettings(options);
-    this.#client = client;
     const problems = [...clientProblems(client), ...prefixProblems(this.settings.prefix, 'prefix')];
     if (problems.length > 0) throw new RedisSessionConfigError(problems);
     this.#keys = new RedisKeys(this.settings.prefix);
-    const batch = new RedisBatch(client);
-    const nodes = new RedisNodes(client, this.settings);
+    const port = redisPortOf(client);
+    this.#port = port;
+    const batch = new RedisBatch(port);
+    const nodes = new RedisNodes(port, this.settings);
     this.#nodes = nodes;
-    const writer = new RedisWriter(client, batch, nodes);
+    const writer = new RedisWriter(port, batch, nodes);
     this.#writer = writer;
     this.clock = { now: () => writer.clock.now(), ask: () => writer.time() };
     this.#loads = new RedisLoads(batch, nodes);
-    this.#notBefore = new RedisNotBefore(client, nodes, this.#keys, this.#writer, this.settings);
+    this.#notBefore = new RedisNotBefore(port, nodes, this.#keys, this.#writer, this.settings);
     this.index = new RedisSessionIndex(this.#keys, this.#writer, this.settings.logError);
   }
 
@@ -244,7 +247,7 @@ export class RedisSessionStore implements SessionStore {
 
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
     const keys = handles.map((handle) => this.#keys.session(handle));
-    const found = await readFields(this.#client, this.#nodes, keys, [META_FIELD, DEVICE_FIELD, FROM_FIELD]);
+    const found = await readFields(this.#port, this.#nodes, keys, [META_FIELD, DEVICE_FIELD, FROM_FIELD]);
     const sessions = handles.map((handle, index) => {
       const [packed, device, from] = found[index] ?? [];
       const metadata = decodeMetadata(packed);
@@ -267,7 +270,7 @@ export class RedisSessionStore implements SessionStore {
   ): Promise<boolean> {
     const key = this.#keys.session(handle);
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-      const [[packed, text] = []] = await readFields(this.#client, this.#nodes, [key], [META_FIELD, fieldOfEntry(name)]);
+      const [[packed, text] = []] = await readFields(this.#port, this.#nodes, [key], [META_FIELD, fieldOfEntry(name)]);
       const metadata = decodeMetadata(packed);
       if (metadata?.userId !== userId) return false;
       const next = change(text ?? undefined);

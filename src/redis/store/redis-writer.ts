@@ -1,8 +1,8 @@
 import type { RedisBatch } from '../client/redis-batch.js';
-import type { RedisClient } from '../client/redis-client.js';
 import { RedisClock } from './redis-clock.js';
 import { noReply, toStoreError } from '../client/redis-errors.js';
 import type { RedisNodes } from '../client/redis-nodes.js';
+import type { RedisPort } from '../client/redis-port.js';
 import { RedisScripts, type RawReply, type ScriptName } from '../scripts/redis-scripts.js';
 
 /** What a script has answered. */
@@ -21,14 +21,14 @@ export class RedisWriter {
   #underWay = 0;
   #onIdle: (() => void)[] = [];
 
-  readonly #client: RedisClient;
+  readonly #port: RedisPort;
 
   constructor(
-    client: RedisClient,
+    port: RedisPort,
     batch: RedisBatch,
     private readonly nodes: RedisNodes,
   ) {
-    this.#client = client;
+    this.#port = port;
     this.#scripts = new RedisScripts(batch);
   }
 
@@ -60,9 +60,9 @@ export class RedisWriter {
     const known = this.clock.now();
     if (known !== undefined) return known;
     try {
-      const ask = () => this.#client.time();
+      const ask = () => this.#port.time();
       // Without a key, a Cluster client asks any node.
-      const [seconds, microseconds] = await (this.#client.isCluster ? ask() : this.nodes.ask('', 'TIME', ask));
+      const [seconds, microseconds] = await (this.#port.isCluster ? ask() : this.nodes.ask('', 'TIME', ask));
       const now = timeOf(seconds) * 1_000 + timeOf(microseconds) / 1_000;
       this.clock.learn(now);
       return now;

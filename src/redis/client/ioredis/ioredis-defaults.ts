@@ -1,5 +1,6 @@
 import type { ClusterOptions, RedisOptions } from 'ioredis';
-import { isReadOnly } from './redis-errors.js';
+import { isReadOnly } from '../redis-errors.js';
+import { retryDelay } from '../retry-delay.js';
 
 /**
  * How clients that this package makes differ from ioredis' defaults. A session store must answer "no" soon rather than "yes" late, and
@@ -65,16 +66,6 @@ function withNodeDefaults(options: RedisOptions): RedisOptions {
   const wanted = given(options);
   const { commandTimeout = NODE_DEFAULTS.commandTimeout } = wanted;
   return { ...NODE_DEFAULTS, socketTimeout: Math.max(LONGEST_SILENCE, 2 * commandTimeout), ...wanted };
-}
-
-/**
- * How long to wait before the next attempt to connect: at once at first, then ever less often, and never giving up. Jitter keeps the
- * processes of a fleet from coming back all at the same moment.
- *
- * @param attempt counted from 1
- */
-export function retryDelay(attempt: number): number {
-  return Math.min(50 * 2 ** (attempt - 1), 2_000) + Math.random() * 200;
 }
 
 /**

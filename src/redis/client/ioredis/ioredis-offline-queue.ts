@@ -1,4 +1,4 @@
-import type { RedisClient } from './redis-connection.js';
+import type { Cluster, Redis } from 'ioredis';
 
 /** As long as a command waits for its reply, and so for a connection: an interruption shorter than that costs nobody an error. */
 const PATIENCE_MS = 500;
@@ -8,7 +8,7 @@ const PATIENCE_MS = 500;
  * when the outage is over, whoever still waits for them; those of a Cluster without a single node, or of a master that no sentinel can name,
  * are never given up. With this, an outage costs an error at once, no memory, and nothing is done late.
  */
-export function limitOfflineQueue(client: RedisClient): void {
+export function limitOfflineQueue(client: Redis | Cluster): void {
   let troubledSince: number | undefined;
   const onTrouble = () => {
     troubledSince ??= performance.now();
@@ -24,7 +24,7 @@ export function limitOfflineQueue(client: RedisClient): void {
 }
 
 /** For a Cluster, trouble means that it has no node at all. What it queues has no timeout, so it does not queue, and forgets what it has. */
-function giveUp(client: RedisClient): void {
+function giveUp(client: Redis | Cluster): void {
   client.options.enableOfflineQueue = false;
   // Not in its types, but there in ioredis 5 and 6: what the client itself does when it gives up for good.
   (client as unknown as { flushQueue?: (error: Error) => void }).flushQueue?.(new Error('None of startup nodes is available'));

@@ -1,6 +1,7 @@
-import type { Redis } from 'ioredis';
-import { FreshConnections, LOOK_INTERVAL, type FreshReply } from './fresh-connections.js';
-import type { RedisClient } from './redis-connection.js';
+import type { Cluster, Redis } from 'ioredis';
+import { FreshConnections, LOOK_INTERVAL, type FreshReply } from '../fresh-connections.js';
+import { isClosed, reconnectNow } from './ioredis-connect-now.js';
+import { IoredisNode } from './ioredis-node.js';
 
 /**
  * In ms. How long a client that is connecting is waited for, once Redis has answered a connection that was begun later: then twice as long each
@@ -16,7 +17,7 @@ const watched = new WeakSet<Redis>();
  * between those grow (`retryStrategy`), and all requests fail meanwhile. Asks on connections of its own, so that the client's attempts are counted
  * as always. A client that has given up is left alone. Returns the function that ends it.
  */
-export function hastenReconnecting(client: RedisClient): () => void {
+export function hastenReconnecting(client: Redis | Cluster): () => void {
   if ('nodes' in client || watched.has(client)) return () => undefined;
   watched.add(client);
   const watch = new ReconnectWatch(client);
@@ -41,7 +42,7 @@ class ReconnectWatch {
   #connectingSince = 0;
 
   constructor(private readonly client: Redis) {
-    this.#fresh = new FreshConnections(client, (reply) => this.#replied(reply));
+    this.#fresh = new FreshConnections(new IoredisNode(client), (reply) => this.#replied(reply));
   }
 
   // The first look comes later: one broken connection is mended at once, and what refuses every client must not be asked without a pause.
@@ -83,31 +84,4 @@ class ReconnectWatch {
       this.#lastLookMs + MORE_QUESTIONS * (performance.now() - begunAt),
     ).unref();
   }
-}
-
-/** Without waiting for `retryStrategy`, which by now may wait for long. Never brings back a client that was closed. */
-export function reconnectNow(client: Redis): void {
-  if (client.status === 'reconnecting') return connect(client);
-  client.once('reconnecting', () => connect(client));
-  // ioredis itself waits for the other side to say goodbye.
-  client.stream?.destroy();
-}
-
-function connect(client: Redis): void {
-  if (isClosed(client)) return;
-  // Left alone, the timer would bring the client back should it be closed meanwhile.
-  const waiting = retrying(client);
-  if (waiting.reconnectTimeout !== null) clearTimeout(waiting.reconnectTimeout);
-  waiting.reconnectTimeout = null;
-  client.connect().catch(() => undefined); // It goes on trying, and the outage is logged.
-}
-
-/** Between two attempts there is no socket whose end would end a client that is closed: ioredis only takes its next attempt away. */
-function isClosed(client: Redis): boolean {
-  return client.status === 'end' || (client.status === 'reconnecting' && retrying(client).reconnectTimeout === null);
-}
-
-/** Not in its types, but there in ioredis 5 and 6. */
-function retrying(client: Redis): { reconnectTimeout: NodeJS.Timeout | null } {
-  return client as unknown as { reconnectTimeout: NodeJS.Timeout | null };
 }

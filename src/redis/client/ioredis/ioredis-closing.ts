@@ -1,7 +1,7 @@
-import type { RedisClient } from './redis-connection.js';
+import type { Cluster, Redis } from 'ioredis';
 
 /** Closes a client in whatever state it is: politely when it is connected, and in any case before the deadline. Never rejects. */
-export async function closeClient(client: RedisClient, deadlineMs: number): Promise<void> {
+export async function closeIoredis(client: Redis | Cluster, deadlineMs: number): Promise<void> {
   const ended = client.status === 'end' ? Promise.resolve() : anyOf(client, ['end']);
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<void>((resolve) => {
@@ -13,7 +13,7 @@ export async function closeClient(client: RedisClient, deadlineMs: number): Prom
 }
 
 /** Brings a client to where `disconnect` ends it, and leaves nothing of it behind. */
-async function comeToRest(client: RedisClient): Promise<void> {
+async function comeToRest(client: Redis | Cluster): Promise<void> {
   if (client.status === 'ready') await client.quit().catch(() => undefined);
   if (client.isCluster) return;
   if (statusOf(client) === 'reconnecting') {
@@ -29,7 +29,7 @@ async function comeToRest(client: RedisClient): Promise<void> {
 }
 
 /** Ends what is left, and resolves when it has ended. */
-function disconnect(client: RedisClient, ended: Promise<void>): Promise<void> {
+function disconnect(client: Redis | Cluster, ended: Promise<void>): Promise<void> {
   // Only this stops listening to the sentinels; `quit` does not.
   if (client.status === 'end' && !usesSentinel(client)) return ended;
   // A Cluster without nodes does not announce its end, but it leaves nothing behind either.
@@ -38,17 +38,17 @@ function disconnect(client: RedisClient, ended: Promise<void>): Promise<void> {
   return isEmpty ? Promise.resolve() : ended;
 }
 
-function usesSentinel({ options }: RedisClient): boolean {
+function usesSentinel({ options }: Redis | Cluster): boolean {
   return 'sentinels' in options && Boolean(options.sentinels);
 }
 
 /** Read anew each time: for TypeScript, a status that was compared before cannot have changed. */
-function statusOf(client: RedisClient): RedisClient['status'] {
+function statusOf(client: Redis | Cluster): (Redis | Cluster)['status'] {
   return client.status;
 }
 
 /** Resolves with the first of these events. */
-function anyOf(client: RedisClient, events: readonly string[]): Promise<void> {
+function anyOf(client: Redis | Cluster, events: readonly string[]): Promise<void> {
   return new Promise((resolve) => {
     for (const event of events) client.once(event, () => resolve());
   });
