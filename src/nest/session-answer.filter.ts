@@ -13,12 +13,21 @@ import { isOperation } from './execution-context.js';
 import { SessionHttpException } from './http-exceptions.js';
 import { errorIn } from './operation-errors.js';
 
+/** Errors that are answers to the client, wherever they are thrown. */
+export const ANSWERED_ERRORS = [
+  SessionStoreUnavailableError,
+  SessionGoneError,
+  SessionRefusedError,
+  CrossOriginError,
+  SessionHttpException,
+] as const;
+
 /**
  * Answers what nobody has caught of `SessionManager` and stores: those know no response, so their errors are no exceptions of Nest, which would answer
  * without `Retry-After` and log a stack. And what the methods of a session throw in a GraphQL resolver, which knows no exceptions of HTTP. To be added
  * before the application's own filters, all of which then come first.
  */
-@Catch(SessionStoreUnavailableError, SessionGoneError, SessionRefusedError, CrossOriginError, SessionHttpException)
+@Catch(...ANSWERED_ERRORS)
 export class SessionAnswerFilter implements ExceptionFilter<RedisSessionError | SessionHttpException> {
   constructor(
     private readonly adapterHost: HttpAdapterHost,
@@ -32,13 +41,8 @@ export class SessionAnswerFilter implements ExceptionFilter<RedisSessionError | 
     }
     if (isOperation(host)) throw errorIn(host, error);
     const answer = answerOf(error);
-    if (host.getType() === 'http' && answer !== undefined) return this.#reply(host.getArgByIndex(1), answer);
-    // As Nest's own filter there. Elsewhere (microservices) what returns nothing has left the error to Nest.
-    if (host.getType() === 'ws')
-      host
-        .switchToWs()
-        .getClient<{ emit?(event: string, value: object): void }>()
-        .emit?.('exception', { status: 'error', message: answer?.message });
+    // Elsewhere (microservices) what returns nothing has left the error to Nest.
+    if (host.getType() === 'http' && answer !== undefined) this.#reply(host.getArgByIndex(1), answer);
   }
 
   #reply(response: unknown, { statusCode, headers, body }: Answer): void {

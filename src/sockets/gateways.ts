@@ -18,13 +18,18 @@ interface Gateway {
   readonly isOpen: boolean;
 }
 
-/** The gateways of an application. */
-export function gatewaysOf(modules: ModulesContainer): readonly Gateway[] {
+/** The classes of an application's gateways. */
+export function gatewayClassesOf(modules: ModulesContainer): ReadonlySet<Class> {
   const classes = new Set<Class>();
   for (const { providers } of modules.values())
     for (const { metatype } of providers.values())
       if (typeof metatype === 'function' && Reflect.hasMetadata(GATEWAY, metatype)) classes.add(metatype as Class);
-  return [...classes].map((one) => {
+  return classes;
+}
+
+/** The gateways of an application. */
+export function gatewaysOf(modules: ModulesContainer): readonly Gateway[] {
+  return [...gatewayClassesOf(modules)].map((one) => {
     const { path, namespace = '/' } = (Reflect.getMetadata(OPTIONS, one) ?? {}) as { path?: string; namespace?: string | RegExp };
     const name = typeof namespace === 'string' && !namespace.startsWith('/') ? `/${namespace}` : namespace;
     return { port: Number(Reflect.getMetadata(PORT, one)) || 0, path, namespace: name, isOpen: isClassOpen(one) };

@@ -8,6 +8,7 @@ import type { Identity } from '../nest/identity.decorator.js';
 import { RedisSessionConfigError, SessionMisuseError } from '../redis-session.errors.js';
 import type { Handle } from '../session/sid.js';
 import { gatewaysOf, isOpenAt } from './gateways.js';
+import { answerRefusals } from './message-refusal.filter.js';
 import { MessageTransport } from './message-transport.js';
 import { openSocket } from './open-socket.js';
 import { guardIoServer, type IoNamespace, type IoServer } from './socket-io-server.js';
@@ -97,6 +98,7 @@ export class SessionSockets {
 
   #install(config: ApplicationConfig): void {
     installed.set(config, this);
+    answerRefusals(this.#modules);
     const present = config.getIoAdapter() as WebSocketAdapter | null;
     if (present !== null) this.#wrap(present);
     const setIoAdapter = config.setIoAdapter.bind(config);

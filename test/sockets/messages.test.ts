@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { CsrfGuard, FreshLogin, Identity, Roles, SessionGuard } from '../../src/index.js';
-import { UseGuards } from '@nestjs/common';
-import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
+import { CsrfGuard, FreshLogin, Identity, Roles, SessionGuard, type HttpSession } from '../../src/index.js';
+import { Catch, UseFilters, UseGuards, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { BaseWsExceptionFilter, SubscribeMessage, WebSocketGateway, WsException } from '@nestjs/websockets';
+import { SessionGoneError, SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import { bothDoors } from '../support/doors.js';
 import { answer, useSocketApps } from '../support/socket-app.js';
 import { until } from '../support/until.js';
@@ -128,6 +128,61 @@ describe.each(bothDoors)('a message over $name', (door) => {
     expect(client.isOpen).toBe(true);
     Object.assign(app.store, { reload });
     expect(await client.ask('whoami')).toEqual(answer({ id: 'ada' }));
+  });
+
+  test('has what SessionManager and the session reject with told to its client as an exception with our code, and an outage logged', async () => {
+    const errors: Error[] = [];
+    const app = await open({ store: { logErrors: (error) => errors.push(error) } });
+    const client = await app.connect(await app.signedIn());
+    await app.signedIn();
+    app.onMessage('revoke others', (session) => app.manager.revokeOthers(session as HttpSession));
+    app.onMessage('save', async (session) => {
+      session['cart'] = ['tea'];
+      await session.save();
+    });
+    app.onMessage('gone', () => Promise.reject(new SessionGoneError()));
+    app.onMessage('own fault', () => Promise.reject(new Error('of the application')));
+    Object.assign(app.store, { save: () => Promise.reject(OUTAGE), revoke: () => Promise.reject(OUTAGE) });
+    const unavailable = { status: 503, code: 'SESSION_STORE_UNAVAILABLE', message: 'The session store is unavailable. Try again.' };
+    expect(await client.ask('run', ['revoke others'])).toEqual({ event: 'exception', data: unavailable });
+    expect(errors).toEqual([OUTAGE]);
+    expect(await client.ask('run', ['save'])).toEqual({ event: 'exception', data: unavailable });
+    expect(await client.ask('run', ['gone'])).toEqual(exception({ status: 401, code: 'SESSION_GONE' }));
+    expect(await client.ask('run', ['own fault'])).toEqual(exception({ status: 'error', message: 'Internal server error' }));
+  });
+
+  test('leaves what is refused to the filters of its gateway, if they want it', async () => {
+    @Catch(WsException, SessionStoreUnavailableError)
+    class OwnFilter implements ExceptionFilter {
+      readonly caught: unknown[] = [];
+
+      catch(error: WsException | SessionStoreUnavailableError, host: ArgumentsHost) {
+        this.caught.push(error instanceof WsException ? error.getError() : error);
+        new BaseWsExceptionFilter().catch(new WsException('own words'), host);
+      }
+    }
+    const filter = new OwnFilter();
+
+    @UseFilters(filter)
+    @UseGuards(SessionGuard)
+    @WebSocketGateway(door.at('filtered'))
+    class Filtered {
+      @Roles('admin')
+      @SubscribeMessage('guarded')
+      guarded() {
+        return answer('done');
+      }
+
+      @SubscribeMessage('outage')
+      outage() {
+        return Promise.reject(OUTAGE);
+      }
+    }
+    const app = await open({ providers: [Filtered] });
+    const client = await app.connect(await app.signedIn(), { at: 'filtered' });
+    for (const message of ['guarded', 'outage'])
+      expect(await client.ask(message)).toEqual(exception({ status: 'error', message: 'own words' }));
+    expect(filter.caught).toEqual([expect.objectContaining({ code: 'SESSION_ROLE_MISSING' }), OUTAGE]);
   });
 
   test('is handled for nobody once its session has ended, although the socket does not know yet', async () => {

@@ -13,14 +13,12 @@ function send(socket: WebSocket, event: string, data: string): void {
   socket.send(JSON.stringify({ event, data }));
 }
 
-/** What a handler answers next. Nest 11 sends no refusals over ws. */
-function said(socket: WebSocket): Promise<unknown> {
-  return new Promise((resolve) => {
-    socket.on('message', (message) => {
-      const { event, data } = JSON.parse(String(message));
-      if (event === 'said') resolve(data);
-    });
-  });
+/** What the server sends next. */
+async function answerTo(socket: WebSocket, event: string, data: string): Promise<unknown> {
+  const answer = once(socket, 'message');
+  send(socket, event, data);
+  const [message] = await answer;
+  return JSON.parse(String(message));
 }
 
 test('ws: a visitor gets no socket', patience, async () => {
@@ -39,10 +37,9 @@ test(
     const socket = new WebSocket(place, { headers: { cookie } });
     context.after(() => socket.terminate());
     await once(socket, 'open');
-    const answer = said(socket);
-    send(socket, 'announce', 'refused, so not the first that is said');
-    send(socket, 'say', 'hello');
-    assert.deepEqual(await answer, { by: 'ws', text: 'hello' });
+    const refusal = { status: 403, code: 'SESSION_ROLE_MISSING', message: 'You may not do this.' };
+    assert.deepEqual(await answerTo(socket, 'announce', 'for admins'), { event: 'exception', data: refusal });
+    assert.deepEqual(await answerTo(socket, 'say', 'hello'), { event: 'said', data: { by: 'ws', text: 'hello' } });
 
     const closed = once(socket, 'close');
     assert.deepEqual(await revokeAll(cookie), { ended: 1 });
