@@ -105,6 +105,20 @@ module.exports = {
       to: { path: ['^src/sockets/', packages('@nestjs/websockets')], pathNot: ANY_SOCKET },
     },
     {
+      name: 'cli-imports-redis-and-session-only',
+      comment: 'The program at the prompt uses the store and SessionManager as anybody may, with neither Nest nor HTTP.',
+      severity: 'error',
+      from: { path: '^src/cli/' },
+      to: { pathNot: ['^src/(cli|redis|session)/', ERRORS], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'nothing-imports-cli',
+      comment: 'It is a program.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' },
+    },
+    {
       name: 'only-redis-imports-ioredis',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/redis/' },

@@ -1,7 +1,7 @@
 // Builds the package into dist/esm and dist/cjs. scripts/entry-points.mjs says who gets which. Both have declarations, since TypeScript does not
 // let one of CommonJS import Nest 12.
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
@@ -18,6 +18,8 @@ compile('tsconfig.build-esm.json');
 writeFileSync(path.join(CJS, 'package.json'), '{ "type": "commonjs" }\n');
 cpSync(CJS, ESM, { recursive: true, filter: (file) => path.extname(file) === '' || file.endsWith('.d.ts') });
 letOptionalPeersBeMissing();
+const { bin } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+for (const file of Object.values(bin)) chmodSync(path.join(ROOT, file), 0o755);
 
 function compile(project) {
   const nest = require.resolve('@nestjs/cli/bin/nest.js');

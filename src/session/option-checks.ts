@@ -44,7 +44,8 @@ export function kindOf(value: unknown): string {
   return `${/^[aeiou]/.test(typeof value) ? 'an' : 'a'} ${typeof value}`;
 }
 
-function nearest(name: string, known: readonly string[]): string | undefined {
+/** The known name that was probably meant. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
   const byDistance = known
     .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(Math.min(name.length, candidate.length) / 3)))

@@ -1,7 +1,9 @@
 import type { Handle } from '../../session/sid.js';
 
-const USER = 'user:';
-const NOT_BEFORE = 'not-before:';
+/** What the key of a user's index has after the prefix, before their id. */
+export const USER = 'user:';
+/** The same of the time of `revokeBefore`. */
+export const NOT_BEFORE = 'not-before:';
 
 /** What is wrong with a prefix: with `x:user:`, the sessions would lie among the indexes of another store, whose prefix is `x:`. */
 export function prefixProblems(prefix: string | undefined, option: string): string[] {

@@ -172,8 +172,8 @@ function fieldOf(hash: Readonly<Record<string, string>>, field: string): string 
   return Object.hasOwn(hash, field) ? hash[field] : undefined;
 }
 
-/** `undefined` for metadata, and for `__proto__`, which no entry may be called: copying it with `Object.assign` would set a prototype. */
-function entryOfField(field: string): string | undefined {
+/** The entry that a field holds. `undefined` for metadata, and for `__proto__`, which no entry may be called: copying it with `Object.assign` would set a prototype. */
+export function entryOfField(field: string): string | undefined {
   if (field === '__proto__') return undefined;
   if (!field.startsWith(METADATA_MARK)) return field;
   return field.startsWith(METADATA_MARK + METADATA_MARK) ? field.slice(1) : undefined;
