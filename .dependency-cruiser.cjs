@@ -119,6 +119,23 @@ module.exports = {
       to: { path: '^src/cli/' },
     },
     {
+      name: 'testing-imports-http-session-and-tokens-only',
+      comment: 'What it needs of Nest, the application brings along.',
+      severity: 'error',
+      from: { path: '^src/testing/' },
+      to: {
+        pathNot: ['^src/(testing|http|session)/', ERRORS, IDENTITY, '^src/redis-session\\.tokens\\.ts$'],
+        dependencyTypesNot: ['core'],
+      },
+    },
+    {
+      name: 'only-its-entry-point-imports-testing',
+      comment: 'What signs somebody in without a password is in no application that does not ask for it.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/testing(/|\\.ts$)' },
+      to: { path: '^src/testing/' },
+    },
+    {
       name: 'only-redis-imports-ioredis',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/redis/' },
@@ -182,7 +199,7 @@ module.exports = {
       name: 'nothing-imports-an-entry-point',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(index|express|fastify|node|store|websocket)\\.ts$' },
+      to: { path: '^src/(index|express|fastify|node|store|testing|websocket)\\.ts$' },
     },
     {
       name: 'no-cycles',

@@ -18,6 +18,19 @@ module.exports = {
       },
     },
     {
+      name: 'testing-loads-neither-nest-nor-redis',
+      comment: 'It tests applications with Nest and without.',
+      severity: 'error',
+      from: { path: '^src/testing\\.ts$' },
+      to: {
+        path: [
+          '^src/(nest|redis|express-session)/',
+          '(^|/)node_modules/(@nestjs|reflect-metadata|rxjs|ioredis|express|express-session|fastify)/',
+        ],
+        reachable: true,
+      },
+    },
+    {
       name: 'store-loads-session-only',
       comment: 'A store of your own, and its tests, need nothing that serves requests.',
       severity: 'error',

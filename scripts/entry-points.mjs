@@ -12,6 +12,7 @@ export const ENTRY_POINTS = [
   { name: './fastify', file: 'fastify' },
   { name: './node', file: 'node' },
   { name: './store', file: 'store' },
+  { name: './testing', file: 'testing' },
   { name: './websocket', file: 'websocket' },
 ];
 

@@ -1,7 +1,7 @@
 export { RedisSessionModule } from './redis-session.module.js';
 export type { RedisSessionModuleExtras } from './redis-session.module-definition.js';
 export type { RedisSessionOptions, RedisSessionOptionsFactory, ResolvedRedisSessionOptions } from './redis-session.options.js';
-export { InjectSessionOptions, InjectSessionRedis, SESSION_OPTIONS, SESSION_REDIS } from './redis-session.tokens.js';
+export { SESSION_OPTIONS, SESSION_REDIS } from './redis-session.tokens.js';
 export {
   CrossOriginError,
   RedisSessionConfigError,
@@ -21,6 +21,7 @@ export { CsrfGuard } from './nest/csrf.guard.js';
 export type { CsrfOptions } from './http/csrf/csrf-options.js';
 export { FreshLogin } from './nest/fresh-login.decorator.js';
 export { Identity } from './nest/identity.decorator.js';
+export { InjectSessionOptions, InjectSessionRedis } from './nest/inject.decorators.js';
 export { Passive } from './nest/passive.decorator.js';
 export { peekSession } from './http/request/peek-session.js';
 export { Public } from './nest/public.decorator.js';

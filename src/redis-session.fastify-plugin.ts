@@ -3,6 +3,7 @@ import { sessionStoreOf } from './express-session/express-store-facade.js';
 import type { FastifySession } from './fastify/fastify-session.js';
 import { FastifySessions, identifyRequest } from './fastify/fastify-sessions.js';
 import { refuseCrossOrigin } from './http/csrf/csrf.middleware.js';
+import { keepRuntime } from './http/request/runtime-owners.js';
 import type { SessionRuntime } from './http/request/session-runtime.js';
 import { openRuntime, type SessionMiddlewareOptions } from './redis-session.without-nest.js';
 import { answerWithin } from './session/deadline.js';
@@ -49,6 +50,7 @@ function mount(instance: FastifyInstance, runtime: SessionRuntime): void {
   const { settings, sessions } = runtime;
   const fastify = new FastifySessions(runtime, sessionStoreOf(runtime));
   fastify.install(instance);
+  keepRuntime(instance.server, runtime);
   if (settings.csrf.everywhere) {
     const refuse = refuseCrossOrigin(settings, runtime.header);
     instance.addHook('onRequest', (request, reply, done) => {

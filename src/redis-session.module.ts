@@ -26,6 +26,7 @@ import { SessionGuard } from './nest/session.guard.js';
 import { SessionSubscriptions } from './nest/session-subscriptions.js';
 import { SessionMiddleware } from './nest/session.middleware.js';
 import { SessionLog } from './nest/session-log.js';
+import { keepRuntime } from './http/request/runtime-owners.js';
 import { shortSecretWarning, suspectTimes, ttlGivenTo } from './http/request/session-option-problems.js';
 import { SessionRuntime } from './http/request/session-runtime.js';
 import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
@@ -317,6 +318,7 @@ export class RedisSessionModule
   /** A request has the session of one of them, whichever module its handler is in. */
   #lookAtOthers(httpAdapter: object): void {
     const runtime = this.#runtime;
+    keepRuntime(httpAdapter, runtime);
     const others = serving.get(httpAdapter) ?? [];
     serving.set(httpAdapter, [...others, { runtime, routes: this.#routes }]);
     for (const other of others) {

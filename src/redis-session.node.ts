@@ -6,6 +6,7 @@ import { refuseCrossOrigin } from './http/csrf/csrf.middleware.js';
 import { builtinSessionMiddleware } from './http/request/builtin-session.middleware.js';
 import { commitExplicitly, loadExplicitly } from './http/request/explicit-session.js';
 import type { HttpSession } from './http/request/http-session.js';
+import { keepRuntime } from './http/request/runtime-owners.js';
 import type { Http2SessionHandler, NodeRequest, NodeResponse, SessionHandler } from './http/request/session-handler.js';
 import { sessionOf } from './http/request/session-of.js';
 import type { SessionOptions } from './http/request/session-options.js';
@@ -38,7 +39,9 @@ export function sessionMiddleware(options: SessionMiddlewareOptions): SessionHan
       else next(error);
     });
   // A request and a response of HTTP/2 have all that is used of those of HTTP/1.
-  return (runtime.settings.csrf.everywhere ? both : serve) as SessionHandler & Http2SessionHandler;
+  const handler = (runtime.settings.csrf.everywhere ? both : serve) as SessionHandler & Http2SessionHandler;
+  keepRuntime(handler, runtime);
+  return handler;
 }
 
 /**
@@ -85,7 +88,7 @@ export function nodeSessions(options: SessionMiddlewareOptions): NodeSessions {
   const runtime = openRuntime(options);
   const { settings } = runtime;
   const sessionStore = sessionStoreOf(runtime);
-  return {
+  const sessions: NodeSessions = {
     // A request and a response of HTTP/2 have all that is used of those of HTTP/1.
     loadSession: async (request) => {
       const refusal = settings.csrf.everywhere ? requestRefusal(request as IncomingMessage, settings, runtime.header) : undefined;
@@ -95,6 +98,8 @@ export function nodeSessions(options: SessionMiddlewareOptions): NodeSessions {
     },
     commitSession: (request, response) => commitExplicitly(request as IncomingMessage, response as ServerResponse),
   };
+  keepRuntime(sessions, runtime);
+  return sessions;
 }
 
 /**

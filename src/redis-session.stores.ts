@@ -29,8 +29,13 @@ export async function openStore(
     hash: () => new RedisSessionStore(required(connection), options),
     'connect-redis': () => openConnectRedisStore(required(connection), options, store.settings),
   };
-  return printing(await open[store.kind](), log);
+  const opened = printing(await open[store.kind](), log);
+  if (store.kind !== 'memory') inRedis.add(opened);
+  return opened;
 }
+
+/** Those that were opened here. A test may put another in their place, which has no Redis. */
+const inRedis = new WeakSet<SessionStore>();
 
 function printing(store: SessionStore, log: LinePrinter): SessionStore {
   Sessions.of(store).settings.failures.printTo(log);
@@ -44,7 +49,7 @@ export function eventChannelOf(
   connection: Pick<OpenRedis, 'client'> | null,
   log: (message: string) => void,
 ): RedisEventChannel | undefined {
-  if (isSessionStore(options) || isExpressStore(options) || options.events === 'local') return undefined;
+  if (isSessionStore(options) || isExpressStore(options) || options.events === 'local' || !inRedis.has(store)) return undefined;
   return new RedisEventChannel(required(connection), store, log);
 }
 

@@ -1,5 +1,3 @@
-import { Inject } from '@nestjs/common';
-
 /**
  * The ioredis client of the sessions, for factories (`inject: [SESSION_REDIS]`) and tests (`overrideProvider(SESSION_REDIS)`). Throws if
  * your sessions need no Redis.
@@ -18,17 +16,3 @@ export const SESSION_OPTIONS = Symbol('RedisSessionModule: resolved options');
 export const SESSION_ROUTES = Symbol('RedisSessionModule: routes of the middleware');
 export const SESSION_HANDLER = Symbol('RedisSessionModule: session middleware');
 export const SESSION_CONNECTION = Symbol('RedisSessionModule: Redis connection');
-
-/**
- * Injects {@link SESSION_REDIS}: `constructor(@InjectSessionRedis() redis: Redis)`.
- *
- * @publicApi
- */
-export const InjectSessionRedis = (): PropertyDecorator & ParameterDecorator => Inject(SESSION_REDIS);
-
-/**
- * Injects {@link SESSION_OPTIONS}: `constructor(@InjectSessionOptions() options: ResolvedRedisSessionOptions)`.
- *
- * @publicApi
- */
-export const InjectSessionOptions = (): PropertyDecorator & ParameterDecorator => Inject(SESSION_OPTIONS);

@@ -70,6 +70,11 @@ export class Sessions {
     return this.#watched;
   }
 
+  /** Looks at those that are watched, where there are any, without waiting until that is due. */
+  async lookAtWatched(): Promise<void> {
+    await this.#watched?.lookAtAll();
+  }
+
   /** The public name of the session that a sid opens. */
   handleOf(sid: Sid): Handle {
     return this.store.rotate === undefined ? hashedHandleOf(sid) : handleOf(sid);

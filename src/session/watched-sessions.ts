@@ -91,6 +91,11 @@ export class WatchedSessions {
     return watched;
   }
 
+  /** Looks at all of them at once, and resolves when the store has answered. */
+  async lookAtAll(): Promise<void> {
+    await Promise.all([...this.#byHandle.values()].flat().map((watched) => watched.look()));
+  }
+
   /** Something was written to the session: what is known of it is not enough any more for whoever asks next. */
   noteChange(handle: Handle): void {
     for (const watched of this.#byHandle.get(handle) ?? []) watched.outdate();

@@ -1,6 +1,7 @@
 import { stringifySetCookie } from 'cookie';
 import type { Cookie as CookieOfExpressSession } from 'express-session';
 import { SessionMisuseError } from '../../redis-session.errors.js';
+import { SYSTEM_CLOCK, type Clock } from '../../session/clock.js';
 import { isCookieDomain } from '../../session/cookie-domain.js';
 import { kindOf } from '../../session/option-checks.js';
 import type { CookieAttributes } from '../../session/session-record.js';
@@ -26,7 +27,10 @@ type Expires = CookieAttributes['expires'];
  * is wrong keeps the cookie as long as it should. On the prototype, so that it shows up in no copy and no JSON: stores keep those.
  */
 class CookieData implements CookieAttributes {
-  constructor(data: CookieAttributes) {
+  readonly #clock: Clock;
+
+  constructor(data: CookieAttributes, clock: Clock) {
+    this.#clock = clock;
     Object.assign(this, data);
   }
 
@@ -34,10 +38,13 @@ class CookieData implements CookieAttributes {
 
   /** In seconds. Rather one too many, as the store drops the session. */
   get maxAge(): number | undefined {
-    const ms = this.expires instanceof Date ? this.expires.getTime() - Date.now() : Number.NaN;
+    const ms = this.expires instanceof Date ? this.expires.getTime() - this.#clock.now() : Number.NaN;
     return Number.isNaN(ms) ? undefined : Math.max(0, Math.ceil(ms / SECOND));
   }
 }
+
+/** Under which name a cookie has its clock, out of sight of copies, and where a proxy in front of it finds it. */
+const CLOCK = Symbol('clock of a cookie');
 
 /** Beside the attributes that it is given, which are properties of their own. */
 class AttributesCookie {
@@ -56,6 +63,10 @@ class AttributesCookie {
     this.originalMaxAge ??= this.maxAge;
   }
 
+  get [CLOCK](): Clock {
+    return SYSTEM_CLOCK;
+  }
+
   get expires(): Expires {
     return this[EXPIRES];
   }
@@ -69,12 +80,12 @@ class AttributesCookie {
   get maxAge(): MaxAge {
     const { [EXPIRES]: expires } = this;
     // What is no date, as express-session has it: an error when the cookie is serialized.
-    return expires instanceof Date ? expires.getTime() - Date.now() : (expires as MaxAge);
+    return expires instanceof Date ? expires.getTime() - this[CLOCK].now() : (expires as MaxAge);
   }
 
   set maxAge(ms: MaxAge) {
     checkMaxAge(ms);
-    this.expires = typeof ms === 'number' ? new Date(Date.now() + ms) : ms;
+    this.expires = typeof ms === 'number' ? new Date(this[CLOCK].now() + ms) : ms;
     // express-session works that out from the expiry and the clock, which may have gone on by a millisecond: a session whose `maxAge` is set to the
     // same time again would look changed.
     if (typeof ms === 'number') this.originalMaxAge = ms;
@@ -83,7 +94,7 @@ class AttributesCookie {
   get data(): CookieData {
     const { originalMaxAge, [EXPIRES]: expires, httpOnly, path } = this;
     const { partitioned, priority, secure, domain, sameSite } = this as CookieAttributes;
-    return new CookieData({ originalMaxAge, partitioned, priority, expires, secure, httpOnly, domain, path, sameSite });
+    return new CookieData({ originalMaxAge, partitioned, priority, expires, secure, httpOnly, domain, path, sameSite }, this[CLOCK]);
   }
 
   serialize(name: string, value: string): string {
@@ -108,14 +119,39 @@ function withoutValue(error: unknown): unknown {
   return error instanceof TypeError ? new TypeError(error.message.split(':', 1)[0]) : error;
 }
 
+const classes = new WeakMap<Clock, typeof AttributesCookie>([[SYSTEM_CLOCK, AttributesCookie]]);
+
+/** A class for each clock, since each cookie has only properties that express-session's has too. */
+function classFor(clock: Clock): typeof AttributesCookie {
+  let found = classes.get(clock);
+  if (found === undefined) {
+    found = class extends AttributesCookie {
+      override get [CLOCK](): Clock {
+        return clock;
+      }
+    };
+    classes.set(clock, found);
+  }
+  return found;
+}
+
+/** By which clock it expires. */
+export function clockOf(cookie: Cookie): Clock {
+  return (cookie as Cookie & { readonly [CLOCK]: Clock })[CLOCK];
+}
+
 /**
  * A cookie object with those attributes.
  *
  * @param age how much of its `maxAge` has passed, in ms
  */
-export function createCookie(attributes: CookieAttributes & { maxAge?: number | null | undefined }, age = 0): Cookie {
+export function createCookie(
+  attributes: CookieAttributes & { maxAge?: number | null | undefined },
+  age = 0,
+  clock: Clock = SYSTEM_CLOCK,
+): Cookie {
   const { originalMaxAge, ...rest } = attributes;
-  const cookie = new AttributesCookie(rest);
+  const cookie = new (classFor(clock))(rest);
   const maxAge = originalMaxAge === undefined && !rest.expires ? rest.maxAge : originalMaxAge;
   if (maxAge !== undefined) {
     cookie.maxAge = typeof maxAge === 'number' ? maxAge - age : maxAge;

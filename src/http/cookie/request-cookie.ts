@@ -1,7 +1,7 @@
 import { SessionMisuseError } from '../../redis-session.errors.js';
 import { LONGEST_TIME } from '../../session/lifetime.js';
 import type { CookieAttributes } from '../../session/session-record.js';
-import { createCookie, restartMaxAge, type Cookie } from './cookie.js';
+import { clockOf, createCookie, restartMaxAge, type Cookie } from './cookie.js';
 
 const KEPT_ATTRIBUTES = ['originalMaxAge', 'secure', 'httpOnly', 'domain', 'path', 'sameSite', 'priority', 'partitioned'] as const;
 const AGE = 'originalMaxAge';
@@ -97,7 +97,7 @@ export class RequestCookie {
       this.#set = other.#set;
       this.#ageSetBy = other.#ageSetBy;
     } else if (isCookie(value)) {
-      this.#become(createCookie(value.data));
+      this.#become(createCookie(value.data, 0, clockOf(this.cookie)));
       this.#set = new Set(KEPT_ATTRIBUTES);
       this.#ageSetBy = 'handler';
     } else {

@@ -7,7 +7,7 @@ import type { SignedSids } from './signed-sids.js';
 import { SuspiciousCookies } from './suspicious-cookies.js';
 
 /** What a client without a session asks for one with. */
-const NEW = 'new';
+export const NEW = 'new';
 /** What a client is told whose value opens nothing any more. One that sends that back has no session either. */
 export const ENDED = 'ended';
 const NO_SIDS: readonly Sid[] = [];

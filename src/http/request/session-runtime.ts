@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { inspect, isDeepStrictEqual, types } from 'node:util';
 import { RedisSessionError, SessionMisuseError } from '../../redis-session.errors.js';
-import type { Clock } from '../../session/clock.js';
+import { besideStore, SYSTEM_CLOCK, type Clock } from '../../session/clock.js';
 import type { Entries } from '../../session/entries.js';
 import { IDENTITY_ENTRY, isIdentity } from '../../session/identity.js';
 import type { Sessions } from '../../session/sessions.js';
@@ -54,6 +54,8 @@ export class SessionRuntime {
   rotatesAtLoad = true;
   /** By which requests measure how long they wait, and how old what they have loaded is. */
   readonly clock: Clock;
+  /** By which cookies expire. */
+  readonly wallClock: Clock;
   /** People log requests and what hangs on them, however deep: what signs cookies is only in private fields. */
   readonly #settings: SessionSettings;
   readonly #sessionStore: object | undefined;
@@ -66,7 +68,8 @@ export class SessionRuntime {
 
   constructor(parts: SessionRuntimeParts) {
     const { sessions, settings, translate, findIdentity, warn, location, sessionStore, hasContext = false, clock = performance } = parts;
-    this.clock = clock;
+    this.clock = besideStore(sessions.store.clock, clock);
+    this.wallClock = besideStore(sessions.store.clock, SYSTEM_CLOCK);
     this.hasContext = hasContext;
     this.#sessionStore = sessionStore;
     this.sessions = sessions;

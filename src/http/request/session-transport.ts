@@ -82,6 +82,6 @@ export abstract class SessionTransport {
 
   /** The cookie by configuration, with what a session has otherwise. `age`: how much of its `maxAge` has passed, in ms. */
   createCookie(changed?: CookieAttributes, age?: number): Cookie {
-    return createCookie({ ...this.configuredCookie, ...changed }, age);
+    return createCookie({ ...this.configuredCookie, ...changed }, age, this.runtime.wallClock);
   }
 }
