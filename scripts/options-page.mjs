@@ -17,7 +17,7 @@ const INTERFACES = [
   { name: 'RedisSessionModuleExtras', file: path.join(ROOT, 'src/redis-session.module-definition.ts') },
 ];
 /** The options that are groups of options. The first two have no row of their own. */
-const GROUPS = ['session', 'store', 'session.cookie', 'session.csrf', 'store.maxSessionsPerUser', 'store.track'];
+const GROUPS = ['session', 'store', 'session.cookie', 'session.csrf', 'store.maxSessionsPerUser', 'store.track', 'store.migrate'];
 const WITHOUT_ROW = ['session', 'store'];
 const SECTIONS = ['daily', 'rare'];
 

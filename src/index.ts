@@ -37,6 +37,7 @@ export type { SessionOptions } from './http/request/session-options.js';
 
 export type { RedisClient } from './redis/client/redis-client.js';
 export { RedisEventChannel } from './redis/events/redis-event-channel.js';
+export { MigratingSessionStore, type MigratingStoreOptions } from './redis/migration/migrating-session-store.js';
 export { RedisSessionStore } from './redis/store/redis-session-store.js';
 
 export { MemorySessionStore } from './session/store/memory-session-store.js';
@@ -44,6 +45,8 @@ export type { SessionDiagnostics } from './session/diagnostics.js';
 export type { SessionEventMap } from './session/session-event-map.js';
 export { SessionEvents } from './session/session-events.js';
 export { SessionManager, type SessionInfo, type SessionPage } from './session/session-manager.js';
+export type { ConversionProgress, ConversionRun, MigrationPace, SessionMigration, StringCount } from './session/session-migration.js';
 export { SessionStore } from './session/store/session-store.js';
+export type { MigrateOptions, MigrationPhase } from './session/store/migrate-options.js';
 export type { StoreOptions } from './session/store/store-options.js';
 export type { Handle } from './session/sid.js';

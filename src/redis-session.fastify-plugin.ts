@@ -60,5 +60,8 @@ function mount(instance: FastifyInstance, runtime: SessionRuntime): void {
   }
   instance.addHook('onRequest', fastify.onRequest);
   // A store that does not answer within the deadline must not keep the instance from closing.
-  instance.addHook('onClose', () => answerWithin(sessions.settings.deadline, sessions.drain()).catch(() => undefined));
+  instance.addHook('onClose', () => {
+    sessions.store.migration?.stop();
+    return answerWithin(sessions.settings.deadline, sessions.drain()).catch(() => undefined);
+  });
 }

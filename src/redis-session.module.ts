@@ -50,7 +50,7 @@ import type { RedisEventChannel } from './redis/events/redis-event-channel.js';
 import { answerWithin } from './session/deadline.js';
 import { kindOf } from './session/option-checks.js';
 import { SessionEvents } from './session/session-events.js';
-import { SessionManager } from './session/session-manager.js';
+import { SessionManager, UNSEEN_STRINGS } from './session/session-manager.js';
 import { Sessions } from './session/sessions.js';
 import { isSessionStore, SessionStore } from './session/store/session-store.js';
 import { suspectTtl } from './session/store/store-option-problems.js';
@@ -117,8 +117,12 @@ const providers: Provider[] = [
   },
   {
     provide: SessionManager,
-    inject: [SessionStore],
-    useFactory: (store: SessionStore) => new SessionManager(store),
+    inject: [SessionStore, SessionLog],
+    useFactory: (store: SessionStore, log: SessionLog) => {
+      // Before it says so itself, where nobody may look.
+      if (store.migration?.phase === 'prepare') warnOnce(log.warn, UNSEEN_STRINGS);
+      return new SessionManager(store);
+    },
   },
   {
     provide: SessionEvents,
@@ -349,6 +353,7 @@ export class RedisSessionModule
 
   async onApplicationShutdown(): Promise<void> {
     this.#unwatch();
+    this.#sessions.store.migration?.stop();
     const { deadline } = this.#sessions.settings;
     // A store that does not answer within the deadline must not keep the application from ending.
     await answerWithin(deadline, this.#sessions.drain()).catch(() => undefined);

@@ -12,6 +12,7 @@ import { isSessionStore, type SessionStore } from './session/store/session-store
 import { STORE_DEFAULTS, STORE_NAMES, type StoreOptions } from './session/store/store-options.js';
 import { withHiddenProperties } from './session/hidden-properties.js';
 import { resolveStoreOptions, type StoreSettings } from './session/store/store-settings.js';
+import { MISSING_NAME, migrateOptionProblems, type MigrateOptions, type MigrationPhase } from './session/store/migrate-options.js';
 import { storeOptionProblems } from './session/store/store-option-problems.js';
 
 /** How sessions are kept: a hash in Redis, the layout of connect-redis 8, or the memory of this process. */
@@ -33,6 +34,13 @@ export interface RedisSessionStoreOptions extends StoreOptions {
    * @default 'hash'
    */
   kind?: StoreKind | undefined;
+  /**
+   * Moves sessions in from connect-redis 5 to 10 without signing anybody out, in two releases: `'prepare'`, then `'convert'`. An object says also where that
+   * package keeps them. Needs `session.name`, the name of the cookie that your visitors have. See `docs/coming-from-connect-redis.md`.
+   *
+   * @default nothing is moved
+   */
+  migrate?: MigrationPhase | MigrateOptions | undefined;
   /**
    * Whose events you receive with `SessionEvents`: `'local'`, those of this process; `'cluster'`, also those of the other processes with the same Redis and
    * prefix, marked `remote: true`. `'cluster'` takes one more connection and uses Redis pub/sub, so an event may be lost. For a store that you make
@@ -101,7 +109,13 @@ export interface ResolvedRedisSessionOptions {
   readonly redis: RedisConnection | undefined;
   readonly session: SessionSettings;
   readonly store:
-    | { readonly kind: StoreKind; readonly events: EventScope; readonly options: StoreOptions; readonly settings: StoreSettings }
+    | {
+        readonly kind: StoreKind;
+        readonly events: EventScope;
+        readonly migrate: MigrationPhase | MigrateOptions | undefined;
+        readonly options: StoreOptions;
+        readonly settings: StoreSettings;
+      }
     | SessionStore
     | ExpressStore;
   readonly identity: IdentityFinder | undefined;
@@ -111,7 +125,7 @@ export interface ResolvedRedisSessionOptions {
 const GROUPS = ['redis', 'session', 'store', 'identity', 'context'];
 /** Nest takes these off the options of `forRoot`, and knows nothing of those that a factory returns. */
 const EXTRAS = ['isGlobal', 'globalGuard', 'exclude', 'forRoutes'];
-const NAMES_IN_STORE = ['kind', 'events', ...STORE_NAMES];
+const NAMES_IN_STORE = ['kind', 'events', 'migrate', ...STORE_NAMES];
 const ELSEWHERE = new Map([...namesOf('store', NAMES_IN_STORE), ...namesOf('session', SESSION_NAMES)]);
 const KINDS: readonly unknown[] = ['hash', 'connect-redis', 'memory'] satisfies StoreKind[];
 const SCOPES: readonly unknown[] = ['local', 'cluster'] satisfies EventScope[];
@@ -122,11 +136,11 @@ export function resolveOptions(options: RedisSessionOptions, production: boolean
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const { redis, session, store = {}, identity, context = false } = options;
   if (isStore(store)) return withHiddenProperties({ session: resolveSessionOptions(session), store, identity, context }, { redis });
-  const { kind = 'hash', events = 'local', ...given } = store;
+  const { kind = 'hash', events = 'local', migrate, ...given } = store;
   const storeOptions = withinAbsolute(given);
   const resolved = {
     session: resolveSessionOptions(session),
-    store: { kind, events, options: storeOptions, settings: resolveStoreOptions(storeOptions) },
+    store: { kind, events, migrate, options: storeOptions, settings: resolveStoreOptions(storeOptions) },
     identity,
     context,
   };
@@ -170,7 +184,7 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
   if (store !== undefined && !isStore(store)) {
     if (typeof store !== 'object' || store === null)
       return [...problems, `"store" must be an object, a SessionStore or a store made for express-session, received ${kindOf(store)}.`];
-    const { kind, events, ...storeOptions } = store;
+    const { kind, events, migrate, ...storeOptions } = store;
     if (kind !== undefined && !KINDS.includes(kind))
       problems.push(`"store.kind" must be "hash", "connect-redis" or "memory", received ${kindOf(kind)}. Leave it out for "hash".`);
     if (events !== undefined && !SCOPES.includes(events))
@@ -179,6 +193,7 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
       problems.push(
         '"store.events" must not be "cluster" with "store.kind" "memory": there is no Redis to share events through. Leave it out.',
       );
+    if (migrate !== undefined) problems.push(...moveProblems(store, session));
     problems.push(...storeOptionProblems(storeOptions, idleOfCookie(session ?? {}), NAMES_IN_STORE));
     if (kind === 'connect-redis') problems.push(...unsupportedByConnectRedis(storeOptions));
     else if (kind !== 'memory' && typeof store.prefix === 'string') problems.push(...prefixProblems(store.prefix, 'store.prefix'));
@@ -187,6 +202,16 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
     problems.push(`"identity" must be a function that finds the identity in a session, received ${kindOf(identity)}.`);
   if (context !== undefined && typeof context !== 'boolean')
     problems.push(`"context" must be true or false, received ${kindOf(context)}. Set it to true to inject SessionContext.`);
+  return problems;
+}
+
+function moveProblems({ kind = 'hash', migrate, ...options }: RedisSessionStoreOptions, session: SessionOptions | undefined): string[] {
+  const problems = migrateOptionProblems(migrate, options);
+  if (kind !== 'hash')
+    problems.push(
+      `"store.migrate" must not be set with "store.kind" "${kind}": it makes hashes of what connect-redis keeps. Leave "store.kind" out.`,
+    );
+  if (session?.name === undefined) problems.push(MISSING_NAME);
   return problems;
 }
 

@@ -7,6 +7,7 @@ import { redisPortOf } from './redis/client/redis-clients.js';
 import { toStoreError } from './redis/client/redis-errors.js';
 import { RedisEventChannel } from './redis/events/redis-event-channel.js';
 import { RedisNodes } from './redis/client/redis-nodes.js';
+import { MigratingSessionStore } from './redis/migration/migrating-session-store.js';
 import { RedisSessionStore } from './redis/store/redis-session-store.js';
 import type { LinePrinter } from './session/failure-log.js';
 import { MemorySessionStore } from './session/store/memory-session-store.js';
@@ -17,13 +18,14 @@ import type { StoreSettings } from './session/store/store-settings.js';
 
 /** Makes the store that the options ask for. */
 export async function openStore(
-  { store, session }: ResolvedRedisSessionOptions,
+  { store, session, identity }: ResolvedRedisSessionOptions,
   connection: Pick<OpenRedis, 'client'> | null,
   log: LinePrinter,
 ): Promise<SessionStore> {
   if (isSessionStore(store)) return store;
   if (isExpressStore(store)) return printing(new ExpressStoreAdapter(store, {}, { rewrites: session.resave }), log);
-  const { options } = store;
+  const { options, migrate } = store;
+  if (migrate !== undefined) return printing(new MigratingSessionStore(required(connection), { ...options, migrate, identity }), log);
   const open: Record<StoreKind, () => SessionStore | Promise<SessionStore>> = {
     memory: () => new MemorySessionStore(options),
     hash: () => new RedisSessionStore(required(connection), options),
@@ -57,7 +59,7 @@ export function eventChannelOf(
 export function locationOf({ redis, store }: ResolvedRedisSessionOptions): unknown {
   if (isExpressStore(store)) return store;
   if (isSessionStore(store) || store.kind === 'memory') return undefined;
-  return { redis, kind: store.kind, prefix: store.settings.prefix };
+  return { redis, kind: store.kind, prefix: store.settings.prefix, migrate: store.migrate };
 }
 
 async function openConnectRedisStore(client: RedisClient, options: StoreOptions, settings: StoreSettings): Promise<SessionStore> {

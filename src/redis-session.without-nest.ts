@@ -11,6 +11,7 @@ import { SessionRuntime, type IdentityFinder } from './http/request/session-runt
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { kindOf } from './session/option-checks.js';
 import { Sessions } from './session/sessions.js';
+import { MISSING_NAME } from './session/store/migrate-options.js';
 import { isSessionStore, type SessionStore } from './session/store/session-store.js';
 import { emitWarning, warnOnce } from './session/warn-once.js';
 import type { StoreOptions } from './session/store/store-options.js';
@@ -58,6 +59,7 @@ export function openRuntime(
       '"middleware" is an option of RedisSessionModule; this is the built-in one. Leave it out, or use the package express-session.',
     );
   const isOurs = isSessionStore(store);
+  if (isOurs && store.migration !== undefined) problems.push(...moveProblems(store, options.name, identity));
   const wrapping = { deadline, logErrors };
   problems.push(...(isOurs ? misplaced(wrapping) : storeOptionProblems(wrapping).map(ungrouped('store'))));
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
@@ -73,6 +75,16 @@ export function openRuntime(
     warn,
     sessionStore: isOurs ? undefined : store,
   });
+}
+
+/** What an application of its own would do to the sessions that are moved in. */
+function moveProblems(store: SessionStore & { readonly identity?: unknown }, name: string | undefined, identity: unknown): string[] {
+  const problems = name === undefined ? [ungrouped('session')(MISSING_NAME).replace('"store.migrate"', 'a store that migrates')] : [];
+  if (store.identity !== identity)
+    problems.push(
+      '"identity" must be the function that the store has too: it says whose sessions are converted. Give it to both: new MigratingSessionStore(redis, { migrate, identity }).',
+    );
+  return problems;
 }
 
 const NAMES = ['store', ...SESSION_NAMES.filter((name) => name !== 'middleware'), 'identity', 'deadline', 'logErrors'];

@@ -20,6 +20,7 @@ export {
   type StoreClock,
   type Unusable,
 } from './session/store/session-store.js';
+export type { SessionMigration } from './session/session-migration.js';
 export type { EntrySerializer, SessionsPerUser, StoreOptions, TrackOptions } from './session/store/store-options.js';
 export { storeSettings, type StoreSettings } from './session/store/store-settings.js';
 export type {

@@ -16,6 +16,7 @@ import type { DestroyedSession, SessionStore, Unusable } from '../session/store/
 import { hashedHandleOf, type Sid } from '../session/sid.js';
 import type { StoreOptions } from '../session/store/store-options.js';
 import { storeSettings, type StoreSettings } from '../session/store/store-settings.js';
+import { idleOfWhole, readWhole, wholeOf } from '../session/store/whole-session.js';
 
 /** A store made for express-session. */
 export type ExpressStore = Pick<Store, 'get' | 'set' | 'destroy' | 'touch'>;
@@ -38,8 +39,6 @@ const UNKNOWN = {
   device: undefined,
   presented: '',
 } as const;
-
-type SessionData = Record<string, unknown> & { cookie?: CookieAttributes };
 
 /** What a wrapped store is given beside the options. */
 interface Wrapping {
@@ -87,16 +86,16 @@ export class ExpressStoreAdapter implements SessionStore {
       return FOREIGN_DATA;
     }
     if (data === undefined || data === null) return undefined;
-    // What express-session stores always has a cookie; it fails the request when it finds none.
-    const { cookie, ...values } = data as SessionData;
-    if (typeof cookie !== 'object' || cookie === null) return FOREIGN_DATA;
+    const whole = readWhole(data, this.settings.serializer);
+    if (whole === undefined) return FOREIGN_DATA;
+    const { cookie, entries } = whole;
     return {
       ...UNKNOWN,
       handle: hashedHandleOf(sid),
       lastSeenAt: lastSeenBy(cookie, this.clock.now()),
-      idle: typeof cookie.originalMaxAge === 'number' ? cookie.originalMaxAge : this.settings.idle,
+      idle: idleOfWhole(cookie, this.settings),
       cookie: sendableCookie(cookie),
-      entries: this.#encode(values),
+      entries,
       secret: 'current',
     };
   }
@@ -144,21 +143,8 @@ export class ExpressStoreAdapter implements SessionStore {
     await this.#write((done) => this.#store.set(sid, this.#data(entries, terms, now), done));
   }
 
-  /** The value as express-session writes it. Its expiry is new each time: a store may take the time to live from it. */
-  #data(entries: EncodedEntries, { idle, wholeCookie }: StoredTerms, now: number): ExpressSessionData {
-    const values = Object.fromEntries([...entries].map(([name, text]) => [name, this.settings.serializer.parse(text)]));
-    const isKept = typeof wholeCookie.originalMaxAge === 'number';
-    const expires = isKept ? new Date(now + idle) : null;
-    return { ...values, cookie: { ...wholeCookie, expires } } as unknown as ExpressSessionData;
-  }
-
-  #encode(values: Record<string, unknown>): EncodedEntries {
-    const entries = new Map<string, string>();
-    for (const [name, value] of Object.entries(values)) {
-      const text = this.settings.serializer.stringify(value);
-      if (text !== undefined && name !== '__proto__') entries.set(name, text);
-    }
-    return entries;
+  #data(entries: EncodedEntries, terms: StoredTerms, now: number): ExpressSessionData {
+    return wholeOf(entries, terms, now, this.settings.serializer) as ExpressSessionData;
   }
 
   async #write(call: (done: (error?: unknown) => void) => void): Promise<void> {

@@ -371,7 +371,7 @@ export class ActiveSession {
   }
 
   async #rotate(record: SessionRecord, deadline: Deadline, { reauthenticated }: { reauthenticated: boolean }): Promise<void> {
-    if (!this.sessions.canRotate(this.sid)) {
+    if (!this.sessions.canRotate(this.sid, record)) {
       const session = (present: SessionRecord): SessionDraft => ({
         entries: this.#withChanges(present.entries),
         userId: present.userId,

@@ -1,4 +1,4 @@
-import { isEnded, type EndedSession, type SessionRecord } from './session-record.js';
+import { isEnded, isUnderSid, type EndedSession, type SessionRecord } from './session-record.js';
 import type { Sessions } from './sessions.js';
 import type { Sid } from './sid.js';
 
@@ -15,11 +15,12 @@ export async function lookAgain(
   record: SessionRecord,
   isSameUser: (found: SessionRecord) => boolean,
 ): Promise<true | Partial<EndedSession>> {
-  if (sessions.index !== undefined) {
+  const knowsUsers = sessions.index !== undefined && !isUnderSid(record);
+  if (knowsUsers) {
     const [facts] = await sessions.describe([record.handle]);
     if (facts !== undefined) return facts.userId === record.userId || {};
   }
   const found = await sessions.find(sid);
   if (found === undefined || isEnded(found)) return found ?? {};
-  return sessions.index === undefined && isSameUser(found) ? true : {};
+  return !knowsUsers && isSameUser(found) ? true : {};
 }

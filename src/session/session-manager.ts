@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { SessionGoneError, SessionMisuseError } from '../redis-session.errors.js';
+import { SessionGoneError, SessionMisuseError, SessionUnsupportedError } from '../redis-session.errors.js';
 import { ACTIVE_SESSION, type ActiveSession } from './active-session.js';
 import { answerWithin } from './deadline.js';
 import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
@@ -7,10 +7,12 @@ import { allNamed, CHUNK, indexOf, PAGE, present } from './indexed-sessions.js';
 import { longestLife } from './lifetime.js';
 import { checkLimits } from './store/session-limits.js';
 import type { IndexedAt, IndexedSession } from './store/session-index.js';
-import { expiresAt, type SessionFacts } from './session-record.js';
-import type { Revocation, SessionStore } from './store/session-store.js';
+import { expiresAt, isUnderSid, type SessionFacts } from './session-record.js';
+import { DEFAULT_REASON, type Revocation, type SessionStore } from './store/session-store.js';
 import { Sessions } from './sessions.js';
+import type { SessionMigration } from './session-migration.js';
 import { isHandle, type Handle } from './sid.js';
+import { emitWarning, warnOnce } from './warn-once.js';
 
 /** One session of a user, as you may show it to them. Nothing in it opens the session. */
 export interface SessionInfo {
@@ -48,8 +50,10 @@ export interface SessionPage {
   readonly cursor?: string | undefined;
 }
 
+/** What is said once in the phase `'prepare'`. */
+export const UNSEEN_STRINGS =
+  'With "store.migrate" "prepare", new sessions are strings of connect-redis, and SessionManager cannot see those: list(), get(), count(), revoke(), updateIdentity() and limits work on hashes only. revokeAll() ends strings too, with the next request that an instance of this package gets. Set "store.migrate" to "convert" once all instances run with "prepare".';
 const DEFAULT_LIMIT = 50;
-const DEFAULT_REASON = 'revoked';
 /** In ms. What is later than that by the store's clock was not meant as now. */
 const MOST_AHEAD = 3_600_000;
 const CURSOR = /^(\d{1,16}(?:\.\d{1,2})?)\.([A-Za-z0-9_-]{22,43})$/;
@@ -69,6 +73,17 @@ export class SessionManager {
 
   constructor(store: SessionStore) {
     this.#sessions = Sessions.of(store);
+    if (store.migration?.phase === 'prepare') warnOnce(emitWarning, UNSEEN_STRINGS);
+  }
+
+  /**
+   * The move from connect-redis: how many sessions are left, and how to convert them without waiting for their visitors. Throws `SessionUnsupportedError` without
+   * `store.migrate`.
+   */
+  migration(): SessionMigration {
+    const { migration } = this.#sessions.store;
+    if (migration !== undefined) return migration;
+    throw new SessionUnsupportedError('SessionManager.migration() needs a move from connect-redis. Set "store.migrate".');
   }
 
   /** The living sessions of a user, page by page: pages with the latest possible end first, the newest session first within a page. */
@@ -137,6 +152,7 @@ export class SessionManager {
     checkReason(reason);
     const user = isByUser ? userOf(one) : undefined;
     const facts = await this.#factsOf(isByUser ? String(second) : handleOfRequest(one));
+    if (facts === undefined && !isByUser && isStringOf(one)) throw new SessionUnsupportedError(UNSEEN_STRINGS);
     if (facts === undefined || (isByUser && facts.userId !== user)) throw new SessionGoneError();
     if (facts.userId === undefined) throw new SessionMisuseError('SessionManager.revokeOthers() needs the session of a signed-in user.');
     return this.#endAll(facts.userId, { reason, except: facts });
@@ -288,6 +304,12 @@ function handleOfRequest(session: object): Handle {
   throw new SessionMisuseError(
     'SessionManager.revokeOthers() needs the session of a request, or a user id and a handle. Give it what @Session() of this package or sessionOf(req) gives, not req.session or an object with a handle.',
   );
+}
+
+/** Whether it is kept under its sid, where nobody finds it by its handle. */
+function isStringOf(session: object): boolean {
+  const { record } = (session as { [ACTIVE_SESSION]?: ActiveSession })[ACTIVE_SESSION] ?? {};
+  return record !== undefined && isUnderSid(record);
 }
 
 /** `req.session`, which is express-session's, has none: without this check, it would be no session of anybody's. */

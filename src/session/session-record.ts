@@ -170,6 +170,11 @@ export function isNameDue(before: SessionRecord, saved: SessionRecord, { touchAf
   return periodOf(before) !== periodOf(saved) || before.idle !== saved.idle;
 }
 
+/** Whether its store keeps it under its whole sid: it has no secret of its own, and nobody knows whose it is but by what is in it. */
+export function isUnderSid({ presented }: SessionRecord): boolean {
+  return presented === '';
+}
+
 export function isEnded(found: SessionRecord | EndedSession | undefined): found is EndedSession {
   return found !== undefined && found !== null && 'endedReason' in found;
 }

@@ -12,6 +12,7 @@ import { isSecretOld } from './secret-check.js';
 import { SessionEvents } from './session-events.js';
 import {
   isEnded,
+  isUnderSid,
   type CookieAttributes,
   type Device,
   type EncodedEntries,
@@ -81,8 +82,8 @@ export class Sessions {
   }
 
   /** Whether `rotate` can give this sid a new secret; a sid of a custom `genid` has none of its own. */
-  canRotate(sid: Sid): boolean {
-    return this.store.rotate !== undefined && isOurForm(sid);
+  canRotate(sid: Sid, record?: SessionRecord): boolean {
+    return this.store.rotate !== undefined && isOurForm(sid) && (record === undefined || !isUnderSid(record));
   }
 
   /** Emits `reused` for a secret that is not good (any more), and `rejected` for data that is no session. Neither is an answer of its own. */

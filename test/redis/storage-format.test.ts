@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { LUA } from '../../src/redis/scripts/lua.generated.js';
-import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
-import { generateSid, handleOf } from '../../src/session/sid.js';
+import { MigratingSessionStore } from '../../src/redis/migration/migrating-session-store.js';
+import { RedisStrings } from '../../src/redis/migration/redis-strings.js';
+import { partsOf, RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
+import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import { deltaOf, entriesOf, found, termsOf, passes, rotated } from '../contract/session-store.contract.js';
 import { sessionsOf } from '../support/sessions-of.js';
@@ -59,6 +61,25 @@ describe('docs/storage-format.md', () => {
 
     await store.revoke(handleOf(sid), { userId: 'ada', reason: 'password-changed' });
     expect(patternOf(await terminal(['HGETALL', key], ['PTTL', key]))).toBe(patternOf(exampleOf('ended')));
+  });
+
+  it('shows sessions of connect-redis while they are moved in', async () => {
+    const prepares = new MigratingSessionStore(redis, { migrate: 'prepare' });
+    const sid = 'kR2Jm0vQn1yqf3cSxwZb8AwQ7pLdT5uE' as Sid;
+    const key = `sess:${sid}`;
+    const session = { entries: entriesOf({ cart: CART, passport: { user: 'ada' } }), absolute: undefined, userId: 'ada' };
+    const wholeCookie = { originalMaxAge: DAY };
+    const indexedAt = Number(await prepares.index.reserve('ada', handleOf(sid), { ms: 1_000 }));
+    await prepares.create(sid, { ...session, indexedAt, terms: { idle: DAY, grace: 0, cookie: undefined, wholeCookie } });
+    expect(datesLeftOut(await terminal(['GET', key]))).toBe(datesLeftOut(exampleOf('a string')));
+
+    const strings = new RedisStrings(partsOf(new RedisSessionStore(redis)).writer, 'sess:');
+    await strings.seal(sid, DAY);
+    expect(datesLeftOut(await terminal(['GET', key]))).toBe(datesLeftOut(exampleOf('a sealed string')));
+
+    await new MigratingSessionStore(redis, { migrate: 'convert' }).find(sid);
+    expect(await redis.get(key)).toBeNull();
+    expect(patternOf(await terminal(['HGET', `sess:${handleOf(sid)}`, '@was']))).toBe(patternOf(exampleOf('was')));
   });
 
   it('explains the parts of @meta with those of the example', () => {
@@ -142,6 +163,10 @@ function patternOf(text: string): string {
     if (!names.has(value)) names.set(value, `<${kind} ${names.size + 1}>`);
     return names.get(value)!;
   });
+}
+
+function datesLeftOut(text: string): string {
+  return patternOf(text).replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<date>');
 }
 
 /** Times in `@meta` are told apart from other parts by their place only. */

@@ -587,7 +587,7 @@ describe('an unknown name', () => {
 
   test('that resembles none is answered with the known ones', () => {
     expect(problemsOf(options({ store: { disableTouch: true } }))[0]).toMatch(
-      /^"store.disableTouch" is not an option\. Known names: kind, events, prefix, ttl, /,
+      /^"store.disableTouch" is not an option\. Known names: kind, events, migrate, prefix, ttl, /,
     );
   });
 

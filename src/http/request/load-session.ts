@@ -111,7 +111,7 @@ export function isAsLoaded({ status, current, loaded }: RequestState): boolean {
 
 function isRotationDue({ transport, loaded, isPassive }: RequestState): boolean {
   const { sessions } = transport.runtime;
-  return !isPassive && loaded !== undefined && sessions.canRotate(loaded.sid) && sessions.isRotationDue(loaded.record);
+  return !isPassive && loaded !== undefined && sessions.canRotate(loaded.sid, loaded.record) && sessions.isRotationDue(loaded.record);
 }
 
 async function rotate(state: RequestState, done: () => void): Promise<void> {

@@ -20,8 +20,9 @@ export interface RedisPort {
    * Names the keys that match a pattern, of every master, some at a time: a key may come twice.
    *
    * @param count as `COUNT` of `SCAN`: how much Redis looks at in one step
+   * @param type as `TYPE`: what the keys hold; they may hold something else by the time that they are read
    */
-  scan(pattern: string, count: number): AsyncIterable<readonly string[]>;
+  scan(pattern: string, count: number, type?: string): AsyncIterable<readonly string[]>;
   /** Seconds, and microseconds. Asks any node. */
   time(): Promise<readonly (string | number)[]>;
   ping(): Promise<unknown>;

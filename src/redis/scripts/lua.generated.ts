@@ -89,7 +89,7 @@ end`;
 
 const _meta = `-- The packed metadata field, as src/session/store/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|previous ones and their ends|rotation|user
-local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
+local META, COOKIE, DEVICE, FROM, WAS, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@was', '@gone'
 
 local function clock()
   local time = redis.call('TIME')
@@ -249,6 +249,18 @@ end
 -- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
   meta.previous = {}
+end
+
+-- Until when, in epoch ms, the string of connect-redis can be there that the session was made from; 0 where it was none. What is left of the session
+-- must not go before it, or the string would bring it back.
+local function stringEnds(key)
+  return tonumber(redis.call('HGET', key, WAS) or '0') or 0
+end
+
+-- Leaves word of an ended session, for those who have one of the secrets, for so many ms.
+local function leaveWord(key, hashes, reason, ms)
+  redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', hashes, reason}, '|'))
+  redis.call('PEXPIRE', key, string.format('%.0f', ms))
 end`;
 
 const _status = `-- What the first number of a script's answer means.
@@ -261,6 +273,18 @@ local CHANGED = 5 -- What is stored differs from what was expected.
 local FULL = 6 -- There are as many as there may be.
 local NO_ENTRY = 7 -- The reserved entry has expired.
 local DAMAGED = 8 -- What lies there is not what this package writes.`;
+
+const _string = `-- A session as connect-redis keeps it: one string. With the mark before it, it is sealed: it is being converted, and nobody writes to it any more.
+local MARK = '@'
+
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function isSealed(value)
+  return value:sub(1, 1) == MARK
+end`;
 
 /** The texts of the scripts, as Redis gets them. */
 export const LUA = {
@@ -331,6 +355,52 @@ expire(key, fence, now)
 return {DONE, now, countWithout(key, fence, {ARGV[4]})}
 `,
 
+  convert: `-- Stores what was a string of connect-redis as a session of its own, which ends when the string would have.
+--
+-- KEYS[1]  session
+-- ARGV[1]  secret hash
+-- ARGV[2]  idle timeout in ms
+-- ARGV[3]  ms until the string ends
+-- ARGV[4]  absolute timeout in ms, 0 for none
+-- ARGV[5]  user id, '' for none
+-- ARGV[6]  when the user signed in, in epoch ms
+-- ARGV[7]  when it was indexed, epoch ms by the clock of the index, 0 for not
+-- ARGV[8]  cookie attributes as JSON, '' for none
+-- ARGV[9]  field and value of the first entry, and so on in pairs
+--
+-- Returns {DONE, now} when stored, {UNCHANGED, now} when it is there already, {GONE, now} when it was ended, {TAKEN, now} when what is there is no session.
+
+${_status}
+${_meta}
+
+local key, now = KEYS[1], clock()
+if redis.call('EXISTS', key) == 1 then
+  if read(key) then return {UNCHANGED, now} end
+  return {redis.call('HEXISTS', key, GONE_FIELD) == 1 and GONE or TAKEN, now}
+end
+
+local idle, left = tonumber(ARGV[2]), tonumber(ARGV[3])
+-- Nobody knows when it was created. It was there when it was last seen, which its end tells.
+local seen = now - math.max(0, idle - left)
+local meta = {
+  created = seen, seen = seen, ends = ARGV[4] ~= '0' and now + tonumber(ARGV[4]) or nil, idle = math.max(idle, left),
+  auth = ARGV[5] == '' and '' or base36(tonumber(ARGV[6])), indexed = tonumber(ARGV[7]), hash = ARGV[1], unconfirmed = {}, previous = {}, user = ARGV[5],
+}
+-- Without the last command, which gives it an end, it would stay for ever.
+local isStored, failure = pcall(function()
+  write(key, meta)
+  redis.call('HSET', key, WAS, string.format('%.0f', now + left))
+  if ARGV[8] ~= '' then writeCookie(key, ARGV[8]) end
+  for i = 9, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+  expire(key, meta)
+end)
+if not isStored then
+  redis.call('DEL', key)
+  return type(failure) == 'table' and failure or redis.error_reply(failure)
+end
+return {DONE, now}
+`,
+
   create: `-- Stores a new session, unless its handle is taken.
 --
 -- KEYS[1]  session
@@ -386,11 +456,12 @@ return {DONE, now, ends or 0}
   destroy: `-- Ends a session for its holder. What is left of one that somebody else has ended stays, and is no session.
 --
 -- KEYS[1]  session
--- ARGV[1]  when the loaded session was created, epoch ms; absent, with all that follows, to end it however it is
--- ARGV[2]  hash of the secret that the browser has presented
--- ARGV[3]  when the user had proved who they are, as loaded, epoch ms, 0 for nobody
--- ARGV[4]  '+' and the user id that it must have
--- ARGV[5]  field and text of each entry that it must have, and no other
+-- ARGV[1]  for how many ms nobody can store it (again), also where there is none; 0 for not at all
+-- ARGV[2]  when the loaded session was created, epoch ms; absent, with all that follows, to end it however it is
+-- ARGV[3]  hash of the secret that the browser has presented
+-- ARGV[4]  when the user had proved who they are, as loaded, epoch ms, 0 for nobody
+-- ARGV[5]  '+' and the user id that it must have
+-- ARGV[6]  field and text of each entry that it must have, and no other
 --
 -- Returns {DONE, now, when it was created, user id or ''} when it has ended now, {GONE, now} when there was none (any more), {CHANGED, now} when it is not so.
 
@@ -402,25 +473,31 @@ local function isEntry(field)
 end
 
 local function isAsCopied(key, meta)
-  if meta.user ~= ARGV[4]:sub(2) then return false end
+  if meta.user ~= ARGV[5]:sub(2) then return false end
   local count = 0
   for _, field in ipairs(redis.call('HKEYS', key)) do
     if isEntry(field) then count = count + 1 end
   end
-  if count ~= (#ARGV - 4) / 2 then return false end
-  for i = 5, #ARGV, 2 do
+  if count ~= (#ARGV - 5) / 2 then return false end
+  for i = 6, #ARGV, 2 do
     if redis.call('HGET', key, ARGV[i]) ~= ARGV[i + 1] then return false end
   end
   return true
 end
 
-local key, now = KEYS[1], clock()
+local key, now, barred = KEYS[1], clock(), tonumber(ARGV[1])
 local meta
-if ARGV[1] then meta = readFor(key, ARGV[1], ARGV[2], ARGV[3], now) else meta = read(key) end
-if not meta then return {GONE, now} end
-if ARGV[1] and not isAsCopied(key, meta) then return {CHANGED, now} end
-redis.call('DEL', key)
-if meta.ends and meta.ends <= now then return {GONE, now} end
+if ARGV[2] then meta = readFor(key, ARGV[2], ARGV[3], ARGV[4], now) else meta = read(key) end
+if meta and ARGV[2] and not isAsCopied(key, meta) then return {CHANGED, now} end
+local kept = math.max(barred, meta and stringEnds(key) - now or 0)
+-- First, also where there is none: Redis that is out of memory refuses nothing of a script that has written.
+if meta or (barred > 0 and redis.call('EXISTS', key) == 0) then
+  redis.call('DEL', key)
+  if kept > 0 then leaveWord(key, '', '', kept) end
+elseif barred > 0 and redis.call('HEXISTS', key, GONE_FIELD) == 1 and redis.call('PTTL', key) < barred then
+  redis.call('PEXPIRE', key, string.format('%.0f', barred))
+end
+if not meta or (meta.ends and meta.ends <= now) then return {GONE, now} end
 return {DONE, now, meta.created, meta.user}
 `,
 
@@ -500,6 +577,22 @@ if not sum or not isSafe(value) or not isSafe(sum) then return {NOT_INTEGER, now
 redis.call('HSET', key, ARGV[4], number(sum))
 -- As text: ioredis reads an integer reply of sixteen digits inexactly.
 return {DONE, now, number(sum)}
+`,
+
+  isOver: `-- Tells whether a session is over by the fence of its user. Reads only.
+--
+-- KEYS[1]  sessions of the user
+-- ARGV[1]  handle
+-- ARGV[2]  when it was indexed, epoch ms, 0 when not known
+--
+-- Returns {GONE, now, reason} when it is over, {DONE, now} when not.
+
+${_status}
+${_index}
+
+local fence = fenceOf(KEYS[1])
+if isEnded(fence, ARGV[1], ARGV[2]) then return {GONE, clock(), fence.reason} end
+return {DONE, clock()}
 `,
 
   nearest: `-- Names sessions of a user, the one whose end is nearest first: those that a fence has ended, or those that none has. Reads only.
@@ -655,14 +748,9 @@ return {DONE, now, fence and math.max(now, fence.ended + 1) or now}
 ${_status}
 ${_meta}
 
-local key, now = KEYS[1], clock()
-local function leaveWord(hashes)
-  redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', hashes, ARGV[2]}, '|'))
-  redis.call('PEXPIRE', key, ARGV[3])
-end
-
+local key, now, told = KEYS[1], clock(), tonumber(ARGV[3])
 if ARGV[6] == '1' and redis.call('EXISTS', key) == 0 then
-  leaveWord('')
+  leaveWord(key, '', ARGV[2], told)
   return {GONE, now}
 end
 local meta = read(key)
@@ -670,6 +758,7 @@ if not meta or meta.user ~= ARGV[1] then return {GONE, now} end
 if ARGV[4] ~= '' and meta.created >= tonumber(ARGV[4]) then return {GONE, now} end
 if ARGV[5] ~= '' and meta.indexed > tonumber(ARGV[5]) then return {GONE, now} end
 
+local kept = math.max(told, stringEnds(key) - now)
 -- First, since Redis that is out of memory lets a key go, and refuses nothing of a script that has written.
 redis.call('DEL', key)
 if meta.ends and meta.ends <= now then return {GONE, now} end
@@ -677,7 +766,7 @@ if meta.ends and meta.ends <= now then return {GONE, now} end
 forgetPast(meta, now)
 local hashes = {meta.hash, unpack(meta.unconfirmed)}
 for _, secret in ipairs(meta.previous) do table.insert(hashes, secret.hash) end
-leaveWord(table.concat(hashes, ','))
+leaveWord(key, table.concat(hashes, ','), ARGV[2], kept)
 return {DONE, now}
 `,
 
@@ -774,6 +863,116 @@ forgetFrom(key)
 if not keepsCookie then writeCookie(key, ARGV[7]) end
 expire(key, meta)
 return {DONE, now, newest(meta), meta.idle, authenticated(meta)}
+`,
+
+  stringCreate: `-- Stores a new session as connect-redis keeps it, unless there is one.
+--
+-- KEYS[1]  string
+-- ARGV[1]  text
+-- ARGV[2]  idle timeout in ms
+--
+-- Returns {DONE, now} when stored, {TAKEN, now} when there is one.
+
+${_status}
+${_string}
+
+local key, now = KEYS[1], clock()
+if redis.call('SET', key, ARGV[1], 'NX', 'PX', ARGV[2]) then return {DONE, now} end
+return {TAKEN, now}
+`,
+
+  stringDestroy: `-- Ends a session that connect-redis keeps.
+--
+-- KEYS[1]  string
+-- ARGV[1]  text that it must have, '@' for any sealed one, '' for any
+--
+-- Returns {DONE, now, text} when it has ended now, {CHANGED, now} when its text is not so, {GONE, now} when there is none.
+
+${_status}
+${_string}
+
+local key, now = KEYS[1], clock()
+local value = redis.call('GET', key)
+if not value then return {GONE, now} end
+local isExpected = ARGV[1] == '' or value == ARGV[1] or (ARGV[1] == MARK and isSealed(value))
+if not isExpected then return {CHANGED, now} end
+redis.call('DEL', key)
+return {DONE, now, value}
+`,
+
+  stringRead: `-- Reads what connect-redis keeps of a session.
+--
+-- KEYS[1]  string
+--
+-- Returns {DONE, now, text, ms until it ends or -1} when there is one, {GONE, now} when there is none.
+
+${_status}
+${_string}
+
+local key, now = KEYS[1], clock()
+local value = redis.call('GET', key)
+if not value then return {GONE, now} end
+return {DONE, now, value, redis.call('PTTL', key)}
+`,
+
+  stringSave: `-- Replaces the text of a session that connect-redis keeps and starts its idle timeout anew, if the text is still the expected one.
+--
+-- KEYS[1]  string
+-- ARGV[1]  expected text
+-- ARGV[2]  new text
+-- ARGV[3]  idle timeout in ms
+--
+-- Returns {DONE, now} when replaced, {CHANGED, now, text, ms until it ends or -1} when the text is another or sealed, {GONE, now} when there is none.
+
+${_status}
+${_string}
+
+local key, now = KEYS[1], clock()
+local value = redis.call('GET', key)
+if not value then return {GONE, now} end
+if isSealed(value) or value ~= ARGV[1] then return {CHANGED, now, value, redis.call('PTTL', key)} end
+redis.call('SET', key, ARGV[2], 'PX', ARGV[3])
+return {DONE, now}
+`,
+
+  stringSeal: `-- Seals a session that connect-redis has kept, so that it has one last text for everybody who converts it. When it ends stays as it is; one without an
+-- end gets one.
+--
+-- KEYS[1]  string
+-- ARGV[1]  for how many ms it is kept if it has no end
+--
+-- Returns {DONE, now, the sealed text, ms until it ends} when it is sealed (also by an earlier try), {GONE, now} when there is none.
+
+${_status}
+${_string}
+
+local key, now = KEYS[1], clock()
+local value = redis.call('GET', key)
+if not value then return {GONE, now} end
+if not isSealed(value) then
+  value = MARK .. value
+  redis.call('SET', key, value, 'KEEPTTL')
+end
+if redis.call('PTTL', key) == -1 then redis.call('PEXPIRE', key, ARGV[1]) end
+return {DONE, now, value, redis.call('PTTL', key)}
+`,
+
+  stringTouch: `-- Starts the idle timeout of a session anew that connect-redis keeps, unless it is sealed: nothing moves the end of that.
+--
+-- KEYS[1]  string
+-- ARGV[1]  idle timeout in ms
+--
+-- Returns {DONE, now} when touched, {CHANGED, now, text, ms until it ends} when it is sealed, {GONE, now} when there is none.
+
+${_status}
+${_string}
+
+local key, now = KEYS[1], clock()
+local value = redis.call('GET', key)
+if not value then return {GONE, now} end
+if isSealed(value) then return {CHANGED, now, value, redis.call('PTTL', key)} end
+redis.call('PEXPIRE', key, ARGV[1])
+return {DONE, now}
 `,
 
   touch: `-- Starts the idle timeout of a session anew, unless it has ended.

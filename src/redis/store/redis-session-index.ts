@@ -67,6 +67,12 @@ export class RedisSessionIndex implements SessionIndex {
     return status === STATUS.gone ? undefined : { indexedUpTo: Number(values[0]), lastScore: Number(values[1]), reason };
   }
 
+  /** Says that a session is over, as whoever revoked all of the user has said. Changes nothing. */
+  async endedBy(userId: string, session: IndexedAt): Promise<EndedSession | undefined> {
+    const { status, values } = await this.#run('isOver', userId, argsOf(session));
+    return status === STATUS.gone ? endedBy(values) : undefined;
+  }
+
   async page(userId: string, { limit, after }: IndexRange): Promise<IndexPage> {
     const { values } = await this.#run('page', userId, [after?.handle ?? '', after?.score ?? 0, limit]);
     const [lastScore = '', indexedUpTo = '', reason = '', ...pairs] = values;

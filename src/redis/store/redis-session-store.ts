@@ -37,7 +37,7 @@ import {
   type StoreClock,
   type Unusable,
 } from '../../session/store/session-store.js';
-import { handleOf, partsOf, secretHashOf, type Handle, type Sid } from '../../session/sid.js';
+import { handleOf, partsOf as partsOfSid, secretHashOf, type Handle, type Sid } from '../../session/sid.js';
 import { LruCache } from '../../session/lru-cache.js';
 import type { StoreOptions } from '../../session/store/store-options.js';
 import { storeSettings, type StoreSettings } from '../../session/store/store-settings.js';
@@ -68,6 +68,27 @@ const OVERSIZED_MS = 60_000;
 const MOST_OVERSIZED = 1_000;
 const FOREIGN_DATA: Unusable = { unusable: 'data' };
 
+/** What a store beside it uses too: one view of outages, one clock, one batch. */
+export interface RedisStoreParts {
+  readonly port: RedisPort;
+  readonly nodes: RedisNodes;
+  readonly keys: RedisKeys;
+  readonly writer: RedisWriter;
+  readonly loads: RedisLoads;
+  readonly notBefore: RedisNotBefore;
+  /** For how many ms nobody can store a session that its holder has ended; 0 where nobody could try. */
+  barredMs: number;
+}
+
+const partsByStore = new WeakMap<RedisSessionStore, RedisStoreParts>();
+
+/** The parts of a store, for one that wraps it. */
+export function partsOf(store: RedisSessionStore): RedisStoreParts {
+  const parts = partsByStore.get(store);
+  if (parts === undefined) throw new TypeError('Only a RedisSessionStore has such parts.');
+  return parts;
+}
+
 /**
  * Keeps each session in a Redis hash, one field per entry; `docs/storage-format.md` shows one. A read is one `HGETALL`, a change one
  * script on one key, so it works alike on one node, Sentinel and Cluster. All times are Redis' own.
@@ -87,6 +108,7 @@ export class RedisSessionStore implements SessionStore {
   readonly #notBefore: RedisNotBefore;
 
   readonly #port: RedisPort;
+  readonly #parts: RedisStoreParts;
 
   /**
    * Throws `RedisSessionConfigError` for wrong options, and for what is no ioredis client, or one that reads from replicas.
@@ -109,10 +131,12 @@ export class RedisSessionStore implements SessionStore {
     this.#loads = new RedisLoads(batch, nodes);
     this.#notBefore = new RedisNotBefore(port, nodes, this.#keys, this.#writer, this.settings);
     this.index = new RedisSessionIndex(this.#keys, this.#writer, this.settings.logError);
+    this.#parts = { port, nodes, keys: this.#keys, writer, loads: this.#loads, notBefore: this.#notBefore, barredMs: 0 };
+    partsByStore.set(this, this.#parts);
   }
 
   async find(sid: Sid): Promise<SessionRecord | EndedSession | Unusable | undefined> {
-    const { handle, secretHash: presented } = partsOf(sid);
+    const { handle, secretHash: presented } = partsOfSid(sid);
     if (this.#isOversized(handle)) return undefined;
     let hash: RedisHash;
     try {
@@ -232,7 +256,7 @@ export class RedisSessionStore implements SessionStore {
   }
 
   async destroy(sid: Sid, copied?: SessionRecord): Promise<DestroyedSession | 'gone' | 'changed'> {
-    const args: (string | number)[] = [];
+    const args: (string | number)[] = [this.#parts.barredMs];
     if (copied !== undefined) {
       args.push(...loadedBy(copied), `+${copied.userId ?? ''}`);
       addFields(args, copied.entries);
@@ -377,7 +401,7 @@ function touched(
 }
 
 /** What is just too large may be a session whose limits were lowered, and may shrink. */
-function isFarTooLarge(hash: RedisHash, fields: readonly string[], { maxFields, maxBytes }: StoreSettings): boolean {
+export function isFarTooLarge(hash: RedisHash, fields: readonly string[], { maxFields, maxBytes }: StoreSettings): boolean {
   if (fields.length > FAR * maxFields) return true;
   let size = 0;
   for (const field of fields) size += field.length + (hash[field]?.length ?? 0);

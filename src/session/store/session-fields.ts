@@ -196,6 +196,11 @@ export function sendableCookie(cookie: CookieAttributes): CookieAttributes {
   );
 }
 
+/** Of these, those that are kept with a session: not when the cookie expires, which is the session's to say. */
+export function storableCookie(cookie: CookieAttributes): CookieAttributes {
+  return Object.fromEntries(Object.entries(sendableCookie(cookie)).filter(([name]) => COOKIE_ATTRIBUTES.has(name)));
+}
+
 /** What is no handle was not written here. */
 export function decodeFrom(text: string | null | undefined): Handle | undefined {
   return isHandle(text) ? text : undefined;

@@ -1,5 +1,6 @@
 import type { EndedSession, EntryDelta, NewSession, SessionFacts, SessionRecord, StoredTerms } from '../session-record.js';
 import type { Handle, Sid } from '../sid.js';
+import type { SessionMigration } from '../session-migration.js';
 import type { SessionIndex } from './session-index.js';
 import type { StoreSettings } from './store-settings.js';
 
@@ -127,6 +128,9 @@ export abstract class SessionStore {
    */
   endBefore?(userId: string, time?: number): Promise<number>;
 
+  /** The move from another layout, while one is under way. */
+  readonly migration?: SessionMigration | undefined;
+
   /** Names the sessions of each user. A store that has one also has `describe`, `revoke` and `compareAndSet`. */
   abstract readonly index?: SessionIndex | undefined;
 }
@@ -185,6 +189,9 @@ export const NEXT_MS = 2;
 
 /** For how many ms the holder of a session that somebody else has ended learns why. */
 export const TOMBSTONE_MS = 300_000;
+
+/** Why, where nobody has said. */
+export const DEFAULT_REASON = 'revoked';
 
 const METHODS = ['find', 'create', 'save', 'touch', 'destroy', 'drain'] as const satisfies (keyof SessionStore)[];
 

@@ -109,7 +109,7 @@ function trackProblems(track: unknown): string[] {
 }
 
 /** Which of its functions answer with a promise: what they give would be taken for text, and for entries. */
-function promisesOf(serializer: EntrySerializer): (keyof EntrySerializer)[] {
+export function promisesOf(serializer: EntrySerializer): (keyof EntrySerializer)[] {
   const text = tried(() => serializer.stringify({}));
   if (isThenable(text)) return ['stringify'];
   return isThenable(tried(() => serializer.parse(typeof text === 'string' ? text : '{}'))) ? ['parse'] : [];

@@ -38,11 +38,13 @@ export class IoredisPort implements RedisPort {
     return Promise.all(keys.map((key) => this.#client.unlink(key))).then((counts) => counts.reduce((sum, count) => sum + count, 0));
   }
 
-  async *scan(pattern: string, count: number): AsyncGenerator<readonly string[]> {
+  async *scan(pattern: string, count: number, type?: string): AsyncGenerator<readonly string[]> {
     for (const master of this.writtenNodes()) {
       let cursor = '0';
       do {
-        const [next, keys] = await master.scan(cursor, 'MATCH', pattern, 'COUNT', count);
+        const [next, keys] = await (type === undefined
+          ? master.scan(cursor, 'MATCH', pattern, 'COUNT', count)
+          : master.scan(cursor, 'MATCH', pattern, 'COUNT', count, 'TYPE', type));
         cursor = next;
         yield keys;
       } while (cursor !== '0');

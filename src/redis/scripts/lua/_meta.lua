@@ -1,6 +1,6 @@
 -- The packed metadata field, as src/session/store/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|previous ones and their ends|rotation|user
-local META, COOKIE, DEVICE, FROM, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@gone'
+local META, COOKIE, DEVICE, FROM, WAS, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@was', '@gone'
 
 local function clock()
   local time = redis.call('TIME')
@@ -160,4 +160,16 @@ end
 -- A change of who or what somebody is leaves no grace. A secret that waits for a newer one to be presented may be the only one they have.
 local function endGrace(meta)
   meta.previous = {}
+end
+
+-- Until when, in epoch ms, the string of connect-redis can be there that the session was made from; 0 where it was none. What is left of the session
+-- must not go before it, or the string would bring it back.
+local function stringEnds(key)
+  return tonumber(redis.call('HGET', key, WAS) or '0') or 0
+end
+
+-- Leaves word of an ended session, for those who have one of the secrets, for so many ms.
+local function leaveWord(key, hashes, reason, ms)
+  redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', hashes, reason}, '|'))
+  redis.call('PEXPIRE', key, string.format('%.0f', ms))
 end

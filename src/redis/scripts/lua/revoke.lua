@@ -13,14 +13,9 @@
 -- include _status
 -- include _meta
 
-local key, now = KEYS[1], clock()
-local function leaveWord(hashes)
-  redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', hashes, ARGV[2]}, '|'))
-  redis.call('PEXPIRE', key, ARGV[3])
-end
-
+local key, now, told = KEYS[1], clock(), tonumber(ARGV[3])
 if ARGV[6] == '1' and redis.call('EXISTS', key) == 0 then
-  leaveWord('')
+  leaveWord(key, '', ARGV[2], told)
   return {GONE, now}
 end
 local meta = read(key)
@@ -28,6 +23,7 @@ if not meta or meta.user ~= ARGV[1] then return {GONE, now} end
 if ARGV[4] ~= '' and meta.created >= tonumber(ARGV[4]) then return {GONE, now} end
 if ARGV[5] ~= '' and meta.indexed > tonumber(ARGV[5]) then return {GONE, now} end
 
+local kept = math.max(told, stringEnds(key) - now)
 -- First, since Redis that is out of memory lets a key go, and refuses nothing of a script that has written.
 redis.call('DEL', key)
 if meta.ends and meta.ends <= now then return {GONE, now} end
@@ -35,5 +31,5 @@ if meta.ends and meta.ends <= now then return {GONE, now} end
 forgetPast(meta, now)
 local hashes = {meta.hash, unpack(meta.unconfirmed)}
 for _, secret in ipairs(meta.previous) do table.insert(hashes, secret.hash) end
-leaveWord(table.concat(hashes, ','))
+leaveWord(key, table.concat(hashes, ','), ARGV[2], kept)
 return {DONE, now}
