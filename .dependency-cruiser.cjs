@@ -5,6 +5,8 @@ const EXPRESS = packages('express', 'express-session', 'express-serve-static-cor
 const CONNECT_REDIS = packages('connect-redis');
 const NEST = packages('@nestjs/[^/]+', 'reflect-metadata', 'rxjs');
 const FASTIFY = packages('fastify', '@fastify/[^/]+');
+const TERMINUS = packages('@nestjs/terminus');
+const OPENTELEMETRY = packages('@opentelemetry/api');
 const COOKIE = packages('cookie');
 const PROXY_ADDR = packages('proxy-addr');
 
@@ -92,6 +94,34 @@ module.exports = {
       to: { pathNot: ['^src/(sockets|nest|http|session)/', ERRORS, NEST], dependencyTypesNot: ['core'] },
     },
     {
+      name: 'health-imports-session-and-nest-only',
+      comment: 'It asks the store, and a store may say what is wrong with it.',
+      severity: 'error',
+      from: { path: '^src/health/' },
+      to: { pathNot: ['^src/(health|session)/', ERRORS, NEST], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'only-its-entry-point-imports-health',
+      comment: 'An optional part: @nestjs/terminus is an optional peer.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(health/|health\\.ts$)' },
+      to: { path: ['^src/health/', TERMINUS] },
+    },
+    {
+      name: 'metrics-imports-session-and-opentelemetry-only',
+      comment: 'It listens to the diagnostics channels, and works without Nest.',
+      severity: 'error',
+      from: { path: '^src/metrics/' },
+      to: { pathNot: ['^src/(metrics|session)/', OPENTELEMETRY], dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'only-its-entry-point-imports-metrics',
+      comment: 'An optional part: @opentelemetry/api is an optional peer.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(metrics/|metrics\\.ts$)' },
+      to: { path: ['^src/metrics/', OPENTELEMETRY] },
+    },
+    {
       name: 'only-its-entry-point-imports-sockets',
       comment: 'An optional part: @nestjs/websockets is an optional peer. GraphQL has sockets of its own, without gateways.',
       severity: 'error',
@@ -151,7 +181,7 @@ module.exports = {
     {
       name: 'only-nest-and-root-files-import-nest',
       severity: 'error',
-      from: { path: '^src/[^/]+/', pathNot: '^src/(nest|sockets)/' },
+      from: { path: '^src/[^/]+/', pathNot: '^src/(nest|sockets|health)/' },
       to: { path: NEST },
     },
     {
@@ -199,7 +229,7 @@ module.exports = {
       name: 'nothing-imports-an-entry-point',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^src/(index|express|fastify|node|store|testing|websocket)\\.ts$' },
+      to: { path: '^src/(index|express|fastify|health|metrics|node|store|testing|websocket)\\.ts$' },
     },
     {
       name: 'no-cycles',

@@ -38,6 +38,13 @@ module.exports = {
       to: { path: ['^src/(http|redis|nest|express-session)/', '(^|/)node_modules/'], reachable: true },
     },
     {
+      name: 'metrics-loads-opentelemetry-only',
+      comment: 'It measures applications without Nest and without Redis too, and does not make them wait for either.',
+      severity: 'error',
+      from: { path: '^src/metrics\\.ts$' },
+      to: { path: ['^src/(http|redis|nest|express-session)/', '(^|/)node_modules/(?!@opentelemetry/)'], reachable: true },
+    },
+    {
       name: 'no-cycles',
       severity: 'error',
       from: { path: '^src/' },

@@ -10,6 +10,8 @@ export const ENTRY_POINTS = [
   { name: '.', file: 'index' },
   { name: './express', file: 'express' },
   { name: './fastify', file: 'fastify' },
+  { name: './health', file: 'health' },
+  { name: './metrics', file: 'metrics' },
   { name: './node', file: 'node' },
   { name: './store', file: 'store' },
   { name: './testing', file: 'testing' },

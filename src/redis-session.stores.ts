@@ -7,6 +7,7 @@ import { redisPortOf } from './redis/client/redis-clients.js';
 import { toStoreError } from './redis/client/redis-errors.js';
 import { RedisEventChannel } from './redis/events/redis-event-channel.js';
 import { RedisNodes } from './redis/client/redis-nodes.js';
+import { redisProblems } from './redis/client/redis-problems.js';
 import { MigratingSessionStore } from './redis/migration/migrating-session-store.js';
 import { RedisSessionStore } from './redis/store/redis-session-store.js';
 import type { LinePrinter } from './session/failure-log.js';
@@ -72,6 +73,7 @@ async function openConnectRedisStore(client: RedisClient, options: StoreOptions,
   const store = new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000), serializer: wholeSerializer });
   return new ExpressStoreAdapter(askingNodes(store, new RedisNodes(redisPortOf(client), settings), prefix), options, {
     classify: toStoreError,
+    inspect: () => redisProblems(client),
   });
 }
 

@@ -18,6 +18,7 @@ export {
   type RotateOptions,
   type Rotation,
   type StoreClock,
+  type StoreProblem,
   type Unusable,
 } from './session/store/session-store.js';
 export type { SessionMigration } from './session/session-migration.js';

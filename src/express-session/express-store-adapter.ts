@@ -46,6 +46,8 @@ interface Wrapping {
   readonly classify?: (error: unknown) => RedisSessionError;
   /** Whether a session is written again, as it was loaded, where the store has no `touch`: what `session.resave` is for there. */
   readonly rewrites?: boolean;
+  /** What is wrong with where that store keeps sessions, as {@link SessionStore.inspect} has it. */
+  readonly inspect?: NonNullable<SessionStore['inspect']>;
 }
 
 /**
@@ -57,6 +59,7 @@ interface Wrapping {
 export class ExpressStoreAdapter implements SessionStore {
   readonly settings: StoreSettings;
   readonly clock = SYSTEM_CLOCK;
+  readonly inspect?: NonNullable<SessionStore['inspect']>;
   readonly #writes = new Set<Promise<unknown>>();
   readonly #classify: NonNullable<Wrapping['classify']>;
   readonly #rewrites: boolean;
@@ -66,13 +69,14 @@ export class ExpressStoreAdapter implements SessionStore {
   constructor(
     store: ExpressStore,
     options: StoreOptions = {},
-    { classify = () => new SessionStoreUnavailableError('store'), rewrites = false }: Wrapping = {},
+    { classify = () => new SessionStoreUnavailableError('store'), rewrites = false, inspect }: Wrapping = {},
   ) {
     // It may go by the latest touch alone, and not know when that was.
     this.settings = { ...storeSettings(options), touchAfter: 0 };
     this.#store = store;
     this.#classify = classify;
     this.#rewrites = rewrites;
+    if (inspect !== undefined) this.inspect = inspect;
   }
 
   async find(sid: Sid): Promise<SessionRecord | Unusable | undefined> {

@@ -27,7 +27,7 @@ test('a store that is wrapped lacks what the one within lacks', () => {
   const { find, create, save, touch, destroy, drain, clock } = inMemory();
   const least: SessionStore = { find, create, save, touch, destroy, drain, clock };
   for (const wrapper of [countingStore(least).store, delayingStore(least)])
-    for (const name of ['rotate', 'increment', 'describe', 'revoke', 'compareAndSet', 'endBefore', 'index'])
+    for (const name of ['rotate', 'increment', 'describe', 'revoke', 'compareAndSet', 'endBefore', 'inspect', 'index'])
       expect(wrapper).not.toHaveProperty(name);
 });
 

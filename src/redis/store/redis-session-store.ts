@@ -35,6 +35,7 @@ import {
   type Rotation,
   type SessionStore,
   type StoreClock,
+  type StoreProblem,
   type Unusable,
 } from '../../session/store/session-store.js';
 import { handleOf, partsOf as partsOfSid, secretHashOf, type Handle, type Sid } from '../../session/sid.js';
@@ -42,6 +43,7 @@ import { LruCache } from '../../session/lru-cache.js';
 import type { StoreOptions } from '../../session/store/store-options.js';
 import { storeSettings, type StoreSettings } from '../../session/store/store-settings.js';
 import { clientProblems } from '../client/connection-problems.js';
+import { redisProblems } from '../client/redis-problems.js';
 import { RedisBatch } from '../client/redis-batch.js';
 import { redisPortOf } from '../client/redis-clients.js';
 import type { RedisClient } from '../client/redis-connection.js';
@@ -308,6 +310,10 @@ export class RedisSessionStore implements SessionStore {
 
   async endBefore(userId: string, time?: number): Promise<number> {
     return this.#notBefore.set(userId, time);
+  }
+
+  inspect(): Promise<readonly StoreProblem[]> {
+    return redisProblems(this.#client);
   }
 
   drain(): Promise<void> {

@@ -131,6 +131,12 @@ export abstract class SessionStore {
   /** The move from another layout, while one is under way. */
   readonly migration?: SessionMigration | undefined;
 
+  /**
+   * What is wrong with where it keeps sessions, although it answers. Changes nothing. Finds nothing where it may not look, and rejects when it
+   * cannot answer. A store that has nothing to say about that leaves it out.
+   */
+  inspect?(): Promise<readonly StoreProblem[]>;
+
   /** Names the sessions of each user. A store that has one also has `describe`, `revoke` and `compareAndSet`. */
   abstract readonly index?: SessionIndex | undefined;
 }
@@ -149,6 +155,16 @@ export interface Unusable {
   /** Whose session it is, where that is known. */
   readonly userId?: string | undefined;
 }
+
+/**
+ * - `replica`: it copies another, and refuses every write.
+ * - `full`: it has no memory left, and refuses new sessions and changes. Reading and ending sessions goes on.
+ * - `evicting`: when its memory is full it throws sessions away, and the index of a user forgets sessions that go on.
+ */
+export type StoreProblem = (typeof STORE_PROBLEMS)[number];
+
+/** All there are. */
+export const STORE_PROBLEMS = ['replica', 'full', 'evicting'] as const;
 
 /** A session that a call has ended. */
 export interface DestroyedSession {

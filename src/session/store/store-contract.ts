@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { EncodedEntries, EntryDelta, NewSession, SessionRecord, StoredTerms } from '../session-record.js';
 import { generateSid, handleOf, hashedHandleOf, newSid, secretHashOf, type Handle, type Sid } from '../sid.js';
 import type { SessionIndex } from './session-index.js';
-import type { RotateOptions, SessionStore } from './session-store.js';
+import { STORE_PROBLEMS, type RotateOptions, type SessionStore } from './session-store.js';
 
 /**
  * One case of what the comments of `SessionStore` and `SessionIndex` promise, for any test runner.
@@ -719,6 +719,22 @@ const index: StoreContractCase[] = [
   },
 ];
 
+const inspection: StoreContractCase[] = [
+  {
+    name: 'inspect() answers with problems that there are names for, and changes nothing',
+    needs: 'inspect',
+    async run(store) {
+      const { sid } = await create(store);
+      const problems = (await store.inspect?.()) ?? [];
+      assert.deepEqual(
+        problems.filter((problem) => !STORE_PROBLEMS.includes(problem)),
+        [],
+      );
+      assert.ok(await isThere(store, sid));
+    },
+  },
+];
+
 /**
  * What the comments of `SessionStore` and `SessionIndex` promise, case by case:
  *
@@ -729,4 +745,4 @@ const index: StoreContractCase[] = [
  *
  * @publicApi
  */
-export const storeContract: readonly StoreContractCase[] = [...basics, ...rotation, ...byHandle, ...index];
+export const storeContract: readonly StoreContractCase[] = [...basics, ...rotation, ...byHandle, ...index, ...inspection];
