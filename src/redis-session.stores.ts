@@ -71,9 +71,10 @@ async function openConnectRedisStore(client: RedisClient, options: StoreOptions,
     stringify: (data: object) => serializer.stringify(data) ?? '',
   };
   const store = new RedisStore({ client, prefix, ttl: Math.ceil(idle / 1_000), serializer: wholeSerializer });
-  return new ExpressStoreAdapter(askingNodes(store, new RedisNodes(redisPortOf(client), settings), prefix), options, {
+  const port = redisPortOf(client);
+  return new ExpressStoreAdapter(askingNodes(store, new RedisNodes(port, settings), prefix), options, {
     classify: toStoreError,
-    inspect: () => redisProblems(client),
+    inspect: () => redisProblems(port),
   });
 }
 

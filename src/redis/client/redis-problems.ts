@@ -1,14 +1,14 @@
 import type { StoreProblem } from '../../session/store/session-store.js';
-import type { RedisClient } from './redis-connection.js';
 import { toStoreError } from './redis-errors.js';
-import { infoOf, ServerInfo, writtenNodes } from './server-info.js';
+import type { RedisPort } from './redis-port.js';
+import { infoOf, ServerInfo } from './server-info.js';
 
 /** Redis does not let the user ask. */
 const REFUSED = 'NOPERM';
 
 /** What is wrong with the nodes that sessions are written to. Nothing is found where `INFO` is not permitted. Rejects when one does not answer. */
-export async function redisProblems(client: RedisClient): Promise<readonly StoreProblem[]> {
-  const infos = await Promise.all(writtenNodes(client).map((node) => infoOf(node).catch(unlessRefused)));
+export async function redisProblems(port: RedisPort): Promise<readonly StoreProblem[]> {
+  const infos = await Promise.all(port.writtenNodes().map((node) => infoOf(node).catch(unlessRefused)));
   const found: Record<StoreProblem, (info: ServerInfo) => boolean> = {
     replica: ({ isReplica }) => isReplica,
     full: ({ isFull }) => isFull,

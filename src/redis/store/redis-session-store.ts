@@ -313,7 +313,7 @@ export class RedisSessionStore implements SessionStore {
   }
 
   inspect(): Promise<readonly StoreProblem[]> {
-    return redisProblems(this.#client);
+    return redisProblems(this.#port);
   }
 
   drain(): Promise<void> {
