@@ -117,11 +117,14 @@ describe.each(redisVariants.filter(({ middleware }) => middleware === 'builtin')
   });
 });
 
-describe('health with connect-redis', () => {
+describe.each([
+  ['connect-redis', { kind: 'connect-redis' }],
+  ['a store that moves from connect-redis', { migrate: 'prepare' }],
+] as const)('health with %s', (_, store) => {
   const { openUnscripted, harness } = useOutages(redisVariants[0]!);
 
   test('says the same of Redis', async () => {
-    const app = await openUnscripted({ ...WITH_HEALTH, store: { kind: 'connect-redis' } });
+    const app = await openUnscripted({ ...WITH_HEALTH, session: { name: 'connect.sid' }, store });
     expect(await healthAt(app)).toEqual([200, 'ok', { status: 'up' }]);
     await harness.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
     try {

@@ -33,6 +33,7 @@ import {
   type Rotation,
   type SessionStore,
   type StoreClock,
+  type StoreProblem,
   type Unusable,
 } from '../../session/store/session-store.js';
 import type { StoreOptions } from '../../session/store/store-options.js';
@@ -228,6 +229,10 @@ export class MigratingSessionStore implements SessionStore {
 
   drain(): Promise<void> {
     return this.#hashes.drain();
+  }
+
+  inspect(): Promise<readonly StoreProblem[]> {
+    return this.#hashes.inspect();
   }
 
   async rotate(sid: Sid, record: SessionRecord, next: Sid, options: RotateOptions): Promise<Rotation | undefined> {
