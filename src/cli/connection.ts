@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { RedisSessionConfigError } from '../redis-session.errors.js';
+import { RedisSessionConfigError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import { readRedisUrl } from '../redis/client/ioredis/ioredis-url.js';
 import { safeCodeOf } from '../redis/client/redis-errors.js';
 import type { OwnClient } from '../redis/client/ioredis/ioredis-types.js';
@@ -15,6 +15,8 @@ const DEFAULT_URL = 'redis://127.0.0.1:6379';
 /** In ms. An administrator rather waits than being told "no" at once, as a request is. */
 const DEFAULT_TIMEOUT = 5_000;
 const LONGEST_TIMEOUT = 600_000;
+/** One broken connection may be chance. */
+const MOST_BROKEN = 3;
 /** Applications bring it along; npx doesn't. */
 const NO_CLIENT =
   'This needs the package ioredis, which is not installed here. Type it in the folder of your application, or: npx -p nestjs-redis-session -p ioredis nestjs-redis-session';
@@ -93,12 +95,28 @@ export async function connect(args: Arguments, { warn, signal }: ConnectOptions)
   redis.port.on('error', (error) => (lost = safeCodeOf(error) ?? lost));
   try {
     const store = new RedisSessionStore(redis.client, options);
-    await answerWithin(timeout, redis.port.ping());
+    await Promise.race([answerWithin(timeout, redis.port.ping()), brokenTooOften(redis)]);
     return { redis, store, target, prefix: store.settings.prefix, timeout, lost: () => lost, close };
   } catch (error) {
     await close();
     throw error instanceof RedisSessionConfigError ? toldProblem(error) : unavailable(error, lost);
   }
+}
+
+/**
+ * Rejects when there have been several connections that were closed before Redis could be used. That is what a port does that speaks TLS with a client
+ * that doesn't: the client would go on trying.
+ */
+function brokenTooOften({ port }: OpenRedis): Promise<never> {
+  let left = MOST_BROKEN;
+  return new Promise((_, reject) => {
+    const stop = port.on('close', () => {
+      if (--left > 0) return;
+      stop();
+      reject(new SessionStoreUnavailableError('connection'));
+    });
+    port.on('ready', stop);
+  });
 }
 
 /** Of options that are wrong, in the words of the command line. */

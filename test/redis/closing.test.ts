@@ -262,3 +262,18 @@ describe('30 times opened and closed', () => {
     }
   });
 });
+
+it('lets the socket of a TLS client that is closed while it connects fail as often as it may, and the process goes on', async () => {
+  const secure = await startRedis({ tls: true });
+  try {
+    // Its certificate is not trusted, so the client is connecting again and again.
+    const redis = await open({ host: '127.0.0.1', port: secure.port, tls: {} });
+    const { client } = redis as OpenRedis<Redis>;
+    await until(() => client.status === 'connecting' && client.stream !== undefined && !client.stream.destroyed, 'it is connecting');
+    const { stream } = client;
+    await redis.close(1_000);
+    for (let failure = 1; failure <= 3; failure++) stream.emit('error', new Error('tlsv1 alert decode error'));
+  } finally {
+    await secure.stop();
+  }
+});

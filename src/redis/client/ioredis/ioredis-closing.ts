@@ -34,8 +34,17 @@ function disconnect(client: Redis | Cluster, ended: Promise<void>): Promise<void
   if (client.status === 'end' && !usesSentinel(client)) return ended;
   // A Cluster without nodes does not announce its end, but it leaves nothing behind either.
   const isEmpty = 'nodes' in client && client.nodes().length === 0;
+  for (const node of 'nodes' in client ? client.nodes() : [client]) survivesErrors(node);
   client.disconnect();
   return isEmpty ? Promise.resolve() : ended;
+}
+
+/**
+ * Lets the socket of a client fail more than once, which would end the process: ioredis listens to the first error only. One that is told to end while TLS
+ * is being agreed on may fail by the certificate, and then by what the server says of the broken handshake.
+ */
+export function survivesErrors({ stream }: Redis): void {
+  stream?.on('error', () => undefined);
 }
 
 function usesSentinel({ options }: Redis | Cluster): boolean {

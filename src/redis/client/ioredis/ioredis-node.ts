@@ -2,6 +2,7 @@ import type { Redis, RedisOptions } from 'ioredis';
 import { CONNECT_TIMEOUT } from '../fresh-connections.js';
 import { isReply } from '../redis-errors.js';
 import type { FreshConnection, FreshQuestion, NodeClient } from '../redis-port.js';
+import { survivesErrors } from './ioredis-closing.js';
 import { reconnectNow } from './ioredis-connect-now.js';
 
 /** One question, and no second try: the next connection is that. Everything else is as the client has it. */
@@ -50,6 +51,7 @@ export class IoredisNode implements NodeClient {
     connection.ping().then(() => onAnswer(), onAnswer);
     return {
       drop: () => {
+        survivesErrors(connection);
         connection.disconnect();
         // ioredis itself waits for the other side to say goodbye.
         connection.stream?.destroy();
