@@ -17,6 +17,7 @@ export const packageChecks = [
       ...[
         'esm-nest12-cls',
         'esm-nest12-vitest',
+        'esm-nest12-vitest3',
         'esm-nest12-jest',
         'bundled-webpack',
         'bundled-esbuild',

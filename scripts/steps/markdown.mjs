@@ -12,12 +12,16 @@ export function documents() {
   return ['README.md', ...pages.toSorted()].map((file) => ({ file, text: readFileSync(path.join(ROOT, file), 'utf8') }));
 }
 
-/** The fenced blocks of a document: the language, the code, and the line on which the code begins. */
+/**
+ * The fenced blocks of a document: the language, the code, and the line on which the code begins. With `source`, the file of the repository that a comment
+ * before the block names, as in `<!-- file: test/package/esm-fastify5/test/a.test.mjs -->`: the block is that file, which is compiled and run there.
+ */
 export function fencedBlocks(text) {
   return [...text.matchAll(/^( *)(`{3,})(\w+)[^\n]*\n([\s\S]*?)^\1\2 *$/gm)].map((match) => {
     const [, indent, , language, code] = match;
-    const line = text.slice(0, match.index).split('\n').length + 1;
-    return { language, code: code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''), line };
+    const before = text.slice(0, match.index);
+    const [, source] = /<!-- file: (\S+) -->\s*$/.exec(before) ?? [];
+    return { language, code: code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''), line: before.split('\n').length + 1, source };
   });
 }
 

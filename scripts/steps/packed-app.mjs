@@ -5,9 +5,9 @@
 //   node scripts/steps/packed-app.mjs test/package/esm-nest12 .cache/package.tgz
 //   node scripts/steps/packed-app.mjs test/package/esm-nest12 .cache/package.tgz 22 24    its tests and itself on these versions of Node
 //
-// The application says in its package.json, under "packed", what is particular to it: `sources`, whose src/ it has, besides its own; `removes`, what is
-// gone before it starts; `otherVersion`, the folder in which the same package is installed under another version; `visits`, each a program to start
-// (`main`) and the tests that are its clients (`clients`), which find it at APP_URL.
+// The application says in its package.json, under "packed", what is particular to it: `sources` and `tests`, whose src/ and test/ it has, besides its
+// own; `removes`, what is gone before it starts; `otherVersion`, the folder in which the same package is installed under another version; `visits`,
+// each a program to start (`main`) and the tests that are its clients (`clients`), which find it at APP_URL.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -30,6 +30,7 @@ try {
   const { scripts, packageManager = 'npm', main = 'dist/main.js', packed = {} } = await readJson(path.join(folder, 'package.json'));
   for (const sources of [packed.sources ?? []].flat())
     await cp(path.join(fixture, '..', sources, 'src'), path.join(folder, 'src'), { recursive: true });
+  if (packed.tests !== undefined) await cp(path.join(fixture, '..', packed.tests, 'test'), path.join(folder, 'test'), { recursive: true });
   await install(packageManager);
   if (packed.otherVersion !== undefined) await installOtherVersion(path.join(folder, packed.otherVersion));
   console.log('installs');

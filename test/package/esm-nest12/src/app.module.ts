@@ -9,7 +9,7 @@ declare module 'express-session' {
 
 @Controller()
 @UseGuards(SessionGuard)
-class AccountController {
+export class AccountController {
   @Public()
   @Get('visitor')
   visitor(@Session() session: HttpSession) {

@@ -1,0 +1,3 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({ test: { globals: true, include: ['test/**/*.spec.ts'], testTimeout: 30_000 } });
