@@ -39,7 +39,13 @@ import {
   OPTIONS_TYPE,
   type SessionRoutes,
 } from './redis-session.module-definition.js';
-import { productionWarnings, resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from './redis-session.options.js';
+import {
+  productionWarnings,
+  resolveOptions,
+  settingsWarnings,
+  type RedisSessionOptions,
+  type ResolvedRedisSessionOptions,
+} from './redis-session.options.js';
 import { FastifyMount, isFastify } from './redis-session.fastify.js';
 import { openHandler } from './redis-session.handlers.js';
 import { eventChannelOf, openStore, locationOf } from './redis-session.stores.js';
@@ -85,7 +91,7 @@ const providers: Provider[] = [
       const production = process.env['NODE_ENV'] === 'production';
       const resolved = resolveOptions(options, production);
       const warning = shortSecretWarning(options.session);
-      for (const one of [warning, ...hardlyMeant(options)]) if (one !== undefined) warnOnce(log.warn, one);
+      for (const one of [warning, ...hardlyMeant(options), ...settingsWarnings(resolved)]) if (one !== undefined) warnOnce(log.warn, one);
       if (production) for (const risk of productionWarnings(resolved)) log.warn(risk);
       return resolved;
     },

@@ -4,7 +4,9 @@ import { idleOfCookie, resolveSessionOptions, type SessionOptions, type SessionS
 import type { IdentityFinder } from './http/request/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
 import { connectionProblems } from './redis/client/connection-problems.js';
+import { clientWarnings } from './redis/client/client-warnings.js';
 import { connectionWarnings } from './redis/client/connection-warnings.js';
+import { isRedisClient } from './redis/client/redis-clients.js';
 import { prefixProblems } from './redis/store/redis-keys.js';
 import type { RedisConnection } from './redis/client/redis-client.js';
 import { kindOf, namesOf, unknownNames } from './session/option-checks.js';
@@ -154,6 +156,12 @@ export function productionWarnings({ redis, store }: ResolvedRedisSessionOptions
       '"store.kind" is "memory": sessions end with this process, no other process knows them, and nothing limits their memory. Leave it out to keep them in Redis.',
     ];
   return redis === undefined ? [] : connectionWarnings(redis);
+}
+
+/** What works and makes answers late or dishonest when Redis fails, one sentence each. */
+export function settingsWarnings({ redis, store }: ResolvedRedisSessionOptions): string[] {
+  if (isStore(store) || !isRedisClient(redis)) return [];
+  return clientWarnings(redis, store.settings.deadline);
 }
 
 /** Whether that is a store, and not options of one. */

@@ -3,6 +3,7 @@ import { RedisSessionConfigError, SessionUnsupportedError } from './redis-sessio
 import type { ResolvedRedisSessionOptions, StoreKind } from './redis-session.options.js';
 import { loadWithPeer } from './redis-session.peers.js';
 import type { OpenRedis, RedisClient } from './redis/client/redis-client.js';
+import { nodeRedisOf } from './redis/client/node-redis/is-node-redis.js';
 import { redisPortOf } from './redis/client/redis-clients.js';
 import { toStoreError } from './redis/client/redis-errors.js';
 import { RedisEventChannel } from './redis/events/redis-event-channel.js';
@@ -64,7 +65,7 @@ export function locationOf({ redis, store }: ResolvedRedisSessionOptions): unkno
 }
 
 async function openConnectRedisStore(client: RedisClient, options: StoreOptions, settings: StoreSettings): Promise<SessionStore> {
-  const { RedisStore } = await importConnectRedis();
+  const { RedisStore } = await importConnectRedis(client);
   const { prefix, idle, serializer } = settings;
   const wholeSerializer = {
     parse: (text: string) => parseWhole(serializer, text) as never,
@@ -106,17 +107,21 @@ function parseWhole(serializer: EntrySerializer, text: string): unknown {
   }
 }
 
-async function importConnectRedis() {
+async function importConnectRedis(client: RedisClient) {
   const module = await loadWithPeer('"store.kind" is "connect-redis"', () => import('connect-redis'));
-  assertTakesIoredis(module);
+  assertTakes(client, module);
   return module;
 }
 
-/** connect-redis 8 adapts the client it gets; 9 and later call it as node-redis is called. */
-export function assertTakesIoredis(module: { readonly RedisStore?: { readonly prototype: object } }): void {
-  if (module.RedisStore !== undefined && 'normalizeClient' in module.RedisStore.prototype) return;
+/** connect-redis 8 takes a client of ioredis, and of node-redis only version 4; 9 and later call any client as node-redis 5 is called. */
+export function assertTakes(client: RedisClient, module: { readonly RedisStore?: { readonly prototype: object } }): void {
+  const { RedisStore } = module;
+  const isOfVersion8 = RedisStore !== undefined && 'normalizeClient' in RedisStore.prototype;
+  if (nodeRedisOf(client) === undefined ? isOfVersion8 : RedisStore !== undefined && !isOfVersion8) return;
   throw new RedisSessionConfigError([
-    '"store.kind" is "connect-redis", which needs version 8 of that package: version 9 and later take no ioredis client. Type: npm install connect-redis@8',
+    nodeRedisOf(client) === undefined
+      ? '"store.kind" is "connect-redis", which needs version 8 of that package: version 9 and later take no ioredis client. Type: npm install connect-redis@8'
+      : '"store.kind" is "connect-redis", and "redis" is a client of node-redis, which needs version 9 of that package: version 8 takes none of node-redis 5 or 6. Type: npm install connect-redis@9',
   ]);
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { Controller, Get, Module, UseGuards } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Redis } from 'ioredis';
+import { createClient, createClientPool, createCluster } from 'redis';
 import { MemorySessionStore, RedisSessionModule, SessionGuard } from '../../src/index.js';
 import { RedisSessionStore, sessionMiddleware } from '../../src/express.js';
 import { forgetWarnings } from '../../src/session/warn-once.js';
@@ -27,9 +28,20 @@ describe('what cannot be, with its cure', () => {
     );
   });
 
-  test('a store over a client of node-redis', () => {
-    const nodeRedis = { isOpen: false, isReady: false, connect: async () => undefined, sendCommand: async () => undefined };
-    expect(() => new RedisSessionStore(nodeRedis as never)).toThrow(/must be one of ioredis, received one of the package "redis"/);
+  test('a store over a client of node-redis 4', () => {
+    const nodeRedis4 = { isOpen: false, isReady: false, connect: async () => undefined, sendCommand: async () => undefined };
+    expect(() => new RedisSessionStore(nodeRedis4 as never)).toThrow(
+      /must be a client of node-redis 5 or 6, received one of version 4\. Type/,
+    );
+  });
+
+  test('a store over a pool of node-redis', () => {
+    expect(() => new RedisSessionStore(createClientPool() as never)).toThrow(/must be one client, received a pool of node-redis\. Give/);
+  });
+
+  test('a store over a client of node-redis that reads from replicas', () => {
+    for (const client of [createClient({ readonly: true }), createCluster({ rootNodes: [{}], useReplicas: true })])
+      expect(() => new RedisSessionStore(client)).toThrow(/must not read from replicas/);
   });
 
   test('an option of express that there is not, with those that there are', () => {

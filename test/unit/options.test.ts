@@ -5,12 +5,14 @@ import { runInNewContext } from 'node:vm';
 import expressSession from 'express-session';
 import { Cluster, Redis } from 'ioredis';
 import { RedisStore } from 'connect-redis';
+import { RedisStore as RedisStore9 } from 'connect-redis9';
+import { createClient } from 'redis';
 import { MemorySessionStore, RedisSessionConfigError, RedisSessionStore } from '../../src/index.js';
 import { createCookie, restartMaxAge } from '../../src/http/cookie/cookie.js';
 import { SessionCookie } from '../../src/http/cookie/session-cookie.js';
 import { shortSecretWarning } from '../../src/http/request/session-option-problems.js';
 import { resolveOptions, type RedisSessionOptions, type ResolvedRedisSessionOptions } from '../../src/redis-session.options.js';
-import { assertTakesIoredis } from '../../src/redis-session.stores.js';
+import { assertTakes } from '../../src/redis-session.stores.js';
 import { unknownNames } from '../../src/session/option-checks.js';
 
 const PASSWORD = 'kept-to-ourselves';
@@ -818,23 +820,26 @@ describe("kind 'connect-redis'", () => {
     expect(problemsOf(options({ store }))).toEqual([]);
   });
 
-  /** What version 9 and 10 export: they call the client as node-redis is called. */
-  class NodeRedisStore extends expressSession.MemoryStore {
-    constructor(readonly options: { client: object }) {
-      super();
-    }
-  }
+  const ioredis = client(new Redis(URL));
+  const nodeRedis = createClient();
 
-  test('takes version 8', () => {
-    expect(() => assertTakesIoredis({ RedisStore })).not.toThrow();
+  test('takes version 8 with a client of ioredis, and version 9 with one of node-redis', () => {
+    expect(() => assertTakes(ioredis, { RedisStore })).not.toThrow();
+    expect(() => assertTakes(nodeRedis, { RedisStore: RedisStore9 })).not.toThrow();
   });
 
   test.each([
-    ['9 or later', { RedisStore: NodeRedisStore }],
+    ['9 or later', { RedisStore: RedisStore9 }],
     ['7, which has only a default export', {}],
-  ])('with version %s says why not, and what to type', (_, module) => {
-    expect(() => assertTakesIoredis(module)).toThrow(RedisSessionConfigError);
-    expect(() => assertTakesIoredis(module)).toThrow(/needs version 8 .* take no ioredis client\. Type: npm install connect-redis@8/);
+  ])('with version %s and a client of ioredis says why not, and what to type', (_, module) => {
+    expect(() => assertTakes(ioredis, module)).toThrow(RedisSessionConfigError);
+    expect(() => assertTakes(ioredis, module)).toThrow(/needs version 8 .* take no ioredis client\. Type: npm install connect-redis@8/);
+  });
+
+  test('with version 8 and a client of node-redis says why not, and what to type', () => {
+    expect(() => assertTakes(nodeRedis, { RedisStore })).toThrow(
+      /of node-redis, which needs version 9 .* Type: npm install connect-redis@9/,
+    );
   });
 });
 

@@ -1,5 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { createClient, createClientPool, createCluster, createSentinel } from 'redis';
+import { createClient as createClient5 } from 'redis5';
 import { formOf, keyPrefixOf, readsFromReplica, redisConnectionProblems } from '../../src/redis/client/redis-connection.js';
 
 const NODES = [{ host: '127.0.0.1', port: 1 }];
@@ -18,6 +20,10 @@ describe('the form of a connection', () => {
     ['cluster', { cluster: ['redis://localhost:7000'], options: { redisOptions: { password: 'x' } } }],
     ['client', redis()],
     ['client', new Cluster(NODES, { lazyConnect: true })],
+    ['client', createClient()],
+    ['client', createClient5()],
+    ['client', createCluster({ rootNodes: [{}] })],
+    ['client', createSentinel({ name: 'sessions', sentinelRootNodes: NODES })],
   ])('is %s', (kind, connection) => {
     expect(formOf(connection)).toMatchObject({ kind });
     expect(redisConnectionProblems(connection)).toEqual([]);
@@ -48,7 +54,8 @@ describe('the form of a connection', () => {
     ['no nodes', { cluster: [], options: { redisOptions: { password: 'hidden' } } }],
     ['no sentinels', { sentinels: [], name: 'sessions', password: 'hidden' }],
     ['sentinels without the name of the master', { sentinels: NODES, password: 'hidden' }],
-    ['a client of node-redis', { sendCommand: () => undefined, isOpen: true, options: { password: 'hidden' } }],
+    ['a client of another library', { sendCommand: () => undefined, options: { password: 'hidden' } }],
+    ['a pool of node-redis', createClientPool({ password: 'hidden' })],
   ])('is a problem that names the option, the rule and the cure, and nothing of the value: %s', (_what, connection) => {
     const [problem, ...more] = redisConnectionProblems(connection);
     expect(problem).toMatch(/^"redis.* must .*\. [A-Z].*\.$/);

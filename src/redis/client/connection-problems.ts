@@ -1,6 +1,7 @@
 import { kindOf, unknownNames } from '../../session/option-checks.js';
 import { isIoredis } from './ioredis/is-ioredis.js';
-import { formOf, keyPrefixOf, readsFromReplica, redisConnectionProblems, type ConnectionForm } from './redis-connection.js';
+import { nodeRedisOf } from './node-redis/is-node-redis.js';
+import { formOf, keyPrefixOf, readsFromReplica, redisConnectionProblems, unfit, type ConnectionForm } from './redis-connection.js';
 
 /**
  * What other packages call it, each with the cure. ioredis ignores what it does not know, and would connect to localhost, or without a
@@ -40,18 +41,20 @@ export function connectionProblems(connection: unknown): string[] {
 
 /** What is wrong with the client of a store that is made without the module: at its first command it would end the process. */
 export function clientProblems(client: unknown): string[] {
-  if (isIoredis(client)) return readsFromReplica(client) ? [readingReplicas('The client')] : [];
+  const nodeRedis = nodeRedisOf(client);
+  if (nodeRedis !== undefined && !('client' in nodeRedis)) return [unfit(nodeRedis.made, 'The client')];
+  if (nodeRedis !== undefined || isIoredis(client)) return readsFromReplica(client) ? [readingReplicas('The client')] : [];
   if (typeof client === 'object' && client !== null && 'client' in client)
     return [
       'The client must stand by itself, received it as connect-redis takes it. Give the client itself: new RedisSessionStore(client, { prefix }).',
     ];
-  if (typeof client === 'object' && client !== null && 'isOpen' in client)
-    return ['The client must be one of ioredis, received one of the package "redis" (node-redis). Make one of ioredis: new Redis(url).'];
-  return [`The client must be one of ioredis, received ${kindOf(client)}. Make one: new Redis("redis://localhost:6379").`];
+  return [
+    `The client must be one of ioredis, iovalkey or node-redis, received ${kindOf(client)}. Make one: new Redis("redis://localhost:6379").`,
+  ];
 }
 
 function readingReplicas(what: string): string {
-  return `${what} must not read from replicas (Cluster "scaleReads", Sentinel "role"): a revoked session would still answer there. Leave that setting out.`;
+  return `${what} must not read from replicas (Cluster "scaleReads", Sentinel "role"; of node-redis "useReplicas", "readonly"): a revoked session would still answer there. Leave that setting out.`;
 }
 
 /** ioredis would take all of these for localhost. */

@@ -1,5 +1,7 @@
 import type { ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { isIoredis } from './ioredis/is-ioredis.js';
+import { settingsOf } from './node-redis/client-options.js';
+import { nodeRedisOf } from './node-redis/is-node-redis.js';
 import { formOf, type ConnectionForm, type RedisConnection } from './redis-connection.js';
 import type { RedisPort } from './redis-port.js';
 import { infoOf } from './server-info.js';
@@ -9,9 +11,9 @@ const LOCAL_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i;
 /** What is risky about a connection in production, one sentence each. Never the value: it may hold a password. */
 export function connectionWarnings(connection: RedisConnection): string[] {
   const form = formOf(connection);
-  if ('problem' in form || isLocal(placesOf(form))) return [];
-  const { password, tls } = nodeOptionsOf(form);
-  const missing = [...(tls === undefined || tls === null ? ['TLS'] : []), ...(password ? [] : ['a password'])];
+  const way = 'problem' in form ? undefined : wayTo(form);
+  if (way === undefined || isLocal(way.places)) return [];
+  const missing = [...(way.hasTls ? [] : ['TLS']), ...(way.hasPassword ? [] : ['a password'])];
   if (missing.length === 0) return [];
   return [
     `Redis is on another machine, and "redis" asks for it without ${missing.join(' and without ')}: anybody on the network between, or anybody who reaches its port, can read and change sessions. Use rediss:// and a user of its own.`,
@@ -45,6 +47,27 @@ async function evictionPolicy(port: RedisPort): Promise<string | undefined> {
 /** Not where nobody can tell: a Cluster instance learns its nodes in time. */
 function isLocal(places: readonly Place[]): boolean {
   return places.length > 0 && places.every(({ host = 'localhost', path }) => typeof path === 'string' || LOCAL_HOST.test(host));
+}
+
+/** How Redis is reached. */
+interface WayToRedis {
+  readonly places: readonly Place[];
+  readonly hasTls: boolean;
+  readonly hasPassword: boolean;
+}
+
+/** `undefined` where a client does not say. */
+function wayTo(form: ConnectionForm): WayToRedis | undefined {
+  const nodeRedis = form.kind === 'client' ? nodeRedisOf(form.client) : undefined;
+  if (nodeRedis === undefined) {
+    const { password, tls } = nodeOptionsOf(form);
+    return { places: placesOf(form), hasTls: tls !== undefined && tls !== null, hasPassword: Boolean(password) };
+  }
+  const settings = settingsOf(nodeRedis);
+  if (settings?.isKnown !== true) return undefined;
+  const { sockets, node } = settings;
+  const hasTls = node.socket?.tls === true || sockets.some(({ tls }) => tls === true);
+  return { places: sockets, hasTls, hasPassword: Boolean(node.password) || node.credentialsProvider !== undefined };
 }
 
 /** Of those behind a sentinel nothing is known but where it is itself. */

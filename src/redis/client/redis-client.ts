@@ -1,4 +1,6 @@
 import { RedisSessionConfigError } from '../../redis-session.errors.js';
+import { warnOnce } from '../../session/warn-once.js';
+import { NOT_CONNECTED } from './client-warnings.js';
 import { warnOfEviction } from './connection-warnings.js';
 import { closeIoredis } from './ioredis/ioredis-closing.js';
 import { limitOfflineQueue } from './ioredis/ioredis-offline-queue.js';
@@ -71,6 +73,10 @@ export async function openRedis(
 /** @param own what is done with a client that is ours; nothing with one of the application */
 function watched(client: RedisClient, log: (message: string) => void, own?: Pick<OpenRedis, 'connect' | 'close'>): OpenRedis {
   const port = redisPortOf(client);
+  // Its own log, and not that of the process, where both would say it.
+  const warnUnlessConnected = () => {
+    if (own === undefined && port.isClosed) warnOnce(log, NOT_CONNECTED);
+  };
   const stops = [logOutages(port, log), warnOfEviction(port, log), port.hastenReconnecting()];
   let isTaken = false;
   let closing: Promise<void> | undefined;
@@ -88,6 +94,7 @@ function watched(client: RedisClient, log: (message: string) => void, own?: Pick
     owned: own !== undefined,
     connect: () => {
       if (isTaken) own?.connect();
+      warnUnlessConnected();
     },
     close: (deadlineMs) => {
       closing ??= close(deadlineMs);

@@ -1,10 +1,16 @@
 import type { ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
 import { kindOf } from '../../session/option-checks.js';
 import { isIoredis } from './ioredis/is-ioredis.js';
+import { settingsOf } from './node-redis/client-options.js';
+import { nodeRedisOf } from './node-redis/is-node-redis.js';
 import type { IoredisClusterNode, IoredisClusterOptions, IoredisOptions } from './ioredis/ioredis-types.js';
 import { readRedisUrl } from './ioredis/ioredis-url.js';
 
-/** By their shape: an application may hold a second copy of ioredis, whose classes are not ours. */
+/**
+ * `Redis` or `Cluster` of ioredis 5 or 6, or of iovalkey.
+ *
+ * @publicApi
+ */
 export interface IoredisClient {
   readonly status: string;
   readonly isCluster: boolean;
@@ -12,11 +18,23 @@ export interface IoredisClient {
 }
 
 /**
- * A Redis client of yours: `Redis` or `Cluster` of ioredis 5 or 6, or of iovalkey.
+ * What `createClient`, `createSentinel` or `createCluster` of node-redis 5 or 6 (the package `redis`) makes.
  *
  * @publicApi
  */
-export type RedisClient = IoredisClient;
+export interface NodeRedisClient {
+  readonly isOpen: boolean;
+  sendCommand(...args: never[]): Promise<unknown>;
+  duplicate(...args: never[]): object;
+  destroy(): unknown;
+}
+
+/**
+ * A Redis client of yours. It stays yours: to configure, to connect and to close.
+ *
+ * @publicApi
+ */
+export type RedisClient = IoredisClient | NodeRedisClient;
 
 /** A Redis Cluster: some of its nodes, and what `new Cluster()` takes besides. */
 export interface ClusterConnection {
@@ -48,13 +66,19 @@ export function formOf(connection: unknown): ConnectionForm | { readonly problem
   }
   if (typeof connection !== 'object' || connection === null || Array.isArray(connection)) {
     return {
-      problem: `"redis" must be a URL, ioredis options, { cluster, options } or an ioredis client, received ${kindOf(connection)}. Set it, for example to "redis://localhost:6379".`,
+      problem: `"redis" must be a URL, ioredis options, { cluster, options } or a client of ioredis, iovalkey or node-redis, received ${kindOf(connection)}. Set it, for example to "redis://localhost:6379".`,
     };
   }
   if (isIoredis(connection)) return { kind: 'client', client: connection };
+  const nodeRedis = nodeRedisOf(connection);
+  if (nodeRedis !== undefined)
+    return 'client' in nodeRedis
+      ? { kind: 'client', client: connection as NodeRedisClient }
+      : { problem: unfit(nodeRedis.made, '"redis"') };
   if ('sendCommand' in connection && typeof connection.sendCommand === 'function') {
     return {
-      problem: '"redis" must be a client of ioredis, received one of another library. Give its URL instead, or make a client with ioredis.',
+      problem:
+        '"redis" must be a client of ioredis, iovalkey or node-redis, received one of another library. Give its URL instead, or make a client with one of these.',
     };
   }
   if ('cluster' in connection) {
@@ -84,7 +108,7 @@ export function readsFromReplica(connection: unknown): boolean {
   return (scaleReads !== undefined && scaleReads !== 'master') || role === 'slave' || readOnly === true;
 }
 
-/** The prefix that ioredis puts before every key by itself; empty without one. */
+/** The prefix that the client puts before every key by itself; empty without one. */
 export function keyPrefixOf(connection: unknown): string {
   const form = formOf(connection);
   if ('problem' in form) return '';
@@ -93,9 +117,19 @@ export function keyPrefixOf(connection: unknown): string {
   return keyPrefix || redisOptions?.keyPrefix || '';
 }
 
-function optionsOf(
-  form: ConnectionForm,
-): Pick<RedisOptions, 'role' | 'readOnly' | 'keyPrefix'> & Pick<ClusterOptions, 'scaleReads' | 'redisOptions'> {
+/** What is wrong with a client of node-redis that cannot be used. */
+export function unfit(made: 'createClientPool' | 'version 4', what: string): string {
+  return made === 'version 4'
+    ? `${what} must be a client of node-redis 5 or 6, received one of version 4. Type: npm install redis@6`
+    : `${what} must be one client, received a pool of node-redis. Give what createClient(), createSentinel() or createCluster() makes: one connection is enough.`;
+}
+
+type SharedOptions = Pick<RedisOptions, 'role' | 'readOnly' | 'keyPrefix'> & Pick<ClusterOptions, 'scaleReads' | 'redisOptions'>;
+
+function optionsOf(form: ConnectionForm): SharedOptions {
   if (form.kind !== 'client') return form.options;
-  return isIoredis(form.client) ? form.client.options : {};
+  if (isIoredis(form.client)) return form.client.options;
+  const nodeRedis = nodeRedisOf(form.client);
+  const { keyPrefix = '', readsFromReplicas = false } = (nodeRedis && settingsOf(nodeRedis)) ?? {};
+  return { keyPrefix, readOnly: readsFromReplicas };
 }

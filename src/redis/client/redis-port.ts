@@ -10,6 +10,8 @@ export interface RedisPort {
   readonly isCluster: boolean;
   /** Whether commands go out at once. */
   readonly isReady: boolean;
+  /** Whether it does not connect by itself: it has not been connected yet, or was closed, or has given up for good. */
+  readonly isClosed: boolean;
 
   /** Sends commands in one write where they have one node, and to the node of each key in a Cluster. */
   sendTogether(commands: readonly BatchedCommand[]): void;

@@ -42,6 +42,8 @@ import { handleOf, partsOf as partsOfSid, secretHashOf, type Handle, type Sid } 
 import { LruCache } from '../../session/lru-cache.js';
 import type { StoreOptions } from '../../session/store/store-options.js';
 import { storeSettings, type StoreSettings } from '../../session/store/store-settings.js';
+import { emitWarning, warnOnce } from '../../session/warn-once.js';
+import { clientWarnings } from '../client/client-warnings.js';
 import { clientProblems } from '../client/connection-problems.js';
 import { redisProblems } from '../client/redis-problems.js';
 import { RedisBatch } from '../client/redis-batch.js';
@@ -122,6 +124,7 @@ export class RedisSessionStore implements SessionStore {
     const problems = [...clientProblems(client), ...prefixProblems(this.settings.prefix, 'prefix')];
     if (problems.length > 0) throw new RedisSessionConfigError(problems);
     this.#keys = new RedisKeys(this.settings.prefix);
+    for (const warning of clientWarnings(client, this.settings.deadline)) warnOnce(emitWarning, warning);
     const port = redisPortOf(client);
     this.#port = port;
     const batch = new RedisBatch(port);

@@ -1,7 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
-
-/** As long as a command waits for its reply, and so for a connection: an interruption shorter than that costs nobody an error. */
-const PATIENCE_MS = 500;
+import { PATIENCE_MS } from '../offline-patience.js';
 
 /**
  * Lets commands wait for a connection only while it may come in time. ioredis queues them without bound (redis/ioredis#76), and sends them

@@ -24,6 +24,10 @@ export class IoredisPort implements RedisPort {
     return this.#client.status === 'ready';
   }
 
+  get isClosed(): boolean {
+    return this.#client.status === 'end';
+  }
+
   sendTogether(commands: readonly BatchedCommand[]): void {
     if (this.isCluster) this.#sendEach(commands);
     else this.#sendAll(commands);
