@@ -78,7 +78,7 @@ function moveRowOf({ during, faults, account, logLines }: MoveTrial): string[] {
     account.requests,
     account.signIns,
     account.writes,
-    account.lostWrites,
+    sum(account.lostWrites),
     account.overwrittenWrites,
     sum(account.ends),
     sum(account.undoneEnds),

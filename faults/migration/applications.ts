@@ -7,13 +7,16 @@ import { RedisStore } from 'connect-redis';
 import express from 'express';
 import expressSession from 'express-session';
 import { Cluster, Redis } from 'ioredis';
-import { RedisSessionModule, SessionManager, type RedisSessionOptions } from '../../src/index.js';
+import { RedisSessionModule, SessionManager, SessionStoreUnavailableError, type RedisSessionOptions } from '../../src/index.js';
 import { routes } from './routes.js';
 import type { RedisAddress, Release, ReleaseOrder, RunningRelease } from './release.js';
 
 const SECRET = 'the secret of a run of faults, long enough';
 /** In ms. No session runs out while the run lasts. */
 const MAX_AGE = 3_600_000;
+
+/** More than the load has sessions. */
+const CONVERSIONS_PER_SECOND = 10_000;
 
 /** Starts one process' worth of the application. */
 export function startRelease(order: ReleaseOrder): Promise<RunningRelease> {
@@ -38,6 +41,7 @@ async function startOld({ redis }: ReleaseOrder): Promise<RunningRelease> {
   await once(server, 'listening');
   return {
     origin: originOf(server),
+    convertRest: async () => Promise.reject(new TypeError('connect-redis converts nothing.')),
     stop: async () => {
       const closed = once(server, 'close');
       server.close();
@@ -70,13 +74,28 @@ async function startNew(release: Exclude<Release, 'old'>, { redis, middleware, d
 
     configure(consumer: MiddlewareConsumer): void {
       const revokeAll = async (user: string) => void (await this.sessions.revokeAll(user));
-      consumer.apply(routes({ revokeAll })).forRoutes('{*path}');
+      consumer.apply(routes({ revokeAll })).forRoutes('/');
     }
   }
 
   const app = await NestFactory.create(ShopModule, { logger: ['error', 'warn', 'fatal'], bodyParser: false });
   await app.listen(0, '127.0.0.1');
-  return { origin: originOf(app.getHttpServer() as Server), stop: () => app.close() };
+  return {
+    origin: originOf(app.getHttpServer() as Server),
+    convertRest: () => convertRest(app.get(SessionManager)),
+    stop: () => app.close(),
+  };
+}
+
+async function convertRest(sessions: SessionManager): Promise<number | undefined> {
+  const migration = sessions.migration();
+  try {
+    await migration.convertRest({ perSecond: CONVERSIONS_PER_SECOND }).done;
+    return (await migration.count()).left;
+  } catch (error) {
+    if (error instanceof SessionStoreUnavailableError) return undefined;
+    throw error;
+  }
 }
 
 function clientOf(address: RedisAddress): Redis | Cluster {

@@ -1,6 +1,10 @@
 import { EventEmitter, once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Random } from '../load/random.js';
 import type { Release, RunningRelease } from './release.js';
+
+/** In ms. */
+const PAUSE = 50;
 
 /** One of the processes behind the load balancer. */
 export interface Instance {
@@ -37,6 +41,11 @@ export class Fleet {
   async replaceOldest(release: Release): Promise<void> {
     await this.add(release);
     await this.#retire(this.#members.shift());
+  }
+
+  /** One instance does it for all, until nothing is left. */
+  async convertRest(): Promise<void> {
+    while ((await this.#members[0]?.running.convertRest()) !== 0) await pause(PAUSE);
   }
 
   async stop(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Instance } from './fleet.js';
+import type { Release } from './release.js';
 
 /** When something was asked of an instance, and when it was answered: absent where no answer came, and it may run as long as the instance does. */
 export interface Request {
@@ -14,7 +15,8 @@ interface Write {
 
 /** What has become of writes: kept as promised, lost, or overwritten by an old instance, which saves a session as a whole. */
 export interface Losses {
-  lost: number;
+  /** By the release that acknowledged them. */
+  lost: Release[];
   overwritten: number;
 }
 
@@ -41,12 +43,13 @@ export class KeptSession {
 
   /** Which acknowledged writes are not in what the session holds. Each is told once. */
   lossesIn(entries: Readonly<Record<string, number>>): Losses {
-    const losses: Losses = { lost: 0, overwritten: 0 };
+    const losses: Losses = { lost: [], overwritten: 0 };
     for (const [name, { serial, request }] of this.#acknowledged) {
       const found = entries[name];
       if (found === serial || (found !== undefined && this.#possible.get(name)?.has(found) === true)) continue;
       this.#acknowledged.delete(name);
-      losses[this.isUnderWholeSave(request) ? 'overwritten' : 'lost']++;
+      if (this.isUnderWholeSave(request)) losses.overwritten++;
+      else losses.lost.push(request.instance.release);
     }
     return losses;
   }

@@ -5,8 +5,8 @@ export interface MoveAccount {
   requests: number;
   signIns: number;
   writes: number;
-  /** Acknowledged writes that are missing in a session that lives. */
-  lostWrites: number;
+  /** Acknowledged writes that are missing in a session that lives, by the release that acknowledged them. */
+  lostWrites: Record<Release, number>;
   /** Those of them that an instance of the old release may have overwritten, which saves a session as a whole: no promise. */
   overwrittenWrites: number;
   /** Acknowledged ends, by the release that acknowledged them. */
@@ -18,7 +18,7 @@ export interface MoveAccount {
   /** Browsers that were signed out, and nobody had asked for it. */
   signedOut: number;
   unavailable: number;
-  unanswered: number;
+  unanswered: Record<Release, number>;
   /** By status and code. */
   unexpected: Record<string, number>;
   keysWithoutTtl: number;
@@ -30,29 +30,35 @@ export function emptyAccount(): MoveAccount {
     requests: 0,
     signIns: 0,
     writes: 0,
-    lostWrites: 0,
+    lostWrites: { ...none },
     overwrittenWrites: 0,
     ends: { ...none },
     undoneEnds: { ...none },
     resurrectedEnds: 0,
     signedOut: 0,
     unavailable: 0,
-    unanswered: 0,
+    unanswered: { ...none },
     unexpected: {},
     keysWithoutTtl: 0,
   };
 }
 
 /** Each promise of a move that was broken, in words. */
-export function brokenPromises(account: MoveAccount): string[] {
+export function brokenPromises(account: MoveAccount, { isRedisFaulty = false } = {}): string[] {
   const { lostWrites, undoneEnds, signedOut, unanswered, keysWithoutTtl, unexpected } = account;
+  // express-session says 200 before it knows whether the session could be stored, and cuts the connection when it could not.
+  const isPromised = ([release]: readonly [string, number]) => !(isRedisFaulty && release === 'old');
   const counts: readonly (readonly [string, number])[] = [
     ['browsers signed out', signedOut],
-    ['lost writes', lostWrites],
-    ...Object.entries(undoneEnds).map(([release, count]) => [`undone ends that "${release}" acknowledged`, count] as const),
+    ...named('writes lost after', Object.entries(lostWrites).filter(isPromised)),
+    ...named('ends undone after', Object.entries(undoneEnds)),
     ['keys without TTL', keysWithoutTtl],
-    ['requests without an answer', unanswered],
+    ...named('requests without an answer of', Object.entries(unanswered).filter(isPromised)),
     ...Object.entries(unexpected).map(([name, count]) => [`answers ${name}`, count] as const),
   ];
   return counts.filter(([, count]) => count > 0).map(([name, count]) => `${name}: ${count}, promised: 0`);
+}
+
+function named(what: string, counts: readonly (readonly [string, number])[]): (readonly [string, number])[] {
+  return counts.map(([release, count]) => [`${what} "${release}"`, count]);
 }

@@ -16,8 +16,6 @@ export interface Move {
   readonly absent: readonly User[];
   /** Made for each stage: whether a user who has done so many things in it goes on. */
   readonly stage: () => (acts: number) => boolean;
-  /** Converts what nobody has asked for, before `migrate` is removed. */
-  readonly convertRest: () => Promise<void>;
   /** After each process that is replaced, under load. */
   readonly afterEach: () => Promise<unknown>;
   /** When the load rests, a release is everywhere, and all that was acknowledged is about to be looked for. */
@@ -26,7 +24,7 @@ export interface Move {
 }
 
 /** Takes an application from one release to the next, one process after the other, under load all the time. */
-export async function move({ journey, fleet, users, absent, stage, convertRest, afterEach, beforeCheck, afterCheck }: Move): Promise<void> {
+export async function move({ journey, fleet, users, absent, stage, afterEach, beforeCheck, afterCheck }: Move): Promise<void> {
   const [first, ...others] = journey;
   if (first === undefined) throw new RangeError('A journey needs releases.');
   const asleep = [...absent];
@@ -47,7 +45,7 @@ export async function move({ journey, fleet, users, absent, stage, convertRest, 
   await underLoad(async () => undefined);
   await checkAll();
   for (const [step, release] of others.entries()) {
-    if (release === 'moved') await underLoad(convertRest);
+    if (release === 'moved') await underLoad(() => fleet.convertRest());
     for (let index = 0; index < INSTANCES; index++) await underLoad(() => fleet.replaceOldest(release));
     await users[0]?.leave();
     const awake = step === others.length - 1 ? asleep.splice(0) : asleep.splice(0, 1);

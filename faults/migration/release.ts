@@ -29,5 +29,7 @@ export interface Contents {
 /** A process of the application, wherever it runs. */
 export interface RunningRelease {
   readonly origin: string;
+  /** In the phase `'convert'`: converts what nobody has asked for. Resolves with how many strings are left then, `undefined` when Redis did not answer. */
+  convertRest(): Promise<number | undefined>;
   stop(): Promise<void>;
 }

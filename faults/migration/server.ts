@@ -5,4 +5,4 @@ import type { ReleaseOrder } from './release.js';
 
 const running = await startRelease(JSON.parse(process.argv[2] ?? '{}') as ReleaseOrder);
 
-answerParent({ origin: () => running.origin, stop: () => running.stop() });
+answerParent({ origin: () => running.origin, convertRest: () => running.convertRest(), stop: () => running.stop() });

@@ -39,6 +39,7 @@ export async function tryMove(fault: Fault, { middleware, seconds, visitors, see
     processes.add(process);
     return {
       origin: await process.ask<string>('origin'),
+      convertRest: () => process.ask<number | undefined>('convertRest'),
       stop: async () => {
         await process.ask('stop');
         logLines += process.output.split('\n').filter(Boolean).length;
@@ -64,7 +65,6 @@ export async function tryMove(fault: Fault, { middleware, seconds, visitors, see
         const endsAt = performance.now() + (seconds * 1_000) / journey.length / 2;
         return () => performance.now() < endsAt;
       },
-      convertRest: async () => undefined,
       // One that is out of order cannot be asked.
       afterEach: async () => isCalm && (await count()),
       beforeCheck: async () => {
@@ -74,7 +74,14 @@ export async function tryMove(fault: Fault, { middleware, seconds, visitors, see
       afterCheck: () => faults.goOn(),
     });
     await fleet.stop();
-    return { during: fault.name, topology: topology.name, faults: faults.times, account, logLines, broken: brokenPromises(account) };
+    return {
+      during: fault.name,
+      topology: topology.name,
+      faults: faults.times,
+      account,
+      logLines,
+      broken: brokenPromises(account, { isRedisFaulty: !isCalm }),
+    };
   } finally {
     await faults.rest();
     for (const process of processes) process.stop();

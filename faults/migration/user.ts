@@ -53,6 +53,7 @@ const hasAbilities = ({ release }: Instance) => release === 'convert' || release
 export class User {
   readonly #browsers = Array.from({ length: BROWSERS }, () => new Browser());
   #ended: Ended[] = [];
+  #mayBeRevoked = false;
 
   constructor(
     private readonly name: string,
@@ -149,11 +150,14 @@ export class User {
     const { cookie, session } = browser;
     const answer = await this.#send(browser, 'POST', `/login/${this.name}`);
     if (answer.status !== OK) {
-      await this.#expect(answer);
+      // A revocation whose outcome is unknown may run later, and end the sign-in.
+      if (!(answer.status === UNAUTHORIZED && this.#mayBeRevoked)) await this.#expect(answer);
+      this.#mayBeRevoked = false;
       // What was there may be gone, and what is new may be there: nobody knows.
       return this.#forget(browser);
     }
     this.account.signIns++;
+    this.#mayBeRevoked = false;
     if (session !== undefined) this.#end(cookie, session, answer.request, true);
     browser.session = new KeptSession();
   }
@@ -166,7 +170,7 @@ export class User {
     const { user, entries } = answer.body as Contents;
     if (user !== this.name) return this.#signedOut(browser);
     const { lost, overwritten } = session.lossesIn(entries);
-    this.account.lostWrites += lost;
+    for (const release of lost) this.account.lostWrites[release]++;
     this.account.overwrittenWrites += overwritten;
   }
 
@@ -227,6 +231,7 @@ export class User {
       this.#send(new Browser(), 'POST', `/revoke-all/${this.name}`, { isChosen: hasAbilities }),
       ...signedIn.flatMap((browser) => [0, 1, 2].map((entry) => this.#tryToWrite(browser, entry))),
     ]);
+    this.#mayBeRevoked = answer.status !== OK;
     if (answer.status !== OK) await this.#expect(answer);
     else for (const { cookie, session } of before) if (session !== undefined) this.#end(cookie, session, answer.request);
     for (const browser of signedIn) this.#forget(browser);
@@ -249,11 +254,11 @@ export class User {
 
   /** An answer that acknowledges nothing. */
   async #expect(answer: Answer): Promise<void> {
-    const { status, body } = answer;
+    const { status, body, request } = answer;
     if (isOutage(answer)) {
       this.account.unavailable++;
       await pause(PAUSE);
-    } else if (status === undefined) this.account.unanswered++;
+    } else if (status === undefined) this.account.unanswered[request.instance.release]++;
     else {
       const { code } = (body ?? {}) as { code?: string };
       const name = `${status}${code === undefined ? '' : ` ${code}`}`;

@@ -82,6 +82,14 @@ async function showPlace() {
   element('place').textContent = place;
 }
 
+/** How far the move from connect-redis is, where there is one. */
+async function showMove() {
+  const { phase, left } = await call('GET', '/page/move');
+  element('move').hidden = phase === undefined;
+  element('convert-rest').hidden = phase !== 'convert' || left === 0;
+  element('left').textContent = left ?? '';
+}
+
 async function showOwnDevices() {
   if (who === undefined) return;
   const sessions = await allSessions('/sessions');
@@ -241,5 +249,13 @@ element('admin-end-all').addEventListener('click', ({ target }) =>
   }),
 );
 
+element('convert-rest').addEventListener('click', ({ target }) =>
+  press(target, 'move-error', async () => {
+    await call('POST', '/page/move/rest');
+    await showMove();
+  }),
+);
+
 watchExpiry({ isSignedIn: () => who !== undefined, onEnd: showSignedOut });
 await Promise.all([showPlace().catch(() => undefined), showSession()]);
+await showMove().catch(() => undefined);

@@ -1,5 +1,5 @@
 import type { ConfigService } from '@nestjs/config';
-import type { RedisSessionOptions } from 'nestjs-redis-session';
+import type { MigrationPhase, RedisSessionOptions } from 'nestjs-redis-session';
 
 const HALF_AN_HOUR = 30 * 60 * 1_000;
 
@@ -20,5 +20,7 @@ export function sessionOptions(config: ConfigService): RedisSessionOptions {
   } as const;
   // Memory only when it is asked for: with no REDIS_URL the application does not start.
   if (config.get('SESSION_STORE') === 'memory') return { session, store: { kind: 'memory', ...store } };
-  return { redis: config.get<string>('REDIS_URL'), session, store };
+  // For as long as sessions of connect-redis are left: 'prepare', then 'convert'.
+  const migrate = config.get<MigrationPhase>('SESSION_MIGRATE');
+  return { redis: config.get<string>('REDIS_URL'), session, store: { ...store, ...(migrate === undefined ? {} : { migrate }) } };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { SessionStore } from 'nestjs-redis-session';
 import { AppModule } from './app.module.js';
 import { pageHeaders } from './page/page-headers.js';
 import { SessionStorage } from './page/session-storage.js';
@@ -23,5 +24,7 @@ export async function startSample(): Promise<NestExpressApplication> {
   const name = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host) ? 'localhost' : host;
   process.stdout.write(`http://${name}:${port} · sign in as ada / lovelace or grace / hopper · Ctrl-C ends it\n`);
   process.stdout.write(`${app.get(SessionStorage).report()}\n`);
+  const { migration } = app.get(SessionStore);
+  if (migration !== undefined) process.stdout.write(`Sessions of connect-redis that are left: ${(await migration.count()).left}\n`);
   return app;
 }

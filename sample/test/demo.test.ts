@@ -22,6 +22,12 @@ describe('npm run demo', () => {
     for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
   });
 
+  async function emptyRedis() {
+    const redis = await startRedis();
+    cleanups.push(() => redis.stop());
+    return redis;
+  }
+
   test('brings a Redis of its own, says how to see the sessions, and takes it away at Ctrl-C', async () => {
     const demo = await startDemo();
     const port = Number(await demo.says(/^Sessions live in Redis at redis:\/\/127\.0\.0\.1:(\d+)$/m));
@@ -84,6 +90,27 @@ describe('npm run demo', () => {
     };
     expect(await identityAfterRestart({})).toBe(401);
     expect(await identityAfterRestart({ SESSION_SECRET: 'kept from one start to the next one' })).toBe(200);
+  });
+
+  test('with --migrate, takes over the sessions of an application with connect-redis, and shows how many are left', async () => {
+    const demo = await startDemo(inRedis(await emptyRedis()), ['--migrate']);
+    expect(Number(await demo.says(/^Sessions of connect-redis that are left: (\d+)$/m))).toBe(20);
+    const cookie = await demo.says(/^ada's old cookie still works: curl -b '(sid=\S+)' /m);
+    const browser = demo.browser();
+    const get = async (path: string) => (await browser.get(path, { cookie })).json;
+
+    expect(await get('/account/me')).toMatchObject({ name: 'ada' });
+    expect(await get('/cart')).toEqual({ items: [{ sku: 'analytical-engine', quantity: 1 }] });
+    expect(await get('/page/move')).toEqual({ phase: 'convert', left: 19 });
+    expect((await browser.post('/page/move/rest')).json).toEqual({ converted: 19 });
+    expect(await get('/page/move')).toEqual({ phase: 'convert', left: 0 });
+    expect((await get('/sessions')).sessions).toHaveLength(1);
+  });
+
+  test('has nothing to tell of a move where there is none', async () => {
+    const demo = await startDemo(inRedis(await emptyRedis()));
+    expect(demo.output()).not.toContain('connect-redis');
+    expect((await demo.browser().get('/page/move')).json).toEqual({});
   });
 
   test('listens on 127.0.0.1 only', async () => {

@@ -21,9 +21,9 @@ afterAll(async () => {
 const INHERITED = ['PATH', 'HOME', 'TMPDIR'];
 
 /** A Node program with only these settings, and a free port to listen on. */
-export function startProgram(file: string, env: Record<string, string>): RunningProgram {
+export function startProgram(file: string, env: Record<string, string>, args: readonly string[] = []): RunningProgram {
   const inherited = Object.fromEntries(INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
-  const child = spawn(process.execPath, [file], { env: { ...inherited, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [file, ...args], { env: { ...inherited, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const closed = once(child, 'close');

@@ -24,12 +24,12 @@ export async function startSample(env: Record<string, string>): Promise<RunningS
 }
 
 /** `npm run demo`, once its sample listens. */
-export async function startDemo(env: Record<string, string> = {}): Promise<RunningSample> {
-  return listening(startDemoWithoutWaiting(env));
+export async function startDemo(env: Record<string, string> = {}, args: readonly string[] = []): Promise<RunningSample> {
+  return listening(startDemoWithoutWaiting(env, args));
 }
 
-export function startDemoWithoutWaiting(env: Record<string, string> = {}): RunningProgram {
-  return startProgram(join(import.meta.dirname, '../../scripts/demo.mjs'), env);
+export function startDemoWithoutWaiting(env: Record<string, string> = {}, args: readonly string[] = []): RunningProgram {
+  return startProgram(join(import.meta.dirname, '../../scripts/demo.mjs'), env, args);
 }
 
 async function listening(program: RunningProgram): Promise<RunningSample> {

@@ -141,4 +141,23 @@ describe.each(redisVariants)('a session of express-session and connect-redis, $n
     expect(await sessionsOf(app).revoke('ada', found!.handle)).toBe(true);
     expect((await browser.at(app.origin).get('/read')).json).toEqual({});
   });
+
+  it.each(['/sign-in', '/become'])(
+    'lets a user sign in again by %s on an instance that prepares, after one that converts has ended all of theirs',
+    async (path) => {
+      const [prepares, converts] = [await openNew(variant, 'prepare'), await openNew(variant, 'convert')];
+      prepares.on('/become', ({ request }) => void Object.assign(request.session ?? {}, { passport: { user: 'ada' } }));
+      const before = converts.browser();
+      await before.get('/sign-in');
+      await sessionsOf(converts).revokeAll('ada');
+
+      const browser = prepares.browser();
+      await browser.get('/set?cart=tea');
+      expect((await browser.get(path)).status).toBe(200);
+      for (const app of [prepares, converts]) {
+        expect((await browser.at(app.origin).get('/read')).json).toMatchObject({ passport: { user: 'ada' } });
+        expect((await before.at(app.origin).get('/read')).json).toEqual({});
+      }
+    },
+  );
 });

@@ -13,7 +13,7 @@ describe('the account of one session in a move', () => {
     const session = new KeptSession();
     session.wrote('e1', 1, kept, 'acknowledged');
     session.wrote('e1', 2, kept, 'acknowledged');
-    expect(session.lossesIn({ e1: 2 })).toEqual({ lost: 0, overwritten: 0 });
+    expect(session.lossesIn({ e1: 2 })).toEqual({ lost: [], overwritten: 0 });
   });
 
   it.each<[string, Record<string, number>]>([
@@ -22,15 +22,15 @@ describe('the account of one session in a move', () => {
   ])('counts an acknowledged entry that %s once', (_, entries) => {
     const session = new KeptSession();
     session.wrote('e1', 2, kept, 'acknowledged');
-    expect(session.lossesIn(entries)).toEqual({ lost: 1, overwritten: 0 });
-    expect(session.lossesIn(entries)).toEqual({ lost: 0, overwritten: 0 });
+    expect(session.lossesIn(entries)).toEqual({ lost: ['prepare'], overwritten: 0 });
+    expect(session.lossesIn(entries)).toEqual({ lost: [], overwritten: 0 });
   });
 
   it('lets a write whose outcome is unknown happen at any time', () => {
     const session = new KeptSession();
     session.wrote('e1', 1, kept, 'unknown');
     session.wrote('e1', 2, kept, 'acknowledged');
-    for (const serial of [2, 1]) expect(session.lossesIn({ e1: serial })).toEqual({ lost: 0, overwritten: 0 });
+    for (const serial of [2, 1]) expect(session.lossesIn({ e1: serial })).toEqual({ lost: [], overwritten: 0 });
   });
 
   it.each<[string, Request, 'lost' | 'overwritten']>([
@@ -45,12 +45,12 @@ describe('the account of one session in a move', () => {
     const session = new KeptSession();
     session.wrote('e1', 1, kept, 'acknowledged');
     session.wrote('e2', 2, other, 'acknowledged');
-    expect(session.lossesIn({ e2: 2 })).toEqual({ lost: 0, overwritten: 0, [verdict]: 1 });
+    expect(session.lossesIn({ e2: 2 })).toEqual(verdict === 'lost' ? { lost: ['prepare'], overwritten: 0 } : { lost: [], overwritten: 1 });
   });
 
   it('does not excuse a write of an old instance by itself', () => {
     const session = new KeptSession();
     session.wrote('e1', 1, asked(instance('old'), 10, 20), 'acknowledged');
-    expect(session.lossesIn({})).toEqual({ lost: 1, overwritten: 0 });
+    expect(session.lossesIn({})).toEqual({ lost: ['old'], overwritten: 0 });
   });
 });

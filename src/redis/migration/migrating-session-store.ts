@@ -189,7 +189,7 @@ export class MigratingSessionStore implements SessionStore {
     const now = await this.#parts.writer.time();
     const text = this.#codec.encode(entries, indexedAt, terms, now);
     if (!(await this.#strings.create(sid, text, terms.idle))) return 'exists';
-    return recordOf(sid, text, { entries, cookie: terms.cookie, idle: terms.idle, lastSeenAt: now });
+    return recordOf(sid, text, { entries, indexedAt, cookie: terms.cookie, idle: terms.idle, lastSeenAt: now });
   }
 
   async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: StoredTerms): Promise<SessionRecord | undefined> {
@@ -199,6 +199,8 @@ export class MigratingSessionStore implements SessionStore {
       const now = await this.#parts.writer.time();
       return recordOf(sid, outcome, {
         entries: applyDelta(record.entries, delta),
+        // Of a session that has just become a user's: the index is asked for it.
+        indexedAt: delta.indexedAt,
         cookie: terms.cookie,
         idle: terms.idle,
         lastSeenAt: now,
@@ -484,7 +486,9 @@ interface Conversion {
   readonly indexedAt: number | undefined;
 }
 
-function recordOf(sid: Sid, text: string, known: Pick<SessionRecord, 'entries' | 'cookie' | 'idle' | 'lastSeenAt'>): StringRecord {
+type StringFacts = Pick<SessionRecord, 'entries' | 'cookie' | 'idle' | 'lastSeenAt'> & Partial<Pick<SessionRecord, 'indexedAt'>>;
+
+function recordOf(sid: Sid, text: string, known: StringFacts): StringRecord {
   return { ...UNKNOWN, handle: handleOf(sid), ...known, [LOADED]: new LoadedString(sid, text) };
 }
 
