@@ -1,10 +1,18 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { INestApplication, Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { metrics } from '@opentelemetry/api';
+import type { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { Browser } from '../support/browser.js';
 import { firstExampleOf } from '../support/document-example.js';
+import { parseExposition, sumOf } from '../support/exposition.js';
+import { freeLastingPort } from '../support/free-port.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
+import { SessionStore } from '../../src/index.js';
+import { generateSid } from '../../src/session/sid.js';
+import { Sessions } from '../../src/session/sessions.js';
 import { sessionKeys } from '../support/stored-session.js';
+import { until } from '../support/until.js';
 
 let redis: RedisServer;
 beforeAll(async () => {
@@ -62,4 +70,35 @@ describe('the site of docs/server-rendered.md', () => {
       expect(new URL(headers.get('location')!, 'http://here').origin).toBe('http://here');
     },
   );
+});
+
+test('the application of docs/health.md says that it is degraded while Redis is away, and that it is up again', async () => {
+  const { AppModule } = await firstExampleOf<{ AppModule: Type }>('docs/health.md');
+  const browser = await browse(AppModule);
+  // A machine that is busy may take longer than the deadline.
+  await until(async () => (await browser.get('/health')).json.details.sessions.status === 'up', 'sessions are up');
+  redis.pause();
+  try {
+    const { status, json } = await browser.get('/health');
+    expect([status, json.status, json.details.sessions.problems]).toEqual([200, 'degraded', ['unavailable']]);
+  } finally {
+    redis.resume();
+  }
+  await until(async () => (await browser.get('/health')).json.status === 'ok', 'Redis answers again');
+});
+
+test('the application of docs/metrics.md shows Prometheus what it measures', async () => {
+  const port = await freeLastingPort();
+  process.env['METRICS_PORT'] = String(port);
+  const { AppModule } = await firstExampleOf<{ AppModule: Type }>('docs/metrics.md');
+  try {
+    await browse(AppModule);
+    const store = app.get(SessionStore);
+    await Sessions.of(store).create(generateSid(), { entries: new Map(), terms: { idle: 60_000, cookie: undefined, wholeCookie: {} } });
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    expect(sumOf(parseExposition(text), 'nestjs_redis_session_created_total')).toBe(1);
+  } finally {
+    await (metrics.getMeterProvider() as MeterProvider).shutdown();
+    metrics.disable();
+  }
 });
