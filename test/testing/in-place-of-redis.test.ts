@@ -171,6 +171,12 @@ describe('the store of testSessions()', () => {
     expect([expiresAt.getTime() - createdAt!.getTime(), endsAt!.getTime() - createdAt!.getTime()]).toEqual([10 * MINUTE, 15 * MINUTE]);
   });
 
+  test('has a deadline of its own, unless the test gives one: no request is answered 503 for waiting at a barrier', async () => {
+    const module = appModule({ store: { deadline: 50 } });
+    const deadlineOf = async (sessions: TestSessions) => (await start(module, sessions)).app.get(SessionStore).settings?.deadline;
+    expect([await deadlineOf(testSessions()), await deadlineOf(testSessions({ deadline: 70 }))]).toEqual([3_600_000, 70]);
+  });
+
   test('is the same for applications that would share a place in Redis, as instances do', async () => {
     const sessions = testSessions();
     const [one, other] = [await start(appModule(), sessions), await start(appModule(), sessions)];
