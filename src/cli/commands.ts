@@ -1,5 +1,6 @@
 import type { Command } from './command.js';
 import { count } from './commands/count.js';
+import { doctor } from './commands/doctor.js';
 import { list } from './commands/list.js';
 import { revokeAll } from './commands/revoke-all.js';
 import { revoke } from './commands/revoke.js';
@@ -8,6 +9,7 @@ import { stats } from './commands/stats.js';
 
 /** What the program can do, in the order of its help. */
 export const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  ['doctor', doctor],
   ['list', list],
   ['show', show],
   ['revoke', revoke],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { RedisSessionConfigError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import { readRedisUrl } from '../redis/client/ioredis/ioredis-url.js';
-import { safeCodeOf } from '../redis/client/redis-errors.js';
+import { safeCodeOf, toStoreError } from '../redis/client/redis-errors.js';
 import type { OwnClient } from '../redis/client/ioredis/ioredis-types.js';
 import { openRedis, type OpenRedis, type RedisClient, type RedisConnection } from '../redis/client/redis-client.js';
 import { RedisSessionStore } from '../redis/store/redis-session-store.js';
@@ -95,11 +95,20 @@ export async function connect(args: Arguments, { warn, signal }: ConnectOptions)
   redis.port.on('error', (error) => (lost = safeCodeOf(error) ?? lost));
   try {
     const store = new RedisSessionStore(redis.client, options);
-    await Promise.race([answerWithin(timeout, redis.port.ping()), brokenTooOften(redis)]);
+    await Promise.race([answerWithin(timeout, greet(redis)), brokenTooOften(redis)]);
     return { redis, store, target, prefix: store.settings.prefix, timeout, lost: () => lost, close };
   } catch (error) {
     await close();
     throw error instanceof RedisSessionConfigError ? toldProblem(error) : unavailable(error, lost);
+  }
+}
+
+/** A Redis that takes no changes refuses PING too, and answers what only reads. */
+async function greet({ port }: OpenRedis): Promise<void> {
+  try {
+    await port.ping();
+  } catch (error) {
+    if (toStoreError(error).reason !== 'MISCONF') throw error;
   }
 }
 
@@ -146,7 +155,8 @@ function clusterOf(nodes: readonly NodeOptions[], shared: NodeOptions): Target {
   // What holds for one node holds for all, and the client asks the first one for the others.
   const { host: _host, port: _port, path: _path, db: _db, ...first } = nodes[0] ?? {};
   const places = nodes.map(({ host = '127.0.0.1', port = 6_379 }) => ({ host, port }));
-  return { cluster: places, options: { redisOptions: { ...first, ...shared } } };
+  // A Cluster that is down should say so.
+  return { cluster: places, options: { enableReadyCheck: false, redisOptions: { ...first, ...shared } } };
 }
 
 function credentialsOf(args: Arguments): NodeOptions {
