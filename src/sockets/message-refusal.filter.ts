@@ -29,7 +29,7 @@ class MessageRefusalFilter implements ExceptionFilter {
     const request = requestIn(host);
     if (error instanceof SessionStoreUnavailableError) (request && stateOf(request))?.transport.runtime.logError(error);
     const refusal = error instanceof MessageRefusal ? error.getError() : refusalOf(error);
-    if (refusal !== undefined) tell(host.switchToWs().getClient(), refusal as object);
+    if (refusal !== undefined) tell(host.switchToWs().getClient(), refusal);
   }
 }
 

@@ -5,8 +5,8 @@ import type { SocketRefusal } from './socket-refusal.js';
 
 /** Why a message was refused, as Nest's exception filters of gateways receive it. */
 export class MessageRefusal extends WsException {
-  constructor(refusal: SocketRefusal) {
-    super(refusal);
+  override getError(): SocketRefusal {
+    return super.getError() as SocketRefusal;
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { CsrfGuard, FreshLogin, Identity, Roles, SessionGuard, type HttpSession } from '../../src/index.js';
-import { Catch, UseFilters, UseGuards, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, UseFilters, UseGuards, type ArgumentsHost } from '@nestjs/common';
 import { BaseWsExceptionFilter, SubscribeMessage, WebSocketGateway, WsException } from '@nestjs/websockets';
 import { SessionGoneError, SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import { bothDoors } from '../support/doors.js';
@@ -153,12 +153,12 @@ describe.each(bothDoors)('a message over $name', (door) => {
 
   test('leaves what is refused to the filters of its gateway, if they want it', async () => {
     @Catch(WsException, SessionStoreUnavailableError)
-    class OwnFilter implements ExceptionFilter {
+    class OwnFilter extends BaseWsExceptionFilter {
       readonly caught: unknown[] = [];
 
-      catch(error: WsException | SessionStoreUnavailableError, host: ArgumentsHost) {
+      override catch(error: WsException | SessionStoreUnavailableError, host: ArgumentsHost) {
         this.caught.push(error instanceof WsException ? error.getError() : error);
-        new BaseWsExceptionFilter().catch(new WsException('own words'), host);
+        this.handleError(host.switchToWs().getClient(), new WsException('own words'), undefined as never);
       }
     }
     const filter = new OwnFilter();
