@@ -158,7 +158,7 @@ describe.each(bothDoors)('a message over $name', (door) => {
 
       override catch(error: WsException | SessionStoreUnavailableError, host: ArgumentsHost) {
         this.caught.push(error instanceof WsException ? error.getError() : error);
-        this.handleError(host.switchToWs().getClient(), new WsException('own words'), undefined as never);
+        this.handleError(host.switchToWs().getClient(), new WsException('own words'), undefined);
       }
     }
     const filter = new OwnFilter();
