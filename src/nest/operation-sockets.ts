@@ -82,7 +82,7 @@ class OpenedSocket {
 }
 
 class GraphqlSocket implements SocketClient {
-  constructor(private readonly socket: OperationSocket) {}
+  constructor(readonly socket: OperationSocket) {}
 
   tell(): void {
     // The close frame has the reason.

@@ -32,7 +32,7 @@ export class LookSchedule<Item> {
 
   /** Looks at it now, and once in each interval from then on. */
   add(item: Item): void {
-    const now = this.clock.now();
+    const now = this.#now();
     if (this.#waiting.size === 0) this.#steppedAt = now;
     this.#waiting.set(item, now);
     this.lookAt(item, now);
@@ -51,8 +51,13 @@ export class LookSchedule<Item> {
     if (this.#waiting.size === 0) this.#arm();
   }
 
+  /** In whole ms, which take no room of their own. */
+  #now(): number {
+    return Math.floor(this.clock.now());
+  }
+
   readonly #step = () => {
-    const now = this.clock.now();
+    const now = this.#now();
     this.#earned += (this.#waiting.size * (now - this.#steppedAt)) / this.interval;
     this.#steppedAt = now;
     for (const item of this.#chooseAt(now)) {

@@ -50,6 +50,8 @@ export function isHandle(text: unknown): text is Handle {
 
 /** What a store needs of a sid to find its session. */
 export interface SidParts {
+  /** A copy that is no part of another text. */
+  readonly sid: Sid;
   readonly handle: Handle;
   readonly secretHash: string;
 }
@@ -62,7 +64,7 @@ export function partsOf(sid: Sid): SidParts {
   let parts = known.get(sid);
   if (parts === undefined) {
     const own = ownCopy(sid);
-    parts = { handle: handleOf(own), secretHash: secretHashOf(own) };
+    parts = { sid: own, handle: handleOf(own), secretHash: ownCopy(secretHashOf(own)) };
     known.add(own, parts);
   }
   return parts;

@@ -1,10 +1,11 @@
 import type { Clock } from './clock.js';
 import { answerWithin } from './deadline.js';
+import { listOf, without, withOneMore, type Few } from './few.js';
 import { callHarmlessly } from './harmless-call.js';
 import { LookSchedule } from './look-schedule.js';
 import type { SessionEvents } from './session-events.js';
 import { expiresAt, isEnded, type EncodedEntries, type EndedSession, type SessionRecord } from './session-record.js';
-import type { Handle, Sid } from './sid.js';
+import { partsOf, type Handle, type Sid } from './sid.js';
 import { STORE_DEFAULTS } from './store/store-options.js';
 import type { StoreClock } from './store/session-store.js';
 import type { StoreSettings } from './store/store-settings.js';
@@ -50,7 +51,7 @@ export interface WatchedSource {
  * does not answer, nothing is over. Looking is no activity: it restarts no idle timeout.
  */
 export class WatchedSessions {
-  readonly #byHandle = new Map<Handle, WatchedSession[]>();
+  readonly #byHandle = new Map<Handle, Few<WatchedSession>>();
   readonly #schedule: LookSchedule<WatchedSession>;
   /** In ms. */
   readonly #bound: number;
@@ -79,11 +80,11 @@ export class WatchedSessions {
   watch(loaded: LoadedEarlier, watcher: SessionWatcher): WatchedSession {
     const { handle } = loaded.record;
     if (this.#leave.length === 0) this.#listen();
-    const known = this.#byHandle.get(handle) ?? [];
-    let watched = known.find((one) => one.isOf(loaded));
+    const known = this.#byHandle.get(handle);
+    let watched = listOf(known).find((one) => one.isOf(loaded));
     if (watched === undefined) {
       watched = new WatchedSession(this, loaded);
-      this.#byHandle.set(handle, known.concat(watched));
+      this.#byHandle.set(watched.handle, withOneMore(known, watched));
     } else watched.learn(loaded.record, loaded.at);
     watched.join(watcher);
     // It may have ended between its load and now, and nobody listened.
@@ -98,12 +99,12 @@ export class WatchedSessions {
 
   /** Something was written to the session: what is known of it is not enough any more for whoever asks next. */
   noteChange(handle: Handle): void {
-    for (const watched of this.#byHandle.get(handle) ?? []) watched.outdate();
+    for (const watched of this.#watching(handle)) watched.outdate();
   }
 
   /** The idle timeout of the session was restarted. */
   noteTouch(touched: SessionRecord): void {
-    for (const watched of this.#byHandle.get(touched.handle) ?? []) watched.learnTouch(touched);
+    for (const watched of this.#watching(touched.handle)) watched.learnTouch(touched);
   }
 
   /** When a session that ends before the next look is to be looked at. */
@@ -115,8 +116,8 @@ export class WatchedSessions {
   }
 
   remove(watched: WatchedSession): void {
-    const left = (this.#byHandle.get(watched.handle) ?? []).filter((one) => one !== watched);
-    if (left.length === 0) this.#byHandle.delete(watched.handle);
+    const left = without(this.#byHandle.get(watched.handle), (one) => one === watched);
+    if (left === undefined) this.#byHandle.delete(watched.handle);
     else this.#byHandle.set(watched.handle, left);
     this.#schedule.remove(watched);
     if (this.#byHandle.size > 0) return;
@@ -124,10 +125,14 @@ export class WatchedSessions {
     this.#leave = [];
   }
 
+  #watching(handle: Handle): readonly WatchedSession[] {
+    return listOf(this.#byHandle.get(handle));
+  }
+
   #listen(): void {
     const { events } = this.source;
     const lookNow = ({ handle }: { readonly handle: Handle }) => {
-      for (const watched of this.#byHandle.get(handle) ?? []) {
+      for (const watched of this.#watching(handle)) {
         watched.outdate();
         this.#schedule.lookAt(watched, this.clock.now());
       }
@@ -147,14 +152,12 @@ export class WatchedSessions {
 
 /** One of them. */
 export class WatchedSession {
-  readonly handle: Handle;
   // People log what hangs on sockets: what opens a session is only in private fields.
   readonly #sid: Sid;
   #record: SessionRecord;
   #at: number;
   #reason: string | undefined;
-  // Replaced and not added to: a list that grows takes room for seventeen.
-  #watchers: readonly SessionWatcher[] = [];
+  #watchers: Few<SessionWatcher>;
   /** How often it was said that what is known is outdated, and how often when the look began that brought it. */
   #outdated = 0;
   #known = 0;
@@ -165,10 +168,14 @@ export class WatchedSession {
     private readonly registry: WatchedSessions,
     { sid, record, at }: LoadedEarlier,
   ) {
-    this.handle = record.handle;
-    this.#sid = sid;
-    this.#record = record;
-    this.#at = at;
+    const own = partsOf(sid);
+    this.#sid = own.sid;
+    this.#record = keeping(record, { handle: own.handle, presented: own.secretHash });
+    this.#at = wholeMs(at);
+  }
+
+  get handle(): Handle {
+    return this.#record.handle;
   }
 
   get sid(): Sid {
@@ -190,12 +197,12 @@ export class WatchedSession {
   }
 
   join(watcher: SessionWatcher): void {
-    this.#watchers = this.#watchers.concat(watcher);
+    this.#watchers = withOneMore(this.#watchers, watcher);
   }
 
   leave(watcher: SessionWatcher): void {
-    this.#watchers = this.#watchers.filter((one) => one !== watcher);
-    if (this.#watchers.length === 0) this.registry.remove(this);
+    this.#watchers = without(this.#watchers, (one) => one === watcher);
+    if (this.#watchers === undefined) this.registry.remove(this);
   }
 
   outdate(): void {
@@ -229,7 +236,7 @@ export class WatchedSession {
 
   /** What somebody else has read. */
   learn(record: SessionRecord, at: number): void {
-    if (at >= this.#at) this.#learn(record, at);
+    if (wholeMs(at) >= this.#at) this.#learn(record, at);
   }
 
   learnTouch({ lastSeenAt, idle, presented, secret }: SessionRecord): void {
@@ -258,9 +265,9 @@ export class WatchedSession {
   #learn(record: SessionRecord, at: number): void {
     const before = this.#record;
     const isSame = record.userId === before.userId && areSame(record.entries, before.entries);
-    // The same object, which has lived for long.
-    this.#record = isSame ? { ...record, entries: before.entries } : record;
-    this.#at = at;
+    const { handle, presented } = before;
+    this.#record = keeping(isSame ? { ...record, userId: before.userId, entries: before.entries } : record, { handle, presented });
+    this.#at = wholeMs(at);
     this.registry.noteEnd(this, expiresAt(record));
     if (!isSame) this.#tell((watcher) => watcher.changed?.(record));
   }
@@ -270,7 +277,7 @@ export class WatchedSession {
     this.#reason = reason;
     this.registry.remove(this);
     this.#tell((watcher) => watcher.ended(reason));
-    this.#watchers = [];
+    this.#watchers = undefined;
   }
 
   get #isOver(): boolean {
@@ -279,12 +286,26 @@ export class WatchedSession {
   }
 
   #tell(call: (watcher: SessionWatcher) => void): void {
-    for (const watcher of this.#watchers)
+    for (const watcher of listOf(this.#watchers))
       callHarmlessly(
         () => call(watcher),
         (error) => this.registry.source.settings.logError(error as Error),
       );
   }
+}
+
+/** Of equal texts those that have lived for long: each answer of the store brings others, some of which keep longer ones in memory. */
+function keeping(record: SessionRecord, { handle, presented }: Pick<SessionRecord, 'handle' | 'presented'>): SessionRecord {
+  return {
+    ...record,
+    handle: record.handle === handle ? handle : record.handle,
+    presented: record.presented === presented ? presented : record.presented,
+  };
+}
+
+/** What has no fraction takes no room of its own. Rounded down, so that nothing passes for younger than it is. */
+function wholeMs(time: number): number {
+  return Math.floor(time);
 }
 
 function areSame(entries: EncodedEntries, others: EncodedEntries): boolean {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Opened } from './open-socket.js';
 import { RefusedHandshake, type SocketRefusal } from './socket-refusal.js';
-import type { SocketClient, SocketSession } from './socket-session.js';
+import { leaveWith, type SocketClient, type SocketSession } from './socket-session.js';
 
 /** What a client of socket.io gets before its socket is closed. */
 const SESSION_ENDED = 'session-ended';
@@ -23,11 +23,11 @@ export interface IoNamespace {
 
 interface IoSocket {
   readonly request: IncomingMessage;
-  readonly conn: { readonly readyState: string; on(event: 'close', listener: () => void): unknown };
+  readonly conn: { readonly readyState: string; on(event: 'close', listener: (this: object) => void): unknown };
   emit(event: string, value: object): unknown;
   disconnect(close: boolean): unknown;
   onAny(listener: (this: object) => void): unknown;
-  on(event: 'disconnect', listener: () => void): unknown;
+  on(event: 'disconnect', listener: (this: object) => void): unknown;
 }
 
 /** Decides on each socket before it is connected, in every namespace, and gives it its session. */
@@ -50,12 +50,16 @@ export function guardIoServer(
     if (opened instanceof RefusedHandshake) return opened;
     byHandshake.set(request, opened);
     leaveWith(conn, opened);
+    if (conn.readyState !== 'open') opened.leave();
     return opened;
   };
 
   // One function for all sockets: each of its own would take room for as long as the socket is open.
   const noteActivity = function (this: object) {
     sessions.get(this)?.noteActivity();
+  };
+  const part = function (this: object) {
+    sessions.get(this)?.part(this);
   };
 
   const guard = (namespace: IoNamespace) => {
@@ -72,28 +76,16 @@ export function guardIoServer(
       if (session === undefined) return;
       sessions.set(socket, session);
       socket.onAny(noteActivity);
-      connect(socket, session);
+      socket.on('disconnect', part);
+      session.join(new IoClient(socket));
     });
   };
   guard(server.sockets);
   server.on('new_namespace', guard);
 }
 
-// By themselves, so that what they leave behind holds on to nothing else.
-
-function leaveWith(connection: IoSocket['conn'], session: SocketSession): void {
-  connection.on('close', () => session.leave());
-  if (connection.readyState !== 'open') session.leave();
-}
-
-function connect(socket: IoSocket, session: SocketSession): void {
-  const client = new IoClient(socket);
-  socket.on('disconnect', () => session.part(client));
-  session.join(client);
-}
-
 class IoClient implements SocketClient {
-  constructor(private readonly socket: IoSocket) {}
+  constructor(readonly socket: IoSocket) {}
 
   tell(reason: string): void {
     this.socket.emit(SESSION_ENDED, { reason });

@@ -6,7 +6,7 @@ import type { SessionRuntime } from '../http/request/session-runtime.js';
 import type { Identity } from '../nest/identity.decorator.js';
 import { SessionMisuseError } from '../redis-session.errors.js';
 import { diagnostics } from '../session/diagnostics.js';
-import { isSameUser } from '../session/identity.js';
+import { listOf, without, withOneMore, type Few } from '../session/few.js';
 import type { Handle } from '../session/sid.js';
 import { END_REASONS, type SessionWatcher, type WatchedSession } from '../session/watched-sessions.js';
 import { messageBy } from './handshake.js';
@@ -14,6 +14,7 @@ import type { SocketTransport } from './socket-transport.js';
 
 /** A socket, as one that can be closed. */
 export interface SocketClient {
+  readonly socket: object;
   /** Tells its other end why it is about to be closed. */
   tell(reason: string): void;
   close(reason: string): void;
@@ -22,18 +23,15 @@ export interface SocketClient {
 /** What makes the transports of what comes by a socket. */
 export type TransportClass = new (...args: ConstructorParameters<typeof SocketTransport>) => SocketTransport;
 
-/** Lists are replaced and not added to: one that grows takes room for seventeen. */
-const NO_CLIENTS: readonly SocketClient[] = [];
-
 /** The session that a socket was opened with. Several sockets over one connection share it. */
 export class SocketSession implements SessionWatcher {
   readonly #runtime: SessionRuntime;
   readonly #handshake: IncomingMessage;
   readonly #Transport: TransportClass;
   /** Whose socket it is; `undefined` for nobody's, which outlives any session. */
-  readonly #identity: Pick<Identity, 'id'> | undefined;
+  readonly #userId: string | undefined;
   readonly #watched: WatchedSession | undefined;
-  #clients = NO_CLIENTS;
+  #clients: Few<SocketClient>;
   #reason: string | undefined;
   #isTouching = false;
   #isClosed = false;
@@ -47,14 +45,14 @@ export class SocketSession implements SessionWatcher {
     this.#runtime = transport.runtime;
     this.#handshake = handshake;
     this.#Transport = Transport;
-    this.#identity = identity && { id: identity.id };
     this.#reason = endedReasonIn(state);
     this.#watched = loaded && transport.runtime.sessions.watched.watch(loaded, this);
-    if (diagnostics.socketOpened.hasSubscribers) diagnostics.socketOpened.publish({ isSignedIn: this.#identity !== undefined });
+    this.#userId = identity && this.#ownTextOf(String(identity.id));
+    if (diagnostics.socketOpened.hasSubscribers) diagnostics.socketOpened.publish({ isSignedIn: this.#userId !== undefined });
   }
 
   get isSignedIn(): boolean {
-    return this.#identity !== undefined && this.#reason === undefined;
+    return this.#userId !== undefined && this.#reason === undefined;
   }
 
   /** Why its session is over; `undefined` while it is not. */
@@ -73,35 +71,36 @@ export class SocketSession implements SessionWatcher {
 
   /** From now on the socket is closed when the session ends. */
   join(client: SocketClient): void {
-    if (this.#reason === undefined) this.#clients = this.#clients.concat(client);
-    else if (this.#identity !== undefined) end([client], this.#reason);
+    if (this.#reason === undefined) this.#clients = withOneMore(this.#clients, client);
+    else if (this.#userId !== undefined) end([client], this.#reason);
   }
 
-  part(client: SocketClient): void {
-    this.#clients = this.#clients.filter((one) => one !== client);
+  part(socket: object): void {
+    this.#clients = without(this.#clients, (one) => one.socket === socket);
   }
 
   /** The connection is closed. */
   leave(): void {
     this.#watched?.leave(this);
-    this.#clients = NO_CLIENTS;
+    this.#clients = undefined;
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (diagnostics.socketClosed.hasSubscribers)
-      diagnostics.socketClosed.publish({ isSignedIn: this.#identity !== undefined, reason: this.#reason });
+      diagnostics.socketClosed.publish({ isSignedIn: this.#userId !== undefined, reason: this.#reason });
   }
 
   ended(reason: string): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    const clients = this.#clients;
-    this.#clients = NO_CLIENTS;
-    if (this.#identity !== undefined) end(clients, reason);
+    const clients = listOf(this.#clients);
+    this.#clients = undefined;
+    if (this.#userId !== undefined) end(clients, reason);
   }
 
   changed(): void {
-    const identity = this.#identity && identityIn(this.#state());
-    if (this.#identity === undefined || (identity !== undefined && isSameUser(identity, this.#identity))) return;
+    if (this.#userId === undefined) return;
+    const identity = identityIn(this.#state());
+    if (identity !== undefined && String(identity.id) === this.#userId) return;
     // Somebody else signed in, or this one out, in a session that goes on.
     this.#watched?.leave(this);
     this.ended(END_REASONS.other);
@@ -139,6 +138,12 @@ export class SocketSession implements SessionWatcher {
       .finally(() => (this.#isTouching = false));
   }
 
+  /** The text that the record has anyway. */
+  #ownTextOf(userId: string): string {
+    const kept = this.#watched?.record.userId;
+    return kept === userId ? kept : userId;
+  }
+
   #state(): RequestState {
     const request = messageBy(this.#handshake);
     const state = new RequestState(new this.#Transport(this.#runtime, request));
@@ -159,6 +164,19 @@ export class SocketSession implements SessionWatcher {
     failLoad(state, error);
     return state;
   }
+}
+
+/** Lets the session leave with the connection, which is sure to close, also where no socket ever opens. */
+export function leaveWith(connection: { on(event: 'close', listener: (this: object) => void): unknown }, session: SocketSession): void {
+  byConnection.set(connection, session);
+  connection.on('close', leave);
+}
+
+const byConnection = new WeakMap<object, SocketSession>();
+
+/** One function for all connections: each of its own would take room for as long as the connection lasts. */
+function leave(this: object): void {
+  byConnection.get(this)?.leave();
 }
 
 /** Logs a change that a message has made and not stored: nothing else would ever tell of it. */

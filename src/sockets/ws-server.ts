@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Opened } from './open-socket.js';
 import { RefusedHandshake } from './socket-refusal.js';
-import type { SocketClient, SocketSession } from './socket-session.js';
+import { leaveWith, type SocketClient, type SocketSession } from './socket-session.js';
 
 /** RFC 6455, section 7.4.1: what the endpoint received violates its policy. */
 const POLICY_VIOLATION = 1008;
@@ -36,7 +35,9 @@ export function guardWsServer(
   options.verifyClient = (info, done) => {
     void open(info.req).then((opened) => {
       if (opened instanceof RefusedHandshake) return done(false, opened.refusal.status, opened.body, headersOf(opened));
-      leaveWith(info.req.socket, opened);
+      const { socket } = info.req;
+      leaveWith(socket, opened);
+      if (socket.destroyed) opened.leave();
       opening.set(info.req, opened);
       if (typeof theirs !== 'function') done(true);
       else if (theirs.length === 2) theirs(info, done);
@@ -56,21 +57,15 @@ export function guardWsServer(
   });
 }
 
-/** With the connection, which is sure to close, also where the socket never opens. By itself, so that it holds on to nothing else. */
-function leaveWith(connection: Socket, session: SocketSession): void {
-  connection.on('close', () => session.leave());
-  if (connection.destroyed) session.leave();
-}
-
 class WsSocket implements SocketClient {
-  constructor(private readonly client: WsClient) {}
+  constructor(readonly socket: WsClient) {}
 
   tell(): void {
     // The close frame has the reason.
   }
 
   close(reason: string): void {
-    this.client.close(POLICY_VIOLATION, reason);
+    this.socket.close(POLICY_VIOLATION, reason);
   }
 }
 
