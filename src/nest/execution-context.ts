@@ -55,11 +55,16 @@ export function requestIn(context: ArgumentsHost): IncomingMessage | undefined {
 }
 
 /** Lets a GraphQL operation that came by a WebSocket see the session of that. Does nothing for one that came by HTTP. */
-export async function beginOperation(context: ArgumentsHost, request: IncomingMessage, runtime: SessionRuntime): Promise<void> {
+export async function beginOperation(
+  context: ArgumentsHost,
+  request: IncomingMessage,
+  runtime: SessionRuntime,
+  isPassive: boolean,
+): Promise<void> {
   const operation = operationContext(context);
   if (operation === undefined) return;
   const connection = connectionOf(operation) ?? (isUnknownHandshake(request) ? { handshake: request, socket: undefined } : undefined);
-  if (connection !== undefined) await beginOn(connection, operation, runtime);
+  if (connection !== undefined) await beginOn(connection, operation, runtime, isPassive);
 }
 
 /** What a guard has found by its own means is the request for decorators too. Elsewhere than in GraphQL there is nothing else to find. */

@@ -114,10 +114,15 @@ export function closeRefused(socket: OperationSocket, { status, reason, code }: 
 }
 
 /** Lets an operation see the session as it is now, at most `store.recheckAfter` old. Later looks of the operation see what is known by then. */
-export async function beginOn(connection: OperationConnection, operation: object, runtime: SessionRuntime): Promise<void> {
+export async function beginOn(
+  connection: OperationConnection,
+  operation: object,
+  runtime: SessionRuntime,
+  isPassive: boolean,
+): Promise<void> {
   const found = await openOperationSocket(connection, runtime);
   if (found instanceof RefusedHandshake) return;
-  found.noteActivity();
+  if (!isPassive) found.noteActivity();
   states.set(operation, await found.message());
 }
 

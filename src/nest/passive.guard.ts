@@ -1,7 +1,7 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { rotateBeforeUse } from '../http/request/load-session.js';
-import { stateOf } from '../http/request/request-state.js';
+import { stateOf, type RequestState } from '../http/request/request-state.js';
 import type { SessionRuntime } from '../http/request/session-runtime.js';
 import { demandsOf } from './demands.js';
 import { requestIn } from './execution-context.js';
@@ -16,8 +16,22 @@ export class PassiveGuard implements CanActivate {
     const request = requestIn(context);
     const state = request && stateOf(request);
     if (state === undefined) return true;
-    state.isPassive ||= demandsOf(context.getHandler() as (...args: never[]) => unknown, context.getClass()).isPassive;
+    note(state, demandsOf(context.getHandler() as (...args: never[]) => unknown, context.getClass()).isPassive);
     return rotateBeforeUse(state)?.then(() => true) ?? true;
+  }
+}
+
+const madePassive = new WeakSet<RequestState>();
+const used = new WeakSet<RequestState>();
+
+/** A GraphQL request may lead to several handlers: it only looks if all of them do. */
+function note(state: RequestState, isPassive: boolean): void {
+  if (!isPassive) {
+    used.add(state);
+    if (madePassive.has(state)) state.isPassive = false;
+  } else if (!state.isPassive && !used.has(state)) {
+    madePassive.add(state);
+    state.isPassive = true;
   }
 }
 
@@ -31,10 +45,11 @@ export function openPassiveGuard(runtime: SessionRuntime, modules: ModulesContai
 /** Nest has found all controllers and resolvers before it makes the first of them. */
 function hasPassiveHandlers(modules: ModulesContainer): boolean {
   const classes = [...modules.values()].flatMap(({ controllers, providers }) => [...controllers.values(), ...providers.values()]);
-  return classes.some(({ metatype }) => typeof metatype === 'function' && isPassive(metatype));
+  return classes.some(({ metatype }) => typeof metatype === 'function' && hasPassiveHandler(metatype));
 }
 
-function isPassive(target: object & { readonly prototype?: unknown }): boolean {
+/** Whether a handler of that class only looks. */
+export function hasPassiveHandler(target: object & { readonly prototype?: unknown }): boolean {
   if (Reflect.hasMetadata(PASSIVE, target)) return true;
   for (let from = target.prototype; isObject(from) && from !== Object.prototype; from = Object.getPrototypeOf(from))
     if (methodsOf(from).some((method) => Reflect.hasMetadata(PASSIVE, method))) return true;

@@ -129,7 +129,8 @@ export class SessionGuard implements CanActivate {
 
   async #beginOperation(context: ExecutionContext): Promise<void> {
     const request = this.#findRequest(context);
-    if (request !== undefined && this.sessionRuntime !== undefined) await beginOperation(context, request, this.sessionRuntime);
+    if (request === undefined || this.sessionRuntime === undefined) return;
+    await beginOperation(context, request, this.sessionRuntime, this.#demands(context).isPassive);
   }
 
   #state(context: ExecutionContext): RequestState {

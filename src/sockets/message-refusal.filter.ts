@@ -1,14 +1,10 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import type { ModulesContainer } from '@nestjs/core';
 import { stateOf } from '../http/request/request-state.js';
 import { requestIn } from '../nest/execution-context.js';
 import { ANSWERED_ERRORS } from '../nest/session-answer.filter.js';
 import { SessionStoreUnavailableError } from '../redis-session.errors.js';
-import { gatewayClassesOf } from './gateways.js';
 import { MessageRefusal, refusalOf } from './message-refusal.js';
 
-/** Under which name `@UseFilters()` notes filters on a class. */
-const FILTERS = '__exceptionFilters__';
 /** What a client of a gateway gets in the place of an answer. */
 const EXCEPTION = 'exception';
 
@@ -24,7 +20,7 @@ interface Client {
  * only exceptions of its own, and on Nest 11 those reach no client of ws.
  */
 @Catch(...ANSWERED_ERRORS, MessageRefusal)
-class MessageRefusalFilter implements ExceptionFilter {
+export class MessageRefusalFilter implements ExceptionFilter {
   catch(error: Error, host: ArgumentsHost): void {
     const request = requestIn(host);
     if (error instanceof SessionStoreUnavailableError) (request && stateOf(request))?.transport.runtime.logError(error);
@@ -37,14 +33,4 @@ class MessageRefusalFilter implements ExceptionFilter {
 function tell(client: Client, refusal: object): void {
   if (typeof client.readyState === 'number') client.send?.(JSON.stringify({ event: EXCEPTION, data: refusal }));
   else client.emit?.(EXCEPTION, refusal);
-}
-
-const FILTER = new MessageRefusalFilter();
-
-/** Before Nest binds the handlers of the gateways. Filters of an application come first: of those of a class, Nest asks the first one last. */
-export function answerRefusals(modules: ModulesContainer): void {
-  for (const gateway of gatewayClassesOf(modules)) {
-    const filters = (Reflect.getMetadata(FILTERS, gateway) ?? []) as readonly unknown[];
-    if (!filters.includes(FILTER)) Reflect.defineMetadata(FILTERS, [FILTER, ...filters], gateway);
-  }
 }

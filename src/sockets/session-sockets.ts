@@ -7,8 +7,8 @@ import { SessionRuntime } from '../http/request/session-runtime.js';
 import type { Identity } from '../nest/identity.decorator.js';
 import { RedisSessionConfigError, SessionMisuseError } from '../redis-session.errors.js';
 import type { Handle } from '../session/sid.js';
+import { enhanceGateways } from './gateway-enhancers.js';
 import { gatewaysOf, isOpenAt } from './gateways.js';
-import { answerRefusals } from './message-refusal.filter.js';
 import { MessageTransport } from './message-transport.js';
 import { openSocket } from './open-socket.js';
 import { guardIoServer, type IoNamespace, type IoServer } from './socket-io-server.js';
@@ -78,7 +78,15 @@ export class SessionSockets {
    * Throws `SessionMisuseError` for anything else.
    */
   attach(server: object, { open = false }: AttachOptions = {}): void {
-    this.#guard(server, () => open);
+    const sessions = this.#sessions;
+    this.#guard(
+      server,
+      () => open,
+      // One function for all sockets: each of its own would take room for as long as the socket is open.
+      function () {
+        sessions.get(this)?.noteActivity();
+      },
+    );
   }
 
   /**
@@ -98,7 +106,7 @@ export class SessionSockets {
 
   #install(config: ApplicationConfig): void {
     installed.set(config, this);
-    answerRefusals(this.#modules);
+    enhanceGateways(this.#modules);
     const present = config.getIoAdapter() as WebSocketAdapter | null;
     if (present !== null) this.#wrap(present);
     const setIoAdapter = config.setIoAdapter.bind(config);
@@ -128,16 +136,19 @@ export class SessionSockets {
     };
   }
 
-  /** @param isOpen whether everybody may have a socket of that namespace */
-  #guard(given: object, isOpen: (namespace: string) => boolean): void {
+  /**
+   * @param isOpen whether everybody may have a socket of that namespace
+   * @param onMessage where no handler of Nest gets the messages
+   */
+  #guard(given: object, isOpen: (namespace: string) => boolean, onMessage?: (this: object) => void): void {
     const server = serverOf(given);
     if (this.#servers.has(server)) return;
     this.#servers.add(server);
     const open = (request: IncomingMessage, isOpenTo: boolean, isRequestKept: boolean) =>
       openSocket(this.#runtime, request, isOpenTo, MessageTransport, isRequestKept);
-    if (isWsServer(server)) guardWsServer(server, (request) => open(request, isOpen('/'), false), this.#sessions);
+    if (isWsServer(server)) guardWsServer(server, (request) => open(request, isOpen('/'), false), this.#sessions, onMessage);
     else if (isIoServer(server))
-      guardIoServer(server, (request, namespace) => open(request, isOpen(namespace), true), isOpen, this.#sessions);
+      guardIoServer(server, (request, namespace) => open(request, isOpen(namespace), true), isOpen, this.#sessions, onMessage);
     else throw unknownServer();
   }
 }
@@ -151,16 +162,19 @@ function inMessages(session: SocketSession, handler: Handler): Handler {
 
 function handleMessage(session: SocketSession, callback: Handler['callback'], ...args: never[]): unknown {
   const state = session.message();
-  return state instanceof Promise ? state.then((asked) => handleWith(asked, callback, args)) : handleWith(state, callback, args);
+  return state instanceof Promise
+    ? state.then((asked) => handleWith(session, asked, callback, args))
+    : handleWith(session, state, callback, args);
 }
 
-function handleWith(state: RequestState, callback: Handler['callback'], args: never[]): unknown {
+function handleWith(session: SocketSession, state: RequestState, callback: Handler['callback'], args: never[]): unknown {
   const result = runInContextOf(state.transport.request, () => callback(...args));
-  if (result instanceof Promise)
-    void result.then(
-      () => warnOfUnsaved(state),
-      () => undefined,
-    );
+  // Only now it is known whether the handler is passive.
+  const end = () => {
+    warnOfUnsaved(state);
+    if (!state.isPassive) session.noteActivity();
+  };
+  if (result instanceof Promise) void result.then(end, end);
   return result;
 }
 

@@ -36,6 +36,7 @@ export function guardIoServer(
   open: (request: IncomingMessage, namespace: string) => Promise<Opened>,
   isOpen: (namespace: string) => boolean,
   sessions: WeakMap<object, SocketSession>,
+  onMessage: ((this: object) => void) | undefined,
 ): void {
   // A socket that comes back after a break would be let in unasked.
   if (server.opts.connectionStateRecovery !== undefined) Object.assign(server.opts.connectionStateRecovery, { skipMiddlewares: false });
@@ -55,9 +56,6 @@ export function guardIoServer(
   };
 
   // One function for all sockets: each of its own would take room for as long as the socket is open.
-  const noteActivity = function (this: object) {
-    sessions.get(this)?.noteActivity();
-  };
   const part = function (this: object) {
     sessions.get(this)?.part(this);
   };
@@ -75,7 +73,7 @@ export function guardIoServer(
       const session = opening.get(socket);
       if (session === undefined) return;
       sessions.set(socket, session);
-      socket.onAny(noteActivity);
+      if (onMessage !== undefined) socket.onAny(onMessage);
       socket.on('disconnect', part);
       session.join(new IoClient(socket));
     });

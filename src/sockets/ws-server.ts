@@ -28,6 +28,7 @@ export function guardWsServer(
   server: WsServer,
   open: (request: IncomingMessage) => Promise<Opened>,
   sessions: WeakMap<object, SocketSession>,
+  onMessage: ((this: object) => void) | undefined,
 ): void {
   const options = server.options as { verifyClient?: VerifyClient | null | undefined };
   const opening = new WeakMap<IncomingMessage, SocketSession>();
@@ -44,15 +45,11 @@ export function guardWsServer(
       else done(Boolean((theirs as (only: typeof info) => unknown)(info)));
     });
   };
-  // One function for all sockets: each of its own would take room for as long as the socket is open.
-  const noteActivity = function (this: object) {
-    sessions.get(this)?.noteActivity();
-  };
   server.on('connection', (client, request) => {
     const session = opening.get(request);
     if (session === undefined) return;
     sessions.set(client, session);
-    client.on('message', noteActivity);
+    if (onMessage !== undefined) client.on('message', onMessage);
     session.join(new WsSocket(client));
   });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { CsrfGuard, FreshLogin, Identity, Roles, SessionGuard, type HttpSession } from '../../src/index.js';
+import { CsrfGuard, FreshLogin, Identity, Passive, Roles, SessionContext, SessionGuard, type HttpSession } from '../../src/index.js';
 import { Catch, UseFilters, UseGuards, type ArgumentsHost } from '@nestjs/common';
 import { BaseWsExceptionFilter, SubscribeMessage, WebSocketGateway, WsException } from '@nestjs/websockets';
 import { SessionGoneError, SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
@@ -218,6 +218,50 @@ describe.each(bothDoors)('a message over $name', (door) => {
     await until(seen, 'the message counts as the latest activity');
     const sessionEnd = (await app.store.describe?.([handle]))?.[0];
     expect(sessionEnd?.idle).toBe(1_800_000);
+  });
+
+  test('to a passive handler is no activity, and none gives the session a new secret, which no socket could carry', async () => {
+    @UseGuards(SessionGuard)
+    @WebSocketGateway(door.at('polling'))
+    class Polling {
+      @Passive()
+      @SubscribeMessage('passive')
+      look(@Identity('id') id: string) {
+        return answer(id);
+      }
+
+      @SubscribeMessage('active')
+      use(@Identity('id') id: string) {
+        return answer(id);
+      }
+    }
+    const app = await open({ providers: [Polling], store: { rotateAfter: 60, recheckAfter: 0 } });
+    const browser = await app.signedIn();
+    const client = await app.connect(browser, { at: 'polling' });
+    const calls: string[] = [];
+    for (const name of ['touch', 'rotate'] as const) {
+      const call = app.store[name]?.bind(app.store) as (...args: unknown[]) => unknown;
+      Object.assign(app.store, { [name]: (...args: unknown[]) => (calls.push(name), call(...args)) });
+    }
+    Object.assign(app.store, { clock: { now: () => Date.now() + 61_000 } });
+    expect(await client.ask('passive')).toEqual(answer('ada'));
+    expect(await client.ask('passive')).toEqual(answer('ada'));
+    expect(calls).toEqual([]);
+    expect(await client.ask('active')).toEqual(answer('ada'));
+    await until(() => calls.length > 0, 'the message that is not passive counts');
+    expect(calls).toEqual(['touch']);
+  });
+
+  test('has its session in SessionContext', async () => {
+    const app = await open({ context: true });
+    const [ada, eve] = [await app.connect(await app.signedIn()), await app.connect(await app.signedIn('eve'))];
+    const context = app.app.get(SessionContext);
+    app.onMessage('who', async (session) => {
+      await new Promise(setImmediate);
+      return [context.identity, context.session.handle === session.handle];
+    });
+    const told = await Promise.all([ada.ask('run', ['who']), eve.ask('run', ['who'])]);
+    expect(told).toEqual([answer([{ id: 'ada' }, true]), answer([{ id: 'eve' }, true])]);
   });
 
   test('finds no session where SessionSockets is not provided, and the error says what to do', async () => {

@@ -99,7 +99,8 @@ export function rotateWhenDue(state: RequestState, done: (error?: unknown) => vo
  * secret, or needs none.
  */
 export function rotateBeforeUse(state: RequestState): Promise<unknown> | undefined {
-  if (state.transport.runtime.rotatesAtLoad || !state.transport.canBeAnswered || !isAsLoaded(state)) return undefined;
+  const { runtime, canBeAnswered, isWithoutResponse } = state.transport;
+  if (runtime.rotatesAtLoad || !canBeAnswered || isWithoutResponse || !isAsLoaded(state)) return undefined;
   if (isRotationDue(state)) state.rotation ??= new Promise<void>((done) => void rotate(state, done));
   return state.rotation;
 }
