@@ -94,7 +94,7 @@ export class WatchedSessions {
 
   /** Looks at all of them at once, and resolves when the store has answered. */
   async lookAtAll(): Promise<void> {
-    await Promise.all([...this.#byHandle.values()].flat().map((watched) => watched.look()));
+    await Promise.all([...this.#byHandle.values()].flatMap((few) => listOf(few)).map((watched) => watched.look()));
   }
 
   /** Something was written to the session: what is known of it is not enough any more for whoever asks next. */
