@@ -6,6 +6,7 @@ import { AdminModule } from './admin/admin.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { CartModule } from './cart/cart.module.js';
 import { HealthModule } from './health/health.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { MoveModule } from './move/move.module.js';
 import { PageModule } from './page/page.module.js';
 import { PresenceModule } from './presence/presence.module.js';
@@ -20,8 +21,8 @@ import { ShutdownDeadline } from './shutdown-deadline.js';
       imports: [ConfigModule],
       inject: [ConfigService],
       useFactory: sessionOptions,
-      // Asked often and by everybody; neither needs a session.
-      exclude: ['health', 'page/move', 'page/storage'],
+      // Asked often and by everybody; none needs a session.
+      exclude: ['health', 'metrics', 'page/move', 'page/storage'],
     }),
     AuthModule,
     AccountModule,
@@ -29,6 +30,7 @@ import { ShutdownDeadline } from './shutdown-deadline.js';
     AdminModule,
     CartModule,
     HealthModule,
+    MetricsModule,
     PageModule,
     MoveModule,
     PresenceModule,

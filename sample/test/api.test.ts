@@ -167,7 +167,7 @@ describe.each(['Redis', 'memory'])('the JSON API with sessions in %s', (place) =
     expect((await browser.get('/cart')).json.items).toHaveLength(50);
   });
 
-  test.each(['/', '/page.js', '/health', '/page/storage'])('%s needs no session and makes none', async (path) => {
+  test.each(['/', '/page.js', '/health', '/metrics', '/page/storage'])('%s needs no session and makes none', async (path) => {
     expect(await sample.browser().get(path)).toMatchObject({ status: 200, setCookies: [] });
   });
 
