@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
 import type { OwnClient } from '../../src/redis/client/ioredis/ioredis-types.js';
 import { openRedis, type OpenRedis } from '../../src/redis/client/redis-client.js';
+import { MigratingSessionStore } from '../../src/redis/migration/migrating-session-store.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import type { SessionStore } from '../../src/session/store/session-store.js';
 import { storeContract } from '../../src/session/store/store-contract.js';
@@ -29,10 +30,14 @@ afterAll(async () => {
 
 const inRedis = () => new RedisSessionStore(redis.client, { prefix: `test${++prefixes}:`, revokeBefore: true, deadline: 20_000 });
 
+const converting = () =>
+  new MigratingSessionStore(redis.client, { prefix: `test${++prefixes}:`, revokeBefore: true, deadline: 20_000, migrate: 'convert' });
+
 const STORES: [string, () => SessionStore][] = [
   ['in Redis', inRedis],
   ['in Redis, counted', () => countingStore(inRedis()).store],
   ['in Redis, delayed', () => delayingStore(inRedis())],
+  ['in Redis, converting', converting],
 ];
 
 describe.each(STORES)('the contract of a store: %s', (_, open) => {

@@ -63,7 +63,7 @@ async function open(migrate: 'prepare' | 'convert', options: Partial<MigratingSt
     migrate,
     deadline: 60_000,
     logErrors: false,
-    identity: identity as (session: never) => unknown,
+    identity,
     ...options,
   });
   opened.push({ store, commands });

@@ -65,7 +65,7 @@ type Found = SessionRecord | EndedSession | Unusable | undefined;
 
 const FOREIGN_DATA: Unusable = { unusable: 'data' };
 /** Each attempt fails only when somebody else has written to the string meanwhile. */
-const MOST_ATTEMPTS = 20;
+const MOST_ATTEMPTS = 100;
 /** In epoch ms. Nobody knows when the user of a converted session has signed in: long ago, so that whoever asks for a fresh sign-in gets one. */
 const LONG_AGO = 1;
 
@@ -186,24 +186,23 @@ export class MigratingSessionStore implements SessionStore {
   async create(sid: Sid, session: NewSession): Promise<SessionRecord | 'exists' | 'taken' | 'gone'> {
     if (this.#migrate.phase === 'convert') return this.#hashes.create(sid, session);
     const { entries, terms, indexedAt } = session;
-    const now = await this.#parts.writer.time();
-    const text = this.#codec.encode(entries, indexedAt, terms, now);
-    if (!(await this.#strings.create(sid, text, terms.idle))) return 'exists';
-    return recordOf(sid, text, { entries, indexedAt, cookie: terms.cookie, idle: terms.idle, lastSeenAt: now });
+    const text = this.#codec.encode(entries, indexedAt, terms);
+    const at = await this.#strings.create(sid, text, terms.idle);
+    if (at === undefined) return 'exists';
+    return recordOf(sid, text, { entries, indexedAt, cookie: terms.cookie, idle: terms.idle, lastSeenAt: at });
   }
 
   async save(sid: Sid, record: SessionRecord, delta: EntryDelta, terms: StoredTerms): Promise<SessionRecord | undefined> {
     if (!isString(record)) return this.#hashes.save(sid, record, delta, terms);
     const outcome = await this.#rewrite(record, terms, () => delta);
-    if (typeof outcome === 'string') {
-      const now = await this.#parts.writer.time();
-      return recordOf(sid, outcome, {
+    if (isRewritten(outcome)) {
+      return recordOf(sid, outcome.text, {
         entries: applyDelta(record.entries, delta),
         // Of a session that has just become a user's: the index is asked for it.
         indexedAt: delta.indexedAt,
         cookie: terms.cookie,
         idle: terms.idle,
-        lastSeenAt: now,
+        lastSeenAt: outcome.at,
       });
     }
     return outcome && this.#hashes.save(sid, outcome, delta, terms);
@@ -212,7 +211,7 @@ export class MigratingSessionStore implements SessionStore {
   async touch(sid: Sid, record: SessionRecord, terms: StoredTerms): Promise<SessionRecord | undefined> {
     if (!isString(record)) return this.#hashes.touch(sid, record, terms);
     const outcome = await this.#strings.touch(sid, terms.idle);
-    if (outcome === 'done') return { ...record, lastSeenAt: await this.#parts.writer.time(), idle: terms.idle, cookie: terms.cookie };
+    if (typeof outcome === 'number') return { ...record, lastSeenAt: outcome, idle: terms.idle, cookie: terms.cookie };
     const moved = await this.#moved(sid, outcome);
     return moved && this.#hashes.touch(sid, moved, terms);
   }
@@ -250,7 +249,7 @@ export class MigratingSessionStore implements SessionStore {
       return sum === undefined ? undefined : { set: new Map([[name, String(sum)]]), removed: [] };
     };
     const outcome = await this.#rewrite(record, undefined, add);
-    if (typeof outcome === 'string') return sum ?? 'no integer';
+    if (isRewritten(outcome)) return sum ?? 'no integer';
     return outcome && this.#hashes.increment(outcome, name, by);
   }
 
@@ -365,34 +364,34 @@ export class MigratingSessionStore implements SessionStore {
   }
 
   /**
-   * Writes a change to a string, and again to what others have written meanwhile. Answers with its text; with its hash where it has become one, to which the
+   * Writes a change to a string, and again to what others have written meanwhile. Answers with what it has written; with its hash where it has become one, to which the
    * change is to be written; `undefined` when the session has ended.
    */
   async #rewrite(
     { [LOADED]: { sid, text: loaded } }: StringRecord,
     terms: StoredTerms | undefined,
     changeOf: (entries: EncodedEntries) => EntryDelta | undefined,
-  ): Promise<string | SessionRecord | undefined> {
+  ): Promise<Rewritten | SessionRecord | undefined> {
     let text = loaded;
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
       const session = this.#codec.decode(text);
       if (session === undefined) return undefined;
       const delta = changeOf(session.entries);
-      if (delta === undefined) return text;
-      const next = await this.#textOf(session, delta, terms);
+      if (delta === undefined) return { text, at: 0 };
+      const next = this.#textOf(session, delta, terms);
       const outcome = await this.#strings.save(sid, text, next, terms?.idle ?? this.#idleOf(session));
-      if (outcome === 'done') return next;
+      if (typeof outcome === 'number') return { text: next, at: outcome };
       if (outcome === undefined || outcome.isSealed) return this.#moved(sid, outcome);
       text = outcome.text;
     }
     throw new SessionStoreUnavailableError('too many writers');
   }
 
-  async #textOf(session: StringSession, delta: EntryDelta, terms: StoredTerms | undefined): Promise<string> {
+  #textOf(session: StringSession, delta: EntryDelta, terms: StoredTerms | undefined): string {
     const indexedAt = delta.userId === undefined ? session.indexedAt : delta.indexedAt;
     const { cookie } = session;
     const kept = { idle: this.#idleOf(session), grace: 0, cookie, wholeCookie: cookie };
-    return this.#codec.encode(applyDelta(session.entries, delta), indexedAt, terms ?? kept, await this.#parts.writer.time());
+    return this.#codec.encode(applyDelta(session.entries, delta), indexedAt, terms ?? kept);
   }
 
   async #destroyCopied(sid: Sid, copied: StringRecord): Promise<DestroyedSession | 'gone' | 'changed'> {
@@ -478,6 +477,12 @@ export class MigratingSessionStore implements SessionStore {
   }
 }
 
+/** A string that was written. */
+interface Rewritten {
+  readonly text: string;
+  readonly at: number;
+}
+
 /** A string that becomes a hash. */
 interface Conversion {
   /** In ms until it ends. */
@@ -490,6 +495,10 @@ type StringFacts = Pick<SessionRecord, 'entries' | 'cookie' | 'idle' | 'lastSeen
 
 function recordOf(sid: Sid, text: string, known: StringFacts): StringRecord {
   return { ...UNKNOWN, handle: handleOf(sid), ...known, [LOADED]: new LoadedString(sid, text) };
+}
+
+function isRewritten(outcome: Rewritten | SessionRecord | undefined): outcome is Rewritten {
+  return outcome !== undefined && 'text' in outcome;
 }
 
 function isString(record: SessionRecord): record is StringRecord {

@@ -34,10 +34,10 @@ export class RedisStrings {
     return reply.status === STATUS.done ? valueIn(reply) : undefined;
   }
 
-  /** False when there is one. */
-  async create(sid: Sid, text: string, idle: number): Promise<boolean> {
-    const { status } = await this.#run('stringCreate', sid, [text, idle]);
-    return status === STATUS.done;
+  /** Answers with when that was; `undefined` when there is one. */
+  async create(sid: Sid, text: string, idle: number): Promise<number | undefined> {
+    const { status, now } = await this.#run('stringCreate', sid, [text, idle]);
+    return status === STATUS.done ? now : undefined;
   }
 
   /** From then on it is final: nobody writes to it, and its end moves no more. `undefined` when there is none. */
@@ -46,14 +46,14 @@ export class RedisStrings {
     return reply.status === STATUS.done ? valueIn(reply) : undefined;
   }
 
-  /** Answers `'done'`; what there is, when that is not the expected text; `undefined` when there is none. */
-  async save(sid: Sid, expected: string, text: string, idle: number): Promise<'done' | StringValue | undefined> {
-    return doneOr(await this.#run('stringSave', sid, [expected, text, idle]));
+  /** Answers with when that was; what there is, when that is not the expected text; `undefined` when there is none. */
+  async save(sid: Sid, expected: string, text: string, idle: number): Promise<number | StringValue | undefined> {
+    return timeOr(await this.#run('stringSave', sid, [expected, text, idle]));
   }
 
-  /** Answers `'done'`; what there is, when it is sealed; `undefined` when there is none. */
-  async touch(sid: Sid, idle: number): Promise<'done' | StringValue | undefined> {
-    return doneOr(await this.#run('stringTouch', sid, [idle]));
+  /** Answers with when that was; what there is, when it is sealed; `undefined` when there is none. */
+  async touch(sid: Sid, idle: number): Promise<number | StringValue | undefined> {
+    return timeOr(await this.#run('stringTouch', sid, [idle]));
   }
 
   /** Ends whatever there is, and answers with the text that it had. */
@@ -83,8 +83,8 @@ export class RedisStrings {
   }
 }
 
-function doneOr(reply: ScriptReply): 'done' | StringValue | undefined {
-  if (reply.status === STATUS.done) return 'done';
+function timeOr(reply: ScriptReply): number | StringValue | undefined {
+  if (reply.status === STATUS.done) return reply.now;
   return reply.status === STATUS.changed ? valueIn(reply) : undefined;
 }
 

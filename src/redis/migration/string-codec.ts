@@ -1,4 +1,5 @@
 import { SessionSerializationError } from '../../redis-session.errors.js';
+import { SYSTEM_CLOCK } from '../../session/clock.js';
 import { Entries } from '../../session/entries.js';
 import { IDENTITY_ENTRY, isIdentity } from '../../session/identity.js';
 import type { CookieAttributes, EncodedEntries, StoredTerms } from '../../session/session-record.js';
@@ -39,8 +40,8 @@ export class StringCodec {
     }
   }
 
-  encode(entries: EncodedEntries, indexedAt: number | undefined, terms: StoredTerms, now: number): string {
-    const value = wholeOf(entries, terms, now, this.entry);
+  encode(entries: EncodedEntries, indexedAt: number | undefined, terms: StoredTerms): string {
+    const value = wholeOf(entries, terms, SYSTEM_CLOCK.now(), this.entry);
     const text: unknown = this.whole.stringify(indexedAt === undefined ? value : { ...value, [INDEXED_AT]: indexedAt });
     if (typeof text === 'string') return text;
     throw new SessionSerializationError(

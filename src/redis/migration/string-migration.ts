@@ -9,6 +9,8 @@ import type { RedisPort } from '../client/redis-port.js';
 
 const DEFAULTS = { count: 10_000, convert: 100 };
 const SECOND = 1_000;
+/** In ms. Node takes a longer one for none. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 /** How many keys Redis looks at for one `SCAN`: some tenths of a millisecond. */
 const LOOKED_AT = 500;
 /** What may stand in a pattern of `SCAN` for something else than itself. */
@@ -143,6 +145,9 @@ class Pace {
   async after(steps: number, signal?: AbortSignal): Promise<void> {
     this.#steps += steps;
     const ms = (this.#steps / this.#perSecond) * SECOND - (performance.now() - this.#begunAt);
-    if (ms >= 1) await sleep(ms, undefined, { ref: false, ...(signal === undefined ? {} : { signal }) }).catch(() => undefined); // Stopped.
+    if (ms >= 1)
+      await sleep(Math.min(ms, LONGEST_TIMER), undefined, { ref: false, ...(signal === undefined ? {} : { signal }) }).catch(
+        () => undefined,
+      ); // Stopped.
   }
 }

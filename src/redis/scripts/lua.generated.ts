@@ -257,6 +257,9 @@ local function stringEnds(key)
   return tonumber(redis.call('HGET', key, WAS) or '0') or 0
 end
 
+-- A tombstone that tells nobody anything, and those that tell why begin so where nobody's secret is known.
+local NO_WORD = '1||'
+
 -- Leaves word of an ended session, for those who have one of the secrets, for so many ms.
 local function leaveWord(key, hashes, reason, ms)
   redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', hashes, reason}, '|'))
@@ -426,8 +429,10 @@ local key, now = KEYS[1], clock()
 if redis.call('EXISTS', key) == 1 then
   local meta = read(key)
   if meta and meta.hash == ARGV[1] then return {UNCHANGED, now, 0} end
-  if (redis.call('HGET', key, GONE_FIELD) or ''):find('1||', 1, true) == 1 then return {GONE, now, 0} end
-  return {TAKEN, now, 0}
+  local word = redis.call('HGET', key, GONE_FIELD) or ''
+  -- What its holder has ended bars only what would bring the data back; a sid that comes again is a new session.
+  if word ~= NO_WORD then return {word:find(NO_WORD, 1, true) == 1 and GONE or TAKEN, now, 0} end
+  redis.call('DEL', key)
 end
 
 local ends

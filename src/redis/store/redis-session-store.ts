@@ -172,7 +172,7 @@ export class RedisSessionStore implements SessionStore {
     if (fields.length === 0) return undefined;
     if (isFarTooLarge(found, fields, this.settings)) return this.#rejectOversized(handle);
     const decoded = decodeHash(found);
-    if (decoded === undefined) return endedReasonIn(found) ?? FOREIGN_DATA;
+    if (decoded === undefined) return reasonIn(found);
     const { metadata } = decoded;
     if (metadata.createdAt !== record.createdAt || this.#hasEnded(metadata) || (await this.#isRevokedBefore(metadata))) return undefined;
     if (!mayWrite(record, metadata)) return { unusable: 'secret', userId: metadata.userId };
@@ -366,10 +366,12 @@ function isForeign(found: RedisHash | Unusable): found is Unusable {
   return found === FOREIGN_DATA;
 }
 
-/** Without what its holder is known by. */
-function endedReasonIn(hash: RedisHash): EndedSession | undefined {
-  const { endedReason } = decodeTombstone(hash) ?? {};
-  return endedReason === undefined ? undefined : { endedReason };
+/** Without what its holder is known by. Where the holder has ended it, there is nothing to tell. */
+function reasonIn(hash: RedisHash): EndedSession | Unusable | undefined {
+  const tombstone = decodeTombstone(hash);
+  if (tombstone === undefined) return FOREIGN_DATA;
+  const { endedReason } = tombstone;
+  return endedReason === '' ? undefined : { endedReason };
 }
 
 function endedOrForeign(secretHash: string, hash: RedisHash): EndedSession | Unusable | undefined {

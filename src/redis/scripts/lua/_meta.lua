@@ -168,6 +168,9 @@ local function stringEnds(key)
   return tonumber(redis.call('HGET', key, WAS) or '0') or 0
 end
 
+-- A tombstone that tells nobody anything, and those that tell why begin so where nobody's secret is known.
+local NO_WORD = '1||'
+
 -- Leaves word of an ended session, for those who have one of the secrets, for so many ms.
 local function leaveWord(key, hashes, reason, ms)
   redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', hashes, reason}, '|'))

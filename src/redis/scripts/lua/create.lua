@@ -23,8 +23,10 @@ local key, now = KEYS[1], clock()
 if redis.call('EXISTS', key) == 1 then
   local meta = read(key)
   if meta and meta.hash == ARGV[1] then return {UNCHANGED, now, 0} end
-  if (redis.call('HGET', key, GONE_FIELD) or ''):find('1||', 1, true) == 1 then return {GONE, now, 0} end
-  return {TAKEN, now, 0}
+  local word = redis.call('HGET', key, GONE_FIELD) or ''
+  -- What its holder has ended bars only what would bring the data back; a sid that comes again is a new session.
+  if word ~= NO_WORD then return {word:find(NO_WORD, 1, true) == 1 and GONE or TAKEN, now, 0} end
+  redis.call('DEL', key)
 end
 
 local ends
