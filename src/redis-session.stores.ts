@@ -33,16 +33,15 @@ export async function openStore(
     hash: () => new RedisSessionStore(required(connection), options),
     'connect-redis': () => openConnectRedisStore(required(connection), options, store.settings),
   };
-  const opened = printing(await open[store.kind](), log);
-  if (store.kind !== 'memory') inRedis.add(opened);
-  return opened;
+  return printing(await open[store.kind](), log);
 }
 
-/** Those that were opened here. A test may put another in their place, which has no Redis. */
-const inRedis = new WeakSet<SessionStore>();
+/** Those that were made here. A test may put another in their place, which has no Redis. */
+const made = new WeakSet<SessionStore>();
 
 function printing(store: SessionStore, log: LinePrinter): SessionStore {
   Sessions.of(store).settings.failures.printTo(log);
+  made.add(store);
   return store;
 }
 
@@ -53,7 +52,7 @@ export function eventChannelOf(
   connection: Pick<OpenRedis, 'client'> | null,
   log: (message: string) => void,
 ): RedisEventChannel | undefined {
-  if (isSessionStore(options) || isExpressStore(options) || options.events === 'local' || !inRedis.has(store)) return undefined;
+  if (isSessionStore(options) || isExpressStore(options) || options.events === 'local' || !made.has(store)) return undefined;
   return new RedisEventChannel(required(connection), store, log);
 }
 
