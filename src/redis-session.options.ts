@@ -184,7 +184,8 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
     problems.push(`"${name}" must not be in what a factory returns. Put it beside "useFactory", "useClass" or "useExisting".`);
   if (typeof session !== 'object' || session === null)
     problems.push(`"session" must be an object with at least "secret", received ${kindOf(session)}.`);
-  else problems.push(...sessionOptionProblems(session, production));
+  // A secret that has signed the cookies of those who move in can't be replaced before they have come.
+  else problems.push(...sessionOptionProblems(session, production && !isMove(store)));
 
   const needsRedis = !isStore(store) && store?.kind !== 'memory';
   if (needsRedis || redis !== undefined) problems.push(...connectionProblems(redis));
@@ -211,6 +212,11 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
   if (context !== undefined && typeof context !== 'boolean')
     problems.push(`"context" must be true or false, received ${kindOf(context)}. Set it to true to inject SessionContext.`);
   return problems;
+}
+
+function isMove(store: RedisSessionOptions['store']): boolean {
+  if (typeof store !== 'object' || store === null || isExpressStore(store)) return false;
+  return isSessionStore(store) ? store.migration !== undefined : store.migrate !== undefined;
 }
 
 function moveProblems({ kind = 'hash', migrate, ...options }: RedisSessionStoreOptions, session: SessionOptions | undefined): string[] {

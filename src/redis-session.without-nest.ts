@@ -49,7 +49,9 @@ export interface SessionMiddlewareOptions extends Omit<SessionOptions, 'middlewa
 export function openRuntime(
   { store, identity, deadline, logErrors, ...options }: SessionMiddlewareOptions = {} as SessionMiddlewareOptions,
 ): SessionRuntime {
-  const problems = sessionOptionProblems(options, process.env['NODE_ENV'] === 'production', NAMES).map(asNamedHere);
+  const isOurs = isSessionStore(store);
+  const isMove = isOurs && store.migration !== undefined;
+  const problems = sessionOptionProblems(options, process.env['NODE_ENV'] === 'production' && !isMove, NAMES).map(asNamedHere);
   if (typeof store?.destroy !== 'function')
     problems.push(
       `"store" must be a SessionStore or a store made for express-session, received ${kindOf(store)}. Make one: new RedisSessionStore(redis).`,
@@ -58,8 +60,7 @@ export function openRuntime(
     problems.push(
       '"middleware" is an option of RedisSessionModule; this is the built-in one. Leave it out, or use the package express-session.',
     );
-  const isOurs = isSessionStore(store);
-  if (isOurs && store.migration !== undefined) problems.push(...moveProblems(store, options.name, identity));
+  if (isMove) problems.push(...moveProblems(store, options.name, identity));
   const wrapping = { deadline, logErrors };
   problems.push(...(isOurs ? misplaced(wrapping) : storeOptionProblems(wrapping).map(ungrouped('store'))));
   if (problems.length > 0) throw new RedisSessionConfigError(problems);

@@ -617,6 +617,12 @@ describe('a secret below 32 bytes', () => {
     expect(shortSecretWarning(given.session)).not.toContain('keyboard');
   });
 
+  test('is a warning in production too while sessions are moved in that it has signed', () => {
+    const session = { name: 'connect.sid', secret: 'keyboard cat' };
+    for (const migrate of ['prepare', 'convert'] as const) expect(problemsOf(options({ session, store: { migrate } }), true)).toEqual([]);
+    expect(problemsOf(options({ session, store: {} }), true)).toHaveLength(1);
+  });
+
   test('is counted in bytes', () => {
     expect(problemsOf(options({ session: { secret: 'ü'.repeat(16) } }), true)).toEqual([]);
     expect(shortSecretWarning({ secret: SECRET })).toBeUndefined();

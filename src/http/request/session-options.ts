@@ -91,7 +91,7 @@ export interface SessionCookieOptions {
  */
 export interface SessionOptions {
   /**
-   * Signs the cookie. Use at least 32 random bytes: a shorter one is an error in production and a warning elsewhere. To replace a secret, give an array with
+   * Signs the cookie. Use at least 32 random bytes: a shorter one is an error in production, and a warning elsewhere and with `store.migrate`. To replace a secret, give an array with
    * the new one first: the first signs, all verify.
    *
    * @daily
