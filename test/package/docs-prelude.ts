@@ -11,6 +11,8 @@ declare module 'express-session' {
 declare global {
   const secret: string;
   const password: string;
+  const newSecret: string;
+  const oldSecret: string;
 
   interface User {
     id: string;
