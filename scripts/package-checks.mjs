@@ -32,6 +32,7 @@ export const packageChecks = [
         'esm-nest12-graphql',
         'esm-nest12-sockets',
         'cjs-nest11-sockets',
+        'cjs-nest11-health',
       ].map((app) => packedApp(app)),
       quickStart('nest11'),
     ],
