@@ -2,6 +2,7 @@ import type { Command } from './command.js';
 import { count } from './commands/count.js';
 import { doctor } from './commands/doctor.js';
 import { list } from './commands/list.js';
+import { migration } from './commands/migration.js';
 import { revokeAll } from './commands/revoke-all.js';
 import { revoke } from './commands/revoke.js';
 import { show } from './commands/show.js';
@@ -16,4 +17,5 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['revoke-all', revokeAll],
   ['count', count],
   ['stats', stats],
+  ['migration', migration],
 ]);

@@ -20,7 +20,7 @@ export async function confirm({ stdin, stderr, signal }: Terminal, isConfirmed: 
   try {
     const ended = once(prompt, 'close', { signal }).then(() => '');
     const answer = await Promise.race([prompt.question(`${question} [y/N] `, { signal }), ended]);
-    if (!/^y(?:es)?$/i.test(answer.trim())) throw new CommandError('Nothing was ended.', EXIT.declined);
+    if (!/^y(?:es)?$/i.test(answer.trim())) throw new CommandError('Nothing was done.', EXIT.declined);
   } finally {
     prompt.close();
   }

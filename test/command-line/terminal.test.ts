@@ -60,7 +60,7 @@ describe('at a terminal, revoke-all', () => {
     const program = start(['revoke-all', 'ada'], AT_TERMINAL);
     await program.untilSaid(QUESTION);
     answer(program);
-    expect(await program.ended()).toEqual({ code: EXIT.declined, stdout: '', stderr: `${QUESTION}Nothing was ended.\n` });
+    expect(await program.ended()).toEqual({ code: EXIT.declined, stdout: '', stderr: `${QUESTION}Nothing was done.\n` });
     expect(await manager.count('ada')).toBe(2);
   });
 

@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { EXIT } from '../../src/cli/exit-codes.js';
+import { hashedHandleOf, type Sid } from '../../src/session/sid.js';
+import { runProgram, type Said } from '../support/run-program.js';
+import { startRedis, type RedisServer } from '../support/start-redis.js';
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedis();
+});
+afterAll(() => server.stop());
+
+function run(prefix: string, ...args: string[]): Promise<Said> {
+  return runProgram(['migration', ...args], { env: { REDIS_URL: server.url, SESSION_PREFIX: prefix } });
+}
+
+/** As connect-redis keeps it. */
+async function keep(prefix: string, sid: string, entries: object): Promise<void> {
+  const cookie = { originalMaxAge: null, expires: null, httpOnly: true, path: '/' };
+  await server.client().set(`${prefix}${sid}`, JSON.stringify({ cookie, ...entries }), 'EX', 600);
+}
+
+test('migration counts the strings that are left, and --convert makes sessions of them, with their users', async () => {
+  const prefix = 'shop:sess:';
+  const sids = ['a', 'b', 'c'].map((letter) => letter.repeat(32) as Sid);
+  for (const sid of sids) await keep(prefix, sid, { passport: { user: 'ada' } });
+  await server.client().set(`${prefix}${'d'.repeat(32)}`, 'no session', 'EX', 600);
+  expect(JSON.parse((await run(prefix, '--json')).stdout)).toEqual({ command: 'migration', left: 3, sealed: 0, unreadable: 1 });
+  expect((await run(prefix)).stdout).toBe('3 sessions of connect-redis left. Strings that are no sessions: 1.\n');
+
+  const unasked = await run(prefix, '--convert');
+  expect(unasked).toMatchObject({ code: EXIT.usage, stderr: expect.stringContaining('Add --yes if you mean it.') });
+  const { code, stdout } = await run(prefix, '--convert', '--yes', '--rate', '1000', '--identity', 'passport.user', '--json');
+  expect([code, JSON.parse(stdout)]).toEqual([EXIT.fine, { command: 'migration', converted: 3, unreadable: 1, gone: 0, failed: 0 }]);
+  for (const sid of sids) expect(await server.client().type(`${prefix}${hashedHandleOf(sid)}`)).toBe('hash');
+  const list = await runProgram(['list', 'ada', '--json'], { env: { REDIS_URL: server.url, SESSION_PREFIX: prefix } });
+  expect((JSON.parse(list.stdout) as { sessions: object[] }).sessions).toHaveLength(3);
+  expect(JSON.parse((await run(prefix, '--json')).stdout)).toMatchObject({ left: 0 });
+});
