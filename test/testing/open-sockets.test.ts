@@ -17,7 +17,7 @@ async function open() {
   const feeds = new WebSocketServer({ server: app.app.getHttpServer() as Server });
   ending.push(
     () => app.close(),
-    () => new Promise((resolve) => void feeds.close(resolve)),
+    () => new Promise((resolve) => feeds.close(resolve)),
   );
   app.app.get(SessionSockets).attach(feeds);
   const connect = async (id: string) => {
