@@ -1,5 +1,5 @@
 import { LruCache, ownCopy } from '../../session/lru-cache.js';
-import type { Sid } from '../../session/sid.js';
+import { partsOf, type Sid } from '../../session/sid.js';
 
 const GENERATION = 5_000;
 
@@ -12,6 +12,7 @@ export class VerifiedCookies {
   }
 
   add(raw: string, sid: Sid): void {
-    this.#sids.add(ownCopy(raw), ownCopy(sid));
+    // The copy that is kept there.
+    this.#sids.add(ownCopy(raw), partsOf(sid).sid);
   }
 }
