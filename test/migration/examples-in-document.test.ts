@@ -15,7 +15,7 @@ const SECRET = 'the secret of an example in a document';
 const ADA = { id: 'ada', roles: ['reader'] };
 
 let redis: RedisServer;
-let cleanups: (() => Promise<unknown>)[] = [];
+const cleanups: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   redis = await startRedis();
   Object.assign(process.env, { REDIS_URL: `${redis.url}?commandTimeout=60000`, SESSION_SECRET: SECRET });
