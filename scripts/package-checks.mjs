@@ -16,6 +16,7 @@ export const packageChecks = [
     steps: [
       ...[
         'esm-nest12-cls',
+        'esm-nest12-node-redis',
         'esm-nest12-vitest',
         'esm-nest12-vitest3',
         'esm-nest12-jest',

@@ -60,8 +60,8 @@ export interface RedisSessionStoreOptions extends StoreOptions {
  */
 export interface RedisSessionOptions {
   /**
-   * Where Redis is: a URL (`redis://`, `rediss://`, `unix:`), ioredis options (Sentinel too), `{ cluster, options }`, or a client of yours, which the
-   * module never closes. Required, unless `store` is a store of yours or of kind `'memory'`.
+   * Where Redis is: a URL (`redis://`, `rediss://`, `unix:`), ioredis options (Sentinel too), `{ cluster, options }`, or a client of yours (ioredis, iovalkey,
+   * node-redis 5 or 6), which the module never closes. All but a client need the package ioredis. Required, unless `store` is a store of yours or of kind `'memory'`.
    *
    * @daily
    * @default required

@@ -1,5 +1,5 @@
 /**
- * The ioredis client of the sessions, for factories (`inject: [SESSION_REDIS]`) and tests (`overrideProvider(SESSION_REDIS)`). Throws if
+ * The Redis client of the sessions, one of ioredis unless you gave another, for factories (`inject: [SESSION_REDIS]`) and tests (`overrideProvider(SESSION_REDIS)`). Throws if
  * your sessions need no Redis.
  *
  * @publicApi

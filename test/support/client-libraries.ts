@@ -114,7 +114,6 @@ export async function connectBySentinel({ port }: SentinelSetup): Promise<AppCli
     name: 'sessions',
     sentinelRootNodes: [{ host: '127.0.0.1', port }],
     commandOptions: HONEST.commandOptions,
-    maxCommandRediscovers: 0,
   });
   await client.connect();
   return { client, end: () => void client.destroy() };

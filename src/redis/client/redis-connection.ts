@@ -1,4 +1,3 @@
-import type { ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
 import { kindOf } from '../../session/option-checks.js';
 import { isIoredis } from './ioredis/is-ioredis.js';
 import { settingsOf } from './node-redis/client-options.js';
@@ -55,8 +54,8 @@ export type ConnectionForm = { readonly kind: 'client'; readonly client: RedisCl
 
 /** A client that is to be made. */
 export type OwnClientForm =
-  | { readonly kind: 'cluster'; readonly given: string; readonly nodes: ClusterNode[]; readonly options: ClusterOptions }
-  | { readonly kind: 'redis'; readonly given: string; readonly options: RedisOptions };
+  | { readonly kind: 'cluster'; readonly given: string; readonly nodes: IoredisClusterNode[]; readonly options: IoredisClusterOptions }
+  | { readonly kind: 'redis'; readonly given: string; readonly options: IoredisOptions };
 
 /** Tells the forms of the `redis` option apart. A `problem` is one sentence: name, rule, cure. */
 export function formOf(connection: unknown): ConnectionForm | { readonly problem: string } {
@@ -124,7 +123,7 @@ export function unfit(made: 'createClientPool' | 'version 4', what: string): str
     : `${what} must be one client, received a pool of node-redis. Give what createClient(), createSentinel() or createCluster() makes: one connection is enough.`;
 }
 
-type SharedOptions = Pick<RedisOptions, 'role' | 'readOnly' | 'keyPrefix'> & Pick<ClusterOptions, 'scaleReads' | 'redisOptions'>;
+type SharedOptions = Pick<IoredisOptions, 'role' | 'readOnly' | 'keyPrefix'> & Pick<IoredisClusterOptions, 'scaleReads' | 'redisOptions'>;
 
 function optionsOf(form: ConnectionForm): SharedOptions {
   if (form.kind !== 'client') return form.options;

@@ -115,9 +115,9 @@ export class RedisSessionStore implements SessionStore {
   readonly #parts: RedisStoreParts;
 
   /**
-   * Throws `RedisSessionConfigError` for wrong options, and for what is no ioredis client, or one that reads from replicas.
+   * Throws `RedisSessionConfigError` for wrong options, and for what is no Redis client, or one that reads from replicas.
    *
-   * @param client an ioredis client, which stays the caller's to configure and close
+   * @param client of ioredis, iovalkey or node-redis; it stays the caller's to configure, connect and close
    */
   constructor(client: RedisClient, options: StoreOptions = {}) {
     this.settings = storeSettings(options);

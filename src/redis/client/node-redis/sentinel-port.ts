@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PATIENCE_MS } from '../offline-patience.js';
 import type { FreshConnection, FreshQuestion, NodeClient, RedisSubscriber } from '../redis-port.js';
 import { AS_TEXT, NodeRedisPort } from './node-redis-port.js';
@@ -7,6 +8,9 @@ import { SentinelSubscriber } from './subscribers.js';
 
 /** The node of a client that has only one. */
 const ONLY_NODE = '';
+
+/** In ms, between two looks at whether there is a master. */
+const LOOK_INTERVAL = 20;
 
 /** What `createSentinel` makes: it finds the master again by itself. */
 export class SentinelPort extends NodeRedisPort {
@@ -35,9 +39,8 @@ export class SentinelPort extends NodeRedisPort {
   }
 
   protected async send(args: readonly string[]): Promise<unknown> {
-    if (!this.#client.isOpen || (!this.isReady && this.#hasWaitedEnough())) throw new Error('The client is not connected.');
-    // It waits for a master for as long as there is none. What comes through only then must not be done any more.
-    const reply = await this.#client.sendCommand(false, args, { ...AS_TEXT, abortSignal: AbortSignal.timeout(PATIENCE_MS) });
+    if (!this.isReady) await this.#untilReady();
+    const reply = await this.#client.sendCommand(false, args, AS_TEXT);
     if (this.#troubledSince !== undefined) this.#recover();
     return reply;
   }
@@ -62,9 +65,16 @@ export class SentinelPort extends NodeRedisPort {
     return new SentinelSubscriber(this.#client);
   }
 
-  #hasWaitedEnough(): boolean {
+  /**
+   * Waits for a master here, and no longer than an interruption that costs nobody an error. The client itself waits for as long as there is none and
+   * carries the command out then; should it be closed meanwhile, it goes round without ever letting the process do anything else.
+   */
+  async #untilReady(): Promise<void> {
     this.#troubledSince ??= performance.now();
-    return performance.now() - this.#troubledSince >= PATIENCE_MS;
+    while (!this.isReady) {
+      if (this.isClosed || performance.now() - this.#troubledSince >= PATIENCE_MS) throw new Error('The client is not connected.');
+      await sleep(LOOK_INTERVAL);
+    }
   }
 
   #fail(error: unknown): void {
