@@ -27,6 +27,8 @@ export { SessionManager, type ListOptions, type SessionInfo, type SessionPage } 
 export type { SessionMigration } from './session/session-migration.js';
 export { SessionStore } from './session/store/session-store.js';
 export type { StoreOptions } from './session/store/store-options.js';
+export { fromJwt, type JwtPayload, type JwtOptions } from './http/request/from-jwt.js';
+export type { Adopter, Credential } from './http/request/adopter.js';
 export type { HttpSession, LoginOptions, SessionEntries } from './http/request/http-session.js';
 export { peekSession } from './http/request/peek-session.js';
 export { sessionOf } from './http/request/session-of.js';

@@ -32,6 +32,8 @@ export { SessionGuard } from './nest/session.guard.js';
 export { SessionSubscriptions, type SubscriptionOptions } from './nest/session-subscriptions.js';
 export { SessionHttpException } from './nest/http-exceptions.js';
 export { SessionMiddleware } from './nest/session.middleware.js';
+export { fromJwt, type JwtPayload, type JwtOptions } from './http/request/from-jwt.js';
+export type { Adopter, Credential } from './http/request/adopter.js';
 export type { HttpSession, LoginOptions, SessionEntries, SessionMembers } from './http/request/http-session.js';
 export type { SessionOptions } from './http/request/session-options.js';
 

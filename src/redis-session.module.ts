@@ -27,6 +27,7 @@ import { SessionSubscriptions } from './nest/session-subscriptions.js';
 import { SessionMiddleware } from './nest/session.middleware.js';
 import { SessionLog } from './nest/session-log.js';
 import { keepRuntime } from './http/request/runtime-owners.js';
+import { adopterWarning } from './http/request/adopter.js';
 import { shortSecretWarning, suspectTimes, ttlGivenTo } from './http/request/session-option-problems.js';
 import { SessionRuntime } from './http/request/session-runtime.js';
 import { RedisSessionConfigError, SessionUnsupportedError } from './redis-session.errors.js';
@@ -91,7 +92,8 @@ const providers: Provider[] = [
       const production = process.env['NODE_ENV'] === 'production';
       const resolved = resolveOptions(options, production);
       const warning = shortSecretWarning(options.session);
-      for (const one of [warning, ...hardlyMeant(options), ...settingsWarnings(resolved)]) if (one !== undefined) warnOnce(log.warn, one);
+      const warnings = [warning, adopterWarning(options.adopt), ...hardlyMeant(options), ...settingsWarnings(resolved)];
+      for (const one of warnings) if (one !== undefined) warnOnce(log.warn, one);
       if (production) for (const risk of productionWarnings(resolved)) log.warn(risk);
       return resolved;
     },
@@ -144,6 +146,7 @@ const providers: Provider[] = [
         settings: options.session,
         translate: toHttpException,
         findIdentity: options.identity,
+        adopt: options.adopt,
         warn: log.warn,
         location: locationOf(options),
         sessionStore: isExpressStore(options.store) ? options.store : undefined,

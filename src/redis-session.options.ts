@@ -1,4 +1,5 @@
 import { isExpressStore, type ExpressStore } from './express-session/express-store-adapter.js';
+import { adopterProblems, type Adopter } from './http/request/adopter.js';
 import { SESSION_NAMES, sessionOptionProblems } from './http/request/session-option-problems.js';
 import { idleOfCookie, resolveSessionOptions, type SessionOptions, type SessionSettings } from './http/request/session-options.js';
 import type { IdentityFinder } from './http/request/session-runtime.js';
@@ -10,6 +11,7 @@ import { isRedisClient } from './redis/client/redis-clients.js';
 import { prefixProblems } from './redis/store/redis-keys.js';
 import type { RedisConnection } from './redis/client/redis-client.js';
 import { kindOf, namesOf, unknownNames } from './session/option-checks.js';
+import { Sessions } from './session/sessions.js';
 import { isSessionStore, type SessionStore } from './session/store/session-store.js';
 import { STORE_DEFAULTS, STORE_NAMES, type StoreOptions } from './session/store/store-options.js';
 import { withHiddenProperties } from './session/hidden-properties.js';
@@ -54,7 +56,7 @@ export interface RedisSessionStoreOptions extends StoreOptions {
 }
 
 /**
- * Options of `RedisSessionModule`: three groups, a function and a switch, with the names that express-session and connect-redis have.
+ * Options of `RedisSessionModule`: three groups, two functions and a switch, with the names that express-session and connect-redis have.
  *
  * @publicApi
  */
@@ -84,6 +86,13 @@ export interface RedisSessionOptions {
    * @default the entry `identity`, which `login()` sets
    */
   identity?: IdentityFinder | undefined;
+  /**
+   * Finds the credential of a request that has no session, such as a token of yours, and makes the session of it: so that you can move in without signing
+   * anybody out. `fromJwt({ verify, until })` takes a JWT. See [coming from JWT](coming-from-jwt.md).
+   *
+   * @default none
+   */
+  adopt?: Adopter | undefined;
   /**
    * Lets you inject `SessionContext`, which gives any service the session of the request under way. Costs each request about 1 us on
    * Node 24, and 6 to 9 us on Node 20 unless something else in the process uses `AsyncLocalStorage`.
@@ -121,10 +130,11 @@ export interface ResolvedRedisSessionOptions {
     | SessionStore
     | ExpressStore;
   readonly identity: IdentityFinder | undefined;
+  readonly adopt: Adopter | undefined;
   readonly context: boolean;
 }
 
-const GROUPS = ['redis', 'session', 'store', 'identity', 'context'];
+const GROUPS = ['redis', 'session', 'store', 'identity', 'adopt', 'context'];
 /** Nest takes these off the options of `forRoot`, and knows nothing of those that a factory returns. */
 const EXTRAS = ['isGlobal', 'globalGuard', 'exclude', 'forRoutes'];
 const NAMES_IN_STORE = ['kind', 'events', 'migrate', ...STORE_NAMES];
@@ -136,14 +146,15 @@ const SCOPES: readonly unknown[] = ['local', 'cluster'] satisfies EventScope[];
 export function resolveOptions(options: RedisSessionOptions, production: boolean): ResolvedRedisSessionOptions {
   const problems = optionProblems(options, production);
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
-  const { redis, session, store = {}, identity, context = false } = options;
-  if (isStore(store)) return withHiddenProperties({ session: resolveSessionOptions(session), store, identity, context }, { redis });
+  const { redis, session, store = {}, identity, adopt, context = false } = options;
+  if (isStore(store)) return withHiddenProperties({ session: resolveSessionOptions(session), store, identity, adopt, context }, { redis });
   const { kind = 'hash', events = 'local', migrate, ...given } = store;
   const storeOptions = withinAbsolute(given);
   const resolved = {
     session: resolveSessionOptions(session),
     store: { kind, events, migrate, options: storeOptions, settings: resolveStoreOptions(storeOptions) },
     identity,
+    adopt,
     context,
   };
   return withHiddenProperties(resolved, { redis: kind === 'memory' ? undefined : redis });
@@ -178,7 +189,7 @@ function withinAbsolute(options: StoreOptions): StoreOptions {
 function optionProblems(options: RedisSessionOptions, production: boolean): string[] {
   if (typeof options !== 'object' || options === null)
     return [`The options must be an object, received ${kindOf(options)}. See the README.`];
-  const { redis, session, store, identity, context } = options;
+  const { redis, session, store, identity, adopt, context } = options;
   const problems = unknownNames('', options, [...GROUPS, ...EXTRAS], ELSEWHERE);
   for (const name of EXTRAS.filter((extra) => extra in options))
     problems.push(`"${name}" must not be in what a factory returns. Put it beside "useFactory", "useClass" or "useExisting".`);
@@ -209,6 +220,11 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
   }
   if (identity !== undefined && typeof identity !== 'function')
     problems.push(`"identity" must be a function that finds the identity in a session, received ${kindOf(identity)}.`);
+  if (adopt !== undefined)
+    problems.push(
+      ...adopterProblems(adopt),
+      ...unableToAdopt(isStore(store) ? store : store?.migrate === undefined ? store?.kind : 'migrate'),
+    );
   if (context !== undefined && typeof context !== 'boolean')
     problems.push(`"context" must be true or false, received ${kindOf(context)}. Set it to true to inject SessionContext.`);
   return problems;
@@ -227,6 +243,22 @@ function moveProblems({ kind = 'hash', migrate, ...options }: RedisSessionStoreO
     );
   if (session?.name === undefined) problems.push(MISSING_NAME);
   return problems;
+}
+
+/** What must be told of sessions that are made from credentials cannot be told by each store. */
+export function unableToAdopt(store: SessionStore | ExpressStore | StoreKind | 'migrate' | undefined): string[] {
+  if (store === 'migrate')
+    return [
+      '"adopt" must not be set with "store.migrate": a session that is a string cannot remember that its credential was signed out. Finish the move from connect-redis, and set "adopt" then.',
+    ];
+  if (store === 'connect-redis')
+    return [
+      '"adopt" must not be set with "store.kind" "connect-redis": that layout cannot remember which credentials were signed out. Set "store.kind" to "hash".',
+    ];
+  if (typeof store !== 'object' || (isSessionStore(store) && Sessions.of(store).canAdopt)) return [];
+  return [
+    '"adopt" must not be set with this store, which cannot remember which credentials were signed out: that takes a SessionStore with "findAdopted" and "index", and not one made for express-session. Use RedisSessionStore, or leave "adopt" out.',
+  ];
 }
 
 /** What the layout of connect-redis would leave undone without a word, while the application relies on it. */

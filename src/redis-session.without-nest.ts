@@ -6,9 +6,11 @@ import {
   suspectTimes,
   ttlGivenTo,
 } from './http/request/session-option-problems.js';
+import { adopterProblems, adopterWarning, type Adopter } from './http/request/adopter.js';
 import { resolveSessionOptions, type SessionOptions } from './http/request/session-options.js';
 import { SessionRuntime, type IdentityFinder } from './http/request/session-runtime.js';
 import { RedisSessionConfigError } from './redis-session.errors.js';
+import { unableToAdopt } from './redis-session.options.js';
 import { kindOf } from './session/option-checks.js';
 import { Sessions } from './session/sessions.js';
 import { MISSING_NAME } from './session/store/migrate-options.js';
@@ -32,6 +34,12 @@ export interface SessionMiddlewareOptions extends Omit<SessionOptions, 'middlewa
    */
   identity?: IdentityFinder | undefined;
   /**
+   * Finds the credential of a request that has no session, such as a token of yours, and makes the session of it. `fromJwt({ verify, until })` takes a JWT.
+   *
+   * @default none
+   */
+  adopt?: Adopter | undefined;
+  /**
    * Longest time in ms that a request waits on a store made for express-session. A `SessionStore` has its own.
    *
    * @default 1000
@@ -47,7 +55,7 @@ export interface SessionMiddlewareOptions extends Omit<SessionOptions, 'middlewa
 
 /** What all requests share. Throws `RedisSessionConfigError` when the options are wrong. */
 export function openRuntime(
-  { store, identity, deadline, logErrors, ...options }: SessionMiddlewareOptions = {} as SessionMiddlewareOptions,
+  { store, identity, adopt, deadline, logErrors, ...options }: SessionMiddlewareOptions = {} as SessionMiddlewareOptions,
 ): SessionRuntime {
   const isOurs = isSessionStore(store);
   const isMove = isOurs && store.migration !== undefined;
@@ -56,6 +64,7 @@ export function openRuntime(
     problems.push(
       `"store" must be a SessionStore or a store made for express-session, received ${kindOf(store)}. Make one: new RedisSessionStore(redis).`,
     );
+  if (adopt !== undefined) problems.push(...adopterProblems(adopt), ...unableToAdopt(store));
   if ((options as SessionOptions).middleware !== undefined)
     problems.push(
       '"middleware" is an option of RedisSessionModule; this is the built-in one. Leave it out, or use the package express-session.',
@@ -65,7 +74,7 @@ export function openRuntime(
   problems.push(...(isOurs ? misplaced(wrapping) : storeOptionProblems(wrapping).map(ungrouped('store'))));
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
   const warning = shortSecretWarning(options);
-  if (warning !== undefined) warnOnce(warn, warning);
+  for (const one of [warning, adopterWarning(adopt)]) if (one !== undefined) warnOnce(warn, one);
   for (const one of suspectTimes(options, isOurs ? ttlGivenTo(store) : undefined)) warnOnce(warn, one);
   const settings = resolveSessionOptions(options);
   return new SessionRuntime({
@@ -73,6 +82,7 @@ export function openRuntime(
     settings,
     translate: (error) => error,
     findIdentity: identity,
+    adopt,
     warn,
     sessionStore: isOurs ? undefined : store,
   });
@@ -88,7 +98,7 @@ function moveProblems(store: SessionStore & { readonly identity?: unknown }, nam
   return problems;
 }
 
-const NAMES = ['store', ...SESSION_NAMES.filter((name) => name !== 'middleware'), 'identity', 'deadline', 'logErrors'];
+const NAMES = ['store', ...SESSION_NAMES.filter((name) => name !== 'middleware'), 'identity', 'adopt', 'deadline', 'logErrors'];
 
 function misplaced(options: StoreOptions): string[] {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);

@@ -122,6 +122,7 @@ export const diagnostics: Channels = {
   socketClosed: open('socketClosed'),
   created: open('created'),
   loggedIn: open('loggedIn'),
+  adopted: open('adopted'),
   loggedOut: open('loggedOut'),
   rotated: open('rotated'),
   destroyed: open('destroyed'),

@@ -32,6 +32,7 @@ const FACTS_OF_USER = { handle: isHandle, userId: isText };
 const FIELDS: { readonly [Name in SessionEventName]: Fields<Name> } = {
   created: FACTS,
   loggedIn: { ...FACTS_OF_USER, replaced: optional(isHandle) },
+  adopted: FACTS_OF_USER,
   loggedOut: FACTS_OF_USER,
   rotated: FACTS,
   destroyed: FACTS,

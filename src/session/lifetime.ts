@@ -6,6 +6,17 @@ export const LONGEST_TIME = 36_525 * 86_400_000;
 /** How far a cookie's age that a handler sets stretches the default absolute timeout at most: 400 days in ms, as long as browsers keep a cookie (RFC 6265bis, section 5.5). */
 export const LONGEST_STRETCH = 400 * 86_400_000;
 
+/**
+ * In ms: 400 days, as long as a browser keeps a cookie. No older credential is made a session from (option `adopt`), so that it need not be remembered for longer
+ * who was signed out.
+ */
+export const LONGEST_CREDENTIAL = LONGEST_STRETCH;
+
+/** For how many ms from now a credential that was given out can come at most, where nobody is asked for one from `until` on. */
+export function credentialLife({ until }: { readonly until?: Date | undefined }, now = Date.now()): number {
+  return until === undefined ? LONGEST_CREDENTIAL : Math.min(LONGEST_CREDENTIAL, Math.max(0, until.getTime() - now));
+}
+
 /** Whether `Date` knows when an age of that many ms that begins now, or in the next hundred years, is over. */
 export function hasEnd(ms: number): boolean {
   return Number.isFinite(new Date(Date.now() + LONGEST_TIME + ms).getTime());

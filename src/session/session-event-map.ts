@@ -17,6 +17,8 @@ export interface SessionEventMap {
    * session that is theirs now, `replaced` the one before, if this call has ended it.
    */
   loggedIn: SessionEvent & { readonly userId: string; readonly replaced?: Handle | undefined };
+  /** A request without a session brought a credential, and a session was made from it (option `adopt`). You get `created` too, and not `loggedIn`. */
+  adopted: SessionEvent & { readonly userId: string };
   /**
    * The application took the identity of `userId` out of a session (option `identity`), or put another one in its place, and the session
    * goes on under its handle. If the session ends with the sign-out, you get `destroyed`.

@@ -4,7 +4,7 @@ import { ACTIVE_SESSION, type ActiveSession } from './active-session.js';
 import { answerWithin } from './deadline.js';
 import { IDENTITY_ENTRY, isIdentity, type Identity } from './identity.js';
 import { allNamed, CHUNK, indexOf, PAGE, present } from './indexed-sessions.js';
-import { longestLife } from './lifetime.js';
+import { credentialLife, longestLife } from './lifetime.js';
 import { checkLimits } from './store/session-limits.js';
 import type { IndexedAt, IndexedSession } from './store/session-index.js';
 import { expiresAt, isUnderSid, type SessionFacts } from './session-record.js';
@@ -43,6 +43,15 @@ export interface ListOptions {
   current?: { readonly handle: Handle } | Handle | undefined;
 }
 
+/** What a manager must know of the processes that serve requests. */
+export interface ManagerOptions {
+  /**
+   * The option `adopt` of these processes, or `{ until }` of it: for so long, the manager has to remember whom it has signed out. @default that of the
+   * middleware over the same store in this process
+   */
+  adopt?: { readonly until?: Date | undefined } | undefined;
+}
+
 /** A page of a user's sessions. */
 export interface SessionPage {
   readonly sessions: readonly SessionInfo[];
@@ -71,8 +80,10 @@ const REASON = /^[a-z0-9][a-z0-9_.-]{0,63}$/i;
 export class SessionManager {
   readonly #sessions: Sessions;
 
-  constructor(store: SessionStore) {
+  /** @param options for a process without a middleware over the same store */
+  constructor(store: SessionStore, { adopt }: ManagerOptions = {}) {
     this.#sessions = Sessions.of(store);
+    if (adopt !== undefined) this.#sessions.adoptFor(credentialLife(adopt));
     if (store.migration?.phase === 'prepare') warnOnce(emitWarning, UNSEEN_STRINGS);
   }
 
@@ -250,7 +261,7 @@ export class SessionManager {
   /** First one command makes them all old, so that nothing can be made out of one while another is being ended; then they end part by part. */
   async #endAll(userId: string, { reason, except }: { readonly reason: string; readonly except?: IndexedAt }): Promise<number> {
     const index = indexOf(this.#sessions);
-    const fence = await this.#answer(index.fence(userId, { ms: longestLife(this.#sessions.settings), reason, except }));
+    const fence = await this.#answer(index.fence(userId, { ms: this.#fenceLife, reason, except }));
     if (fence === undefined) throw new SessionGoneError();
     let count = 0;
     let after: IndexedSession | undefined;
@@ -260,6 +271,11 @@ export class SessionManager {
       after = part.length === PAGE ? part.at(-1) : undefined;
     } while (after !== undefined);
     return count;
+  }
+
+  /** In ms. Nothing that was given out before the fence outlives it: no session, and no credential that a session can be made from. */
+  get #fenceLife(): number {
+    return Math.max(longestLife(this.#sessions.settings), this.#sessions.credentialLife);
   }
 
   async #endEach(userId: string, sessions: readonly Ending[], terms: Terms): Promise<number> {

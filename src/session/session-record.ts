@@ -138,6 +138,11 @@ export interface NewSession {
   readonly indexedAt?: number | undefined;
   /** The session of the same user that it is to replace. */
   readonly from?: Handle | undefined;
+  /**
+   * Until when the credential that it is made from could come again, epoch ms: whenever it ends before that, word of it stays so long, and nobody makes it
+   * again. `undefined` for a session that is made from none.
+   */
+  readonly adoptedUntil?: number | undefined;
 }
 
 /** The same as a request asks for it. */

@@ -27,17 +27,22 @@ import {
 import { handleOf, hashedHandleOf, isOurForm, type Handle, type Sid } from './sid.js';
 import type { SessionIndex } from './store/session-index.js';
 import { checkIncrement, checkLimits, sizeOf } from './store/session-limits.js';
-import type { Revocation, RotateOptions, Rotation, SessionStore, Unusable } from './store/session-store.js';
+import type { EndOptions, Revocation, RotateOptions, Rotation, SessionStore, Unusable } from './store/session-store.js';
 import { resolveStoreOptions, type StoreSettings } from './store/store-settings.js';
 import { WatchedSessions } from './watched-sessions.js';
 
 const NO_ENTRIES: EncodedEntries = new Map();
 const REAUTHENTICATED: EndedSession = { endedReason: 'reauthenticated' };
+/** What a look finds of a session that its own holder has ended. */
+const LEFT = 'left';
 const all = new WeakMap<SessionStore, Sessions>();
 
+/** What a look finds: a session, why somebody else has ended it, or that its own holder has. */
+export type Seen = SessionRecord | EndedSession | typeof LEFT | undefined;
+
 /** What becomes of a look at a store. */
-interface FindCallbacks {
-  readonly onAnswer: (found: SessionRecord | EndedSession | undefined) => void;
+interface LookCallbacks {
+  readonly onAnswer: (seen: Seen) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -51,6 +56,7 @@ export class Sessions {
   /** What happens to these sessions, as seen by this process. */
   readonly events: SessionEvents;
   #watched: WatchedSessions | undefined;
+  #credentialLife = 0;
 
   private constructor(store: SessionStore) {
     this.store = store;
@@ -76,6 +82,16 @@ export class Sessions {
     await this.#watched?.lookAtAll();
   }
 
+  /** For how many ms from now a credential that has been given out can be adopted at most. 0 where none is. */
+  get credentialLife(): number {
+    return this.#credentialLife;
+  }
+
+  /** Call where credentials are adopted: for so long, what has ended must be remembered. */
+  adoptFor(ms: number): void {
+    this.#credentialLife = Math.max(this.#credentialLife, ms);
+  }
+
   /** The public name of the session that a sid opens. */
   handleOf(sid: Sid): Handle {
     return this.store.rotate === undefined ? hashedHandleOf(sid) : handleOf(sid);
@@ -88,20 +104,25 @@ export class Sessions {
 
   /** Emits `reused` for a secret that is not good (any more), and `rejected` for data that is no session. Neither is an answer of its own. */
   async find(sid: Sid): Promise<SessionRecord | EndedSession | undefined> {
-    return this.#found(sid, await this.store.find(sid));
+    return withoutLeft(await this.look(sid));
+  }
+
+  /** The same, and whether its own holder has ended it, where word of that was left. */
+  async look(sid: Sid): Promise<Seen> {
+    return this.#seen(sid, await this.store.find(sid));
   }
 
   /** The same within the deadline, and for the sake of the many requests that only read, without a promise of its own. */
-  findWithin(sid: Sid, { onAnswer, onError }: FindCallbacks): void {
+  lookWithin(sid: Sid, { onAnswer, onError }: LookCallbacks): void {
     askWithin(this.settings.deadline, () => this.store.find(sid), {
       onAnswer: (answer) => {
-        let found: SessionRecord | EndedSession | undefined;
+        let seen: Seen;
         try {
-          found = this.#found(sid, answer);
+          seen = this.#seen(sid, answer);
         } catch (error) {
           return onError(error);
         }
-        onAnswer(found);
+        onAnswer(seen);
       },
       onError,
     });
@@ -115,7 +136,9 @@ export class Sessions {
     if (this.store.reload === undefined) return this.find(sid);
     const found = await this.store.reload(record);
     // Nobody has presented that secret now, so it is not `reused`.
-    return found !== undefined && 'unusable' in found && found.unusable === 'secret' ? REAUTHENTICATED : this.#found(sid, found);
+    return found !== undefined && 'unusable' in found && found.unusable === 'secret'
+      ? REAUTHENTICATED
+      : withoutLeft(this.#seen(sid, found));
   }
 
   /** As `find`, for those to whom a session that has ended is none. */
@@ -133,20 +156,40 @@ export class Sessions {
    * Rejects with `SessionLimitError` when it is too large, and with `SessionSerializationError` when an entry's name cannot be stored
    * (`__proto__`, or half a surrogate pair).
    */
-  async create(sid: Sid, { terms, absolute, ...draft }: SessionDraft): Promise<SessionRecord> {
-    checkLimits(this.settings, NO_ENTRIES, { set: draft.entries, removed: [] });
-    const session = { ...draft, terms: this.#stored(terms), absolute: absoluteOf(terms, this.settings, absolute) };
-    const created = await this.store.create(sid, session);
+  async create(sid: Sid, draft: SessionDraft): Promise<SessionRecord> {
+    const created = await this.#create(sid, draft);
     if (created === 'gone') throw new SessionGoneError();
-    if (typeof created !== 'string') {
-      this.events.emit('created', { handle: created.handle, userId: draft.userId });
-      if (diagnostics.save.hasSubscribers) diagnostics.save.publish({ isNew: true, bytes: sizeOf(created.entries) });
-      return created;
-    }
+    if (typeof created !== 'string') return created;
     const existing = created === 'exists' && isOurForm(sid) ? await this.load(sid) : undefined;
     if (existing !== undefined) return existing;
     tellConflict('id-in-use');
     throw new SessionConflictError();
+  }
+
+  async #create(sid: Sid, { terms, absolute, ...draft }: SessionDraft): Promise<SessionRecord | 'exists' | 'taken' | 'gone'> {
+    checkLimits(this.settings, NO_ENTRIES, { set: draft.entries, removed: [] });
+    const session = { ...draft, terms: this.#stored(terms), absolute: absoluteOf(terms, this.settings, absolute) };
+    const created = await this.store.create(sid, session);
+    if (typeof created === 'string') return created;
+    this.events.emit('created', { handle: created.handle, userId: draft.userId });
+    if (diagnostics.save.hasSubscribers) diagnostics.save.publish({ isNew: true, bytes: sizeOf(created.entries) });
+    return created;
+  }
+
+  /** Whether sessions can be made from credentials. */
+  get canAdopt(): boolean {
+    return this.store.findAdopted !== undefined && this.index !== undefined;
+  }
+
+  /** See {@link SessionStore.findAdopted}. Call it, and `adopt`, only where {@link canAdopt}. */
+  async findAdopted(sid: Sid): Promise<Seen> {
+    return this.#seen(sid, await this.#able('findAdopted').findAdopted(sid));
+  }
+
+  /** As `create`, of a session that is made from a credential (`adoptedUntil`). `undefined` where something is there already: the session, or word of its end. */
+  async adopt(sid: Sid, draft: SessionDraft): Promise<SessionRecord | undefined> {
+    const created = await this.#create(sid, draft);
+    return typeof created === 'string' ? undefined : created;
   }
 
   /** See {@link SessionStore.save}; rejects as `create` does. `undefined` emits `lost`. */
@@ -207,7 +250,7 @@ export class Sessions {
   }
 
   async #destroy(sid: Sid, copied?: SessionRecord): Promise<'ended' | 'gone' | 'changed'> {
-    const destroyed = await this.store.destroy(sid, copied);
+    const destroyed = await this.store.destroy(sid, copied, this.#ending);
     if (typeof destroyed === 'string') return destroyed;
     this.events.emit('destroyed', { handle: this.handleOf(sid), userId: destroyed.userId });
     return 'ended';
@@ -219,7 +262,7 @@ export class Sessions {
 
   /** See {@link SessionStore.revoke}. `event`: what is emitted when it has ended the session. */
   async revoke(handle: Handle, revocation: Revocation, event: 'revoked' | 'evicted' = 'revoked'): Promise<boolean> {
-    const isRevoked = await this.#able('revoke').revoke(handle, revocation);
+    const isRevoked = await this.#able('revoke').revoke(handle, { ...revocation, ...this.#ending });
     const { userId, reason } = revocation;
     if (isRevoked && event === 'revoked') this.events.emit('revoked', { handle, userId, reason });
     else if (isRevoked) this.events.emit('evicted', { handle, userId });
@@ -284,11 +327,17 @@ export class Sessions {
     return this.store.index;
   }
 
-  #found(sid: Sid, answer: SessionRecord | EndedSession | Unusable | undefined): SessionRecord | EndedSession | undefined {
+  /** Where a request may bring a credential too, it must be known of each session that it has ended. */
+  get #ending(): EndOptions | undefined {
+    return this.#credentialLife > 0 ? { leavesWord: true } : undefined;
+  }
+
+  #seen(sid: Sid, answer: SessionRecord | EndedSession | Unusable | undefined): Seen {
     // A store of an application's own may say so.
     if (answer === undefined || answer === null) return undefined;
     if (typeof answer !== 'object') throw noAnswer(this.store);
     if (isRecord(answer) || 'endedReason' in answer) return answer;
+    if (answer.unusable === 'left') return LEFT;
     const handle = this.handleOf(sid);
     if (answer.unusable === 'secret') this.events.emit('reused', { handle, userId: answer.userId });
     else if (answer.unusable === 'data') this.events.emit('rejected', { handle, what: 'session' });
@@ -321,6 +370,7 @@ const LACKS = {
   revoke: BY_HANDLE,
   compareAndSet: BY_HANDLE,
   endBefore: BY_HANDLE,
+  findAdopted: BY_HANDLE,
 } as const satisfies Partial<Record<keyof SessionStore, string>>;
 
 /** Makes the whole cookie only when asked for it, as most stores never do. */
@@ -340,6 +390,11 @@ class ResolvedTerms implements StoredTerms {
   get wholeCookie(): CookieAttributes {
     return this.terms.wholeCookie;
   }
+}
+
+/** A session that its own holder has ended is none. */
+function withoutLeft(seen: Seen): SessionRecord | EndedSession | undefined {
+  return seen === LEFT ? undefined : seen;
 }
 
 function isRecord(answer: SessionRecord | EndedSession | Unusable): answer is SessionRecord {

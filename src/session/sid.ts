@@ -12,6 +12,7 @@ export type Handle = string & { readonly [handleBrand]: true };
 
 const HANDLE_BYTES = 16;
 const SECRET_BYTES = 24;
+export const SID_BYTES = HANDLE_BYTES + SECRET_BYTES;
 const HANDLE_LENGTH = 22;
 /** 132 bits as base64url. Finding a secret for it, from a dump of the store, is as far out of reach as guessing the sid is. */
 const HASH_LENGTH = 22;
@@ -26,6 +27,11 @@ export function generateSid(): Sid {
 /** A sid with a new secret for the session of that handle. */
 export function newSid(handle: Handle): Sid {
   return (handle + randomText(SECRET_BYTES)) as Sid;
+}
+
+/** The sid of bytes that nobody can guess: handle and secret, as in a random one. */
+export function sidOfBytes(bytes: Buffer): Sid {
+  return (bytes.toString('base64url', 0, HANDLE_BYTES) + bytes.toString('base64url', HANDLE_BYTES, SID_BYTES)) as Sid;
 }
 
 /** A sid that is not in our form, from a custom `genid`, is named by its SHA-256. */

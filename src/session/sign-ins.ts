@@ -1,8 +1,8 @@
 import { SessionGoneError, SessionRefusedError, SessionStoreUnavailableError } from '../redis-session.errors.js';
 import type { Deadline } from './deadline.js';
 import { CHUNK, endOne, indexOf, present } from './indexed-sessions.js';
-import type { IndexedSession } from './store/session-index.js';
-import { latestEnd, type SessionFacts, type SessionRecord } from './session-record.js';
+import type { IndexedSession, Reservation } from './store/session-index.js';
+import { latestEnd, type EndedSession, type SessionFacts, type SessionRecord } from './session-record.js';
 import type { Sessions } from './sessions.js';
 import type { Handle } from './sid.js';
 
@@ -13,6 +13,8 @@ const EXACT = 1_000;
 /** How often a sign-in looks again after another one has changed what it has seen. */
 const LOOKS = 3;
 
+type ReserveTerms = Pick<Reservation, 'ms' | 'since'> & { readonly replaces?: SessionRecord | undefined };
+
 /** What a sign-in does besides storing its session, so that the user's sessions can be found, and are not too many. */
 export class SignIns {
   constructor(private readonly sessions: Sessions) {}
@@ -22,15 +24,28 @@ export class SignIns {
    * with `SessionGoneError` when the session that it replaces is over.
    */
   async begin(userId: string, handle: Handle, replaces: SessionRecord | undefined): Promise<number | undefined> {
-    const { index, settings } = this.sessions;
-    if (index === undefined) return undefined;
-    const { limit = Infinity, policy } = settings.maxSessionsPerUser ?? {};
+    if (this.sessions.index === undefined) return undefined;
+    const answer = await this.#reserve(userId, handle, { ms: DEADLINES * this.sessions.settings.deadline, replaces });
+    if (typeof answer !== 'number') throw await this.#over(replaces);
+    return answer;
+  }
+
+  /**
+   * The same for a session that is made from a credential, by which the user had signed in `since` then. Others may use it from the moment it is stored, also
+   * if this process dies before it confirms: so the entry is kept for as long as the session can live. An `EndedSession` when the user was revoked since.
+   */
+  beginAdopted(userId: string, handle: Handle, terms: { readonly since: number; readonly ms: number }): Promise<number | EndedSession> {
+    return this.#reserve(userId, handle, terms);
+  }
+
+  async #reserve(userId: string, handle: Handle, terms: ReserveTerms): Promise<number | EndedSession> {
+    const { replaces } = terms;
+    const { limit = Infinity, policy } = this.sessions.settings.maxSessionsPerUser ?? {};
     let uncounted: readonly Handle[] = [];
     for (let look = 1; ; look++) {
-      const reservation = { ms: DEADLINES * settings.deadline, replaces, limit: policy === 'reject' ? limit : undefined, uncounted };
-      const answer = await index.reserve(userId, handle, reservation);
-      if (typeof answer === 'number') return answer;
-      if (answer !== 'full') throw await this.#over(replaces);
+      const reservation = { ...terms, limit: policy === 'reject' ? limit : undefined, uncounted };
+      const answer = await indexOf(this.sessions).reserve(userId, handle, reservation);
+      if (answer !== 'full') return answer;
       const room = look > LOOKS ? undefined : await this.#roomBeside(userId, limit, [handle, replaces?.handle]);
       if (room === undefined) throw new SessionRefusedError();
       uncounted = room;
@@ -42,14 +57,24 @@ export class SignIns {
    * sessions have to be evicted for it, at most. Rejects with `SessionGoneError` when all sessions of the user have been ended meanwhile.
    */
   async confirm(userId: string, record: SessionRecord, replaces: SessionRecord | undefined): Promise<number> {
-    const { index, settings } = this.sessions;
-    if (index === undefined) return 0;
+    if (this.sessions.index === undefined) return 0;
+    const excess = await this.#confirm(userId, record, replaces);
+    if (typeof excess !== 'number') throw await this.#over(replaces);
+    return excess;
+  }
+
+  /** The same for a session that is made from a credential. An `EndedSession` when all sessions of the user have been ended meanwhile. */
+  confirmAdopted(userId: string, record: SessionRecord): Promise<number | EndedSession> {
+    return this.#confirm(userId, record, undefined);
+  }
+
+  async #confirm(userId: string, record: SessionRecord, replaces: SessionRecord | undefined): Promise<number | EndedSession> {
     const { handle, indexedAt = 0 } = record;
-    const count = await index.confirm(userId, handle, { indexedAt, endsAt: latestEnd(record), replaces });
+    const count = await indexOf(this.sessions).confirm(userId, handle, { indexedAt, endsAt: latestEnd(record), replaces });
     // The process was suspended for so long that the entry has run out.
     if (count === 'lapsed') throw new SessionStoreUnavailableError('timeout');
-    if (typeof count !== 'number') throw await this.#over(replaces);
-    const { limit = Infinity, policy } = settings.maxSessionsPerUser ?? {};
+    if (typeof count !== 'number') return count;
+    const { limit = Infinity, policy } = this.sessions.settings.maxSessionsPerUser ?? {};
     return policy === 'reject' ? 0 : Math.max(0, count - limit);
   }
 

@@ -40,10 +40,12 @@ const STORES: [string, () => SessionStore][] = [
   ['in Redis, converting', converting],
 ];
 
-describe.each(STORES)('the contract of a store: %s', (_, open) => {
+describe.each(STORES)('the contract of a store: %s', (store, open) => {
   afterAll(() => assertEveryKeyEnds([server.client()]));
 
-  test.each(storeContract.map(({ name, run }) => [name, run] as const))('%s', (_name, run) => run(open()));
+  // While sessions are moved in from connect-redis, none are made from credentials.
+  const cases = storeContract.filter(({ needs }) => needs !== 'findAdopted' || store !== 'in Redis, converting');
+  test.each(cases.map(({ name, run }) => [name, run] as const))('%s', (_name, run) => run(open()));
 });
 
 for (const describeStore of [describeSessionStore, describeOwnedSessions, describeSessionIndex]) {

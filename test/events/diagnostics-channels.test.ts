@@ -20,6 +20,7 @@ const DURATION = expect.any(Number);
 const EVENT_NAMES: readonly string[] = [
   'created',
   'loggedIn',
+  'adopted',
   'loggedOut',
   'rotated',
   'destroyed',

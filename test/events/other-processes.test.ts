@@ -63,6 +63,7 @@ type Told = { readonly name: SessionEventName } & SessionEventMap[SessionEventNa
 const NAMES: readonly SessionEventName[] = [
   'created',
   'loggedIn',
+  'adopted',
   'rotated',
   'destroyed',
   'revoked',
@@ -196,6 +197,7 @@ describe.each(places)('with events: "cluster" on %s,', (_name, open) => {
       all.push({ name, handle: emit(one, name, { ...facts, secret: 'not for others' }), ...facts, remote: true });
     tell('created', {});
     tell('loggedIn', { userId, replaced });
+    tell('adopted', { userId });
     tell('rotated', { userId });
     tell('destroyed', {});
     tell('revoked', { userId, reason: 'password-changed' });

@@ -8,6 +8,7 @@ import { redisVariants, useVariant, variants, type Harness, type HarnessOptions 
 const NAMES = Object.keys({
   created: 0,
   loggedIn: 0,
+  adopted: 0,
   loggedOut: 0,
   rotated: 0,
   destroyed: 0,

@@ -47,7 +47,7 @@ describe('what cannot be, with its cure', () => {
   test('an option of express that there is not, with those that there are', () => {
     const make = (more: object) => () => sessionMiddleware({ secret: TEST_SECRET, store: new MemorySessionStore(), ...more });
     expect(make({ somethingElse: 1 })).toThrow(
-      '"somethingElse" is not an option. Known names: store, secret, name, cookie, rolling, resave, saveUninitialized, unset, proxy, genid, noStore, header, passive, csrf, identity, deadline, logErrors.',
+      '"somethingElse" is not an option. Known names: store, secret, name, cookie, rolling, resave, saveUninitialized, unset, proxy, genid, noStore, header, passive, csrf, identity, adopt, deadline, logErrors.',
     );
     expect(make({ identitiy: () => undefined })).toThrow('"identitiy" is not an option. Did you mean "identity"?');
   });

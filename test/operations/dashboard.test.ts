@@ -26,6 +26,7 @@ const MESSAGES: SessionDiagnostics = {
   socketClosed: { isSignedIn: true },
   created: session,
   loggedIn: session,
+  adopted: session,
   loggedOut: session,
   rotated: session,
   destroyed: session,

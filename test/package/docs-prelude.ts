@@ -20,6 +20,13 @@ declare global {
     roles: string[];
   }
 
+  /** What an application had before. */
+  const legacySessions: {
+    find(
+      token: string,
+    ): Promise<{ id: string; userId: string; roles: string[]; cart: string[]; signedInAt: Date; expiresAt: Date } | undefined>;
+  };
+
   class AppModule {}
 
   class LoginDto {

@@ -82,6 +82,15 @@ describe('docs/storage-format.md', () => {
     expect(patternOf(await terminal(['HGET', `sess:${handleOf(sid)}`, '@was']))).toBe(patternOf(exampleOf('was')));
   });
 
+  it('shows what is left of a session that was made of a credential', async () => {
+    const store = sessionsOf(new RedisSessionStore(redis));
+    const sid = generateSid();
+    await store.adopt(sid, { entries: entriesOf({ identity: IDENTITY }), terms: TERMS, userId: 'ada', adoptedUntil: Date.now() + DAY });
+    await store.destroy(sid);
+    const pattern = patternOf(exampleOf('signed out, made of a credential'));
+    expect(patternOf(await terminal(['HGETALL', `sess:${handleOf(sid)}`]))).toBe(pattern);
+  });
+
   it('explains the parts of @meta with those of the example', () => {
     const packed = /"(1\|.*)"/.exec(exampleOf('a session'))![1]!.split('|');
     const table = [...document.matchAll(/^\|\s*(\d+)\s*\|\s*(\S+)\s*\|/gm)].map(([, , value]) => value);
@@ -157,7 +166,10 @@ function shown(answer: unknown): string {
 /** What differs from session to session, under a name of its own: times, hashes and handles; the same value gets the same name. */
 function patternOf(text: string): string {
   const names = new Map<string, string>();
-  const even = text.replaceAll(/"1\|[^"]*"/g, withoutTimes).replace(/\(integer\) (299\d{3}|300000)\b/, '(integer) <five minutes>');
+  const even = text
+    .replaceAll(/"1\|[^"]*"/g, withoutTimes)
+    .replace(/\(integer\) (299\d{3}|300000)\b/, '(integer) <five minutes>')
+    .replace(/"m[0-9a-z]{7}"/, '<time>');
   return even.replaceAll(/\b\d{13}\b|[|,]?[\w-]{22}(?=[\s|",:])/g, (value) => {
     const kind = value.length === 13 ? 'time' : /^[|,]/.test(value) ? 'hash' : 'handle';
     if (!names.has(value)) names.set(value, `<${kind} ${names.size + 1}>`);

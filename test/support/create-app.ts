@@ -28,6 +28,7 @@ export interface TestAppOptions extends RedisSessionModuleExtras {
   session?: Partial<RedisSessionOptions['session']>;
   store?: RedisSessionOptions['store'];
   identity?: RedisSessionOptions['identity'];
+  adopt?: RedisSessionOptions['adopt'];
   context?: RedisSessionOptions['context'];
   controllers?: Type[];
   providers?: Provider[];
@@ -60,6 +61,7 @@ export async function createApp({
   session,
   store,
   identity,
+  adopt,
   context,
   controllers = [],
   providers = [],
@@ -74,6 +76,7 @@ export async function createApp({
     session: { secret: TEST_SECRET, ...session },
     store: isSessionStore(store) || isExpressStore(store) ? store : { deadline: PATIENCE, ...store },
     identity,
+    adopt,
     context,
   };
 

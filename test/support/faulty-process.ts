@@ -11,7 +11,7 @@ export const FAULTS: readonly Fault[] = ['does not run', 'runs, and its answer i
 type Call = (...args: unknown[]) => Promise<unknown>;
 
 /** Those that a process makes for a request, and to end sessions. */
-const STORE_CALLS = new Set(['find', 'create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'revoke', 'compareAndSet']);
+const STORE_CALLS = new Set(['find', 'findAdopted', 'create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'revoke', 'compareAndSet']);
 
 /**
  * One of several processes that share a store, whose calls of it go wrong as a test says. A call of the store or of its index is one command, or

@@ -1,7 +1,7 @@
 import { sessionsOf, type IndexedSessions } from './sessions-of.js';
 
 /** Calls that go to where the sessions are, or their index. */
-const CALLS = ['find', 'reload', 'create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'compareAndSet'];
+const CALLS = ['find', 'findAdopted', 'reload', 'create', 'save', 'touch', 'rotate', 'destroy', 'describe', 'compareAndSet'];
 const INDEX_CALLS = ['reserve', 'confirm', 'refresh', 'leave', 'remove', 'page', 'nearest'];
 
 /** The same sessions, with something that happens before each call of their store. */

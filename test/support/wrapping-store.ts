@@ -6,7 +6,7 @@ export type Around = <T>(name: string, run: () => Promise<T>) => Promise<T>;
 
 /** The same store, each of whose calls goes through `call`. What it lacks, this lacks too. */
 export function wrapStore(store: SessionStore, call: Around): SessionStore {
-  const { settings, clock, reload, rotate, increment, describe, revoke, compareAndSet, endBefore, inspect, index } = store;
+  const { settings, clock, reload, rotate, increment, describe, revoke, compareAndSet, endBefore, findAdopted, inspect, index } = store;
   return {
     settings,
     clock,
@@ -24,6 +24,7 @@ export function wrapStore(store: SessionStore, call: Around): SessionStore {
     ...(compareAndSet && { compareAndSet: (...args) => call('compareAndSet', () => compareAndSet.apply(store, args)) }),
     ...(endBefore && { endBefore: (...args) => call('endBefore', () => endBefore.apply(store, args)) }),
     ...(inspect && { inspect: () => call('inspect', () => inspect.call(store)) }),
+    ...(findAdopted && { findAdopted: (...args) => call('findAdopted', () => findAdopted.apply(store, args)) }),
     ...(index && { index: wrapIndex(index, call) }),
   };
 }

@@ -32,8 +32,10 @@ export class RequestCookieFacts implements CookieFacts {
   }
 
   get isSidNew(): boolean {
-    const { current, loaded } = this.state;
-    return current !== undefined && current.active.sid !== loaded?.sid;
+    const { current, loaded, adopted, isPassive } = this.state;
+    if (current !== undefined && current.active.sid !== loaded?.sid) return true;
+    // A request that only looks tells nothing of a session that another has made.
+    return adopted === 'made' || (adopted === 'found' && !isPassive);
   }
 
   get secret(): SecretState | undefined {

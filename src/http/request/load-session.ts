@@ -1,35 +1,36 @@
 import { SessionGoneError } from '../../redis-session.errors.js';
 import { askWithin, leftOf } from '../../session/deadline.js';
 import { diagnostics, reasonOf, type LoadDiagnostics } from '../../session/diagnostics.js';
+import type { Adoption } from '../../session/adoption.js';
 import { isEnded, type EndedSession, type SessionRecord } from '../../session/session-record.js';
 import type { Sid } from '../../session/sid.js';
-import type { Sessions } from '../../session/sessions.js';
+import type { Seen, Sessions } from '../../session/sessions.js';
+import { adoptForRequest } from './adopt-session.js';
+import type { Adopter } from './adopter.js';
 import { isPassiveByOption } from './passive-request.js';
 import { getOrCreateSession } from './session-access.js';
 import type { RequestState } from './request-state.js';
 
-type Found = SessionRecord | EndedSession | undefined;
-
 /**
- * Loads the first session there is of the request's sids, within one deadline for all. When the store does not answer, the state is `failed`: the request may
- * not need its session, so it goes on.
+ * Loads the first session there is of the request's sids, or else the one of its credential (option `adopt`), within one deadline for all. When the store does
+ * not answer, the state is `failed`: the request may not need its session, so it goes on.
  *
  * Calls `done` once, outside of any promise that somebody waits for.
  */
 export function loadSession(state: RequestState, done: () => void): void {
   const { sids } = state;
   const [first] = sids;
+  const { sessions, clock, adopt } = state.transport.runtime;
   try {
     state.isPassive = isPassiveByOption(state);
   } catch (error) {
     failLoad(state, error);
     return done();
   }
-  if (first === undefined) {
+  if (first === undefined && adopt === undefined) {
     state.status = 'open';
     return done();
   }
-  const { sessions, clock } = state.transport.runtime;
   const at = clock.now();
   state.askedAt = at;
   const onError = (error: unknown) => {
@@ -39,25 +40,55 @@ export function loadSession(state: RequestState, done: () => void): void {
     failLoad(state, error);
     done();
   };
-  const onAnswer = (found: Found, sid: Sid | undefined) => {
+  const onLoaded = () => {
     const duration = clock.now() - at;
     state.waited += duration;
     sessions.settings.failures.worked();
-    if (diagnostics.load.hasSubscribers) diagnostics.load.publish({ result: resultOf(found), duration });
-    if (isEnded(found)) state.endedReason = found.endedReason;
-    else if (sid !== undefined && found !== undefined) state.loaded = { sid, record: found, at };
+    if (diagnostics.load.hasSubscribers) diagnostics.load.publish({ result: resultOf(state), duration });
     state.status = 'open';
     done();
   };
+  const onAnswer = (seen: Seen, sid: Sid | undefined) => {
+    // Somebody whose session has expired may come back by a credential, and nobody whose session was ended.
+    if (seen === undefined && adopt !== undefined) return askForCredential(state, adopt, onLoaded, onError);
+    if (seen !== undefined && seen !== 'left') takeFound(state, seen, sid);
+    onLoaded();
+  };
+  if (first === undefined) onAnswer(undefined, undefined);
   // One session is what nearly every request has, and is spared the promises that several take.
-  if (sids.length === 1) sessions.findWithin(first, { onAnswer: (found) => onAnswer(found, first), onError });
+  else if (sids.length === 1) sessions.lookWithin(first, { onAnswer: (seen) => onAnswer(seen, first), onError });
   else
-    askWithin(sessions.settings.deadline, () => findFirst(sessions, sids), { onAnswer: ({ found, sid }) => onAnswer(found, sid), onError });
+    askWithin(sessions.settings.deadline, () => lookFirst(sessions, sids), { onAnswer: ({ seen, sid }) => onAnswer(seen, sid), onError });
 }
 
-function resultOf(found: Found): LoadDiagnostics['result'] {
-  if (found === undefined) return 'none';
-  return isEnded(found) ? 'ended' : 'found';
+function takeFound(state: RequestState, found: SessionRecord | EndedSession, sid: Sid | undefined): void {
+  if (isEnded(found)) state.endedReason = found.endedReason;
+  else if (sid !== undefined) state.loaded = { sid, record: found, at: state.askedAt };
+}
+
+function askForCredential(state: RequestState, adopt: Adopter, done: () => void, onError: (error: unknown) => void): void {
+  const { sessions, clock } = state.transport.runtime;
+  const ms = leftOf(sessions.settings.deadline, clock.now() - state.askedAt);
+  const onAnswer = (adoption: Adoption | undefined) => {
+    if (adoption !== undefined) takeAdoption(state, adoption);
+    done();
+  };
+  adoptForRequest(state, adopt, ms, { onAnswer, onError });
+}
+
+function takeAdoption(state: RequestState, adoption: Adoption): void {
+  if ('refusedReason' in adoption) {
+    state.refusedReason = adoption.refusedReason;
+    return;
+  }
+  const { sid, record, isNew } = adoption;
+  state.loaded = { sid, record, at: state.askedAt };
+  state.adopted = isNew ? 'made' : 'found';
+}
+
+function resultOf({ loaded, endedReason }: RequestState): LoadDiagnostics['result'] {
+  if (loaded !== undefined) return 'found';
+  return endedReason === undefined ? 'none' : 'ended';
 }
 
 /** Whoever asks for the session gets that error. */
@@ -66,15 +97,15 @@ export function failLoad(state: RequestState, error: unknown): void {
   state.failure = error;
 }
 
-/** The first of several sessions that there is, else the first that somebody has ended. */
-async function findFirst(sessions: Sessions, sids: readonly Sid[]): Promise<{ sid: Sid | undefined; found: Found }> {
-  let ended: EndedSession | undefined;
+/** The first of several sessions that there is, else the first that has been ended. */
+async function lookFirst(sessions: Sessions, sids: readonly Sid[]): Promise<{ sid: Sid | undefined; seen: Seen }> {
+  let ended: Seen;
   for (const sid of sids) {
-    const found = await sessions.find(sid);
-    if (found !== undefined && !isEnded(found)) return { sid, found };
-    ended ??= found;
+    const seen = await sessions.look(sid);
+    if (seen !== undefined && seen !== 'left' && !isEnded(seen)) return { sid, seen };
+    if (ended === undefined || ended === 'left') ended = seen ?? ended;
   }
-  return { sid: undefined, found: ended };
+  return { sid: undefined, seen: ended };
 }
 
 /**
@@ -110,9 +141,17 @@ export function isAsLoaded({ status, current, loaded }: RequestState): boolean {
   return status === 'open' && (current === undefined || current.active.sid === loaded?.sid);
 }
 
-function isRotationDue({ transport, loaded, isPassive }: RequestState): boolean {
+function isRotationDue({ transport, loaded, isPassive, adopted }: RequestState): boolean {
   const { sessions } = transport.runtime;
-  return !isPassive && loaded !== undefined && sessions.canRotate(loaded.sid, loaded.record) && sessions.isRotationDue(loaded.record);
+  // By a credential, one comes without the secret that others have by now.
+  const isReplaced = adopted === 'found' && loaded?.record.secret === 'previous';
+  return (
+    !isPassive &&
+    !isReplaced &&
+    loaded !== undefined &&
+    sessions.canRotate(loaded.sid, loaded.record) &&
+    sessions.isRotationDue(loaded.record)
+  );
 }
 
 async function rotate(state: RequestState, done: () => void): Promise<void> {

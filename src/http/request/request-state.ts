@@ -34,6 +34,10 @@ export class RequestState {
   failure: unknown;
   /** Why somebody else has ended the session; `undefined` where nobody has, or that is not known. */
   endedReason: string | undefined;
+  /** Why the credential of the request is refused; `undefined` where it is not, or that is not known. */
+  refusedReason: string | undefined;
+  /** Whether the session came by a credential, which its client is to be told instead: made from it now, or by an earlier request. */
+  adopted: 'made' | 'found' | undefined;
   /** When the store was last asked, by the clock of the runtime. */
   askedAt = 0;
   /** In ms. How long the request has waited for its session. */

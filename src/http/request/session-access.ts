@@ -114,9 +114,9 @@ export async function isFreshLogin(state: RequestState, seconds: number): Promis
   return authenticatedAt !== undefined && (await storeTime(state)) - authenticatedAt <= seconds * SECOND;
 }
 
-/** Why somebody else has ended the session that the request came with; `undefined` otherwise. */
-export function endedReasonIn({ loaded, isGone, endedReason }: RequestState): string | undefined {
-  return loaded === undefined || isGone ? endedReason : undefined;
+/** Why somebody else has ended the session that the request came with, or its credential is refused; `undefined` otherwise. */
+export function endedReasonIn({ loaded, isGone, endedReason, refusedReason }: RequestState): string | undefined {
+  return loaded === undefined || isGone ? (endedReason ?? refusedReason) : undefined;
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { inspect, isDeepStrictEqual, types } from 'node:util';
-import { RedisSessionError, SessionMisuseError } from '../../redis-session.errors.js';
+import { RedisSessionError, SessionMisuseError, SessionStoreUnavailableError } from '../../redis-session.errors.js';
 import { besideStore, SYSTEM_CLOCK, type Clock } from '../../session/clock.js';
 import type { Entries } from '../../session/entries.js';
 import { IDENTITY_ENTRY, isIdentity } from '../../session/identity.js';
+import { credentialLife } from '../../session/lifetime.js';
+import { kindOf } from '../../session/option-checks.js';
 import type { Sessions } from '../../session/sessions.js';
 import { generateSid, type Sid } from '../../session/sid.js';
 import { warnOnce } from '../../session/warn-once.js';
@@ -13,6 +15,8 @@ import { forwardedProtocol, isSecureRequest } from './request-security.js';
 import { SessionCookie } from '../cookie/session-cookie.js';
 import { SessionHeader } from '../cookie/session-header.js';
 import { SignedSids } from '../cookie/signed-sids.js';
+import type { Adopter } from './adopter.js';
+import { CredentialSids } from './credential-sids.js';
 import type { SessionSettings } from './session-options.js';
 
 /**
@@ -30,6 +34,8 @@ export interface SessionRuntimeParts {
   readonly settings: SessionSettings;
   readonly translate: ErrorTranslator;
   readonly findIdentity?: IdentityFinder | undefined;
+  /** Finds the credential of a request without a session. */
+  readonly adopt?: Adopter | undefined;
   readonly warn: (message: string) => void;
   /** What `req.sessionStore` is, where the application has given a store made for express-session. */
   readonly sessionStore?: object | undefined;
@@ -60,6 +66,8 @@ export class SessionRuntime {
   readonly #settings: SessionSettings;
   readonly #sessionStore: object | undefined;
   readonly #findIdentity: IdentityFinder | undefined;
+  readonly #adopt: Adopter | undefined;
+  readonly #credentialSids: CredentialSids;
   readonly #warn: (message: string) => void;
   readonly #location: unknown;
   /** Others, by whether they are the same. */
@@ -67,7 +75,18 @@ export class SessionRuntime {
   readonly #hidden = new Set<string>();
 
   constructor(parts: SessionRuntimeParts) {
-    const { sessions, settings, translate, findIdentity, warn, location, sessionStore, hasContext = false, clock = performance } = parts;
+    const {
+      sessions,
+      settings,
+      translate,
+      findIdentity,
+      adopt,
+      warn,
+      location,
+      sessionStore,
+      hasContext = false,
+      clock = performance,
+    } = parts;
     this.clock = besideStore(sessions.store.clock, clock);
     this.wallClock = besideStore(sessions.store.clock, SYSTEM_CLOCK);
     this.hasContext = hasContext;
@@ -79,6 +98,9 @@ export class SessionRuntime {
     this.cookie = new SessionCookie(settings, warn, sids);
     this.header = settings.header === undefined ? undefined : new SessionHeader(settings.header, this.cookie, sids, warn);
     this.#findIdentity = findIdentity;
+    this.#adopt = adopt;
+    this.#credentialSids = new CredentialSids(settings.secrets);
+    if (adopt !== undefined) sessions.adoptFor(credentialLife(adopt));
     this.#warn = warn;
     this.#location = location;
   }
@@ -89,6 +111,15 @@ export class SessionRuntime {
 
   get sessionStore(): object | undefined {
     return this.#sessionStore;
+  }
+
+  /** Finds the credential of a request without a session; `undefined` where sessions are made from none. */
+  get adopt(): Adopter | undefined {
+    return this.#adopt;
+  }
+
+  get credentialSids(): CredentialSids {
+    return this.#credentialSids;
   }
 
   /** Whether these are the same sessions of the same users, as those of a module that is imported twice are. */
@@ -151,6 +182,23 @@ export class SessionRuntime {
     );
   }
 
+  /** Warns of an adopter that does not check what it finds. */
+  warnOfExpiredCredential(): void {
+    warnOnce(
+      this.#warn,
+      'The option "adopt" has returned a credential that is over: its "expiresAt" has passed, or it is older than 400 days. It was refused. Return undefined for a credential that is not good any more.',
+    );
+  }
+
+  /** Warns of what has failed in an adopter, once of each place. Not of the message: it may hold a credential. */
+  warnOfFailedAdopter(error: unknown): void {
+    const place = types.isNativeError(error) ? placeOf(error) : '';
+    warnOnce(
+      this.#warn,
+      `The option "adopt" has failed, and requests that ask for their session get 503: ${nameOf(error)}${place}. The message is not shown, since it may hold a credential. Catch the error there to see it, and return undefined for a credential that is not good.`,
+    );
+  }
+
   /** Warns once in a process of sessions that became somebody's and kept the sid that whoever has planted the cookie knows too. */
   warnOfKeptSid(): void {
     warnOnce(
@@ -179,4 +227,22 @@ export class SessionRuntime {
   [inspect.custom](): string {
     return 'SessionRuntime {}';
   }
+}
+
+const WORD = /^\w{1,64}$/;
+const FRAME = /\n\s+at [^\n]*/;
+
+/** Its name and its code, where they are words. */
+function nameOf(error: unknown): string {
+  if (error instanceof SessionStoreUnavailableError) return 'it took too long';
+  const { name, code } = Object(error) as { name?: unknown; code?: unknown };
+  const words = [name, code].filter((word) => typeof word === 'string' && WORD.test(word));
+  return words.length === 0 ? kindOf(error) : words.join(' ');
+}
+
+/** Where it was made: the first line of its stack that is no part of the message. */
+function placeOf({ stack = '', message }: Error): string {
+  if (!stack.includes(message)) return '';
+  const [frame = ''] = FRAME.exec(stack.slice(stack.indexOf(message) + message.length)) ?? [];
+  return frame.replace(/\s+/, ' ');
 }

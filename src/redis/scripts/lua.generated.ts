@@ -1,5 +1,43 @@
 // Written by scripts/embed-lua.mjs from src/redis/scripts/lua/*.lua. Do not edit.
 
+const _end = `-- How a session ends, and what is left of it.
+
+-- Whoever has a secret that was good no longer is told nothing.
+local function hashesOf(meta, now)
+  forgetPast(meta, now)
+  local hashes = {meta.hash, unpack(meta.unconfirmed)}
+  for _, secret in ipairs(meta.previous) do table.insert(hashes, secret.hash) end
+  return table.concat(hashes, ',')
+end
+
+-- Until when the credential that a session was made from could come again; 0 for a session that was made from none.
+local function adoptedUntil(key)
+  return tonumber(redis.call('HGET', key, ADOPTED) or '0', 36) or 0
+end
+
+-- When a session began: one that was adopted, when its user had signed in.
+local function beganAt(key, meta)
+  return adoptedUntil(key) > 0 and math.min(meta.created, meta.indexed) or meta.created
+end
+
+-- Ends a session, and leaves word of it for that many ms, with the hashes of the secrets whose holders may know. The word of one that was adopted stays for
+-- as long as its credential could come again.
+local function finish(key, hashes, reason, ms, now)
+  local adopted = adoptedUntil(key)
+  if adopted <= now then
+    -- First, since Redis that is out of memory lets a key go, and refuses nothing of a script that has written.
+    redis.call('DEL', key)
+    if ms > 0 then leaveWord(key, hashes, reason, ms) end
+    return
+  end
+  -- That field is the word, and is there already: so this needs no memory at all.
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if field ~= ADOPTED then redis.call('HDEL', key, field) end
+  end
+  redis.call('PEXPIREAT', key, string.format('%.0f', adopted))
+  leaveWord(key, hashes, reason, math.max(ms, adopted - now))
+end`;
+
 const _index = `-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
 -- while a sign-in under way has only reserved it. What revokeAll has ended is told by one more member, the fence, '!most|except|reason' with the
 -- score -ended: every session that was indexed up to \`ended\` is over, but for \`except\`. All that were named then have a score of \`most\` or less, and
@@ -89,7 +127,7 @@ end`;
 
 const _meta = `-- The packed metadata field, as src/session/store/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|previous ones and their ends|rotation|user
-local META, COOKIE, DEVICE, FROM, WAS, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@was', '@gone'
+local META, COOKIE, DEVICE, FROM, WAS, ADOPTED, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@was', '@adopted', '@gone'
 
 local function clock()
   local time = redis.call('TIME')
@@ -417,7 +455,8 @@ return {DONE, now}
 -- ARGV[8]  handle of the user's session that it replaces, '' for none
 -- ARGV[9]  cookie attributes as JSON, '' for none
 -- ARGV[10]  device as JSON, '' for none
--- ARGV[11]  field and value of the first entry, and so on in pairs
+-- ARGV[11]  until when the credential that it is made from could come again, epoch ms, '' where it is made from none
+-- ARGV[12]  field and value of the first entry, and so on in pairs
 --
 -- Returns {DONE, now, absolute end or 0} when stored, {UNCHANGED, now, 0} when this secret's session was stored by an earlier try,
 -- {TAKEN, now, 0} when the handle belongs to another session, {GONE, now, 0} when somebody has ended the session before it came to be.
@@ -448,7 +487,8 @@ local isStored, failure = pcall(function()
   if ARGV[8] ~= '' then redis.call('HSET', key, FROM, ARGV[8]) end
   if ARGV[9] ~= '' then writeCookie(key, ARGV[9]) end
   writeDevice(key, ARGV[10])
-  for i = 11, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+  if ARGV[11] ~= '' then redis.call('HSET', key, ADOPTED, base36(tonumber(ARGV[11]))) end
+  for i = 12, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
   expire(key, meta)
 end)
 if not isStored then
@@ -458,33 +498,35 @@ end
 return {DONE, now, ends or 0}
 `,
 
-  destroy: `-- Ends a session for its holder. What is left of one that somebody else has ended stays, and is no session.
+  destroy: `-- Ends a session for its holder. What is left of one that has ended stays, and is no session.
 --
 -- KEYS[1]  session
 -- ARGV[1]  for how many ms nobody can store it (again), also where there is none; 0 for not at all
--- ARGV[2]  when the loaded session was created, epoch ms; absent, with all that follows, to end it however it is
--- ARGV[3]  hash of the secret that the browser has presented
--- ARGV[4]  when the user had proved who they are, as loaded, epoch ms, 0 for nobody
--- ARGV[5]  '+' and the user id that it must have
--- ARGV[6]  field and text of each entry that it must have, and no other
+-- ARGV[2]  1 to leave word of it for as long as it could have lived
+-- ARGV[3]  when the loaded session was created, epoch ms; absent, with all that follows, to end it however it is
+-- ARGV[4]  hash of the secret that the browser has presented
+-- ARGV[5]  when the user had proved who they are, as loaded, epoch ms, 0 for nobody
+-- ARGV[6]  '+' and the user id that it must have
+-- ARGV[7]  field and text of each entry that it must have, and no other
 --
--- Returns {DONE, now, when it was created, user id or ''} when it has ended now, {GONE, now} when there was none (any more), {CHANGED, now} when it is not so.
+-- Returns {DONE, now, when it began, user id or ''} when it has ended now, {GONE, now} when there was none (any more), {CHANGED, now} when it is not so.
 
 ${_status}
 ${_meta}
+${_end}
 
 local function isEntry(field)
   return field ~= '__proto__' and (field:sub(1, 1) ~= '@' or field:sub(2, 2) == '@')
 end
 
 local function isAsCopied(key, meta)
-  if meta.user ~= ARGV[5]:sub(2) then return false end
+  if meta.user ~= ARGV[6]:sub(2) then return false end
   local count = 0
   for _, field in ipairs(redis.call('HKEYS', key)) do
     if isEntry(field) then count = count + 1 end
   end
-  if count ~= (#ARGV - 5) / 2 then return false end
-  for i = 6, #ARGV, 2 do
+  if count ~= (#ARGV - 6) / 2 then return false end
+  for i = 7, #ARGV, 2 do
     if redis.call('HGET', key, ARGV[i]) ~= ARGV[i + 1] then return false end
   end
   return true
@@ -492,18 +534,24 @@ end
 
 local key, now, barred = KEYS[1], clock(), tonumber(ARGV[1])
 local meta
-if ARGV[2] then meta = readFor(key, ARGV[2], ARGV[3], ARGV[4], now) else meta = read(key) end
-if meta and ARGV[2] and not isAsCopied(key, meta) then return {CHANGED, now} end
-local kept = math.max(barred, meta and stringEnds(key) - now or 0)
--- First, also where there is none: Redis that is out of memory refuses nothing of a script that has written.
-if meta or (barred > 0 and redis.call('EXISTS', key) == 0) then
-  redis.call('DEL', key)
-  if kept > 0 then leaveWord(key, '', '', kept) end
-elseif barred > 0 and redis.call('HEXISTS', key, GONE_FIELD) == 1 and redis.call('PTTL', key) < barred then
-  redis.call('PEXPIRE', key, string.format('%.0f', barred))
+if ARGV[3] then meta = readFor(key, ARGV[3], ARGV[4], ARGV[5], now) else meta = read(key) end
+if meta and ARGV[3] and not isAsCopied(key, meta) then return {CHANGED, now} end
+if not meta then
+  -- Redis that is out of memory refuses nothing of a script that has written.
+  if barred > 0 and redis.call('EXISTS', key) == 0 then
+    redis.call('DEL', key)
+    leaveWord(key, '', '', barred)
+  elseif barred > 0 and redis.call('HEXISTS', key, GONE_FIELD) == 1 and redis.call('PTTL', key) < barred then
+    redis.call('PEXPIRE', key, string.format('%.0f', barred))
+  end
+  return {GONE, now}
 end
-if not meta or (meta.ends and meta.ends <= now) then return {GONE, now} end
-return {DONE, now, meta.created, meta.user}
+local began = beganAt(key, meta)
+local told = ARGV[2] == '1' and math.max(0, redis.call('PTTL', key)) or 0
+local hashes = (told > 0 or adoptedUntil(key) > now) and hashesOf(meta, now) or ''
+finish(key, hashes, '', math.max(barred, told, stringEnds(key) - now), now)
+if meta.ends and meta.ends <= now then return {GONE, now} end
+return {DONE, now, began, meta.user}
 `,
 
   fence: `-- Ends the sessions of a user that are indexed now, but for one. Whoever meets one of them from now on finds it over.
@@ -711,10 +759,11 @@ return {DONE, now}
 -- ARGV[3]  how many sessions the user may have, 0 for any number
 -- ARGV[4]  handle of the user's session that it replaces, '' for none
 -- ARGV[5]  when that one was indexed, epoch ms, 0 when not known
--- ARGV[6]  handle of a session that does not count, and so on
+-- ARGV[6]  when the user signed in by the credential that the session is made from, epoch ms: it is indexed as of then; '' for one that begins now
+-- ARGV[7]  handle of a session that does not count, and so on
 --
 -- Returns {DONE, now, when it is indexed} when reserved, {FULL, now} when there are too many already, {GONE, now, reason} when the session that it
--- replaces is over.
+-- replaces, or the credential, is over.
 
 ${_status}
 ${_index}
@@ -723,10 +772,11 @@ local key, now = KEYS[1], clock()
 sweep(key, now)
 local fence = fenceOf(key)
 if ARGV[4] ~= '' and isEnded(fence, ARGV[4], ARGV[5]) then return {GONE, now, fence.reason} end
+if ARGV[6] ~= '' and isEnded(fence, ARGV[1], ARGV[6]) then return {GONE, now, fence.reason} end
 
 local most = tonumber(ARGV[3])
 local uncounted = {ARGV[1], ARGV[4]}
-for i = 6, #ARGV do uncounted[#uncounted + 1] = ARGV[i] end
+for i = 7, #ARGV do uncounted[#uncounted + 1] = ARGV[i] end
 if most > 0 and countWithout(key, fence, uncounted) >= most then return {FULL, now} end
 
 local score = scoreOf(key, ARGV[1])
@@ -734,6 +784,7 @@ if not score or score % 1 == RESERVED or isBehind(fence, score) then
   name(key, fence, ARGV[1], now + tonumber(ARGV[2]) + RESERVED)
   expire(key, fence, now)
 end
+if ARGV[6] ~= '' then return {DONE, now, tonumber(ARGV[6])} end
 -- The clock may have been set back since.
 return {DONE, now, fence and math.max(now, fence.ended + 1) or now}
 `,
@@ -744,35 +795,31 @@ return {DONE, now, fence and math.max(now, fence.ended + 1) or now}
 -- ARGV[1]  user id whose session it must be
 -- ARGV[2]  reason
 -- ARGV[3]  for how many ms its holder can learn the reason
--- ARGV[4]  epoch ms before which it must have been created, '' for any time
+-- ARGV[4]  epoch ms before which it must have begun, '' for any time
 -- ARGV[5]  epoch ms up to which it must have been indexed, by the clock of the index, '' for any time
 -- ARGV[6]  1 when it may not be there yet: then word is left that lets nobody create it
+-- ARGV[7]  1 to leave word of it for as long as it could have lived, where that is longer
 --
 -- Returns {DONE, now} when it has ended now, {GONE, now} when there is no such session (any more).
 
 ${_status}
 ${_meta}
+${_end}
 
-local key, now, told = KEYS[1], clock(), tonumber(ARGV[3])
+local key, now, ms = KEYS[1], clock(), tonumber(ARGV[3])
 if ARGV[6] == '1' and redis.call('EXISTS', key) == 0 then
-  leaveWord(key, '', ARGV[2], told)
+  leaveWord(key, '', ARGV[2], ms)
   return {GONE, now}
 end
 local meta = read(key)
 if not meta or meta.user ~= ARGV[1] then return {GONE, now} end
-if ARGV[4] ~= '' and meta.created >= tonumber(ARGV[4]) then return {GONE, now} end
+if ARGV[4] ~= '' and beganAt(key, meta) >= tonumber(ARGV[4]) then return {GONE, now} end
 if ARGV[5] ~= '' and meta.indexed > tonumber(ARGV[5]) then return {GONE, now} end
 
-local kept = math.max(told, stringEnds(key) - now)
--- First, since Redis that is out of memory lets a key go, and refuses nothing of a script that has written.
-redis.call('DEL', key)
-if meta.ends and meta.ends <= now then return {GONE, now} end
--- Whoever has a secret that was good no longer is told nothing.
-forgetPast(meta, now)
-local hashes = {meta.hash, unpack(meta.unconfirmed)}
-for _, secret in ipairs(meta.previous) do table.insert(hashes, secret.hash) end
-leaveWord(key, table.concat(hashes, ','), ARGV[2], kept)
-return {DONE, now}
+local isOver = meta.ends and meta.ends <= now
+local kept = math.max(ms, stringEnds(key) - now, ARGV[7] == '1' and redis.call('PTTL', key) or 0)
+finish(key, hashesOf(meta, now), ARGV[2], isOver and 0 or kept, now)
+return {isOver and GONE or DONE, now}
 `,
 
   rotate: `-- Gives a session a new secret beside the one that its browser has, which stays good until a newer one is presented, unless the session has ended.

@@ -15,6 +15,12 @@ const LONGEST_COOKIE = 400 * 86_400_000;
 
 const NOT_BEFORE = /^\d{1,16}$/;
 
+/** A session, and when it began. */
+interface Begun {
+  readonly facts: SessionFacts;
+  readonly beganAt: number;
+}
+
 /** Before when the sessions of a user are dead, whatever their index says. Kept for as long as such a session could be alive. */
 export class RedisNotBefore {
   readonly #ttl: number;
@@ -47,18 +53,19 @@ export class RedisNotBefore {
     return counts;
   }
 
-  /** Whether a session of the user that was created then is dead. */
-  async isBefore(userId: string, createdAt: number): Promise<boolean> {
-    return createdAt < (await this.#notBeforeOf(userId));
+  /** Whether a session of the user that began then is dead. */
+  async isBefore(userId: string, beganAt: number): Promise<boolean> {
+    return beganAt < (await this.#notBeforeOf(userId));
   }
 
   /** The same sessions, with `undefined` for those that are dead. */
-  async withoutEarlier(sessions: readonly (SessionFacts | undefined)[]): Promise<(SessionFacts | undefined)[]> {
-    const users = [...new Set(sessions.map((facts) => facts?.userId))].filter((userId) => userId !== undefined);
+  async withoutEarlier<Session extends Begun>(sessions: readonly (Session | undefined)[]): Promise<(Session | undefined)[]> {
+    const users = [...new Set(sessions.map((session) => session?.facts.userId))].filter((userId) => userId !== undefined);
     const notBefore = new Map(await Promise.all(users.map(async (userId) => [userId, await this.#notBeforeOf(userId)] as const)));
-    return sessions.map((facts) =>
-      facts?.userId !== undefined && facts.createdAt < (notBefore.get(facts.userId) ?? 0) ? undefined : facts,
-    );
+    return sessions.map((session) => {
+      const userId = session?.facts.userId;
+      return userId !== undefined && session !== undefined && session.beganAt < (notBefore.get(userId) ?? 0) ? undefined : session;
+    });
   }
 
   async #notBeforeOf(userId: string): Promise<number> {

@@ -35,9 +35,16 @@ export class RedisSessionIndex implements SessionIndex {
   async reserve(
     userId: string,
     handle: Handle,
-    { ms, replaces, limit = 0, uncounted = [] }: Reservation,
+    { ms, replaces, limit = 0, since, uncounted = [] }: Reservation,
   ): Promise<number | 'full' | EndedSession> {
-    const { status, values } = await this.#run('reserve', userId, [handle, Math.ceil(ms), limit, ...argsOf(replaces), ...uncounted]);
+    const { status, values } = await this.#run('reserve', userId, [
+      handle,
+      Math.ceil(ms),
+      limit,
+      ...argsOf(replaces),
+      since ?? '',
+      ...uncounted,
+    ]);
     if (status === STATUS.full) return 'full';
     return status === STATUS.gone ? endedBy(values) : Number(values[0]);
   }

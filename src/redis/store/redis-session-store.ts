@@ -3,6 +3,8 @@ import { tellConflict } from '../../session/diagnostics.js';
 import { MOST_OTHERS } from '../../session/rotation.js';
 import { isHolder, matchSecret, mayWrite, secretAfter, secretLater, toldSecret } from '../../session/secret-check.js';
 import {
+  ADOPTED_FIELD,
+  beganAt,
   decodeDevice,
   decodeFrom,
   decodeHash,
@@ -10,11 +12,14 @@ import {
   decodeTombstone,
   DEVICE_FIELD,
   encodeCookie,
+  endOf,
   fieldOfEntry,
   FROM_FIELD,
   META_FIELD,
   recordOf,
+  type DecodedHash,
   type Metadata,
+  type Tombstone,
 } from '../../session/store/session-fields.js';
 import {
   applyDelta,
@@ -28,8 +33,10 @@ import {
   type StoredTerms,
 } from '../../session/session-record.js';
 import {
+  DEFAULT_REASON,
   TOMBSTONE_MS,
   type DestroyedSession,
+  type EndOptions,
   type Revocation,
   type RotateOptions,
   type Rotation,
@@ -71,6 +78,8 @@ const FAR = 10;
 const OVERSIZED_MS = 60_000;
 const MOST_OVERSIZED = 1_000;
 const FOREIGN_DATA: Unusable = { unusable: 'data' };
+/** Of whoever has a credential. */
+const ALWAYS: (presented: string, tombstone: Tombstone) => boolean = () => true;
 
 /** What a store beside it uses too: one view of outages, one clock, one batch. */
 export interface RedisStoreParts {
@@ -140,7 +149,16 @@ export class RedisSessionStore implements SessionStore {
     partsByStore.set(this, this.#parts);
   }
 
-  async find(sid: Sid): Promise<SessionRecord | EndedSession | Unusable | undefined> {
+  find(sid: Sid): Promise<SessionRecord | EndedSession | Unusable | undefined> {
+    return this.#find(sid, isHolder);
+  }
+
+  findAdopted(sid: Sid): Promise<SessionRecord | EndedSession | Unusable | undefined> {
+    return this.#find(sid, ALWAYS);
+  }
+
+  /** @param maySee whether somebody who presents that secret may know of what is left; where anybody may, any secret opens the session too */
+  async #find(sid: Sid, maySee: typeof isHolder): Promise<SessionRecord | EndedSession | Unusable | undefined> {
     const { handle, secretHash: presented } = partsOfSid(sid);
     if (this.#isOversized(handle)) return undefined;
     let hash: RedisHash;
@@ -153,13 +171,15 @@ export class RedisSessionStore implements SessionStore {
     if (fields.length === 0) return undefined;
     if (isFarTooLarge(hash, fields, this.settings)) return this.#rejectOversized(handle);
     const decoded = decodeHash(hash);
-    if (decoded === undefined) return endedOrForeign(presented, hash);
+    if (decoded === undefined) return endedOrForeign(presented, hash, maySee);
     const { userId } = decoded.metadata;
     if (this.#hasEnded(decoded.metadata)) return undefined;
     const now = this.#timeFor(decoded.metadata);
-    const secret = matchSecret(presented, decoded.metadata.secrets, typeof now === 'number' ? now : await now);
+    const matched = matchSecret(presented, decoded.metadata.secrets, typeof now === 'number' ? now : await now);
+    const secret = matched ?? (maySee === ALWAYS ? 'previous' : undefined);
     if (secret === undefined) return { unusable: 'secret', userId };
-    if (this.settings.revokeBefore && (await this.#isRevokedBefore(decoded.metadata))) return undefined;
+    if (this.settings.revokeBefore && (await this.#isRevokedBefore(decoded)))
+      return maySee === ALWAYS ? { endedReason: DEFAULT_REASON } : undefined;
     return recordOf(handle, decoded, { secret, presented });
   }
 
@@ -172,15 +192,15 @@ export class RedisSessionStore implements SessionStore {
     if (fields.length === 0) return undefined;
     if (isFarTooLarge(found, fields, this.settings)) return this.#rejectOversized(handle);
     const decoded = decodeHash(found);
-    if (decoded === undefined) return reasonIn(found);
+    if (decoded === undefined) return endIn(found);
     const { metadata } = decoded;
-    if (metadata.createdAt !== record.createdAt || this.#hasEnded(metadata) || (await this.#isRevokedBefore(metadata))) return undefined;
+    if (metadata.createdAt !== record.createdAt || this.#hasEnded(metadata) || (await this.#isRevokedBefore(decoded))) return undefined;
     if (!mayWrite(record, metadata)) return { unusable: 'secret', userId: metadata.userId };
     return recordOf(handle, decoded, { secret: secretLater(presented, metadata.secrets), presented });
   }
 
   async create(sid: Sid, session: NewSession): Promise<SessionRecord | 'exists' | 'taken' | 'gone'> {
-    const { entries, terms, userId, authenticatedAt, indexedAt, from, absolute = 0, absoluteEndsAt = 0 } = session;
+    const { entries, terms, userId, authenticatedAt, indexedAt, from, absolute = 0, absoluteEndsAt = 0, adoptedUntil } = session;
     const handle = handleOf(sid);
     const presented = secretHashOf(sid);
     const args = [
@@ -194,6 +214,7 @@ export class RedisSessionStore implements SessionStore {
       from ?? '',
       encodeCookie(terms.cookie),
       encodeDevice(terms),
+      adoptedUntil === undefined ? '' : Math.ceil(adoptedUntil),
     ];
     addFields(args, entries);
     const { status, now, values } = await this.#write('create', handle, args);
@@ -260,8 +281,8 @@ export class RedisSessionStore implements SessionStore {
     return status === STATUS.notInteger ? 'no integer' : Number(values[0]);
   }
 
-  async destroy(sid: Sid, copied?: SessionRecord): Promise<DestroyedSession | 'gone' | 'changed'> {
-    const args: (string | number)[] = [this.#parts.barredMs];
+  async destroy(sid: Sid, copied?: SessionRecord, { leavesWord = false }: EndOptions = {}): Promise<DestroyedSession | 'gone' | 'changed'> {
+    const args: (string | number)[] = [this.#parts.barredMs, leavesWord ? 1 : 0];
     if (copied !== undefined) {
       args.push(...loadedBy(copied), `+${copied.userId ?? ''}`);
       addFields(args, copied.entries);
@@ -269,24 +290,29 @@ export class RedisSessionStore implements SessionStore {
     const { status, values } = await this.#write('destroy', handleOf(sid), args);
     if (status === STATUS.changed) return 'changed';
     if (status !== STATUS.done) return 'gone';
-    const createdAt = Number(values[0]);
     const userId = values[1] === '' ? undefined : values[1];
-    return (await this.#isRevokedBefore({ createdAt, userId })) ? 'gone' : { userId };
+    return (await this.#hasBegunBefore(userId, Number(values[0]))) ? 'gone' : { userId };
   }
 
   async describe(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]> {
     const keys = handles.map((handle) => this.#keys.session(handle));
-    const found = await readFields(this.#port, this.#nodes, keys, [META_FIELD, DEVICE_FIELD, FROM_FIELD]);
+    const found = await readFields(this.#port, this.#nodes, keys, [META_FIELD, DEVICE_FIELD, FROM_FIELD, ADOPTED_FIELD]);
     const sessions = handles.map((handle, index) => {
-      const [packed, device, from] = found[index] ?? [];
+      const [packed, device, from, adopted] = found[index] ?? [];
       const metadata = decodeMetadata(packed);
-      return metadata && factsOf(handle, metadata, decodeDevice(device), decodeFrom(from));
+      if (metadata === undefined) return undefined;
+      const facts = factsOf(handle, metadata, decodeDevice(device), decodeFrom(from));
+      return { facts, beganAt: beganAt(metadata, typeof adopted === 'string') };
     });
-    return this.settings.revokeBefore ? this.#notBefore.withoutEarlier(sessions) : sessions;
+    const alive = this.settings.revokeBefore ? await this.#notBefore.withoutEarlier(sessions) : sessions;
+    return alive.map((session) => session?.facts);
   }
 
-  async revoke(handle: Handle, { userId, reason, createdBefore, indexedUpTo, mayComeLater = false }: Revocation): Promise<boolean> {
-    const args = [userId, reason, TOMBSTONE_MS, createdBefore ?? '', indexedUpTo ?? '', mayComeLater ? 1 : 0];
+  async revoke(
+    handle: Handle,
+    { userId, reason, createdBefore, indexedUpTo, mayComeLater = false, leavesWord = false }: Revocation,
+  ): Promise<boolean> {
+    const args = [userId, reason, TOMBSTONE_MS, createdBefore ?? '', indexedUpTo ?? '', mayComeLater ? 1 : 0, leavesWord ? 1 : 0];
     const { status } = await this.#write('revoke', handle, args);
     return status === STATUS.done;
   }
@@ -339,8 +365,12 @@ export class RedisSessionStore implements SessionStore {
     return FOREIGN_DATA;
   }
 
-  async #isRevokedBefore({ userId, createdAt }: Pick<Metadata, 'userId' | 'createdAt'>): Promise<boolean> {
-    return this.settings.revokeBefore && userId !== undefined && this.#notBefore.isBefore(userId, createdAt);
+  #isRevokedBefore({ metadata, isAdopted }: Pick<DecodedHash, 'metadata' | 'isAdopted'>): Promise<boolean> {
+    return this.#hasBegunBefore(metadata.userId, beganAt(metadata, isAdopted));
+  }
+
+  async #hasBegunBefore(userId: string | undefined, time: number): Promise<boolean> {
+    return this.settings.revokeBefore && userId !== undefined && this.#notBefore.isBefore(userId, time);
   }
 
   /** Only the end of a previous secret asks for the time at a read. */
@@ -366,18 +396,18 @@ function isForeign(found: RedisHash | Unusable): found is Unusable {
   return found === FOREIGN_DATA;
 }
 
-/** Without what its holder is known by. Where the holder has ended it, there is nothing to tell. */
-function reasonIn(hash: RedisHash): EndedSession | Unusable | undefined {
+/** Without what its holder is known by. */
+function endIn(hash: RedisHash): EndedSession | Unusable | undefined {
   const tombstone = decodeTombstone(hash);
   if (tombstone === undefined) return FOREIGN_DATA;
-  const { endedReason } = tombstone;
-  return endedReason === '' ? undefined : { endedReason };
+  // What only bars the handle tells nobody anything.
+  return tombstone.endedReason === '' && tombstone.secretHashes.every((one) => one === '') ? undefined : endOf(tombstone);
 }
 
-function endedOrForeign(secretHash: string, hash: RedisHash): EndedSession | Unusable | undefined {
+function endedOrForeign(secretHash: string, hash: RedisHash, maySee: typeof isHolder): EndedSession | Unusable | undefined {
   const tombstone = decodeTombstone(hash);
   if (tombstone === undefined) return FOREIGN_DATA;
-  return isHolder(secretHash, tombstone) ? { endedReason: tombstone.endedReason } : undefined;
+  return maySee(secretHash, tombstone) ? endOf(tombstone) : undefined;
 }
 
 /** What the scripts that start the idle timeout anew begin with. */

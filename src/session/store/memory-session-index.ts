@@ -38,16 +38,17 @@ export class MemorySessionIndex implements SessionIndex {
   async reserve(
     userId: string,
     handle: Handle,
-    { ms, replaces, limit = Infinity, uncounted = [] }: Reservation,
+    { ms, replaces, limit = Infinity, since, uncounted = [] }: Reservation,
   ): Promise<number | 'full' | EndedSession> {
     const now = this.clock.now();
     const user = this.#userOf(userId, now);
-    const ended = endOf(user, replaces);
+    const ended = endOf(user, replaces) ?? (since === undefined ? undefined : endOf(user, { handle, indexedAt: since }));
     if (ended !== undefined) return ended;
     if (countWithout(user, [handle, replaces?.handle, ...uncounted]) >= limit) return 'full';
     const entry = user.entries.get(handle);
     if (entry === undefined || entry.isReserved || isBehind(user, entry))
       this.#name(userId, user, handle, { endsAt: now + Math.ceil(ms), isReserved: true });
+    if (since !== undefined) return since;
     // The clock may have been set back since.
     return user.fence === undefined ? now : Math.max(now, user.fence.indexedUpTo + 1);
   }

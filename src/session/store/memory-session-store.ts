@@ -14,9 +14,10 @@ import {
   type Secrets,
 } from '../rotation.js';
 import { isHolder, matchSecret, mayWrite, secretAfter, secretLater, toldSecret } from '../secret-check.js';
-import { encodeCookie, recordOf, type Metadata, type Tombstone } from './session-fields.js';
+import { beganAt, encodeCookie, endOf, recordOf, type Metadata, type Tombstone } from './session-fields.js';
 import {
   applyDelta,
+  expiresAt,
   type CookieAttributes,
   type Device,
   type EncodedEntries,
@@ -29,8 +30,10 @@ import {
 } from '../session-record.js';
 import {
   NEXT_MS,
+  DEFAULT_REASON,
   TOMBSTONE_MS,
   type DestroyedSession,
+  type EndOptions,
   type Revocation,
   type RotateOptions,
   type Rotation,
@@ -46,6 +49,8 @@ interface StoredSession {
   readonly cookie: CookieAttributes | undefined;
   readonly device: Device | undefined;
   readonly from?: Handle | undefined;
+  /** See {@link NewSession.adoptedUntil}. */
+  readonly adoptedUntil?: number | undefined;
   readonly entries: EncodedEntries;
 }
 
@@ -91,13 +96,24 @@ export class MemorySessionStore implements SessionStore {
     return recordOf(handle, stored, { secret, presented });
   }
 
+  async findAdopted(sid: Sid): Promise<SessionRecord | EndedSession | Unusable | undefined> {
+    const handle = handleOf(sid);
+    const presented = secretHashOf(sid);
+    const now = this.clock.now();
+    const stored = this.#live(handle, now);
+    const tombstone = stored === undefined ? this.#tombstone(handle, now) : undefined;
+    if (stored === undefined) return tombstone && endOf(tombstone);
+    if (this.#isRevokedBefore(stored)) return { endedReason: DEFAULT_REASON };
+    return recordOf(handle, stored, { secret: matchSecret(presented, stored.metadata.secrets, now) ?? 'previous', presented });
+  }
+
   async reload(record: SessionRecord): Promise<SessionRecord | EndedSession | Unusable | undefined> {
     const { handle, presented } = record;
     const now = this.clock.now();
     const stored = this.#loaded(record, now);
     if (stored === undefined) {
-      const { endedReason } = this.#tombstone(handle, now) ?? {};
-      return endedReason === undefined ? undefined : { endedReason };
+      const tombstone = this.#tombstone(handle, now);
+      return tombstone && endOf(tombstone);
     }
     const { userId, secrets } = stored.metadata;
     if (this.#isRevokedBefore(stored)) return undefined;
@@ -106,7 +122,7 @@ export class MemorySessionStore implements SessionStore {
   }
 
   async create(sid: Sid, session: NewSession): Promise<SessionRecord | 'exists' | 'taken' | 'gone'> {
-    const { entries, terms, userId, authenticatedAt, indexedAt, from, absolute, absoluteEndsAt } = session;
+    const { entries, terms, userId, authenticatedAt, indexedAt, from, absolute, absoluteEndsAt, adoptedUntil } = session;
     const now = this.clock.now();
     this.#sweep(now);
     const handle = handleOf(sid);
@@ -125,7 +141,7 @@ export class MemorySessionStore implements SessionStore {
       secrets: firstSecret(presented),
       userId,
     };
-    const stored = { metadata, cookie: terms.cookie, device: terms.device, from, entries };
+    const stored = { metadata, cookie: terms.cookie, device: terms.device, from, adoptedUntil, entries };
     return this.#put(handle, stored, { secret: 'current', presented });
   }
 
@@ -168,14 +184,14 @@ export class MemorySessionStore implements SessionStore {
     return sum;
   }
 
-  async destroy(sid: Sid, copied?: SessionRecord): Promise<DestroyedSession | 'gone' | 'changed'> {
+  async destroy(sid: Sid, copied?: SessionRecord, { leavesWord = false }: EndOptions = {}): Promise<DestroyedSession | 'gone' | 'changed'> {
     const handle = handleOf(sid);
     const now = this.clock.now();
     const stored = copied === undefined ? this.#live(handle, now) : this.#same(copied, now);
     if (stored === undefined) return 'gone';
     const { userId } = stored.metadata;
     if (copied !== undefined && (userId !== copied.userId || !hasEntries(stored.entries, copied.entries))) return 'changed';
-    this.#sessions.delete(handle);
+    this.#end(handle, stored, { endedReason: '', ms: leavesWord ? leftOf(stored, now) : 0, now });
     return this.#isRevokedBefore(stored) ? 'gone' : { userId };
   }
 
@@ -192,18 +208,15 @@ export class MemorySessionStore implements SessionStore {
 
   async revoke(
     handle: Handle,
-    { userId, reason, createdBefore = Infinity, indexedUpTo = Infinity, mayComeLater = false }: Revocation,
+    { userId, reason, createdBefore = Infinity, indexedUpTo = Infinity, mayComeLater = false, leavesWord = false }: Revocation,
   ): Promise<boolean> {
     const now = this.clock.now();
     const stored = this.#live(handle, now);
     if (stored === undefined && mayComeLater && this.#tombstone(handle, now) === undefined)
       this.#tombstones.set(handle, { endedReason: reason, secretHashes: [], endsAt: now + TOMBSTONE_MS });
-    if (stored?.metadata.userId !== userId || stored.metadata.createdAt >= createdBefore) return false;
+    if (stored?.metadata.userId !== userId || beganAt(stored.metadata, isAdopted(stored)) >= createdBefore) return false;
     if ((stored.metadata.indexedAt ?? 0) > indexedUpTo) return false;
-    // Whoever has a secret that was good no longer is told nothing.
-    const secretHashes = goodSecrets(stored.metadata.secrets, now);
-    this.#sessions.delete(handle);
-    this.#tombstones.set(handle, { endedReason: reason, secretHashes, endsAt: now + TOMBSTONE_MS });
+    this.#end(handle, stored, { endedReason: reason, ms: Math.max(TOMBSTONE_MS, leavesWord ? leftOf(stored, now) : 0), now });
     return true;
   }
 
@@ -262,10 +275,19 @@ export class MemorySessionStore implements SessionStore {
       metadata,
       cookie: keepsCookie ? stored.cookie : terms.cookie,
       device: terms.device ?? stored.device,
+      adoptedUntil: stored.adoptedUntil,
       entries: applyDelta(stored.entries, delta),
     };
     const presentation = { secret: secretAfter(sid, newestSecret(metadata.secrets)), presented: record.presented };
     return { ...this.#put(record.handle, written, presentation), cookie: terms.cookie };
+  }
+
+  /** Ends a session, and leaves word of it for that many ms. The word of one that was adopted stays for as long as its credential could come again. */
+  #end(handle: Handle, stored: StoredSession, { endedReason, ms, now }: { endedReason: string; ms: number; now: number }): void {
+    this.#sessions.delete(handle);
+    const endsAt = Math.max(now + ms, stored.adoptedUntil ?? 0);
+    // Whoever has a secret that was good no longer is told nothing.
+    if (endsAt > now) this.#tombstones.set(handle, { endedReason, secretHashes: goodSecrets(stored.metadata.secrets, now), endsAt });
   }
 
   #put(handle: Handle, session: StoredSession, presentation: Parameters<typeof recordOf>[2]): SessionRecord {
@@ -273,9 +295,9 @@ export class MemorySessionStore implements SessionStore {
     return recordOf(handle, session, presentation);
   }
 
-  #ended(presented: string, handle: Handle, now: number): EndedSession | undefined {
+  #ended(presented: string, handle: Handle, now: number): EndedSession | Unusable | undefined {
     const tombstone = this.#tombstone(handle, now);
-    return tombstone !== undefined && isHolder(presented, tombstone) ? { endedReason: tombstone.endedReason } : undefined;
+    return tombstone !== undefined && isHolder(presented, tombstone) ? endOf(tombstone) : undefined;
   }
 
   #tombstone(handle: Handle, now: number): Tombstone | undefined {
@@ -301,8 +323,9 @@ export class MemorySessionStore implements SessionStore {
     return undefined;
   }
 
-  #isRevokedBefore({ metadata: { userId, createdAt } }: StoredSession): boolean {
-    return userId !== undefined && createdAt < (this.#notBefore.get(userId) ?? 0);
+  #isRevokedBefore(stored: StoredSession): boolean {
+    const { metadata } = stored;
+    return metadata.userId !== undefined && beganAt(metadata, isAdopted(stored)) < (this.#notBefore.get(metadata.userId) ?? 0);
   }
 
   /** Drops what has ended, at most once per idle timeout, so that visitors who never return do not fill the memory. */
@@ -324,5 +347,14 @@ function hasEntries(entries: EncodedEntries, others: EncodedEntries): boolean {
 }
 
 function isLive({ metadata }: StoredSession, now: number): boolean {
-  return now < metadata.lastSeenAt + metadata.idle && now < (metadata.absoluteEndsAt ?? Infinity);
+  return now < expiresAt(metadata);
+}
+
+/** How long it would live, in ms. */
+function leftOf({ metadata }: StoredSession, now: number): number {
+  return expiresAt(metadata) - now;
+}
+
+function isAdopted({ adoptedUntil }: StoredSession): boolean {
+  return adoptedUntil !== undefined;
 }

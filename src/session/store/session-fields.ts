@@ -3,6 +3,7 @@ import { LONGEST_TIME } from '../lifetime.js';
 import type { PreviousSecret, Secrets } from '../rotation.js';
 import type { CookieAttributes, Device, EncodedEntries, EndedSession, SessionRecord } from '../session-record.js';
 import { isHandle, type Handle } from '../sid.js';
+import type { Unusable } from './session-store.js';
 
 /** Times, timeouts, secret hashes and the user, packed: many small fields cost far more memory than one. `redis/scripts/lua/_meta.lua` writes it. */
 export const META_FIELD = '@meta';
@@ -12,7 +13,9 @@ export const COOKIE_FIELD = '@cookie';
 export const DEVICE_FIELD = '@device';
 /** The handle of the user's session that this one replaces, until it is first touched or saved. Apart from `@meta`, which stays short so. */
 export const FROM_FIELD = '@from';
-/** What is left of a session that somebody else has ended, and only that: why, and the hashes of the secrets whose holder may know. */
+/** Until when the credential that the session was made from could come again: stays so long when the session ends. Absent where it was made from none. */
+export const ADOPTED_FIELD = '@adopted';
+/** What is left of a session that was ended, and only that and `@adopted`: why, and the hashes of the secrets whose holder may know. */
 export const GONE_FIELD = '@gone';
 
 const METADATA_MARK = '@';
@@ -68,6 +71,8 @@ export interface DecodedHash {
   readonly metadata: Metadata;
   readonly cookie: CookieAttributes | undefined;
   readonly device: Device | undefined;
+  /** Whether the session was made from a credential. */
+  readonly isAdopted: boolean;
   readonly entries: EncodedEntries;
 }
 
@@ -80,11 +85,21 @@ export function decodeHash(hash: Readonly<Record<string, string>>): DecodedHash 
     const name = entryOfField(field);
     if (name !== undefined) entries.set(name, hash[field] ?? '');
   }
-  return { metadata, cookie: decodeCookie(hash[COOKIE_FIELD]), device: decodeDevice(hash[DEVICE_FIELD]), entries };
+  return {
+    metadata,
+    cookie: decodeCookie(hash[COOKIE_FIELD]),
+    device: decodeDevice(hash[DEVICE_FIELD]),
+    isAdopted: fieldOf(hash, ADOPTED_FIELD) !== undefined,
+    entries,
+  };
 }
 
 /** The record of a session, for a request that has presented that secret. */
-export function recordOf(handle: Handle, { metadata, cookie, device, entries }: DecodedHash, request: Presentation): SessionRecord {
+export function recordOf(
+  handle: Handle,
+  { metadata, cookie, device, entries }: Omit<DecodedHash, 'isAdopted'>,
+  request: Presentation,
+): SessionRecord {
   const { createdAt, lastSeenAt, absoluteEndsAt, idle, userId, authenticatedAt, indexedAt, secrets } = metadata;
   const { rotatedAt } = secrets;
   const { secret, presented } = request;
@@ -108,15 +123,26 @@ export function recordOf(handle: Handle, { metadata, cookie, device, entries }: 
 
 type Presentation = Pick<SessionRecord, 'secret' | 'presented'>;
 
-/** What was left when a session was ended, and by which secrets its holder is known. */
+/** What was left when a session was ended, and by which secrets its holder is known. Without a reason where its own holder has ended it. */
 export interface Tombstone extends EndedSession {
   readonly secretHashes: readonly string[];
+}
+
+/** What a look at a session that has ended finds; its own holder is told nothing. */
+export function endOf({ endedReason }: Tombstone): EndedSession | Unusable {
+  return endedReason === '' ? { unusable: 'left' } : { endedReason };
+}
+
+/** When a session began: one that was made from a credential, when its user had signed in. */
+export function beganAt({ createdAt, indexedAt = createdAt }: Pick<Metadata, 'createdAt' | 'indexedAt'>, isAdopted: boolean): number {
+  return isAdopted ? Math.min(createdAt, indexedAt) : createdAt;
 }
 
 /** `undefined` when the hash is not what is left of an ended session. */
 export function decodeTombstone(hash: Readonly<Record<string, string>>): Tombstone | undefined {
   const parts = GONE.exec(fieldOf(hash, GONE_FIELD) ?? '');
-  if (parts === null) return undefined;
+  // Where Redis had no memory for the word, its place is kept.
+  if (parts === null) return fieldOf(hash, ADOPTED_FIELD) === undefined ? undefined : { endedReason: '', secretHashes: [] };
   const [, hashes = '', endedReason = ''] = parts;
   return { endedReason, secretHashes: hashes.split(LIST) };
 }

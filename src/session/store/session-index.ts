@@ -16,6 +16,11 @@ export interface Reservation {
   readonly replaces?: IndexedAt | undefined;
   /** How many sessions the user may have. @default any number */
   readonly limit?: number | undefined;
+  /**
+   * When its user signed in by the credential that it is made from, epoch ms: it is indexed as of then, and refused when a fence was put up then or
+   * later. @default it begins now
+   */
+  readonly since?: number | undefined;
   /** Sessions that do not count, since others that are named take their place. */
   readonly uncounted?: readonly Handle[] | undefined;
 }
@@ -95,7 +100,7 @@ export interface IndexPage {
 export interface SessionIndex {
   /**
    * Reserves an entry for a session that is about to become a user's, and answers with when it was indexed: later than every fence so far. `'full'`
-   * when `limit` others are named already, alive or not, reserved or not; an `EndedSession` when the session to replace is behind a fence. A session that is
+   * when `limit` others are named already, alive or not, reserved or not; an `EndedSession` when the session to replace, or `since`, is behind a fence. A session that is
    * the user's already keeps the entry that it has.
    */
   reserve(userId: string, handle: Handle, reservation: Reservation): Promise<number | 'full' | EndedSession>;

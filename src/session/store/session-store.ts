@@ -34,7 +34,7 @@ export abstract class SessionStore {
   /**
    * Reads a session, and changes nothing. A sid whose secret is not good (any more) finds nothing, and neither does data that the store did not
    * write, which is left where it is; the answer says which of the two. Who held a session that somebody else has ended learns why, for five
-   * minutes.
+   * minutes. Who has ended it by a `destroy` that leaves word of it finds `'left'`.
    */
   abstract find(sid: Sid): Promise<SessionRecord | EndedSession | Unusable | undefined>;
 
@@ -68,8 +68,11 @@ export abstract class SessionStore {
    *
    * With `copied`, only while the session is the same user's and its entries are those of `copied`: `'changed'` when somebody has written
    * others since, and then it stays; `'gone'` also for a request that could not `save` any more.
+   *
+   * With `leavesWord`, whoever held it can learn of that for as long as it could have lived. A session that was made from a credential
+   * (`NewSession.adoptedUntil`) always leaves word, until then.
    */
-  abstract destroy(sid: Sid, copied?: SessionRecord): Promise<DestroyedSession | 'gone' | 'changed'>;
+  abstract destroy(sid: Sid, copied?: SessionRecord, options?: EndOptions): Promise<DestroyedSession | 'gone' | 'changed'>;
 
   /** Resolves when every write begun so far has been answered, refused or given up. */
   abstract drain(): Promise<void>;
@@ -104,6 +107,13 @@ export abstract class SessionStore {
    * learns why somebody else has ended it. A store without it is asked by `find`, to which a replaced secret is good for a grace only.
    */
   reload?(record: SessionRecord): Promise<SessionRecord | EndedSession | Unusable | undefined>;
+
+  /**
+   * Reads the session that was made from a credential (`NewSession.adoptedUntil`), for somebody who has that: whichever secret it has by now. The
+   * record says `previous` where it is another than the first. A session that has ended leaves an `EndedSession`, or `'left'` where its own holder has ended it,
+   * for as long as the credential could come again. A store without it takes no sessions that are made from credentials.
+   */
+  findAdopted?(sid: Sid): Promise<SessionRecord | EndedSession | Unusable | undefined>;
 
   /** What is to be told of each of these sessions; `undefined` for one that is not there (any more). */
   describe?(handles: readonly Handle[]): Promise<readonly (SessionFacts | undefined)[]>;
@@ -149,9 +159,12 @@ export interface StoreClock {
   ask?(): Promise<number>;
 }
 
-/** Why a store finds no session where there is something: a secret that is not good (any more), or data that it did not write. */
+/**
+ * Why a store finds no session where there is something: a secret that is not good (any more), data that it did not write, or word of a session that its own
+ * holder has ended.
+ */
 export interface Unusable {
-  readonly unusable: 'secret' | 'data';
+  readonly unusable: 'secret' | 'data' | 'left';
   /** Whose session it is, where that is known. */
   readonly userId?: string | undefined;
 }
@@ -171,6 +184,12 @@ export interface DestroyedSession {
   readonly userId: string | undefined;
 }
 
+/** What is left of a session that ends. */
+export interface EndOptions {
+  /** Whether its holder can learn that it has ended, for as long as it could have lived. @default false, unless it was made from a credential */
+  readonly leavesWord?: boolean | undefined;
+}
+
 /** What a rotation has come to. */
 export interface Rotation {
   readonly rotated: boolean;
@@ -187,12 +206,12 @@ export interface RotateOptions {
   readonly age: number;
 }
 
-/** Whose session somebody else ends, and why. */
-export interface Revocation {
+/** Whose session somebody else ends, and why. Word of it is left for five minutes, or with `leavesWord` for as long as it could have lived. */
+export interface Revocation extends EndOptions {
   readonly userId: string;
   /** A word for programs, such as `revoked`. */
   readonly reason: string;
-  /** Only a session that was created before then, epoch ms by the store's clock. */
+  /** Only a session that was created before then, or one made from a credential of before then; epoch ms by the store's clock. */
   readonly createdBefore?: number | undefined;
   /** Only a session that was indexed then or earlier, or nobody knows when ({@link SessionRecord.indexedAt}). */
   readonly indexedUpTo?: number | undefined;

@@ -604,6 +604,118 @@ const byHandle: StoreContractCase[] = [
   },
 ];
 
+/** A session that is made from a credential, which could come again for a day. */
+async function createAdopted(store: SessionStore, session: Partial<NewSession> = {}) {
+  const adoptedUntil = Math.ceil(await timeOf(store)) + DAY;
+  return create(store, {
+    userId: 'ada',
+    authenticatedAt: 1_000_000,
+    indexedAt: 1_000_000,
+    adoptedUntil,
+    terms: terms({ idle: 60_000 }),
+    ...session,
+  });
+}
+
+async function findAdopted(store: SessionStore, sid: Sid): Promise<Awaited<ReturnType<SessionStore['find']>>> {
+  assert.ok(store.findAdopted !== undefined, 'The store has no findAdopted().');
+  return store.findAdopted(sid);
+}
+
+const LEFT = { unusable: 'left' };
+
+const adopted: StoreContractCase[] = [
+  {
+    name: 'findAdopted reads the session of a credential, whichever secret it has by now',
+    needs: 'findAdopted',
+    async run(store) {
+      const { sid, record } = await createAdopted(store);
+      assert.deepEqual(await findAdopted(store, sid), record);
+      assert.deepEqual([record.authenticatedAt, record.indexedAt], [1_000_000, 1_000_000]);
+      const next = newSid(record.handle);
+      await store.rotate?.(sid, record, next, { grace: 0, reauthenticated: true, age: 0 });
+      const later = await findAdopted(store, sid);
+      assert.ok(isRecord(later) && later.secret === 'previous');
+      assert.ok(await isThere(store, next));
+      assert.deepEqual(await store.find(sid), { unusable: 'secret', userId: 'ada' });
+      assert.equal(await findAdopted(store, generateSid()), undefined);
+    },
+  },
+  {
+    name: 'destroy of a session that was made from a credential leaves word, and nobody makes it again',
+    needs: 'findAdopted',
+    async run(store) {
+      const { sid, record } = await createAdopted(store);
+      assert.deepEqual(await store.destroy(sid), { userId: 'ada' });
+      assert.deepEqual(await findAdopted(store, sid), LEFT);
+      assert.deepEqual(await store.find(sid), LEFT);
+      assert.equal(await store.find(newSid(record.handle)), undefined);
+      assert.equal(await store.create(sid, { entries: new Map(), terms: terms(), absolute: undefined, userId: 'ada' }), 'taken');
+      assert.equal(await store.destroy(sid), 'gone');
+      assert.equal(await store.save(sid, record, change({ n: 2 }), terms()), undefined);
+      assert.deepEqual(await able(store).describe([record.handle]), [undefined]);
+    },
+  },
+  {
+    name: 'revoke of a session that was made from a credential leaves word of the reason',
+    needs: 'findAdopted',
+    async run(store) {
+      const { sid, record } = await createAdopted(store);
+      assert.equal(await able(store).revoke(record.handle, { userId: 'ada', reason: REASON }), true);
+      assert.deepEqual(await findAdopted(store, sid), { endedReason: REASON });
+      assert.deepEqual(await store.find(sid), { endedReason: REASON });
+      assert.equal(await able(store).revoke(record.handle, { userId: 'ada', reason: 'again' }), false);
+      assert.deepEqual(await findAdopted(store, sid), { endedReason: REASON });
+    },
+  },
+  {
+    name: 'a session that has expired, or whose credential could not come again, leaves no word',
+    needs: 'findAdopted',
+    async run(store) {
+      const { sid } = await createAdopted(store, { terms: terms({ idle: 1 }) });
+      await ended(store, sid);
+      assert.equal(await findAdopted(store, sid), undefined);
+      const { sid: other } = await createAdopted(store, { adoptedUntil: 1_000_000 });
+      await store.destroy(other);
+      assert.equal(await findAdopted(store, other), undefined);
+    },
+  },
+  {
+    name: 'destroy and revoke with leavesWord tell the holder, and nobody else, for as long as the session could have lived',
+    needs: 'findAdopted',
+    async run(store) {
+      const { sid, record } = await create(store, { userId: 'ada' });
+      assert.deepEqual(await store.destroy(sid, undefined, { leavesWord: true }), { userId: 'ada' });
+      assert.deepEqual(await store.find(sid), LEFT);
+      assert.equal(await store.find(newSid(record.handle)), undefined);
+      assert.deepEqual(await store.reload?.(record), LEFT);
+      const { sid: short } = await create(store, { userId: 'ada', terms: terms({ idle: 5 }) });
+      await store.destroy(short, undefined, { leavesWord: true });
+      await until('the word has run out', async () => (await store.find(short)) === undefined);
+      const { sid: revoked, record: other } = await create(store, { userId: 'ada' });
+      await able(store).revoke(other.handle, { userId: 'ada', reason: REASON, leavesWord: true });
+      assert.deepEqual(await store.find(revoked), { endedReason: REASON });
+    },
+  },
+  {
+    name: 'endBefore hides a session that was made from an earlier credential (with store.revokeBefore)',
+    needs: 'findAdopted',
+    async run(store) {
+      if (store.endBefore === undefined || store.settings?.revokeBefore !== true) return;
+      const userId = generateSid();
+      const counts = await store.endBefore(userId);
+      const early = await createAdopted(store, { userId, authenticatedAt: counts - 1, indexedAt: counts - 1 });
+      assert.deepEqual(await findAdopted(store, early.sid), { endedReason: 'revoked' });
+      assert.equal(await store.find(early.sid), undefined);
+      assert.deepEqual(await able(store).describe([early.record.handle]), [undefined]);
+      assert.equal(await able(store).revoke(early.record.handle, { userId, reason: REASON, createdBefore: counts }), true);
+      const late = await createAdopted(store, { userId, authenticatedAt: counts, indexedAt: counts });
+      assert.ok(isRecord(await findAdopted(store, late.sid)));
+      assert.equal(await able(store).revoke(late.record.handle, { userId, reason: REASON, createdBefore: counts }), false);
+    },
+  },
+];
+
 /** A user whom no other case knows, and handles of sessions. */
 function named(store: SessionStore, count: number): { index: SessionIndex; user: string; handles: Handle[] } {
   return { index: able(store).index, user: generateSid(), handles: Array.from({ length: count }, () => handleOf(generateSid())) };
@@ -701,6 +813,21 @@ const index: StoreContractCase[] = [
     },
   },
   {
+    name: 'a session is indexed as of the credential that it is made from, and refused when a fence was put up since',
+    needs: 'index',
+    async run(store) {
+      const { index: names, user, handles } = named(store, 2);
+      const [early, late] = handles as [Handle, Handle];
+      const fence = await names.fence(user, { ms: 60_000, reason: REASON });
+      assert.ok(fence !== undefined);
+      assert.deepEqual(await names.reserve(user, early, { ms: 60_000, since: fence.indexedUpTo }), { endedReason: REASON });
+      assert.equal(await names.reserve(user, late, { ms: 60_000, since: fence.indexedUpTo + 1 }), fence.indexedUpTo + 1);
+      await names.fence(user, { ms: 60_000, reason: REASON });
+      const confirmation = { indexedAt: fence.indexedUpTo + 1, endsAt: fence.indexedUpTo + DAY };
+      assert.deepEqual(await names.confirm(user, late, confirmation), { endedReason: REASON });
+    },
+  },
+  {
     name: 'pages follow one another without a gap',
     needs: 'index',
     async run(store) {
@@ -745,4 +872,4 @@ const inspection: StoreContractCase[] = [
  *
  * @publicApi
  */
-export const storeContract: readonly StoreContractCase[] = [...basics, ...rotation, ...byHandle, ...index, ...inspection];
+export const storeContract: readonly StoreContractCase[] = [...basics, ...rotation, ...byHandle, ...adopted, ...index, ...inspection];

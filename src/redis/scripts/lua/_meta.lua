@@ -1,6 +1,6 @@
 -- The packed metadata field, as src/session/store/session-fields.ts reads it, times in base 36, most of them as ms since the first:
 -- 1|created|last seen|absolute end|idle timeout|sign-in unless then|indexed|secret hash|newer ones|previous ones and their ends|rotation|user
-local META, COOKIE, DEVICE, FROM, WAS, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@was', '@gone'
+local META, COOKIE, DEVICE, FROM, WAS, ADOPTED, GONE_FIELD = '@meta', '@cookie', '@device', '@from', '@was', '@adopted', '@gone'
 
 local function clock()
   local time = redis.call('TIME')

@@ -11,7 +11,8 @@
 -- ARGV[8]  handle of the user's session that it replaces, '' for none
 -- ARGV[9]  cookie attributes as JSON, '' for none
 -- ARGV[10]  device as JSON, '' for none
--- ARGV[11]  field and value of the first entry, and so on in pairs
+-- ARGV[11]  until when the credential that it is made from could come again, epoch ms, '' where it is made from none
+-- ARGV[12]  field and value of the first entry, and so on in pairs
 --
 -- Returns {DONE, now, absolute end or 0} when stored, {UNCHANGED, now, 0} when this secret's session was stored by an earlier try,
 -- {TAKEN, now, 0} when the handle belongs to another session, {GONE, now, 0} when somebody has ended the session before it came to be.
@@ -42,7 +43,8 @@ local isStored, failure = pcall(function()
   if ARGV[8] ~= '' then redis.call('HSET', key, FROM, ARGV[8]) end
   if ARGV[9] ~= '' then writeCookie(key, ARGV[9]) end
   writeDevice(key, ARGV[10])
-  for i = 11, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+  if ARGV[11] ~= '' then redis.call('HSET', key, ADOPTED, base36(tonumber(ARGV[11]))) end
+  for i = 12, #ARGV, 2 do redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
   expire(key, meta)
 end)
 if not isStored then
