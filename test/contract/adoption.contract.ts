@@ -16,6 +16,10 @@ const DAY = 86_400_000;
 /** In ms, for a machine that is busy with other things. */
 const PATIENT = 60_000;
 const REASON = 'password-changed';
+/** In ms. */
+const IDLE = 600_000;
+/** Less than the five minutes that pass: what is left of such a session by then is left since it was made from a credential. */
+const SHORT_IDLE = 200_000;
 
 /** A store that several processes can share. `later` has five minutes pass, and all words that last no longer are gone. */
 export type OpenAdoptingStore = (options: StoreOptions) => Promise<OpenStore & { later(): Promise<void> }>;
@@ -40,13 +44,13 @@ export function describeAdoption(name: string, open: OpenAdoptingStore): void {
     }
 
     /** A request with the credential. `process`: the one that serves it. */
-    async function request(process: Sessions, sid: Sid, since: number, userId = 'ada'): Promise<Adoption> {
+    async function request(process: Sessions, sid: Sid, since: number, idle = IDLE): Promise<Adoption> {
       const deadline = new Deadline(process.settings.deadline);
       deadlines.push(deadline);
       const draft = {
-        entries: entriesOf({ identity: { id: userId } }),
-        terms: termsOf(600_000),
-        userId,
+        entries: entriesOf({ identity: { id: 'ada' } }),
+        terms: termsOf(idle),
+        userId: 'ada',
         authenticatedAt: since,
         adoptedUntil: since + DAY,
       };
@@ -103,13 +107,21 @@ export function describeAdoption(name: string, open: OpenAdoptingStore): void {
 
     it('a session that revokeAll() has met between its name and itself never comes to be, for nobody', async () => {
       const { sessions, manager, sid, since, later } = await start();
-      const { others, barrier } = heldProcess(sessions, 'create');
-      const slow = request(others, sid, since);
-      await barrier.full;
+      const process = new FaultyProcess(sessions.store);
+      const [created, confirmed] = [new Barrier(1), new Barrier(1)];
+      process.before = async (name) => {
+        if (name === 'create') await created.pass();
+        if (name === 'confirm') await confirmed.pass();
+      };
+      const slow = request(Sessions.of(process.store), sid, since);
+      await created.full;
       await manager.revokeAll('ada', REASON);
-      barrier.open();
-      expect(await slow).toEqual({ refusedReason: REASON });
+      created.open();
+      // Where it were stored now, another request would find it before it is refused.
+      await Promise.race([slow, confirmed.full]);
       expect(await request(sessions, sid, since)).toEqual({ refusedReason: REASON });
+      confirmed.open();
+      expect(await slow).toEqual({ refusedReason: REASON });
       expect(await sessions.load(sid)).toBeUndefined();
       await later();
       expect(await request(sessions, sid, since)).toEqual({ refusedReason: REASON });
@@ -195,7 +207,7 @@ export function describeAdoption(name: string, open: OpenAdoptingStore): void {
     it.each(Object.keys(ENDS))('%s ends the credential, for as long as it could come', async (end) => {
       const given = await start();
       const { sessions, sid, since, later } = given;
-      await request(sessions, sid, since);
+      await request(sessions, sid, since, SHORT_IDLE);
       await ENDS[end]!(given);
       expect(isServed(await request(sessions, sid, since))).toBe(false);
       await later();
