@@ -1,16 +1,18 @@
 import type { Terms } from './session-record.js';
 
+const DAY = 86_400_000;
+
 /** A hundred years in ms: as good as for ever, and small enough for Redis and for `Date` to count on from. */
-export const LONGEST_TIME = 36_525 * 86_400_000;
+export const LONGEST_TIME = 36_525 * DAY;
 
 /** How far a cookie's age that a handler sets stretches the default absolute timeout at most: 400 days in ms, as long as browsers keep a cookie (RFC 6265bis, section 5.5). */
-export const LONGEST_STRETCH = 400 * 86_400_000;
+export const LONGEST_STRETCH = 400 * DAY;
 
 /**
  * In ms: 400 days, as long as a browser keeps a cookie. No older credential is made a session from (option `adopt`), so that it need not be remembered for longer
  * who was signed out.
  */
-export const LONGEST_CREDENTIAL = LONGEST_STRETCH;
+export const LONGEST_CREDENTIAL = 400 * DAY;
 
 /** For how many ms from now a credential that was given out can come at most, where nobody is asked for one from `until` on. */
 export function credentialLife({ until }: { readonly until?: Date | undefined }, now = Date.now()): number {
