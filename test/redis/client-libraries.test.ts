@@ -35,10 +35,7 @@ function outcomes(count: number, call: () => Promise<unknown>): Promise<string[]
 
 const answered = (call: () => Promise<unknown>) => until(async () => (await outcomes(1, call))[0] === 'answered', 'Redis answers');
 
-/** Those of the newest versions: the others have the contract suites. */
-const NEWEST = LIBRARIES.filter(([name]) => name === 'ioredis 6' || name === 'node-redis 6');
-
-describe.each(NEWEST)('with a client of %s', (_name, connect) => {
+describe.each(LIBRARIES)('with a client of %s', (_name, connect) => {
   let server: RedisServer;
   let proxy: ChaosProxy;
   let app: AppClient;
@@ -156,10 +153,12 @@ describe.each(NEWEST)('with a client of %s', (_name, connect) => {
   });
 
   test('events of another process arrive, also after the connection was broken', async () => {
-    await eventsArrive(app.client, (await connect(server)).client, async () => {
+    const other = await connect(server);
+    await eventsArrive(app.client, other.client, async () => {
       await proxy.cut();
       await proxy.heal();
     });
+    other.end();
   });
 
   test('the client is neither configured nor closed', async () => {

@@ -20,6 +20,8 @@ const ONE_QUESTION = {
   commandTimeout: undefined,
   socketTimeout: undefined,
   connectTimeout: CONNECT_TIMEOUT,
+  // Dropped at once: ioredis would keep the process for as long where the connection has closed already.
+  disconnectTimeout: 0,
 } as const satisfies RedisOptions;
 
 /** A client for one server, or for one node of a Cluster. */
