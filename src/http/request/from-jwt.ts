@@ -21,12 +21,20 @@ export interface JwtPayload {
   jti?: string | undefined;
 }
 
+/** What `{ id: sub }` is not enough for: an application that declares more of its identities (`interface Identity`) says where it comes from. */
+type IdentityOfPayload<Payload> = { id: string } extends Identity
+  ? {
+      /** Who has signed in. @default `{ id: sub }`, and none where you declare more of `Identity` than its `id` */
+      identity?: ((payload: Payload) => Identity) | undefined;
+    }
+  : { identity: (payload: Payload) => Identity };
+
 /**
  * How {@link fromJwt} finds who has signed in.
  *
  * @publicApi
  */
-export interface JwtOptions<Payload extends JwtPayload = JwtPayload & Record<string, unknown>> {
+export type JwtOptions<Payload extends JwtPayload = JwtPayload & Record<string, unknown>> = IdentityOfPayload<Payload> & {
   /**
    * Checks a token: its signature, its end, for whom it is. Yours, by any library: `(token) => jwtVerify(token, key, { algorithms, issuer, audience })` of
    * jose, or `(token) => jwt.verify(token, key, { algorithms })` of jsonwebtoken. Returns the payload (or what `jwtVerify` returns), and `undefined` or an error
@@ -44,13 +52,11 @@ export interface JwtOptions<Payload extends JwtPayload = JwtPayload & Record<str
   until: Date;
   /** The name of the cookie that has the token. Without it, and before it, `Authorization: Bearer` counts. @default none */
   cookie?: string | undefined;
-  /** Who has signed in. @default `{ id: sub }` */
-  identity?: ((payload: Payload) => Identity) | undefined;
   /** Entries that the session begins with. @default none */
   data?: ((payload: Payload) => Credential['data']) | undefined;
   /** How long the session lives, as `login()` takes it. @default as configured */
   remember?: Credential['remember'];
-}
+};
 
 const BEARER = /^Bearer +([\w-]+(?:\.[\w-]*){2,4}) *$/i;
 const TOKEN = /^[\w-]+(?:\.[\w-]*){2,4}$/;
@@ -120,9 +126,9 @@ function isExpired({ exp }: JwtPayload): boolean {
   return typeof exp === 'number' && exp * SECOND <= Date.now();
 }
 
-/** An application may have declared more of its identities: it says so by the option. */
 function defaultIdentity({ sub = '' }: JwtPayload): Identity {
-  return { id: sub };
+  // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- where an application declares more of it, `JwtOptions` asks for `identity`
+  return { id: sub } as Identity;
 }
 
 function credentialOf<Payload extends JwtPayload>(token: string, payload: Payload, options: JwtOptions<Payload>): Credential {

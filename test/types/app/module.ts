@@ -1,6 +1,7 @@
 import { Injectable, Module, RequestMethod, type ExecutionContext } from '@nestjs/common';
 import type { Redis } from 'ioredis';
 import {
+  fromJwt,
   InjectSessionOptions,
   InjectSessionRedis,
   RedisSessionModule,
@@ -50,6 +51,21 @@ export class Service {
         identity: (session) => session.passport?.user,
       }),
       forRoutes: [{ path: 'shop', method: RequestMethod.ALL }],
+    }),
+    RedisSessionModule.forRoot({
+      redis: 'redis://localhost',
+      session: { secret: 's' },
+      adopt: fromJwt({
+        verify: (token) => ({ sub: token, roles: ['staff'] }),
+        until: new Date(0),
+        identity: ({ sub, roles }) => ({ id: sub, roles }),
+      }),
+    }),
+    RedisSessionModule.forRoot({
+      redis: 'redis://localhost',
+      session: { secret: 's' },
+      // @ts-expect-error of a token alone nobody knows the roles that the application declares
+      adopt: fromJwt({ verify: (token) => ({ sub: token }), until: new Date(0) }),
     }),
     RedisSessionModule.forRootAsync({ useClass: Config }),
     RedisSessionModule.forRootAsync({ useExisting: Config, isGlobal: false }),
