@@ -1,5 +1,5 @@
 import { metrics, type Attributes, type Meter, type MeterProvider } from '@opentelemetry/api';
-import { onDiagnostics, type SessionDiagnostics } from '../session/diagnostics.js';
+import { onDiagnostics, type SessionDiagnostics, type SocketOpenedDiagnostics } from '../session/diagnostics.js';
 
 /**
  * Where the metrics go.
@@ -84,6 +84,12 @@ function measure(meter: Meter): () => void {
     ...measureSockets(meter),
     count(meter, 'created', { name: 'created', unit: '{session}', description: 'Sessions that were stored for the first time' }),
     count(meter, 'loggedIn', { name: 'signed_in', unit: '{session}', description: 'Sign-ins' }),
+    count(meter, 'adopted', { name: 'adopted', unit: '{session}', description: 'Sessions that were made from a credential' }),
+    count(meter, 'converted', {
+      name: 'converted',
+      unit: '{session}',
+      description: 'Sessions of connect-redis that were made sessions of this package',
+    }),
     count(meter, 'loggedOut', { name: 'signed_out', unit: '{session}', description: 'Identities taken out of sessions that go on' }),
     count(meter, 'rotated', { name: 'rotated', unit: '{session}', description: 'Sessions that got a new secret' }),
     count(meter, 'lost', { name: 'lost', unit: '{change}', description: 'Changes dropped because their session had ended meanwhile' }),
@@ -182,7 +188,19 @@ function measureEnds(meter: Meter): (() => void)[] {
 
 function measureSockets(meter: Meter): (() => void)[] {
   const open = meter.createUpDownCounter(`${PREFIX}sockets`, { unit: '{socket}', description: 'Open sockets that have a session' });
-  return [onDiagnostics('socketOpened', () => open.add(1)), onDiagnostics('socketClosed', () => open.add(-1))];
+  // Not those that were open before it listened: it never counted them.
+  const counted = new Set<SocketOpenedDiagnostics>();
+  const stops = [
+    onDiagnostics('socketOpened', (opened) => {
+      counted.add(opened);
+      open.add(1);
+    }),
+    onDiagnostics('socketClosed', ({ opened }) => {
+      if (counted.delete(opened)) open.add(-1);
+    }),
+  ];
+  // Nobody will hear them close, and the provider keeps the sum for one that starts later.
+  return [...stops, () => open.add(-counted.size)];
 }
 
 function seconds(meter: Meter, name: string, description: string) {

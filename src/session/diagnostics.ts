@@ -67,14 +67,25 @@ export interface UnavailableDiagnostics {
   readonly reason: string;
 }
 
+/** A session of connect-redis has become one of this package (`store.migrate`), by a request, by `convertRest()` or by the command line. Told by the process that did it. */
+export interface ConvertedDiagnostics {
+  /** False for a visitor's. */
+  readonly isSignedIn: boolean;
+}
+
 /** A socket has got its session. */
 export interface SocketOpenedDiagnostics {
   /** False for a visitor's. */
   readonly isSignedIn: boolean;
 }
 
-/** A socket has closed. */
+/** A socket has closed whose opening was told. */
 export interface SocketClosedDiagnostics extends SocketOpenedDiagnostics {
+  /**
+   * What `socketOpened` carried when this socket opened: the same object. If you count open sockets, count only those whose opening you were told of: you may
+   * have subscribed later than somebody else.
+   */
+  readonly opened: SocketOpenedDiagnostics;
   /** Why its session was over by then, in a word; `undefined` if it was not. */
   readonly reason?: string | undefined;
 }
@@ -98,6 +109,7 @@ export interface SessionDiagnostics extends SessionEventMap {
   conflict: ConflictDiagnostics;
   csrfRefused: CsrfRefusedDiagnostics;
   unavailable: UnavailableDiagnostics;
+  converted: ConvertedDiagnostics;
   socketOpened: SocketOpenedDiagnostics;
   socketClosed: SocketClosedDiagnostics;
 }
@@ -118,6 +130,7 @@ export const diagnostics: Channels = {
   conflict: open('conflict'),
   csrfRefused: open('csrfRefused'),
   unavailable: open('unavailable'),
+  converted: open('converted'),
   socketOpened: open('socketOpened'),
   socketClosed: open('socketClosed'),
   created: open('created'),
@@ -155,6 +168,11 @@ export function tellUnavailable({ reason }: SessionStoreUnavailableError): void 
 /** Tells of a new session that cannot have its id, or of a step that has to be made again. */
 export function tellConflict(reason: ConflictDiagnostics['reason']): void {
   if (diagnostics.conflict.hasSubscribers) diagnostics.conflict.publish({ reason });
+}
+
+/** Tells of a session of connect-redis that was made one of this package. */
+export function tellConverted(isSignedIn: boolean): void {
+  if (diagnostics.converted.hasSubscribers) diagnostics.converted.publish({ isSignedIn });
 }
 
 /** Why a call of the store has failed, in a word that is safe to log. */

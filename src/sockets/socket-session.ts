@@ -5,7 +5,7 @@ import { endedReasonIn, existingSession, getOrCreateSession, identityIn } from '
 import type { SessionRuntime } from '../http/request/session-runtime.js';
 import type { Identity } from '../nest/identity.decorator.js';
 import { SessionMisuseError } from '../redis-session.errors.js';
-import { diagnostics } from '../session/diagnostics.js';
+import { diagnostics, type SocketOpenedDiagnostics } from '../session/diagnostics.js';
 import { listOf, without, withOneMore, type Few } from '../session/few.js';
 import type { Handle } from '../session/sid.js';
 import { END_REASONS, type SessionWatcher, type WatchedSession } from '../session/watched-sessions.js';
@@ -34,7 +34,8 @@ export class SocketSession implements SessionWatcher {
   #clients: Few<SocketClient>;
   #reason: string | undefined;
   #isTouching = false;
-  #isClosed = false;
+  /** What was told of its opening; `undefined` where nobody listened, and nobody is told of its closing. */
+  #opened: SocketOpenedDiagnostics | undefined;
 
   /**
    * @param state of the handshake, with its session loaded
@@ -48,7 +49,7 @@ export class SocketSession implements SessionWatcher {
     this.#reason = endedReasonIn(state);
     this.#watched = loaded && transport.runtime.sessions.watched.watch(loaded, this);
     this.#userId = identity && this.#ownTextOf(String(identity.id));
-    if (diagnostics.socketOpened.hasSubscribers) diagnostics.socketOpened.publish({ isSignedIn: this.#userId !== undefined });
+    this.#opened = tellOpened(this.#userId !== undefined);
   }
 
   get isSignedIn(): boolean {
@@ -83,10 +84,10 @@ export class SocketSession implements SessionWatcher {
   leave(): void {
     this.#watched?.leave(this);
     this.#clients = undefined;
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    if (diagnostics.socketClosed.hasSubscribers)
-      diagnostics.socketClosed.publish({ isSignedIn: this.#userId !== undefined, reason: this.#reason });
+    const opened = this.#opened;
+    this.#opened = undefined;
+    if (opened !== undefined && diagnostics.socketClosed.hasSubscribers)
+      diagnostics.socketClosed.publish({ ...opened, opened, reason: this.#reason });
   }
 
   ended(reason: string): void {
@@ -164,6 +165,15 @@ export class SocketSession implements SessionWatcher {
     failLoad(state, error);
     return state;
   }
+}
+
+/** Tells of a socket that opens, and returns what was told; `undefined` where nobody wants to know. Subscribers of its closing alone want it told of, too. */
+function tellOpened(isSignedIn: boolean): SocketOpenedDiagnostics | undefined {
+  const { socketOpened, socketClosed } = diagnostics;
+  if (!socketOpened.hasSubscribers && !socketClosed.hasSubscribers) return undefined;
+  const opened = { isSignedIn };
+  socketOpened.publish(opened);
+  return opened;
 }
 
 /** Lets the session leave with the connection, which is sure to close, also where no socket ever opens. */

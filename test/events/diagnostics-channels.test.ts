@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { peekSession, SessionManager } from '../../src/index.js';
-import { diagnostics, type SessionDiagnostics } from '../../src/session/diagnostics.js';
+import { diagnostics, onDiagnostics, type SessionDiagnostics } from '../../src/session/diagnostics.js';
 import { SessionEvents } from '../../src/session/session-events.js';
 import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
 import { hashedHandleOf, type Handle, type Sid } from '../../src/session/sid.js';
@@ -229,7 +229,7 @@ describe.each(doors)('diagnostics channels, sockets by $name', (door) => {
     await client.ended;
     const closed: unknown[] = [];
     await until(() => Promise.resolve(closed.push(...recorder.of('socketClosed')) > 0), 'the closing is told');
-    expect(closed).toEqual([{ isSignedIn: true, reason: 'revoked' }]);
+    expect(closed).toEqual([{ isSignedIn: true, opened: { isSignedIn: true }, reason: 'revoked' }]);
   });
 
   test('tell of a handshake that a page of another site has sent', async () => {
@@ -237,6 +237,46 @@ describe.each(doors)('diagnostics channels, sockets by $name', (door) => {
     await door.connect(app.origin, { headers: { origin: 'https://evil.example' } });
     expect(recorder.of('csrfRefused').map(({ reason }) => reason)).toContain('cross-origin');
     expect(recorder.of('socketOpened')).toEqual([]);
+  });
+});
+
+describe.each(doors)('diagnostics channels, which nobody listens to at first, sockets by $name', (door) => {
+  const open = useSocketApps(door);
+
+  test('tell that a socket has closed only where they have told that it opened', async () => {
+    const app = await open();
+    const browser = await app.signedIn('ada');
+    await app.connect(browser);
+    const told: object[] = [];
+    const closed: object[] = [];
+    const stops = [
+      onDiagnostics('socketOpened', (message) => void told.push(message)),
+      onDiagnostics('socketClosed', ({ opened }) => void closed.push(opened)),
+    ];
+    try {
+      await app.connect(browser);
+      await app.app.close();
+      await until(() => Promise.resolve(closed.length > 0), 'a closing is told');
+      expect(told).toEqual([{ isSignedIn: true }]);
+      expect(closed).toHaveLength(1);
+      expect(closed[0]).toBe(told[0]);
+    } finally {
+      for (const stop of stops) stop();
+    }
+  });
+
+  test('tell whoever listens only to what closes', async () => {
+    const app = await open();
+    const reasons: (string | undefined)[] = [];
+    const stop = onDiagnostics('socketClosed', ({ reason }) => void reasons.push(reason));
+    try {
+      await app.connect(await app.signedIn('ada'));
+      await app.manager.revokeAll('ada', 'password-changed');
+      await until(() => Promise.resolve(reasons.length > 0), 'the closing is told');
+      expect(reasons).toEqual(['password-changed']);
+    } finally {
+      stop();
+    }
   });
 });
 

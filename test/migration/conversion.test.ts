@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Redis } from 'ioredis';
 import { RedisSessionStore, SessionManager } from '../../src/index.js';
 import { MigratingSessionStore, type MigratingStoreOptions } from '../../src/redis/migration/migrating-session-store.js';
+import { onDiagnostics } from '../../src/session/diagnostics.js';
 import type { StoredTerms } from '../../src/session/session-record.js';
 import { Sessions } from '../../src/session/sessions.js';
 import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';
@@ -159,6 +160,25 @@ it('a string too large to be a session as a hash is left as it is', async () => 
   await write({ large: 'x'.repeat(2_000) });
   expect(await store.find(sid)).toEqual({ unusable: 'data' });
   expect(await client.exists(`sess:${sid}`)).toBe(1);
+});
+
+it('is told of once by the channel "converted", whoever makes it, and a session that is a hash already is not', async () => {
+  const told: unknown[] = [];
+  const stop = onDiagnostics('converted', (message) => void told.push(message));
+  try {
+    const stores = [await open(), await open()];
+    await write({ passport: { user: 'ada' } });
+    await Promise.all(stores.map((store) => converted(store)));
+    await converted(stores[0]!);
+    expect(told).toEqual([{ isSignedIn: true }]);
+
+    await write({ cart: 'tea' }, { key: `sess:${newSid()}` });
+    await client.set('sess:other', 'no session', 'PX', DAY);
+    await stores[0]!.migration.convertRest({ perSecond: 100_000 }).done;
+    expect(told.slice(1)).toEqual([{ isSignedIn: false }]);
+  } finally {
+    stop();
+  }
 });
 
 describe('prepare', () => {

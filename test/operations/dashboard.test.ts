@@ -14,6 +14,7 @@ const OF_PROMETHEUS = ['job', 'le'];
 const METRIC = /\bnestjs_redis_session_\w+(?=\{|\[|\)|,)/g;
 
 const session = { handle: 'h'.repeat(22) as Handle, userId: 'ada' };
+const opened = { isSignedIn: true };
 /** One message for each channel. */
 const MESSAGES: SessionDiagnostics = {
   load: { result: 'failed', reason: 'timeout', duration: 1 },
@@ -22,8 +23,9 @@ const MESSAGES: SessionDiagnostics = {
   conflict: { reason: 'id-in-use' },
   csrfRefused: { reason: 'cross-site' },
   unavailable: { reason: 'timeout' },
-  socketOpened: { isSignedIn: true },
-  socketClosed: { isSignedIn: true },
+  converted: opened,
+  socketOpened: opened,
+  socketClosed: { isSignedIn: true, opened },
   created: session,
   loggedIn: session,
   adopted: session,

@@ -51,6 +51,13 @@ const count = async (name: string, labels?: Record<string, string>) =>
 const byResult = (result: string) => ({ nestjs_redis_session_result: result });
 const byReason = (reason: string) => ({ nestjs_redis_session_reason: reason });
 
+/** Tells that a socket has opened. Returns what tells that it has closed. */
+function openSocket(): () => void {
+  const opened = { isSignedIn: true };
+  diagnostics.socketOpened.publish(opened);
+  return () => diagnostics.socketClosed.publish({ isSignedIn: true, opened });
+}
+
 describe.each(variants)('metrics of an application, $name', (variant) => {
   const harness = useVariant(variant);
 
@@ -126,9 +133,30 @@ describe('SessionMetrics', () => {
 
   test('counts open sockets', async () => {
     start();
-    diagnostics.socketOpened.publish({ isSignedIn: true });
-    diagnostics.socketOpened.publish({ isSignedIn: false });
-    diagnostics.socketClosed.publish({ isSignedIn: true });
+    const close = openSocket();
+    openSocket();
+    close();
+    expect(await count('sockets')).toBe(1);
+  });
+
+  test('counts no socket as closed that was opened before it began, for somebody else', async () => {
+    const close = openSocket();
+    start();
+    const closeLater = openSocket();
+    close();
+    expect(await count('sockets')).toBe(1);
+    closeLater();
+    expect(await count('sockets')).toBe(0);
+  });
+
+  test('takes back the sockets that are open when it stops, so that one that starts later begins at none', async () => {
+    const first = start();
+    const close = openSocket();
+    openSocket();
+    first.stop();
+    close();
+    start();
+    openSocket();
     expect(await count('sockets')).toBe(1);
   });
 

@@ -13,6 +13,7 @@ import {
   type StoredTerms,
 } from '../../session/session-record.js';
 import { handleOf, secretHashOf, type Handle, type Sid } from '../../session/sid.js';
+import { tellConverted } from '../../session/diagnostics.js';
 import { endOne } from '../../session/indexed-sessions.js';
 import { Sessions } from '../../session/sessions.js';
 import {
@@ -346,6 +347,7 @@ export class MigratingSessionStore implements SessionStore {
     for (const [name, text] of session.entries) args.push(fieldOfEntry(name), text);
     const key = this.#parts.keys.session(handleOf(sid));
     const { status } = await this.#parts.writer.run('convert', key, args).catch(takenByOther);
+    if (status === STATUS.done) tellConverted(userId !== undefined);
     return status;
   }
 
