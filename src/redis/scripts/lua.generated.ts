@@ -27,7 +27,7 @@ local function finish(key, hashes, reason, ms, now)
   if adopted <= now then
     -- First, since Redis that is out of memory lets a key go, and refuses nothing of a script that has written.
     redis.call('DEL', key)
-    if ms > 0 then leaveWord(key, hashes, reason, ms) end
+    if ms > 0 then leaveWord(key, hashes, reason, now + ms) end
     return
   end
   -- That field is the word, and is there already: so this needs no memory at all.
@@ -35,7 +35,7 @@ local function finish(key, hashes, reason, ms, now)
     if field ~= ADOPTED then redis.call('HDEL', key, field) end
   end
   redis.call('PEXPIREAT', key, string.format('%.0f', adopted))
-  leaveWord(key, hashes, reason, math.max(ms, adopted - now))
+  leaveWord(key, hashes, reason, math.max(now + ms, adopted))
 end`;
 
 const _index = `-- The sessions of one user: a sorted set of handles, each with the latest moment, in epoch ms, at which it can be alive, and half a ms more
@@ -298,10 +298,10 @@ end
 -- A tombstone that tells nobody anything, and those that tell why begin so where nobody's secret is known.
 local NO_WORD = '1||'
 
--- Leaves word of an ended session, for those who have one of the secrets, for so many ms.
-local function leaveWord(key, hashes, reason, ms)
+-- Leaves word of an ended session, for those who have one of the secrets, until then (epoch ms).
+local function leaveWord(key, hashes, reason, till)
   redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', hashes, reason}, '|'))
-  redis.call('PEXPIRE', key, string.format('%.0f', ms))
+  redis.call('PEXPIREAT', key, string.format('%.0f', till))
 end`;
 
 const _status = `-- What the first number of a script's answer means.
@@ -540,7 +540,7 @@ if not meta then
   -- Redis that is out of memory refuses nothing of a script that has written.
   if barred > 0 and redis.call('EXISTS', key) == 0 then
     redis.call('DEL', key)
-    leaveWord(key, '', '', barred)
+    leaveWord(key, '', '', now + barred)
   elseif barred > 0 and redis.call('HEXISTS', key, GONE_FIELD) == 1 and redis.call('PTTL', key) < barred then
     redis.call('PEXPIRE', key, string.format('%.0f', barred))
   end
@@ -808,7 +808,7 @@ ${_end}
 
 local key, now, ms = KEYS[1], clock(), tonumber(ARGV[3])
 if ARGV[6] == '1' and redis.call('EXISTS', key) == 0 then
-  leaveWord(key, '', ARGV[2], ms)
+  leaveWord(key, '', ARGV[2], now + ms)
   return {GONE, now}
 end
 local meta = read(key)

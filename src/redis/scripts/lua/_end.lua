@@ -25,7 +25,7 @@ local function finish(key, hashes, reason, ms, now)
   if adopted <= now then
     -- First, since Redis that is out of memory lets a key go, and refuses nothing of a script that has written.
     redis.call('DEL', key)
-    if ms > 0 then leaveWord(key, hashes, reason, ms) end
+    if ms > 0 then leaveWord(key, hashes, reason, now + ms) end
     return
   end
   -- That field is the word, and is there already: so this needs no memory at all.
@@ -33,5 +33,5 @@ local function finish(key, hashes, reason, ms, now)
     if field ~= ADOPTED then redis.call('HDEL', key, field) end
   end
   redis.call('PEXPIREAT', key, string.format('%.0f', adopted))
-  leaveWord(key, hashes, reason, math.max(ms, adopted - now))
+  leaveWord(key, hashes, reason, math.max(now + ms, adopted))
 end

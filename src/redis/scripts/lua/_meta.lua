@@ -171,8 +171,8 @@ end
 -- A tombstone that tells nobody anything, and those that tell why begin so where nobody's secret is known.
 local NO_WORD = '1||'
 
--- Leaves word of an ended session, for those who have one of the secrets, for so many ms.
-local function leaveWord(key, hashes, reason, ms)
+-- Leaves word of an ended session, for those who have one of the secrets, until then (epoch ms).
+local function leaveWord(key, hashes, reason, till)
   redis.pcall('HSET', key, GONE_FIELD, table.concat({'1', hashes, reason}, '|'))
-  redis.call('PEXPIRE', key, string.format('%.0f', ms))
+  redis.call('PEXPIREAT', key, string.format('%.0f', till))
 end

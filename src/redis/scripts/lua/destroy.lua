@@ -40,7 +40,7 @@ if not meta then
   -- Redis that is out of memory refuses nothing of a script that has written.
   if barred > 0 and redis.call('EXISTS', key) == 0 then
     redis.call('DEL', key)
-    leaveWord(key, '', '', barred)
+    leaveWord(key, '', '', now + barred)
   elseif barred > 0 and redis.call('HEXISTS', key, GONE_FIELD) == 1 and redis.call('PTTL', key) < barred then
     redis.call('PEXPIRE', key, string.format('%.0f', barred))
   end

@@ -17,7 +17,7 @@
 
 local key, now, ms = KEYS[1], clock(), tonumber(ARGV[3])
 if ARGV[6] == '1' and redis.call('EXISTS', key) == 0 then
-  leaveWord(key, '', ARGV[2], ms)
+  leaveWord(key, '', ARGV[2], now + ms)
   return {GONE, now}
 end
 local meta = read(key)
