@@ -247,9 +247,10 @@ function moveProblems({ kind = 'hash', migrate, ...options }: RedisSessionStoreO
 
 /** What must be told of sessions that are made from credentials cannot be told by each store. */
 export function unableToAdopt(store: SessionStore | ExpressStore | StoreKind | 'migrate' | undefined): string[] {
-  if (store === 'migrate')
+  const isMigrating = isSessionStore(store) && store.migration !== undefined;
+  if (store === 'migrate' || isMigrating)
     return [
-      '"adopt" must not be set with "store.migrate": a session that is a string cannot remember that its credential was signed out. Finish the move from connect-redis, and set "adopt" then.',
+      `"adopt" must not be set with ${isMigrating ? 'a store that migrates' : '"store.migrate"'}: a session that is a string cannot remember that its credential was signed out. Finish the move from connect-redis, and set "adopt" then.`,
     ];
   if (store === 'connect-redis')
     return [
