@@ -4,7 +4,7 @@ import type { Sessions } from './sessions.js';
 import { generateSid } from './sid.js';
 import { STORE_PROBLEMS, type StoreProblem } from './store/session-store.js';
 
-/** No session can be read: the store does not answer, or refuses. Public pages work, and what needs a session is 503. */
+/** No session can be read, or none on one node of a Cluster: the store does not answer, or refuses. Public pages work, and what needs a session is 503. */
 const UNAVAILABLE = 'unavailable';
 
 /** What can be wrong with sessions, by name. */

@@ -290,4 +290,18 @@ describe('on a Cluster', () => {
     for (const one of sids) expect(await Sessions.of(prepares).load(one)).toBeUndefined();
     await assertEveryKeyEnds(cluster.nodes.map((node) => node.client()));
   });
+
+  it('does not take what lies on a node that cannot be reached for converted', async () => {
+    const { client: own } = await connections.open({ cluster: cluster.startupNodes, options: { redisOptions: PATIENT } });
+    const { migration } = new MigratingSessionStore(own, { migrate: 'convert', deadline: 60_000, identity });
+    await Promise.all(cluster.nodes.map((node) => node.client().config('SET', 'cluster-require-full-coverage', 'no')));
+    expect(await migration.count()).toEqual({ left: 0, sealed: 0, unreadable: 0 });
+    await cluster.nodes[1]!.kill();
+    const unavailable = { reason: expect.stringMatching(/^(?:timeout|connection|outage|CLUSTERDOWN)$/) };
+    // The client drops the node that it cannot reach, looks for it again, and drops it again.
+    for (let n = 0; n < 10; n++) {
+      await expect(migration.count()).rejects.toMatchObject(unavailable);
+      await expect(migration.convertRest({ perSecond: 100_000 }).done).rejects.toMatchObject(unavailable);
+    }
+  });
 });

@@ -5,6 +5,7 @@ import { MemorySessionStore, RedisSessionStore } from '../../src/index.js';
 import { SessionHealthIndicator, type SessionHealthProblem } from '../../src/health.js';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import type { SessionStore } from '../../src/session/store/session-store.js';
+import { PATIENT } from '../support/connections.js';
 import { createApp, type TestApp, type TestAppOptions } from '../support/create-app.js';
 import { useOutages } from '../support/outage-harness.js';
 import { blackouts, brownouts } from '../support/outages.js';
@@ -201,5 +202,25 @@ describe('health on a Cluster', () => {
     const [, , last] = cluster.nodes;
     await last!.client().config('SET', 'maxmemory-policy', 'volatile-ttl');
     expect(await healthOf(store)).toEqual({ status: 'degraded', problems: ['evicting'] });
+    await last!.client().config('SET', 'maxmemory-policy', 'noeviction');
+  });
+
+  test('is degraded while one node does not answer, whichever node a look would fall on', async () => {
+    const app = await createApp({ ...WITH_HEALTH, redis: { cluster: cluster.startupNodes, options: { redisOptions: PATIENT } } });
+    try {
+      app.sessions.settings.failures.printTo(QUIET);
+      expect(await healthAt(app)).toEqual([200, 'ok', { status: 'up' }]);
+      await cluster.nodes[1]!.kill();
+      // The client drops the node that it cannot reach, looks for it again, and drops it again.
+      for (let n = 0; n < 20; n++) {
+        expect(await healthAt(app)).toEqual([
+          200,
+          'degraded',
+          { status: 'degraded', problems: ['unavailable'], reason: expect.stringMatching(/^(?:timeout|connection|outage|CLUSTERDOWN)$/) },
+        ]);
+      }
+    } finally {
+      await app.close();
+    }
   });
 });

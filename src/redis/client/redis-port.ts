@@ -19,7 +19,7 @@ export interface RedisPort {
   /** Deletes keys; answers with how many there were. */
   unlink(keys: readonly string[]): Promise<number>;
   /**
-   * Names the keys that match a pattern, of every master, some at a time: a key may come twice.
+   * Names the keys that match a pattern, of every master, some at a time: a key may come twice. Rejects when one cannot be reached.
    *
    * @param count as `COUNT` of `SCAN`: how much Redis looks at in one step
    * @param type as `TYPE`: what the keys hold; they may hold something else by the time that they are read
@@ -29,8 +29,10 @@ export interface RedisPort {
   time(): Promise<readonly (string | number)[]>;
   ping(): Promise<unknown>;
   publish(channel: string, message: string): Promise<unknown>;
-  /** The nodes that sessions are written to: each master of a Cluster, or the one node. */
+  /** The nodes that sessions are written to: each master of a Cluster, or the one node. Not all of them while the client {@link missesNode}. */
   writtenNodes(): readonly WrittenNode[];
+  /** Whether a Cluster client has dropped a master that it cannot reach: as long as it has none for it, the keys there seem not to be. */
+  readonly missesNode: boolean;
 
   /** Returns the function that ends it. */
   on<Event extends keyof RedisPortEvents>(event: Event, listener: RedisPortEvents[Event]): () => void;

@@ -1,3 +1,4 @@
+import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
 import type { StoreProblem } from '../../session/store/session-store.js';
 import { toStoreError } from './redis-errors.js';
 import type { RedisPort } from './redis-port.js';
@@ -8,6 +9,7 @@ const REFUSED = 'NOPERM';
 
 /** What is wrong with the nodes that sessions are written to. Nothing is found where `INFO` is not permitted. Rejects when one does not answer. */
 export async function redisProblems(port: RedisPort): Promise<readonly StoreProblem[]> {
+  if (port.missesNode) throw new SessionStoreUnavailableError('connection');
   const infos = await Promise.all(port.writtenNodes().map((node) => infoOf(node).catch(unlessRefused)));
   const found: Record<StoreProblem, (info: ServerInfo) => boolean> = {
     replica: ({ isReplica }) => isReplica,

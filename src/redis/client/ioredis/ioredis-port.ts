@@ -43,6 +43,7 @@ export class IoredisPort implements RedisPort {
   }
 
   async *scan(pattern: string, count: number, type?: string): AsyncGenerator<readonly string[]> {
+    if (this.missesNode) throw closed();
     for (const master of this.writtenNodes()) {
       let cursor = '0';
       do {
@@ -69,6 +70,13 @@ export class IoredisPort implements RedisPort {
 
   writtenNodes(): readonly Redis[] {
     return 'nodes' in this.#client ? this.#client.nodes('master') : [this.#client];
+  }
+
+  get missesNode(): boolean {
+    const client = this.#client;
+    if (!('slots' in client)) return false;
+    const present = new Set(client.nodes('master').map(({ options: { host, port } }) => `${host}:${port}`));
+    return client.slots.some(([master]) => master !== undefined && !present.has(master));
   }
 
   on<Event extends keyof RedisPortEvents>(event: Event, listener: RedisPortEvents[Event]): () => void {

@@ -73,6 +73,11 @@ export abstract class NodeRedisPort implements RedisPort {
     return this.senders().map((send) => ({ info: async () => String(await send(['INFO'], AS_TEXT)) }));
   }
 
+  /** It keeps those that it cannot reach. */
+  get missesNode(): boolean {
+    return false;
+  }
+
   on<Event extends keyof RedisPortEvents>(event: Event, listener: RedisPortEvents[Event]): () => void {
     return this.events.on(event, listener);
   }
