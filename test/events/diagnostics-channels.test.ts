@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { peekSession, SESSION_REDIS, SessionManager } from '../../src/index.js';
+import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { peekSession, Public, SESSION_REDIS, SessionManager } from '../../src/index.js';
 import { diagnostics, onDiagnostics, type SessionDiagnostics } from '../../src/session/diagnostics.js';
 import { SessionEvents } from '../../src/session/session-events.js';
 import { MemorySessionStore } from '../../src/session/store/memory-session-store.js';
@@ -12,7 +13,7 @@ import { CROSS_SITE, sendTo } from '../support/origin-client.js';
 import { HeldCommands } from '../support/held-commands.js';
 import { useOutages } from '../support/outage-harness.js';
 import { blackouts } from '../support/outages.js';
-import { useSocketApps } from '../support/socket-app.js';
+import { answer, useSocketApps } from '../support/socket-app.js';
 import { until } from '../support/until.js';
 import { redisVariants, useVariant, variants } from '../support/variants.js';
 
@@ -148,8 +149,9 @@ describe.each(variants)('diagnostics channels, $name', (variant) => {
     let count = 0;
     const app = await harness.open({ session: { genid: () => `made by the application ${++count}` } });
     const browser = app.browser();
-    app.on('/fill', ({ session, request }) => void (session[String(request.query['name'])] = ENTRY));
-    await browser.post('/fill?name=cart');
+    app.on('/fill', ({ session }) => void (session['cart'] = ENTRY));
+    app.on('/more', ({ session }) => void (session['more'] = ENTRY));
+    await browser.post('/fill');
     const barrier = new Barrier(1);
     app.on('/rotate', async ({ session }) => {
       await barrier.pass();
@@ -157,7 +159,7 @@ describe.each(variants)('diagnostics channels, $name', (variant) => {
     });
     const rotated = browser.post('/rotate');
     await barrier.full;
-    await browser.post('/fill?name=more');
+    await browser.post('/more');
     barrier.open();
     await rotated;
     expect(recorder.of('conflict')).toEqual([{ reason: 'changed-meanwhile' }]);
@@ -288,6 +290,26 @@ describe.each(doors)('diagnostics channels, sockets by $name', (door) => {
     expect(closed).toEqual([{ isSignedIn: true, opened: { isSignedIn: true }, reason: 'revoked' }]);
   });
 
+  test("tell that a visitor's is nobody's", async () => {
+    @Public()
+    @WebSocketGateway(door.at('open'))
+    class OpenGateway {
+      @SubscribeMessage('hello')
+      hello() {
+        return answer('hello');
+      }
+    }
+
+    const app = await open({ providers: [OpenGateway] });
+    const client = await app.connect(undefined, { at: 'open' });
+    await client.ask('hello');
+    expect(recorder.of('socketOpened')).toEqual([{ isSignedIn: false }]);
+    await client.close();
+    const closed: unknown[] = [];
+    await until(() => Promise.resolve(closed.push(...recorder.of('socketClosed')) > 0), 'the closing is told');
+    expect(closed).toEqual([{ isSignedIn: false, opened: { isSignedIn: false }, reason: undefined }]);
+  });
+
   test('tell of a handshake that a page of another site has sent', async () => {
     const app = await open();
     await door.connect(app.origin, { headers: { origin: 'https://evil.example' } });
@@ -301,8 +323,7 @@ describe.each(doors)('diagnostics channels, which nobody listens to at first, so
 
   test('tell that a socket has closed only where they have told that it opened', async () => {
     const app = await open();
-    const browser = await app.signedIn('ada');
-    await app.connect(browser);
+    const unheard = await app.connect(await app.signedIn('ada'));
     const told: object[] = [];
     const closed: object[] = [];
     const stops = [
@@ -310,8 +331,11 @@ describe.each(doors)('diagnostics channels, which nobody listens to at first, so
       onDiagnostics('socketClosed', ({ opened }) => void closed.push(opened)),
     ];
     try {
-      await app.connect(browser);
-      await app.app.close();
+      await app.connect(await app.signedIn('grace'));
+      await app.manager.revokeAll('ada');
+      await unheard.ended;
+      await unheard.close();
+      await app.manager.revokeAll('grace');
       await until(() => Promise.resolve(closed.length > 0), 'a closing is told');
       expect(told).toEqual([{ isSignedIn: true }]);
       expect(closed).toHaveLength(1);

@@ -160,6 +160,28 @@ describe('SessionMetrics', () => {
     expect(await count('sockets')).toBe(1);
   });
 
+  test.each([
+    ['adopted', { handle: HANDLE, userId: 'ada' }, 'adopted_total', {}],
+    ['converted', { isSignedIn: true }, 'converted_total', {}],
+    ['loggedOut', { handle: HANDLE, userId: 'ada' }, 'signed_out_total', {}],
+    ['lost', { handle: HANDLE }, 'lost_total', {}],
+    ['reused', { handle: HANDLE }, 'reused_total', {}],
+    ['evicted', { handle: HANDLE, userId: 'ada' }, 'ended_total', byReason('evicted')],
+    ['rejected', { handle: HANDLE, what: 'entry' }, 'rejected_total', { nestjs_redis_session_what: 'entry' }],
+    ['conflict', { reason: 'changed-meanwhile' }, 'conflicts_total', byReason('changed-meanwhile')],
+    ['csrfRefused', { reason: 'cross-origin' }, 'csrf_refusals_total', byReason('cross-origin')],
+    ['commit', { result: 'lost', duration: 5 }, 'commits_total', byResult('lost')],
+    ['commit', { result: 'failed', reason: 'OOM', duration: 5 }, 'commits_total', { ...byResult('failed'), error_type: 'OOM' }],
+  ] as const)('counts each message of %s: %j', async (channel, message, name, labels) => {
+    start();
+    const { publish } = diagnostics[channel] as { publish(message: object): void };
+    publish.call(diagnostics[channel], message);
+    publish.call(diagnostics[channel], message);
+    const samples = await measured.samples();
+    expect(sumOf(samples, `nestjs_redis_session_${name}`, labels)).toBe(2);
+    expect(sumOf(samples, `nestjs_redis_session_${name}`)).toBe(2);
+  });
+
   test('tells why by the words of the semantic conventions', async () => {
     start();
     diagnostics.load.publish({ result: 'failed', reason: 'timeout', duration: 1_000 });
@@ -180,9 +202,12 @@ describe('SessionMetrics', () => {
   test('gives durations in seconds and sizes in bytes, in buckets that fit', async () => {
     start();
     diagnostics.load.publish({ result: 'found', duration: 0.7 });
+    diagnostics.commit.publish({ result: 'stored', duration: 0.7 });
     diagnostics.save.publish({ isNew: true, bytes: 350 });
     expect(await count('load_duration_bucket', { le: '0.0005' })).toBe(0);
     expect(await count('load_duration_bucket', { le: '0.001' })).toBe(1);
+    expect(await count('commit_duration_bucket', { le: '0.0005' })).toBe(0);
+    expect(await count('commit_duration_bucket', { le: '0.001' })).toBe(1);
     expect(await count('size_bucket', { le: '256' })).toBe(0);
     expect(await count('size_bucket', { le: '1024' })).toBe(1);
   });
