@@ -17,6 +17,8 @@ export interface MoveAccount {
   resurrectedEnds: number;
   /** Browsers that were signed out, and nobody had asked for it. */
   signedOut: number;
+  /** Sign-ins that were refused because a `revokeAll` which had been answered with 503 ran all the same: each such `revokeAll` may refuse one. */
+  revokedLate: number;
   unavailable: number;
   unanswered: Record<Release, number>;
   /** By status and code. */
@@ -36,6 +38,7 @@ export function emptyAccount(): MoveAccount {
     undoneEnds: { ...none },
     resurrectedEnds: 0,
     signedOut: 0,
+    revokedLate: 0,
     unavailable: 0,
     unanswered: { ...none },
     unexpected: {},

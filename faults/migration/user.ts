@@ -53,6 +53,7 @@ const hasAbilities = ({ release }: Instance) => release === 'convert' || release
 export class User {
   readonly #browsers = Array.from({ length: BROWSERS }, () => new Browser());
   #ended: Ended[] = [];
+  /** A revocation was not acknowledged. It may run later, once, and end a sign-in that is under way then; no sign-in is answered before it and ended after. */
   #mayBeRevoked = false;
 
   constructor(
@@ -150,9 +151,10 @@ export class User {
     const { cookie, session } = browser;
     const answer = await this.#send(browser, 'POST', `/login/${this.name}`);
     if (answer.status !== OK) {
-      // A revocation whose outcome is unknown may run later, and end the sign-in.
-      if (!(answer.status === UNAUTHORIZED && this.#mayBeRevoked)) await this.#expect(answer);
-      this.#mayBeRevoked = false;
+      if (this.#mayBeRevoked && isSessionGone(answer)) {
+        this.#mayBeRevoked = false;
+        this.account.revokedLate++;
+      } else await this.#expect(answer);
       // What was there may be gone, and what is new may be there: nobody knows.
       return this.#forget(browser);
     }
@@ -254,13 +256,13 @@ export class User {
 
   /** An answer that acknowledges nothing. */
   async #expect(answer: Answer): Promise<void> {
-    const { status, body, request } = answer;
+    const { status, request } = answer;
     if (isOutage(answer)) {
       this.account.unavailable++;
       await pause(PAUSE);
     } else if (status === undefined) this.account.unanswered[request.instance.release]++;
     else {
-      const { code } = (body ?? {}) as { code?: string };
+      const code = codeOf(answer);
       const name = `${status}${code === undefined ? '' : ` ${code}`}`;
       this.account.unexpected[name] = (this.account.unexpected[name] ?? 0) + 1;
     }
@@ -292,6 +294,14 @@ export class User {
 /** An old application says 500 of a Redis that fails. */
 function isOutage({ status, request }: Answer): boolean {
   return status === UNAVAILABLE || (status === ERROR && request.instance.release === 'old');
+}
+
+function isSessionGone(answer: Answer): boolean {
+  return answer.status === UNAUTHORIZED && codeOf(answer) === 'SESSION_GONE';
+}
+
+function codeOf({ body }: Answer): string | undefined {
+  return ((body ?? {}) as { code?: string }).code;
 }
 
 interface SendOptions {

@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { SessionManager } from '../../src/index.js';
+import { SessionManager, SessionStoreUnavailableError } from '../../src/index.js';
 import { MigratingSessionStore, type MigratingStoreOptions } from '../../src/redis/migration/migrating-session-store.js';
+import { ActiveSession, type SessionHost } from '../../src/session/active-session.js';
 import { isEnded, type SessionRecord, type StoredTerms } from '../../src/session/session-record.js';
 import { generateSid, handleOf, type Sid } from '../../src/session/sid.js';
+import { Sessions } from '../../src/session/sessions.js';
 import { TOMBSTONE_MS } from '../../src/session/store/session-store.js';
 import { Connections, PATIENT } from '../support/connections.js';
 import { deltaOf } from '../contract/session-store.contract.js';
@@ -17,6 +19,16 @@ import { assertEveryKeyEnds } from '../support/watched-scripts.js';
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const TERMS: StoredTerms = { idle: DAY, grace: 0, cookie: undefined, wholeCookie: { originalMaxAge: DAY } };
+
+const identity = ({ passport }: { passport?: { user: string } }) => passport && { id: passport.user };
+const HOST: SessionHost = {
+  generateSid,
+  terms: () => ({ idle: DAY, stretch: undefined, cookie: undefined, wholeCookie: { originalMaxAge: DAY } }),
+  areTermsChanged: false,
+  identityOf: (found) => identity(found.values()),
+  isIdentityEntry: false,
+  sidsBeside: [],
+};
 
 /** One process of the application. */
 interface Instance {
@@ -58,7 +70,6 @@ async function open(migrate: 'prepare' | 'convert', options: Partial<MigratingSt
   const { client: own } = await connections.open({ ...redis.options, ...PATIENT, enableAutoPipelining: false });
   // Also what Redis has never run is sent by its hash only.
   const commands = new HeldCommands(own);
-  const identity = ({ passport }: { passport?: { user: string } }) => passport && { id: passport.user };
   const store = new MigratingSessionStore(own, {
     migrate,
     deadline: 60_000,
@@ -74,6 +85,11 @@ async function load({ store }: Instance): Promise<SessionRecord> {
   const found = await store.find(sid);
   if (found === undefined || isEnded(found as SessionRecord) || !('entries' in found)) throw new Error('There is no session.');
   return found;
+}
+
+/** A new one, as a request has it that nobody has signed in by yet. */
+function activeSession({ store }: Instance): ActiveSession {
+  return new ActiveSession(Sessions.of(store), HOST, sid);
 }
 
 /** Loads the session, and never comes to an end. */
@@ -326,6 +342,21 @@ describe('revokeAll ends a session that is a string still', () => {
     expect(created).toMatchObject({ handle: handleOf(sid) });
     for (const instance of [prepares, revokes]) expect(await entries(instance)).toEqual({ passport: { user: 'ada' } });
     expect((await new SessionManager(revokes.store).list('ada')).sessions).toHaveLength(1);
+  });
+
+  it('and none that is signed in to again, after a try that no answer came to, on an instance that prepares', async () => {
+    const [revokes, prepares] = [await open('convert'), await open('prepare')];
+    await new SessionManager(revokes.store).revokeAll('ada');
+    sid = generateSid();
+    const session = activeSession(prepares);
+    session.entries.set('passport', { user: 'ada' });
+    const confirm = prepares.commands.next('confirm');
+    const first = session.save();
+    await confirm.reached;
+    prepares.commands.lose();
+    await expect(first).rejects.toThrow(SessionStoreUnavailableError);
+    await session.save();
+    for (const instance of [prepares, revokes]) expect(await entries(instance)).toEqual({ passport: { user: 'ada' } });
   });
 
   it('however long the string could live', async () => {

@@ -76,7 +76,6 @@ const UNKNOWN = {
   absoluteEndsAt: undefined,
   userId: undefined,
   authenticatedAt: undefined,
-  indexedAt: undefined,
   rotatedAt: undefined,
   device: undefined,
   secret: 'current',
@@ -199,8 +198,7 @@ export class MigratingSessionStore implements SessionStore {
     if (isRewritten(outcome)) {
       return recordOf(sid, outcome.text, {
         entries: applyDelta(record.entries, delta),
-        // Of a session that has just become a user's: the index is asked for it.
-        indexedAt: delta.indexedAt,
+        indexedAt: delta.userId === undefined ? record.indexedAt : delta.indexedAt,
         cookie: terms.cookie,
         idle: terms.idle,
         lastSeenAt: outcome.at,
@@ -284,9 +282,10 @@ export class MigratingSessionStore implements SessionStore {
       return ended;
     }
     const idle = this.#idleOf(session);
-    const { entries, cookie } = session;
+    const { entries, indexedAt, cookie } = session;
     return recordOf(sid, string.text, {
       entries,
+      indexedAt,
       cookie: sendableCookie(cookie),
       idle,
       lastSeenAt: string.at - (idle - (string.left ?? 0)),
@@ -493,7 +492,7 @@ interface Conversion {
   readonly indexedAt: number | undefined;
 }
 
-type StringFacts = Pick<SessionRecord, 'entries' | 'cookie' | 'idle' | 'lastSeenAt'> & Partial<Pick<SessionRecord, 'indexedAt'>>;
+type StringFacts = Pick<SessionRecord, 'entries' | 'indexedAt' | 'cookie' | 'idle' | 'lastSeenAt'>;
 
 function recordOf(sid: Sid, text: string, known: StringFacts): StringRecord {
   return { ...UNKNOWN, handle: handleOf(sid), ...known, [LOADED]: new LoadedString(sid, text) };
