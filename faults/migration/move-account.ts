@@ -1,4 +1,4 @@
-import type { Release } from './release.js';
+import type { Release, ReleaseOrder } from './release.js';
 
 /** What happened while an application moved, as its users were told. */
 export interface MoveAccount {
@@ -46,11 +46,18 @@ export function emptyAccount(): MoveAccount {
   };
 }
 
+/** What promises depend on. */
+interface Circumstances {
+  readonly isRedisFaulty?: boolean;
+  /** Of the releases after the old one. */
+  readonly middleware?: ReleaseOrder['middleware'];
+}
+
 /** Each promise of a move that was broken, in words. */
-export function brokenPromises(account: MoveAccount, { isRedisFaulty = false } = {}): string[] {
+export function brokenPromises(account: MoveAccount, { isRedisFaulty = false, middleware = 'builtin' }: Circumstances = {}): string[] {
   const { lostWrites, undoneEnds, signedOut, unanswered, keysWithoutTtl, unexpected } = account;
   // express-session says 200 before it knows whether the session could be stored, and cuts the connection when it could not.
-  const isPromised = ([release]: readonly [string, number]) => !(isRedisFaulty && release === 'old');
+  const isPromised = ([release]: readonly [string, number]) => !(isRedisFaulty && (release === 'old' || middleware === 'express-session'));
   const counts: readonly (readonly [string, number])[] = [
     ['browsers signed out', signedOut],
     ...named('writes lost after', Object.entries(lostWrites).filter(isPromised)),

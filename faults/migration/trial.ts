@@ -80,7 +80,7 @@ export async function tryMove(fault: Fault, { middleware, seconds, visitors, see
       faults: faults.times,
       account,
       logLines,
-      broken: brokenPromises(account, { isRedisFaulty: !isCalm }),
+      broken: brokenPromises(account, { isRedisFaulty: !isCalm, middleware }),
     };
   } finally {
     await faults.rest();

@@ -76,7 +76,7 @@ export class User {
       [6, [() => this.#signIn(browser), () => this.#signIn(browser)]],
       [6, [() => this.#signOut(browser), () => this.#signIn(browser)]],
       [4, [() => this.#signOutAmongWrites(browser), () => this.#signIn(browser)]],
-      [4, [() => this.#revokeAllAmongWrites(), () => this.#revokeAllAmongWrites()]],
+      [4, [() => this.revokeAll(), () => this.revokeAll()]],
     ]);
     await (browser.session === undefined ? ifSignedOut() : act());
   }
@@ -106,7 +106,22 @@ export class User {
       }
     }
     await this.arrive();
-    await this.#revokeAllAmongWrites();
+    await this.revokeAll();
+  }
+
+  /** Ends what is in both browsers, while they write. Only where an instance can do it. */
+  async revokeAll(): Promise<void> {
+    if (!this.fleet.instances.some(hasAbilities)) return;
+    const signedIn = this.#browsers.filter(({ session }) => session !== undefined);
+    const before = signedIn.map(({ cookie, session }) => ({ cookie, session }));
+    const [answer] = await Promise.all([
+      this.#send(new Browser(), 'POST', `/revoke-all/${this.name}`, { isChosen: hasAbilities }),
+      ...signedIn.flatMap((browser) => [0, 1, 2].map((entry) => this.#tryToWrite(browser, entry))),
+    ]);
+    this.#mayBeRevoked = answer.status !== OK;
+    if (answer.status !== OK) await this.#expect(answer);
+    else for (const { cookie, session } of before) if (session !== undefined) this.#end(cookie, session, answer.request);
+    for (const browser of signedIn) this.#forget(browser);
   }
 
   /** Looks at its sessions, and tries every cookie whose session was ended, at each of the instances. */
@@ -222,21 +237,6 @@ export class User {
   /** Writes that come too late are told that nobody is signed in, or write to nothing. */
   async #signOutAmongWrites(browser: Browser): Promise<void> {
     await Promise.all([this.#signOut(browser), ...Array.from({ length: AT_ONCE - 1 }, (_, entry) => this.#tryToWrite(browser, entry))]);
-  }
-
-  /** Ends what is in both browsers. Only where an instance can do it. */
-  async #revokeAllAmongWrites(): Promise<void> {
-    if (!this.fleet.instances.some(hasAbilities)) return;
-    const signedIn = this.#browsers.filter(({ session }) => session !== undefined);
-    const before = signedIn.map(({ cookie, session }) => ({ cookie, session }));
-    const [answer] = await Promise.all([
-      this.#send(new Browser(), 'POST', `/revoke-all/${this.name}`, { isChosen: hasAbilities }),
-      ...signedIn.flatMap((browser) => [0, 1, 2].map((entry) => this.#tryToWrite(browser, entry))),
-    ]);
-    this.#mayBeRevoked = answer.status !== OK;
-    if (answer.status !== OK) await this.#expect(answer);
-    else for (const { cookie, session } of before) if (session !== undefined) this.#end(cookie, session, answer.request);
-    for (const browser of signedIn) this.#forget(browser);
   }
 
   #end(cookie: string, session: KeptSession, request: Request, isReplaced = false): void {
