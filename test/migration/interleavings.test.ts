@@ -272,6 +272,32 @@ describe('what has ended stays ended', () => {
     await until(async () => (await client.exists(string)) === 0, 'the string has gone');
   });
 
+  it.each(['prepare', 'convert'] as const)(
+    'by an application with connect-redis, while an instance which would %s signs somebody in who had it before',
+    async (phase) => {
+      const [copies, serves] = [await open('prepare'), await open(phase)];
+      const copied = await load(copies);
+      const end = copies.commands.next('stringDestroy');
+      const destroyed = copies.store.destroy(sid, copied);
+      await end.reached;
+      await client.del(string);
+      end.release();
+      expect(await destroyed).toBe('gone');
+      expect(await client.exists(hash)).toBe(0);
+      expect(await entries(serves)).toBeUndefined();
+    },
+  );
+
+  it.each(['prepare', 'convert'] as const)('and its sid begins a new one, on an instance which would %s', async (phase) => {
+    const instance = await open(phase);
+    await load(instance);
+    await instance.store.destroy(sid);
+    const created = await instance.store.create(sid, { entries: new Map([['cart', '"milk"']]), terms: TERMS, absolute: undefined });
+    expect(created).toMatchObject({ handle: handleOf(sid) });
+    expect(await entries(instance)).toEqual({ cart: 'milk' });
+    expect(await entries(instance)).toEqual({ cart: 'milk' });
+  });
+
   it('though an application with connect-redis writes the string of a converted session late: the hash counts, and the string goes', async () => {
     const [prepares, converts] = [await open('prepare'), await open('convert')];
     await save(converts, await load(converts), { size: 'large' });

@@ -12,7 +12,7 @@ import {
   type SessionRecord,
   type StoredTerms,
 } from '../../session/session-record.js';
-import { handleOf, secretHashOf, type Handle, type Sid } from '../../session/sid.js';
+import { handleOf, isOurForm, secretHashOf, type Handle, type Sid } from '../../session/sid.js';
 import { tellConverted } from '../../session/diagnostics.js';
 import { endOne } from '../../session/indexed-sessions.js';
 import { Sessions } from '../../session/sessions.js';
@@ -184,7 +184,7 @@ export class MigratingSessionStore implements SessionStore {
   }
 
   async create(sid: Sid, session: NewSession): Promise<SessionRecord | 'exists' | 'taken' | 'gone'> {
-    if (this.#migrate.phase === 'convert') return this.#hashes.create(sid, session);
+    if (this.#migrate.phase === 'convert' || (await this.#isBarred(sid))) return this.#hashes.create(sid, session);
     const { entries, terms, indexedAt } = session;
     const text = this.#codec.encode(entries, indexedAt, terms);
     const at = await this.#strings.create(sid, text, terms.idle);
@@ -225,6 +225,13 @@ export class MigratingSessionStore implements SessionStore {
     const destroyed = await this.#hashes.destroy(sid, copied);
     if (destroyed !== 'gone' || text === undefined || copied !== undefined) return destroyed;
     return { userId: this.#userIdOf(this.#codec.decode(text)) };
+  }
+
+  /** Whether a string under that sid would be taken for the one that its holder has ended. A sid that is made by chance never comes again. */
+  async #isBarred(sid: Sid): Promise<boolean> {
+    if (isOurForm(sid)) return false;
+    const hash = await this.#parts.loads.load(this.#parts.keys.session(handleOf(sid))).catch(noHash);
+    return decodeTombstone(hash) !== undefined;
   }
 
   drain(): Promise<void> {
@@ -407,8 +414,8 @@ export class MigratingSessionStore implements SessionStore {
         return { userId: this.#userIdOf(session) };
       }
     }
-    // It has become a hash meanwhile, which is to be copied anew, or has ended.
-    return (await this.#moved(sid, string)) === undefined ? 'gone' : 'changed';
+    // It has become a hash meanwhile, which is to be copied anew, or has ended. Of what was read before that, nothing is to be made.
+    return (await this.#moved(sid, string?.isSealed === true ? string : undefined)) === undefined ? 'gone' : 'changed';
   }
 
   async #look(sid: Sid): Promise<StringState> {
