@@ -152,6 +152,18 @@ describe.each(LIBRARIES)('with a client of %s', (_name, connect) => {
     expect(await port.get('named:7')).toBeNull();
   });
 
+  test('keys are named by their type where one is asked for', async () => {
+    const port = redisPortOf(app.client);
+    await Promise.all([
+      server.client().set('typed:text', '1', 'PX', 60_000),
+      server.client().hset('typed:hash', 'field', '1'),
+      server.client().pexpire('typed:hash', 60_000),
+    ]);
+    const named = new Set<string>();
+    for await (const some of port.scan('typed:*', 10, 'string')) for (const key of some) named.add(key);
+    expect([...named]).toEqual(['typed:text']);
+  });
+
   test('events of another process arrive, also after the connection was broken', async () => {
     const other = await connect(server);
     await eventsArrive(app.client, other.client, async () => {

@@ -46,11 +46,12 @@ export abstract class NodeRedisPort implements RedisPort {
     return counts.reduce<number>((sum, count) => sum + Number(count), 0);
   }
 
-  async *scan(pattern: string, count: number): AsyncGenerator<readonly string[]> {
+  async *scan(pattern: string, count: number, type?: string): AsyncGenerator<readonly string[]> {
+    const args = ['MATCH', pattern, 'COUNT', String(count), ...(type === undefined ? [] : ['TYPE', type])];
     for (const send of this.senders()) {
       let cursor = '0';
       do {
-        const [next, keys] = listOf(await send(['SCAN', cursor, 'MATCH', pattern, 'COUNT', String(count)], AS_TEXT));
+        const [next, keys] = listOf(await send(['SCAN', cursor, ...args], AS_TEXT));
         cursor = String(next);
         yield listOf(keys).map(String);
       } while (cursor !== '0');
