@@ -41,10 +41,11 @@ export function guardIoServer(
   // A socket that comes back after a break would be let in unasked.
   if (server.opts.connectionStateRecovery !== undefined) Object.assign(server.opts.connectionStateRecovery, { skipMiddlewares: false });
   const byHandshake = new WeakMap<IncomingMessage, SocketSession>();
+  const deciding = new WeakMap<IncomingMessage, Promise<Opened>>();
   const opening = new WeakMap<IoSocket, SocketSession>();
 
   /** That of the connection, which other namespaces may share. */
-  const sessionFor = async ({ request, conn }: IoSocket, namespace: string): Promise<Opened> => {
+  const decide = async ({ request, conn }: IoSocket, namespace: string): Promise<Opened> => {
     const known = byHandshake.get(request);
     if (known !== undefined && known.reason === undefined && (known.isSignedIn || isOpen(namespace))) return known;
     const opened = await open(request, namespace);
@@ -53,6 +54,17 @@ export function guardIoServer(
     leaveWith(conn, opened);
     if (conn.readyState !== 'open') opened.leave();
     return opened;
+  };
+
+  /** Clients ask for several namespaces at once. One is decided on after the other, so that they come to one session. */
+  const sessionFor = (socket: IoSocket, namespace: string): Promise<Opened> => {
+    const { request } = socket;
+    const before = deciding.get(request);
+    const decision = before === undefined ? decide(socket, namespace) : before.then(() => decide(socket, namespace));
+    deciding.set(request, decision);
+    const done = () => deciding.get(request) === decision && deciding.delete(request);
+    void decision.then(done, done);
+    return decision;
   };
 
   // One function for all sockets: each of its own would take room for as long as the socket is open.

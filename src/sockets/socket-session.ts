@@ -176,17 +176,21 @@ function tellOpened(isSignedIn: boolean): SocketOpenedDiagnostics | undefined {
   return opened;
 }
 
-/** Lets the session leave with the connection, which is sure to close, also where no socket ever opens. */
+/**
+ * Lets the session leave with the connection, which is sure to close, also where no socket ever opens. A connection whose session is over may come to
+ * another one, and then both leave.
+ */
 export function leaveWith(connection: { on(event: 'close', listener: (this: object) => void): unknown }, session: SocketSession): void {
-  byConnection.set(connection, session);
-  connection.on('close', leave);
+  const known = byConnection.get(connection);
+  byConnection.set(connection, withOneMore(known, session));
+  if (known === undefined) connection.on('close', leave);
 }
 
-const byConnection = new WeakMap<object, SocketSession>();
+const byConnection = new WeakMap<object, Few<SocketSession>>();
 
 /** One function for all connections: each of its own would take room for as long as the connection lasts. */
 function leave(this: object): void {
-  byConnection.get(this)?.leave();
+  for (const session of listOf(byConnection.get(this))) session.leave();
 }
 
 /** Logs a change that a message has made and not stored: nothing else would ever tell of it. */

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
@@ -117,11 +118,11 @@ describe('a server of ws that Nest has not made', () => {
 });
 
 describe('a server of socket.io that Nest has not made', () => {
-  async function chat(options: object = {}) {
+  async function chat(options: object = {}, attaching = {}) {
     const own = await open();
     const chats = new Server(own.server, options);
     ending.push(() => chats.close());
-    own.sockets.attach(chats);
+    own.sockets.attach(chats, attaching);
     const connect = (namespace = '', more: object = {}) => {
       const socket = io(`${own.app.origin}/${namespace}`, {
         transports: ['websocket'],
@@ -133,6 +134,17 @@ describe('a server of socket.io that Nest has not made', () => {
       return socket;
     };
     return { ...own, chats, connect };
+  }
+  /** What is told of sockets from now on. */
+  function openingsAndClosings(): readonly string[] {
+    const told: string[] = [];
+    for (const name of ['opened', 'closed']) {
+      const channel = `nestjs-redis-session:socket${name.replace(/^./, (letter) => letter.toUpperCase())}`;
+      const tell = () => void told.push(name);
+      subscribe(channel, tell);
+      ending.push(() => unsubscribe(channel, tell));
+    }
+    return told;
   }
   const connected = (socket: Socket) => new Promise<void>((resolve) => socket.once('connect', () => resolve()));
   const ended = (socket: Socket) =>
@@ -157,6 +169,59 @@ describe('a server of socket.io that Nest has not made', () => {
       ['stolen', 'io server disconnect', false],
     ]);
     expect(watched()).toBe(0);
+  });
+
+  test('looks at the session of a connection once, however many of its namespaces come at once, and at nothing when it has closed', async () => {
+    const { connect, chats, app, watched } = await chat();
+    chats.of('/news');
+    const barrier = new Barrier(1);
+    const { find } = app.store;
+    const finding = jest.fn(async (...args: Parameters<typeof find>) => {
+      await barrier.pass();
+      return find.apply(app.store, args);
+    });
+    Object.assign(app.store, { find: finding });
+    // Both are there before the store answers.
+    const bothAsked = new Barrier(2);
+    for (const name of ['/', '/news']) {
+      const namespace = chats.of(name) as unknown as { run(socket: object, done: () => void): void };
+      const run = namespace.run.bind(namespace);
+      namespace.run = (socket, done) => {
+        run(socket, done);
+        void bothAsked.pass();
+      };
+    }
+    const told = openingsAndClosings();
+    const root = connect('', { forceNew: true });
+    const news = root.io.socket('/news');
+    await bothAsked.full;
+    barrier.open();
+    await Promise.all([connected(root), connected(news)]);
+    expect([finding.mock.calls.length, told, watched()]).toEqual([1, ['opened'], 1]);
+    for (const socket of [root, news]) socket.disconnect();
+    await until(() => told.length > 1, 'the connection has closed');
+    expect([told, watched()]).toEqual([['opened', 'closed'], 0]);
+  });
+
+  test('tells of both ends where a visitor opens another namespace when their session is over', async () => {
+    const { app, chats, connect, sockets } = await chat({}, { open: true });
+    chats.of('/news');
+    app.on('/cart', ({ session }) => void (session['cart'] = ['tea']));
+    const visitor = app.browser();
+    await visitor.get('/cart');
+    const told = openingsAndClosings();
+    const served = once(chats, 'connection') as Promise<[object]>;
+    const root = connect('', { forceNew: true, extraHeaders: { cookie: await visitor.jar.getCookieString(app.origin) } });
+    await connected(root);
+    const [socket] = await served;
+    await visitor.post('/logout');
+    await until(() => sockets.handleOf(socket) === undefined, 'the session of the visitor is known to be over');
+    const news = root.io.socket('/news');
+    await connected(news);
+    expect(told).toEqual(['opened', 'opened']);
+    for (const socket of [root, news]) socket.disconnect();
+    await until(() => told.length > 3, 'both have been told of');
+    expect(told).toEqual(['opened', 'opened', 'closed', 'closed']);
   });
 
   test('lets nobody back in unasked whose session has ended during a break (connectionStateRecovery)', async () => {
