@@ -20,6 +20,19 @@ declare global {
     roles: string[];
   }
 
+  /** Of `@nestjs/jwt`. */
+  class JwtService {
+    verifyAsync<T extends object>(token: string): Promise<T>;
+  }
+
+  /** What the tokens of an application say. */
+  interface Payload {
+    sub?: string;
+    iat?: number;
+    exp?: number;
+    roles?: string[];
+  }
+
   /** What an application had before. */
   const legacySessions: {
     find(

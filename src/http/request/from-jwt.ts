@@ -48,7 +48,7 @@ export type JwtOptions<Payload extends JwtPayload = JwtPayload & Record<string, 
     | { payload: Payload; protectedHeader: object }
     | undefined
     | Promise<Payload | { payload: Payload; protectedHeader: object } | undefined>;
-  /** From then on no token is taken. Take a day by which the last one that was given out has ended. */
+  /** From then on no token is taken. Take a day by which the last one that was given out has ended; don't move it later: who was signed out is remembered until then. */
   until: Date;
   /** The name of the cookie that has the token. Without it, and before it, `Authorization: Bearer` counts. @default none */
   cookie?: string | undefined;
