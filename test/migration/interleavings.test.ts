@@ -87,9 +87,9 @@ async function load({ store }: Instance): Promise<SessionRecord> {
   return found;
 }
 
-/** A new one, as a request has it that nobody has signed in by yet. */
-function activeSession({ store }: Instance): ActiveSession {
-  return new ActiveSession(Sessions.of(store), HOST, sid);
+/** As a request has it; without a record, a new one. */
+function activeSession({ store }: Instance, record?: SessionRecord): ActiveSession {
+  return new ActiveSession(Sessions.of(store), HOST, sid, record);
 }
 
 /** Loads the session, and never comes to an end. */
@@ -200,6 +200,20 @@ describe('nobody is signed out by a conversion', () => {
     const found = await Promise.all(Array.from({ length: 20 }, (_, n) => entries(instances[n % 3]!)));
     expect(found).toEqual(found.map(() => ({ cart: 'tea' })));
     expect(await client.exists(string)).toBe(0);
+  });
+
+  it('nor by a sign-in for which Redis ends the string and refuses the rest', async () => {
+    const prepares = await open('prepare');
+    const session = activeSession(prepares, await load(prepares));
+    session.entries.set('passport', { user: 'ada' });
+    const destroy = prepares.commands.next('destroy');
+    const signIn = session.save();
+    await destroy.reached;
+    expect(await client.exists(string)).toBe(0);
+    destroy.refuse('NOPERM');
+    await signIn;
+    sid = session.sid;
+    expect(await entries(prepares)).toEqual({ cart: 'tea', passport: { user: 'ada' } });
   });
 
   it('when its last moment is near: a touch gives it the whole idle timeout', async () => {

@@ -10,9 +10,15 @@ import {
   SessionEvents,
   SessionGuard,
   SessionManager,
+  SessionStoreUnavailableError,
   type HttpSession,
   type SessionPage,
 } from '../../src/index.js';
+import { openRedis, type RedisConnection } from '../../src/redis/client/redis-client.js';
+import { MigratingSessionStore } from '../../src/redis/migration/migrating-session-store.js';
+import type { Terms } from '../../src/session/session-record.js';
+import { Sessions } from '../../src/session/sessions.js';
+import { generateSid, type Sid } from '../../src/session/sid.js';
 import { Browser } from '../support/browser.js';
 import { createApp, type TestApp, type TestAppOptions } from '../support/create-app.js';
 import { startCluster } from '../support/start-cluster.js';
@@ -262,6 +268,68 @@ describe('the Redis user of docs/redis-setup.md', () => {
     const granted = rules.flat().flatMap((rule) => /^\+(.+)/.exec(rule)?.[1] ?? []);
     const used = { ...(await redis.commandCounts()), info: 1, ping: 1 };
     expect(granted.filter((command) => !(command in used))).toEqual([]);
+  });
+});
+
+/** Everything that a move from connect-redis does in Redis, on an instance of either phase. */
+async function moveAll(client: RedisConnection, write: (sid: Sid) => Promise<unknown>): Promise<void> {
+  const identity = ({ passport }: { passport?: { user: string } }) => passport && { id: passport.user };
+  const open = async (migrate: 'prepare' | 'convert') => {
+    const own = later(await openRedis(client, () => undefined), (it) => it.close(1_000));
+    return new MigratingSessionStore(own.client, { migrate, prefix: PREFIX, identity, deadline: 60_000, logErrors: false });
+  };
+  const [prepares, converts] = [Sessions.of(await open('prepare')), Sessions.of(await open('convert'))];
+  const terms: Terms = { idle: 600_000, cookie: undefined, wholeCookie: {} };
+  const change = { set: new Map([['cart', '"tea"']]), removed: [] };
+  const sids = Array.from({ length: 4 }, () => generateSid());
+  for (const sid of sids) await write(sid);
+  const [changed, ended, converted] = sids as [Sid, Sid, Sid];
+  const load = async (sessions: Sessions, sid: Sid) => {
+    const record = await sessions.load(sid);
+    if (record === undefined) throw new Error('There is no session.');
+    return record;
+  };
+
+  const record = await load(prepares, changed);
+  await prepares.touch(changed, record, terms);
+  await prepares.save(changed, record, change, terms);
+  await prepares.increment(record, 'count', 1);
+  expect(await prepares.create(generateSid(), { entries: new Map([['cart', '"tea"']]), terms })).toBeDefined();
+  expect(await prepares.destroy(ended)).toBe(true);
+  // What has ended is barred, and barred for no shorter time by whoever ends it again.
+  expect(await converts.destroy(ended)).toBe(false);
+  await converts.save(converted, await load(converts, converted), change, terms);
+  expect(await prepares.store.migration?.count()).toMatchObject({ left: 3, unreadable: 0 });
+  expect(await converts.store.migration?.convertRest({ perSecond: 10_000 }).done).toMatchObject({ converted: 3, failed: 0 });
+  expect((await new SessionManager(converts.store).list('ada')).sessions).toHaveLength(3);
+  expect(await new SessionManager(converts.store).revokeAll('ada')).toBe(3);
+}
+
+describe('the Redis user of docs/redis-setup.md may do all that a move from connect-redis needs', () => {
+  const RULES = ['always', 'migrate', 'migration'];
+  const string = JSON.stringify({ cookie: { originalMaxAge: 600_000, path: '/' }, passport: { user: 'ada' } });
+
+  test('on one node', async () => {
+    const redis = later(await startRedis(), (it) => it.stop());
+    await setUp(redis, rulesOf(...RULES));
+    await moveAll({ ...redis.options, ...CREDENTIALS }, (sid) => redis.client().set(`${PREFIX}${sid}`, string, 'EX', 600));
+    expect(await refusalsOf(redis)).toEqual([]);
+  });
+
+  test.each(['get', 'set', 'hexists', 'scan'])('and without %s may not', async (right) => {
+    const redis = later(await startRedis(), (it) => it.stop());
+    await setUp(redis, [...rulesOf(...RULES), ['ACL', 'SETUSER', 'shop', `-${right}`]]);
+    const write = (sid: Sid) => redis.client().set(`${PREFIX}${sid}`, string, 'EX', 600);
+    await expect(moveAll({ ...redis.options, ...CREDENTIALS }, write)).rejects.toThrow(SessionStoreUnavailableError);
+    expect((await refusalsOf(redis)).length).toBeGreaterThan(0);
+  });
+
+  test('on a Cluster', async () => {
+    const cluster = later(await startCluster(), (it) => it.stop());
+    for (const node of cluster.nodes) await setUp(node, rulesOf(...RULES, 'cluster'));
+    const client = { cluster: cluster.startupNodes, options: { redisOptions: CREDENTIALS } };
+    await moveAll(client, (sid) => cluster.client().set(`${PREFIX}${sid}`, string, 'EX', 600));
+    for (const node of cluster.nodes) expect(await refusalsOf(node)).toEqual([]);
   });
 });
 

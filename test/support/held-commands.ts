@@ -15,6 +15,8 @@ export interface HeldCommand {
   readonly reached: Promise<void>;
   /** Sends it. */
   release(): void;
+  /** Has Redis refuse it, with an error that begins with that word. */
+  refuse(word: string): void;
 }
 
 /** What a process sends to Redis, command by command. `lose` ends a process that has died: what is held is never sent. */
@@ -43,7 +45,13 @@ export class HeldCommands {
         void released.then(() => this.#held.delete(command) && this.#send([command]));
       },
     });
-    return { reached, release };
+    const refuse = (word: string) => {
+      const [command] = this.#held;
+      if (command === undefined || this.#held.size > 1) throw new TypeError('Only one command that is held can be refused.');
+      this.#held.delete(command);
+      command.onError(Object.assign(new Error(`${word} in a test`), { name: 'ReplyError' }));
+    };
+    return { reached, release, refuse };
   }
 
   lose(): void {

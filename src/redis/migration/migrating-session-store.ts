@@ -222,7 +222,8 @@ export class MigratingSessionStore implements SessionStore {
   async destroy(sid: Sid, copied?: SessionRecord): Promise<DestroyedSession | 'gone' | 'changed'> {
     if (copied !== undefined && isString(copied)) return this.#destroyCopied(sid, copied);
     const text = await this.#strings.end(sid);
-    const destroyed = await this.#hashes.destroy(sid, copied);
+    const ending = this.#hashes.destroy(sid, copied);
+    const destroyed = await (text === undefined ? ending : this.#begun(ending));
     if (destroyed !== 'gone' || text === undefined || copied !== undefined) return destroyed;
     return { userId: this.#userIdOf(this.#codec.decode(text)) };
   }
@@ -410,12 +411,22 @@ export class MigratingSessionStore implements SessionStore {
       const outcome = await this.#strings.endIf(sid, string.text);
       if (outcome === 'changed') return outcome;
       if (outcome === 'ended') {
-        await this.#hashes.destroy(sid);
+        await this.#begun(this.#hashes.destroy(sid));
         return { userId: this.#userIdOf(session) };
       }
     }
     // It has become a hash meanwhile, which is to be copied anew, or has ended. Of what was read before that, nothing is to be made.
     return (await this.#moved(sid, string?.isSealed === true ? string : undefined)) === undefined ? 'gone' : 'changed';
+  }
+
+  /** The rest of an end whose string is gone: also when Redis refuses it, something has happened. */
+  async #begun<Answer>(ending: Promise<Answer>): Promise<Answer> {
+    try {
+      return await ending;
+    } catch (error) {
+      this.settings.logError(toStoreError(error));
+      throw new SessionStoreUnavailableError('outcome unknown');
+    }
   }
 
   async #look(sid: Sid): Promise<StringState> {
