@@ -4,6 +4,7 @@ import type { SessionRuntime } from '../http/request/session-runtime.js';
 import type { Identity } from '../nest/identity.decorator.js';
 import { SessionMisuseError } from '../redis-session.errors.js';
 import { isIdentity } from '../session/identity.js';
+import { kindOf } from '../session/option-checks.js';
 import { refuseInProduction } from './not-in-production.js';
 import { sessionsOfCookie, type SessionApp } from './session-apps.js';
 import { TestCookie } from './test-cookie.js';
@@ -42,7 +43,7 @@ export interface SignInOptions extends Pick<LoginOptions, 'ttl' | 'absoluteTtl'>
  * await request(app.getHttpServer()).get('/admin').set(ada.asHeader).expect(200);
  * ```
  *
- * Rejects with `SessionMisuseError` if the application has no sessions or isn't initialized, and where `NODE_ENV` is `production`.
+ * Rejects with `SessionMisuseError` if the application has no sessions or isn't initialized, what you give it is no identity, or no entries or roles, and where `NODE_ENV` is `production`.
  *
  * @publicApi
  */
@@ -53,6 +54,8 @@ export async function signIn(
 ): Promise<TestCookie> {
   refuseInProduction('signIn');
   const runtime = sessionsOfCookie(app, cookieName, 'signIn');
+  checkIdentity('signIn', identity);
+  checkContents('signIn', options);
   return pastBarriers(async () => {
     const request = await TestRequest.begin(runtime, headers);
     await becomeSomebodys(request, runtime, identity, options);
@@ -65,6 +68,26 @@ export async function signIn(
     const { handle } = request.session;
     return new TestCookie({ runtime, pair, attributes: request.cookie, handle, csrfToken: request.session.csrfToken() });
   });
+}
+
+/** Throws where that is nobody. */
+export function checkIdentity(method: string, identity: unknown): void {
+  if (isIdentity(identity)) return;
+  throw new SessionMisuseError(
+    `${method}() needs an identity: an object whose "id" is a non-empty string or a finite number, received ${kindOf(identity)}. Write something like { id: "ada" }.`,
+  );
+}
+
+/** Throws where a session would get something else than what was meant: a text is spread as its letters. */
+export function checkContents(method: string, { entries = {}, roles = [] }: SignInOptions): void {
+  if (typeof entries !== 'object' || entries === null || Array.isArray(entries))
+    throw new SessionMisuseError(
+      `${method}() needs "entries" as an object, received ${kindOf(entries)}. Write something like { entries: { cart: ["tea"] } }.`,
+    );
+  if (!Array.isArray(roles) || roles.some((role) => typeof role !== 'string'))
+    throw new SessionMisuseError(
+      `${method}() needs "roles" as an array of strings, received ${kindOf(roles)}. Write something like { roles: ["admin"] }.`,
+    );
 }
 
 /** Signs in on the session of that request, as the application does it. */

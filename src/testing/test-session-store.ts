@@ -35,6 +35,11 @@ export class TestControl {
     return barrier;
   }
 
+  /** Lets go on who is held, and holds nobody until there is another barrier. */
+  openAll(): void {
+    for (const { barrier } of this.#holds.splice(0)) barrier.open();
+  }
+
   async arrive(what: Held): Promise<void> {
     const hold = this.#holds.find((one) => one.what === what && one.left > 0);
     if (hold === undefined || unheld.getStore() === true) return;
@@ -53,6 +58,11 @@ export class TestSessionStore extends MemorySessionStore {
   ) {
     super({}, control.clock);
     this.settings = settings;
+  }
+
+  /** Nest calls it first when an application is closed, whose server then waits for each request that is held by a barrier that nobody has opened. */
+  onModuleDestroy(): void {
+    this.control.openAll();
   }
 
   /** Waits with its answer: a request that has read the session, and has not got it yet, knows nothing of what happens meanwhile. */

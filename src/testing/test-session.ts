@@ -7,7 +7,7 @@ import { MemorySessionStore } from '../session/store/memory-session-store.js';
 import type { SessionStore } from '../session/store/session-store.js';
 import { emitWarning } from '../session/warn-once.js';
 import { refuseInProduction } from './not-in-production.js';
-import { becomeSomebodys, type SignInOptions, type TestIdentity } from './sign-in.js';
+import { becomeSomebodys, checkContents, checkIdentity, type SignInOptions, type TestIdentity } from './sign-in.js';
 import { TestRequest } from './test-request.js';
 import { pastBarriers } from './test-session-store.js';
 
@@ -47,6 +47,8 @@ export async function createTestSession({
   ...options
 }: TestSessionOptions = {}): Promise<HttpSession> {
   refuseInProduction('createTestSession');
+  if (identity !== undefined) checkIdentity('createTestSession', identity);
+  checkContents('createTestSession', { entries, roles: options.roles });
   const settings = resolveSessionOptions({ secret: randomBytes(SECRET_BYTES) });
   const runtime = new SessionRuntime({ sessions: Sessions.of(store), settings, translate: (error) => error, warn: emitWarning });
   const cookie = await pastBarriers(async () => {

@@ -265,6 +265,17 @@ describe('holdCommits()', () => {
     for (const barrier of barriers) barrier.open();
   });
 
+  test.each(['holdLoads', 'holdCommits'] as const)('%s() that nobody has opened keeps no application from closing', async (hold) => {
+    const { app, nest, sessions } = await open();
+    app.on('/write', ({ session }) => void (session['cart'] = ['tea']));
+    const ada = await signIn(nest, ADA);
+    const barrier = sessions[hold]();
+    const held = app.browser().post('/write', undefined, ada.asHeader);
+    await barrier.full;
+    await app.close();
+    expect((await held).status).toBe(200);
+  });
+
   test.each([[0], [-1], [1.5], [Infinity]])('cannot hold %j', (count) => {
     expect(() => testSessions().holdCommits(count)).toThrow('holdCommits() needs how many it is to hold, a positive integer.');
     expect(() => testSessions().holdLoads(count)).toThrow('holdLoads() needs how many it is to hold, a positive integer.');
