@@ -4,6 +4,7 @@ import { USER } from '../redis/store/redis-keys.js';
 import type { SessionFacts } from '../session/session-record.js';
 import { isHandle } from '../session/sid.js';
 import type { Context } from './command.js';
+import { nodeAway } from './unavailable.js';
 
 /** `SCAN` may name a key twice. Of so many keys of a node it is known whether they were there already; a set can hold 16 million. */
 const MOST_REMEMBERED = 5_000_000;
@@ -17,8 +18,9 @@ export interface FoundSessions {
   readonly users: number;
 }
 
-/** All sessions, part by part and each once. What else lies under the prefix is left out. */
+/** All sessions, part by part and each once. What else lies under the prefix is left out. Throws where they cannot all be looked at. */
 export async function* allSessions({ redis, store, prefix, signal }: Context): AsyncGenerator<FoundSessions> {
+  if (redis.port.missesNode) throw nodeAway();
   for (const node of keyNodes(redis.client)) {
     const seen = new Set<string>();
     for await (const keys of scanKeys(node, { prefix, signal })) {

@@ -4,6 +4,7 @@ import { readRedisUrl } from '../redis/client/ioredis/ioredis-url.js';
 import { safeCodeOf, toStoreError } from '../redis/client/redis-errors.js';
 import type { OwnClient } from '../redis/client/ioredis/ioredis-types.js';
 import { openRedis, type OpenRedis, type RedisClient, type RedisConnection } from '../redis/client/redis-client.js';
+import { keyNodes } from '../redis/inspection/redis-node.js';
 import { RedisSessionStore } from '../redis/store/redis-session-store.js';
 import { answerWithin } from '../session/deadline.js';
 import type { StoreOptions } from '../session/store/store-options.js';
@@ -99,16 +100,20 @@ export async function connect(args: Arguments, { warn, signal }: ConnectOptions)
     return { redis, store, target, prefix: store.settings.prefix, timeout, lost: () => lost, close };
   } catch (error) {
     await close();
-    throw error instanceof RedisSessionConfigError ? toldProblem(error) : unavailable(error, lost);
+    throw error instanceof RedisSessionConfigError
+      ? toldProblem(error)
+      : unavailable(error, { lost, nodes: redis.port.isCluster ? 'none' : undefined });
   }
 }
 
-/** A Redis that takes no changes refuses PING too, and answers what only reads. */
-async function greet({ port }: OpenRedis): Promise<void> {
+/** A Redis that takes no changes refuses PING too, and answers what only reads. Of a Cluster, it is enough if one node answers. */
+async function greet({ client, port }: OpenRedis<OwnClient>): Promise<void> {
   try {
     await port.ping();
   } catch (error) {
-    if (toStoreError(error).reason !== 'MISCONF') throw error;
+    if (toStoreError(error).reason === 'MISCONF') return;
+    const greeted = port.isCluster ? await Promise.allSettled(keyNodes(client).map((node) => node.ask('PING'))) : [];
+    if (!greeted.some(({ status }) => status === 'fulfilled')) throw error;
   }
 }
 

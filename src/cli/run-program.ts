@@ -65,7 +65,9 @@ export async function runProgram(host: Host): Promise<void> {
       const output = new Output(stdout, given.flag('json'));
       return await go({ ...connection, stdin: host.stdin, stderr, signal: interruption.signal, output, warn });
     } catch (error) {
-      throw error instanceof SessionStoreUnavailableError ? unavailable(error, connection.lost()) : error;
+      throw error instanceof SessionStoreUnavailableError
+        ? unavailable(error, { lost: connection.lost(), nodes: connection.redis.port.isCluster ? 'some' : undefined })
+        : error;
     } finally {
       await connection.close();
     }

@@ -36,15 +36,43 @@ const CURES: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'The certificate of Redis is for another name. Use the host that it names.',
 };
 
+/** What says only that somebody does not answer. */
+const UNREACHED: ReadonlySet<string> = new Set([
+  'connection',
+  'timeout',
+  'outage',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+]);
+
+/** Of a Cluster, by which of its nodes answer. */
+const NODES_AWAY = {
+  none: 'None of the nodes that you name answers. Start them, or set --url or REDIS_URL to one that runs. If they want TLS, use rediss:// or --tls.',
+  some: 'A node of the Cluster cannot be reached. See which: nestjs-redis-session doctor --cluster',
+};
+
+/** What lies on that node would be left out. */
+export function nodeAway(): CommandError {
+  return new CommandError(`Not all sessions can be looked at. ${NODES_AWAY.some}`, EXIT.unavailable);
+}
+
+interface Circumstances {
+  /** Why there is no connection, where that is known. */
+  readonly lost?: string | undefined;
+  /** Of a Cluster, which of its nodes have answered before. */
+  readonly nodes?: 'none' | 'some' | undefined;
+}
+
 /**
  * What the user of the program is told when Redis does not answer. Only words about its kind: an error of the client may hold keys and data.
- *
- * @param lost why there is no connection, where that is known
  */
-export function unavailable(error: unknown, lost?: string): CommandError {
+export function unavailable(error: unknown, { lost, nodes }: Circumstances = {}): CommandError {
   const { reason, command } = toStoreError(error);
   const cause = lost !== undefined && ['connection', 'timeout', 'outage'].includes(reason) ? lost : reason;
   const what = command === undefined ? cause : `${cause}: ${command}`;
-  const cure = CURES[cause] ?? (cause.startsWith('ERR_SSL') ? CURES['EPROTO'] : undefined) ?? 'Try again.';
+  const ofNodes = nodes !== undefined && UNREACHED.has(cause) ? NODES_AWAY[nodes] : undefined;
+  const cure = ofNodes ?? CURES[cause] ?? (cause.startsWith('ERR_SSL') ? CURES['EPROTO'] : undefined) ?? 'Try again.';
   return new CommandError(`Redis does not answer (${what}). ${cure}`, EXIT.unavailable);
 }

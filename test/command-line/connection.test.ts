@@ -6,8 +6,9 @@ import { EXIT } from '../../src/cli/exit-codes.js';
 import { openRedis, type RedisConnection } from '../../src/redis/client/redis-client.js';
 import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { PATIENT } from '../support/connections.js';
+import { freeClusterPort } from '../support/free-port.js';
 import { runProgram } from '../support/run-program.js';
-import { startCluster } from '../support/start-cluster.js';
+import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startRedis, type RedisServer, type StartRedisOptions } from '../support/start-redis.js';
 import { startSentinel } from '../support/start-sentinel.js';
 import { signedIn } from '../support/visitor.js';
@@ -116,6 +117,50 @@ describe('Redis is reached', () => {
     const env = { REDIS_SENTINELS: places.join(','), REDIS_MASTER: sentinel.options.name };
     expect(await runProgram(COUNT, { env })).toMatchObject(sessions(1));
   });
+});
+
+describe('of a Cluster, one of whose nodes is down', () => {
+  const AWAY = 'A node of the Cluster cannot be reached. See which: nestjs-redis-session doctor --cluster\n';
+  let cluster: RedisCluster;
+  let env: Record<string, string>;
+  beforeAll(async () => {
+    cluster = await startCluster();
+    // Else all the others refuse, too, as soon as they have noticed.
+    await Promise.all(cluster.nodes.map((node) => node.client().config('SET', 'cluster-require-full-coverage', 'no')));
+    env = { REDIS_URL: cluster.nodes[0]!.url, REDIS_CLUSTER: 'true' };
+    await signIn({ cluster: cluster.startupNodes, options: { redisOptions: PATIENT } }, 12);
+    await cluster.nodes[2]!.kill();
+  });
+  afterAll(() => cluster.stop());
+
+  test.each([['count'], ['stats'], ['migration']])('%s tells no number that leaves out what lies there', async (command) => {
+    const { code, stdout, stderr } = await runProgram([command], { env });
+    expect([code, stdout]).toEqual([EXIT.unavailable, '']);
+    expect(stderr.endsWith(AWAY)).toBe(true);
+  });
+
+  test('doctor names it, and goes on with the others', async () => {
+    const { code, stdout, stderr } = await runProgram(['doctor', '--json'], { env });
+    const { findings, server } = JSON.parse(stdout) as { findings: { id: string; what: string }[]; server: { nodes: number } };
+    expect([code, stderr, server.nodes]).toEqual([EXIT.findings, '', 2]);
+    expect(findings.map(({ id }) => id)).toContain('node-unreachable');
+    const down = findings.find(({ id }) => id === 'node-down');
+    if (down !== undefined) expect(down.what).toBe('1 node of the Cluster has failed.');
+  });
+
+  test('it alone is told as any Redis that is not there', async () => {
+    const { code, stderr } = await runProgram(['doctor'], { env: { ...env, REDIS_URL: cluster.nodes[2]!.url } });
+    expect([code, stderr]).toEqual([EXIT.unavailable, expect.stringContaining('None of the nodes that you name answers.')]);
+  });
+});
+
+test('a Cluster that serves no slots is told to be down', async () => {
+  const server = await start({ config: { 'cluster-enabled': 'yes' }, choosePort: freeClusterPort });
+  const { code, stderr } = await runProgram(['list', 'ada'], { env: { REDIS_URL: server.url } });
+  expect([code, stderr]).toEqual([
+    EXIT.unavailable,
+    expect.stringMatching(/^Redis does not answer \(CLUSTERDOWN.*The Cluster is down\. Type: redis-cli CLUSTER INFO\n$/),
+  ]);
 });
 
 /** A node of the Cluster that does not have this key. */

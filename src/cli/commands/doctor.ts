@@ -1,10 +1,11 @@
+import { isReply } from '../../redis/client/redis-errors.js';
 import { ServerInfo } from '../../redis/client/server-info.js';
 import { keyNodes, type RedisNode } from '../../redis/inspection/redis-node.js';
 import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
 import { STORE_DEFAULTS } from '../../session/store/store-options.js';
 import type { Command, Context } from '../command.js';
 import { noPositionals } from '../command-line.js';
-import { clusterFindings, clusterFlagFindings } from '../doctor/cluster-findings.js';
+import { clusterFindings, clusterFlagFindings, unreachableFindings } from '../doctor/cluster-findings.js';
 import { distanceFindings, distanceTo, exposureFindings } from '../doctor/connection-findings.js';
 import { together, type Finding, type Severity } from '../doctor/finding.js';
 import { rightsFindings } from '../doctor/rights-findings.js';
@@ -55,11 +56,10 @@ async function examine(context: Context, { user, size, maxBytes }: Asked): Promi
   const progress = new Progress(stderr, () => `${doing} …`);
   try {
     const isCluster = redis.port.isCluster;
-    const nodes = keyNodes(redis.client);
+    const { nodes, infos, unreachable } = await askEach(keyNodes(redis.client), isCluster);
     const [first] = nodes;
     if (first === undefined) throw new SessionStoreUnavailableError('connection');
-    const infos = await Promise.all(nodes.map(infoFrom));
-    const findings: Finding[] = [...exposureFindings(target)];
+    const findings: Finding[] = [...exposureFindings(target), ...unreachableFindings(unreachable, redis.port.missesNode)];
     for (const [position, node] of nodes.entries()) {
       const info = infos[position] ?? new ServerInfo('');
       const found = [...serverFindings(info, await configOf(node)), ...(isCluster ? await clusterFindings(node) : [])];
@@ -90,6 +90,25 @@ async function examine(context: Context, { user, size, maxBytes }: Asked): Promi
   } finally {
     progress.end();
   }
+}
+
+/** The nodes that answer, each with what it says of itself, and where the others would be. Of a Redis that is alone, rejects where it does not answer. */
+async function askEach(nodes: readonly RedisNode[], isCluster: boolean) {
+  const answers = await Promise.all(
+    nodes.map(async (node) => {
+      const info = await infoFrom(node).catch((error: unknown) => {
+        if (isCluster && !isReply(error)) return undefined;
+        throw error;
+      });
+      return { node, info };
+    }),
+  );
+  const present = answers.flatMap(({ node, info }) => (info === undefined ? [] : [{ node, info }]));
+  return {
+    nodes: present.map(({ node }) => node),
+    infos: present.map(({ info }) => info),
+    unreachable: answers.filter(({ info }) => info === undefined).map(({ node }) => node.place),
+  };
 }
 
 /** Nothing is known of it where the user may not ask. */

@@ -1,5 +1,6 @@
 import type { ServerInfo } from '../../redis/client/server-info.js';
 import type { RedisNode } from '../../redis/inspection/redis-node.js';
+import { counted } from '../printable.js';
 import type { Finding } from './finding.js';
 
 const SLOTS = 16_384;
@@ -14,6 +15,21 @@ export function clusterFlagFindings(info: ServerInfo): Finding[] {
       what: 'That Redis is a node of a Cluster, and is asked as one server.',
       means: 'Most sessions lie on other nodes: their requests are a 503 (MOVED).',
       type: ['nestjs-redis-session doctor --cluster', 'redis: { cluster: [{ host, port }] }   # in the application'],
+    },
+  ];
+}
+
+/** Of nodes of a Cluster that the others name, and nobody here can reach. */
+export function unreachableFindings(places: readonly string[], missesNode: boolean): Finding[] {
+  if (places.length === 0 && !missesNode) return [];
+  return [
+    {
+      id: 'node-unreachable',
+      severity: 'error',
+      what: 'A node of the Cluster does not answer.',
+      means: 'Requests whose sessions lie there are a 503, unless a replica takes over.',
+      type: ['redis-cli CLUSTER NODES   # which master is it, and does it run?'],
+      ...(places.length === 0 ? {} : { nodes: places }),
     },
   ];
 }
@@ -44,7 +60,7 @@ export async function clusterFindings(node: RedisNode): Promise<Finding[]> {
     found.push({
       id: 'node-down',
       severity: 'warning',
-      what: `${failed} nodes of the Cluster have failed.`,
+      what: `${counted(failed, 'node')} of the Cluster ${failed === 1 ? 'has' : 'have'} failed.`,
       means: 'Where a master has no replica left, its sessions are a 503.',
       type: ['redis-cli CLUSTER NODES'],
     });
