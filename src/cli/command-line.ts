@@ -29,10 +29,10 @@ export class Arguments {
   texts(name: string): readonly string[] {
     const typed = this.given.get(name);
     if (typed !== undefined) return typed;
-    const { env, multiple } = this.specs[name] ?? {};
+    const { env, multiple, separator = ',' } = this.specs[name] ?? {};
     const variable = env === undefined ? undefined : this.env[env];
     if (variable === undefined || variable === '') return [];
-    return multiple === true ? variable.split(',').map((one) => one.trim()) : [variable];
+    return multiple === true ? variable.split(separator).map((one) => one.trim()) : [variable];
   }
 
   flag(name: string): boolean {

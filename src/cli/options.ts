@@ -6,6 +6,8 @@ export interface OptionSpec {
   readonly value?: string;
   /** May stand several times. */
   readonly multiple?: true;
+  /** What stands between several in the variable. @default commas */
+  readonly separator?: RegExp;
   readonly help: string;
   /** The variable that counts where the option is not given. */
   readonly env?: string;
@@ -17,6 +19,8 @@ export const CONNECTION_OPTIONS = {
     type: 'string',
     value: 'URL',
     multiple: true,
+    // A password may have commas too.
+    separator: /,(?=\s*(?:rediss?|unix):)/i,
     env: 'REDIS_URL',
     help: 'Where Redis is: redis://, rediss:// (TLS) or unix:. Of a Cluster, some of its nodes',
   },

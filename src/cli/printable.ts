@@ -6,6 +6,13 @@ export function printable(text: string): string {
   return text.replaceAll(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`);
 }
 
+/** For a shell, which is given the very text; a terminal, nothing that moves its cursor. */
+export function quoted(text: string): string {
+  if (printable(text) === text) return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  const escaped = text.replaceAll(/[\\']/g, String.raw`\$&`);
+  return `$'${escaped.replaceAll(UNPRINTABLE, (character) => `\\U${(character.codePointAt(0) ?? 0).toString(16).padStart(8, '0')}`)}'`;
+}
+
 /** For people: 1,234,567. */
 export function grouped(count: number): string {
   return count.toLocaleString('en-US');

@@ -373,7 +373,8 @@ function userOf(userId: string | number): string {
   return String(userId);
 }
 
-function checkReason(reason: string): void {
+/** Throws `SessionMisuseError` for what is no reason to end a session. */
+export function checkReason(reason: string): void {
   if (!REASON.test(reason))
     throw new SessionMisuseError('A reason for ending sessions must be a word of at most 64 letters, digits, ".", "_" and "-".');
 }

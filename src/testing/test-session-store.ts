@@ -3,7 +3,7 @@ import type { MovableClock } from '../session/clock.js';
 import type { EntryDelta, NewSession, SessionRecord, StoredTerms } from '../session/session-record.js';
 import type { Sid } from '../session/sid.js';
 import { MemorySessionStore } from '../session/store/memory-session-store.js';
-import type { RotateOptions } from '../session/store/session-store.js';
+import type { EndOptions, RotateOptions } from '../session/store/session-store.js';
 import type { StoreSettings } from '../session/store/store-settings.js';
 import { Barrier } from './barrier.js';
 
@@ -99,8 +99,8 @@ export class TestSessionStore extends MemorySessionStore {
     return super.increment(record, name, by);
   }
 
-  override async destroy(sid: Sid, copied?: SessionRecord) {
+  override async destroy(sid: Sid, copied?: SessionRecord, options?: EndOptions) {
     await this.control.arrive('commit');
-    return super.destroy(sid, copied);
+    return super.destroy(sid, copied, options);
   }
 }

@@ -70,6 +70,9 @@ describe('Redis is reached', () => {
     expect(await runProgram([...COUNT, ...username], { env: { REDIS_URL, REDIS_PASSWORD_FILE: file } })).toMatchObject(sessions(1));
     const inUrl = REDIS_URL.replace('//', '//admin:hunter2@');
     expect(await runProgram(COUNT, { env: { REDIS_URL: inUrl } })).toMatchObject(sessions(1));
+    await server.client().call('ACL', 'SETUSER', 'admin', '>hunter,4');
+    const withComma = REDIS_URL.replace('//', '//admin:hunter,4@');
+    expect(await runProgram(COUNT, { env: { REDIS_URL: withComma } })).toMatchObject(sessions(1));
 
     const none = await runProgram(['count'], { env: { REDIS_URL } });
     expect(none).toMatchObject({

@@ -198,6 +198,34 @@ describe('doctor finds at the Redis user', () => {
     expect((await diagnose(server.url, [], { env })).findings.map(({ id }) => id)).toEqual(['sessions-unseen']);
   });
 
+  test.each(['type', 'pttl', 'getrange', 'memory'])(
+    'that what %s would tell is not known, where that is refused, and all the rest',
+    async (command) => {
+      const server = await start();
+      const admin = server.client();
+      const { handle } = await sessionAt(server);
+      await admin.hset(`sess:${handle}`, { report: JSON.stringify('x'.repeat(100_000)) });
+      await admin.set('sess:a-string', '{"cookie":{}}', 'EX', 600);
+      await admin.call('ACL', 'SETUSER', 'looker', 'on', '>a-long-random-password', '~*', '&*', '+@all', `-${command}`);
+      const env = { REDIS_USERNAME: 'looker', REDIS_PASSWORD: 'a-long-random-password' };
+      const { findings } = await diagnose(server.url, [], { env });
+      const unseen = findings.find(({ id }) => id === 'sessions-unseen');
+      expect(unseen?.what).toMatch(new RegExp(`NOPERM: ${command}`, 'i'));
+      const told = {
+        type: [],
+        pttl: ['rights-missing', 'large', 'connect-redis'],
+        getrange: ['large', 'foreign-keys'],
+        memory: ['connect-redis'],
+      }[command];
+      expect(
+        findings
+          .map(({ id }) => id)
+          .filter((id) => id !== 'sessions-unseen')
+          .toSorted(),
+      ).toEqual(told?.toSorted());
+    },
+  );
+
   test('what docs/redis-setup.md lists, and nothing else', async () => {
     const granted = (lines: string[][]) =>
       lines
@@ -217,6 +245,13 @@ describe('doctor finds among the sessions', () => {
     await server.client().persist(`sess:${handle}`);
     const { type } = await expectOnly('no-ttl', diagnose(server.url));
     expect(type).toEqual([`redis-cli EXPIRE 'sess:${handle}' 1800`]);
+  });
+
+  test('no-ttl at the index of a user whose id would move the cursor, as it is typed in a shell', async () => {
+    const server = await start();
+    await server.client().zadd("sess:user:ada\u001B[2J\n'", 1, 'x'.repeat(22));
+    const { type } = await expectOnly('no-ttl', diagnose(server.url));
+    expect(type).toEqual([String.raw`redis-cli EXPIRE $'sess:user:ada\U0000001b[2J\U0000000a\'' 1800`]);
   });
 
   test('unreadable', async () => {

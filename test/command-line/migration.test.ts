@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { EXIT } from '../../src/cli/exit-codes.js';
+import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js';
 import { hashedHandleOf, type Sid } from '../../src/session/sid.js';
 import { runProgram, type Said } from '../support/run-program.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
@@ -19,6 +20,19 @@ async function keep(prefix: string, sid: string, entries: object): Promise<void>
   const cookie = { originalMaxAge: null, expires: null, httpOnly: true, path: '/' };
   await server.client().set(`${prefix}${sid}`, JSON.stringify({ cookie, ...entries }), 'EX', 600);
 }
+
+test('migration --convert brings back no session that revokeBefore() has ended, by whatever it was used since', async () => {
+  const prefix = 'ended:sess:';
+  const [ada, grace] = ['a', 'b'].map((letter) => letter.repeat(32) as Sid);
+  const store = new RedisSessionStore(server.client(), { prefix, revokeBefore: true, deadline: 60_000 });
+  await store.endBefore('ada');
+  await keep(prefix, ada!, { identity: { id: 'ada' } });
+  await keep(prefix, grace!, { identity: { id: 'grace' } });
+  const { code, stdout } = await run(prefix, '--convert', '--yes', '--rate', '1000', '--ttl', '600', '--json');
+  expect([code, JSON.parse(stdout)]).toEqual([EXIT.fine, { command: 'migration', converted: 1, unreadable: 0, gone: 1, failed: 0 }]);
+  expect(await store.find(ada!)).toBeUndefined();
+  expect(await store.find(grace!)).toMatchObject({ userId: 'grace' });
+});
 
 test('migration counts the strings that are left, and --convert makes sessions of them, with their users', async () => {
   const prefix = 'shop:sess:';

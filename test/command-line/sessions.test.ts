@@ -186,6 +186,10 @@ describe('revoke', () => {
     const { code, stderr } = await run(store, 'revoke', handle, '--reason', 'because I say so');
     expect([code, stderr]).toEqual([EXIT.usage, expect.stringContaining('must be a word')]);
     expect(await store.find(sid!)).toMatchObject({ userId: 'ada' });
+    const visitor = await withEntries(new Visitor(store));
+    const ofVisitor = await run(store, 'revoke', '--reason', 'because|I say so', '--', visitor.handle);
+    expect([ofVisitor.code, ofVisitor.stderr]).toEqual([EXIT.usage, expect.stringContaining('must be a word')]);
+    expect(await store.find(visitor.sid!)).toMatchObject({ userId: undefined });
   });
 });
 

@@ -86,9 +86,13 @@ export async function runHere(args: readonly string[], { env = {} }: Pick<Progra
   return { code: Number(host.exitCode), stdout: textOf(stdout), stderr: textOf(stderr) };
 }
 
-/** Runs the program to its end. */
-export function runProgram(args: readonly string[], options: ProgramOptions = {}): Promise<Said> {
+/** A line that says how far something has come, which only a busy machine brings. */
+const PROGRESS = /^.* …\n/gmu;
+
+/** Runs the program to its end. What it says of its progress is left out. */
+export async function runProgram(args: readonly string[], options: ProgramOptions = {}): Promise<Said> {
   const program = new RunningProgram(args, options);
   program.endInput();
-  return program.ended();
+  const said = await program.ended();
+  return { ...said, stderr: said.stderr.replaceAll(PROGRESS, '') };
 }

@@ -1,6 +1,6 @@
 import { isReply } from '../../redis/client/redis-errors.js';
 import { ServerInfo } from '../../redis/client/server-info.js';
-import { keyNodes, type RedisNode } from '../../redis/inspection/redis-node.js';
+import { isRefused, keyNodes, type RedisNode } from '../../redis/inspection/redis-node.js';
 import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
 import { STORE_DEFAULTS } from '../../session/store/store-options.js';
 import type { Command, Context } from '../command.js';
@@ -128,7 +128,7 @@ async function configOf(node: RedisNode): Promise<ServerConfig> {
 /** Managed services have no CONFIG, and not everybody may ask. */
 function unlessRefused<T>(instead: T): (error: unknown) => T {
   return (error) => {
-    if (error instanceof SessionStoreUnavailableError && ['NOPERM', 'ERR'].includes(error.reason)) return instead;
+    if (isRefused(error)) return instead;
     throw error;
   };
 }
@@ -140,19 +140,21 @@ async function looked(
 ): Promise<Finding[]> {
   try {
     for (const [position, node] of nodes.entries()) await sample.take(node, Math.ceil((size * (position + 1)) / nodes.length), signal);
-    return [];
+    return sample.refusal === undefined ? [] : [unseen(sample.refusal)];
   } catch (error) {
-    if (!(error instanceof SessionStoreUnavailableError)) throw error;
-    return [
-      {
-        id: 'sessions-unseen',
-        severity: 'note',
-        what: `The sessions could not be looked at (${error.reason}${error.command === undefined ? '' : `: ${error.command}`}).`,
-        means: 'Whether they are as they should be is not known.',
-        type: ['nestjs-redis-session doctor   # as a user who may also SCAN, TYPE, GETRANGE, CONFIG GET and MEMORY USAGE'],
-      },
-    ];
+    if (isRefused(error)) return [unseen(error)];
+    throw error;
   }
+}
+
+function unseen({ reason, command }: SessionStoreUnavailableError): Finding {
+  return {
+    id: 'sessions-unseen',
+    severity: 'note',
+    what: `The sessions could not be looked at, or not at all of what they are (${reason}${command === undefined ? '' : `: ${command}`}).`,
+    means: 'Whether they are as they should be is not known.',
+    type: ['nestjs-redis-session doctor   # as a user who may also SCAN, TYPE, GETRANGE, CONFIG GET and MEMORY USAGE'],
+  };
 }
 
 function textOf(findings: readonly Finding[], about: string): string {

@@ -47,6 +47,8 @@ function opener(args: Arguments, phase: MigrateOptions['phase']): (context: Cont
     new MigratingSessionStore(context.redis.client, {
       prefix: context.prefix,
       deadline: context.timeout,
+      // Whether or not the application still asks for it: what revokeBefore() has ended must not come back.
+      revokeBefore: true,
       logErrors: false,
       ttl,
       absoluteTtl,

@@ -1,12 +1,11 @@
-import { SessionManager } from '../../session/session-manager.js';
+import { checkReason, SessionManager } from '../../session/session-manager.js';
 import { Sessions } from '../../session/sessions.js';
 import type { Handle } from '../../session/sid.js';
+import { DEFAULT_REASON } from '../../session/store/session-store.js';
 import type { Command, Context } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { REASON } from '../options.js';
 import { handleArgument, NO_SUCH_SESSION } from '../session-argument.js';
-
-const DEFAULT_REASON = 'revoked';
 
 export const revoke: Command = {
   summary: 'End a session',
@@ -16,6 +15,7 @@ export const revoke: Command = {
   prepare(args) {
     const handle = handleArgument(args, 'nestjs-redis-session revoke <handle>');
     const reason = args.text('reason') ?? DEFAULT_REASON;
+    checkReason(reason);
     return async (context) => {
       const revoked = await end(context, handle, reason);
       context.output.print({ command: 'revoke', revoked }, () => (revoked ? `The session ${handle} has ended.` : NO_SUCH_SESSION));

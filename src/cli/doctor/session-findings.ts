@@ -1,4 +1,4 @@
-import { counted } from '../printable.js';
+import { counted, quoted } from '../printable.js';
 import type { Finding } from './finding.js';
 import { someOf, type Sample } from './sample.js';
 
@@ -53,9 +53,4 @@ export function sessionFindings(sample: Sample, { prefix, maxBytes }: { readonly
       ],
     });
   return found;
-}
-
-/** For a shell. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,5 +1,6 @@
 import type { OwnClient } from '../client/ioredis/ioredis-types.js';
-import { toStoreError } from '../client/redis-errors.js';
+import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
+import { isReply, toStoreError } from '../client/redis-errors.js';
 
 type Argument = string | number;
 
@@ -28,6 +29,8 @@ export class RedisNode {
       await this.client.call(command, ...args);
       return undefined;
     } catch (error) {
+      // Whoever gets no answer knows nothing of rights.
+      if (!isReply(error)) throw toStoreError(error, command);
       return refusalIn((error as Error).message);
     }
   }
@@ -49,6 +52,11 @@ export class RedisNode {
   askAll(commands: readonly (readonly [command: string, ...args: Argument[]])[]): Promise<PromiseSettledResult<unknown>[]> {
     return Promise.allSettled(commands.map(([command, ...args]) => this.ask(command, ...args)));
   }
+}
+
+/** Whether Redis does not let the user run the command, or does not know it. Managed services leave some out. */
+export function isRefused(error: unknown): error is SessionStoreUnavailableError {
+  return error instanceof SessionStoreUnavailableError && ['NOPERM', 'ERR'].includes(error.reason);
 }
 
 /** Why a user may not run a command. */
