@@ -31,6 +31,7 @@ export const packageChecks = [
         'cjs-fastify5',
         'esm-node',
         'esm-nest12-graphql',
+        'esm-nest12-mercurius',
         'esm-nest12-sockets',
         'cjs-nest11-sockets',
         'cjs-nest11-health',

@@ -8,6 +8,7 @@ import { Observable } from 'rxjs';
 import {
   Identity,
   MemorySessionStore,
+  Passive,
   Public,
   RedisSessionModule,
   Session,
@@ -20,6 +21,7 @@ import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js'
 import { Sessions } from '../../src/session/sessions.js';
 import { Browser } from '../support/browser.js';
 import { TEST_SECRET } from '../support/create-app.js';
+import { TestClock } from '../support/test-clock.js';
 import { until } from '../support/until.js';
 
 const PLATFORMS: [string, () => ExpressAdapter | FastifyAdapter][] = [
@@ -63,6 +65,12 @@ describe.each(PLATFORMS)('an @Sse() stream on %s', (_, adapter) => {
 
       @Sse('mine')
       mine(@Identity('id') id: string) {
+        return produce(id);
+      }
+
+      @Passive()
+      @Sse('passive')
+      passive(@Identity('id') id: string) {
         return produce(id);
       }
 
@@ -123,6 +131,28 @@ describe.each(PLATFORMS)('an @Sse() stream on %s', (_, adapter) => {
     await end(app);
     await until(() => stream.readyState === stream.CLOSED, 'EventSource has given up');
     expect([statuses, app.producing(), app.watched()]).toEqual([[200, 401], 0, 0]);
+  });
+
+  test('that is passive is no activity, as one that is not is, and ends with its session all the same', async () => {
+    const app = await open();
+    const clock = Object.assign(app.store, { clock: new TestClock() }).clock;
+    await app.browser.post('/login');
+    const handle = Sessions.of(app.store).handleOf((await app.browser.sid()) as never);
+    const seen = async () => {
+      await Sessions.of(app.store).drain();
+      return (await Sessions.of(app.store).describe([handle]))[0]?.lastSeenAt;
+    };
+    const atSignIn = await seen();
+    expect(atSignIn).toEqual(expect.any(Number));
+    // A touch is due.
+    clock.advance(20 * 60_000);
+    const passive = await app.listen('/passive');
+    expect([await passive.first, await seen()]).toEqual(['ada', atSignIn]);
+    const active = await app.listen('/mine');
+    expect([await active.first, await seen()]).not.toEqual(['ada', atSignIn]);
+    await app.browser.post('/logout');
+    await until(() => passive.stream.readyState === passive.stream.CLOSED, 'EventSource has given up');
+    await until(() => app.producing() === 0, 'nobody produces any more');
   });
 
   test('ends within the bound when another process ends its session', async () => {

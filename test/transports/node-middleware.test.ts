@@ -184,6 +184,15 @@ describe.each(SERVERS)('sessionMiddleware in %s', (_, open) => {
     expect((await ask('/visit', cookie)).text).toBe('2');
   });
 
+  test('a passive request reads its session, and what it changes is refused and not stored', async () => {
+    const { ask, store } = await start({ passive: ({ url }) => url === '/visit' });
+    const { cookie } = await ask('/login');
+    const before = store.writes.length;
+    const answer = await ask('/visit', cookie);
+    expect([answer.status, answer.cookie, answer.headers.get('x-from')]).toEqual([500, undefined, null]);
+    expect([(await ask('/whoami', cookie)).text, store.writes.length]).toEqual(['ada', before]);
+  });
+
   test('a session that cannot be loaded is a 503 for the one who needs it, and nobody else', async () => {
     const { ask, store } = await start();
     const { cookie } = await ask('/login');

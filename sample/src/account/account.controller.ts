@@ -26,7 +26,7 @@ export class AccountController {
     return { expiresAt: session.expiresAt, now: new Date() };
   }
 
-  /** For whoever is signed in for a while and is about to do what `@FreshLogin()` guards. */
+  /** Lets a user who signed in a while ago do what `@FreshLogin()` guards. */
   @Post('reauthenticate')
   @HttpCode(204)
   async reauthenticate(@Identity() who: Identity, @Session() session: HttpSession, @Body(PasswordPipe) password: string): Promise<void> {

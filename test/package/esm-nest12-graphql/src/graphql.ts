@@ -1,44 +1,12 @@
 import 'reflect-metadata';
-import { EventEmitter, on } from 'node:events';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
-import { Module, UseGuards } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Args, GraphQLModule, Int, Mutation, Query, Resolver, Subscription } from '@nestjs/graphql';
-import { type HttpSession, Identity, Public, Session, SessionGuard, SessionManager, SessionSubscriptions } from 'nestjs-redis-session';
+import { GraphQLModule } from '@nestjs/graphql';
+import { SessionSubscriptions } from 'nestjs-redis-session';
 
+import { AccountResolver } from './account.resolver.js';
 import { AppModule } from './app.module.js';
-
-@Resolver()
-@UseGuards(SessionGuard)
-class AccountResolver {
-  constructor(private readonly sessions: SessionManager) {}
-
-  @Public()
-  @Mutation(() => Boolean)
-  async login(@Args('id') id: string, @Session() session: HttpSession) {
-    await session.login({ id });
-    return true;
-  }
-
-  @Query(() => String)
-  me(@Identity('id') id: string) {
-    return id;
-  }
-
-  /** Greets once, and goes on. */
-  @Subscription(() => String, { resolve: ([text]: [string]) => text })
-  greetings(@Identity('id') id: string) {
-    const events = new EventEmitter();
-    const greetings = on(events, 'greeting');
-    events.emit('greeting', `hello ${id}`);
-    return greetings;
-  }
-
-  @Mutation(() => Int)
-  revokeAll(@Identity('id') id: string) {
-    return this.sessions.revokeAll(id);
-  }
-}
 
 @Module({
   imports: [
