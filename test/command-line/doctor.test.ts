@@ -116,6 +116,10 @@ describe('doctor finds nothing', () => {
 });
 
 describe('doctor finds, and names', () => {
+  test.each([['command-missing', { 'rename-command': 'EVALSHA ""' }]])('%s', async (id, config: Record<string, string>) => {
+    await expectOnly(id, diagnose((await start(config)).url));
+  });
+
   test.each([
     ['evicts', { 'maxmemory-policy': 'allkeys-lru' }],
     ['memory-full', { maxmemory: '500kb' }],
@@ -124,9 +128,13 @@ describe('doctor finds, and names', () => {
     ['snapshots-only', { appendonly: 'no', save: '3600 1' }],
     ['too-few-replicas', { 'min-replicas-to-write': '1' }],
     ['memory-layout', { 'hash-max-listpack-value': '64' }],
-    ['command-missing', { 'rename-command': 'EVALSHA ""' }],
-  ])('%s', async (id, config: Record<string, string>) => {
-    await expectOnly(id, diagnose((await start(config)).url));
+  ])('%s, and what it says to type heals it', async (id, config: Record<string, string>) => {
+    const server = await start(config);
+    const { type } = await expectOnly(id, diagnose(server.url));
+    const lines = type.map((line) => line.split(' ')).filter(([, command, action]) => command === 'CONFIG' && action === 'SET');
+    expect(lines).toHaveLength(1);
+    for (const [, command = '', ...args] of lines) await server.client().call(command, ...args);
+    expect(await diagnose(server.url)).toEqual({ code: EXIT.fine, findings: [] });
   });
 
   test('replica, and at its master that a failover may lose something', async () => {

@@ -82,7 +82,7 @@ function memory(info: ServerInfo): Finding[] {
       severity: 'error',
       what: 'Redis has no memory left.',
       means: 'Sign-ins and changes get 503; reading and ending sessions goes on.',
-      type: setting('maxmemory', String(2 * (limit ?? 0))),
+      type: setting('maxmemory', enoughFor(info)),
     });
   else if (limit !== undefined && memoryLeft !== undefined && memoryLeft < RESERVE * limit)
     found.push({
@@ -90,9 +90,14 @@ function memory(info: ServerInfo): Finding[] {
       severity: 'warning',
       what: `Less than a tenth of maxmemory is left (${Math.max(0, Math.floor((100 * memoryLeft) / limit))} %).`,
       means: 'When there is none, sign-ins and changes get 503.',
-      type: setting('maxmemory', String(2 * (limit ?? 0))),
+      type: setting('maxmemory', enoughFor(info)),
     });
   return found;
+}
+
+/** Twice what there is room for, or what is in use already, where that is more. */
+function enoughFor(info: ServerInfo): string {
+  return String(2 * Math.max(info.number('maxmemory') ?? 0, info.number('used_memory') ?? 0));
 }
 
 function persistence(info: ServerInfo, config: ServerConfig): Finding[] {
