@@ -72,6 +72,14 @@ describe('a conversion', () => {
     await assertEveryKeyEnds([client]);
   });
 
+  it.each([2 ** 31 * 1_000, 1e300])('serves one whose cookie lives for %s ms, longer ago than 1970', async (originalMaxAge) => {
+    await write({ cart: 'tea' }, { cookie: { originalMaxAge, path: '/' } });
+    const record = await converted(await open());
+    expect(record.entries.get('cart')).toBe('"tea"');
+    expect(record.createdAt).toBeGreaterThan(0);
+    expect(await client.pttl(keyOf())).toBeLessThanOrEqual(DAY);
+  });
+
   it('keeps the end of a string that outlives the idle timeout', async () => {
     await write({ cart: 'tea' }, { cookie: { originalMaxAge: null as never, path: '/' }, ms: 3 * HOUR });
     await converted(await open({ ttl: 1_800 }));

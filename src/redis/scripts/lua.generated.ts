@@ -420,7 +420,9 @@ if redis.call('EXISTS', key) == 1 then
   return {redis.call('HEXISTS', key, GONE_FIELD) == 1 and GONE or TAKEN, now}
 end
 
-local idle, left = tonumber(ARGV[2]), tonumber(ARGV[3])
+local left = tonumber(ARGV[3])
+-- So that it was not seen before 1970: a time has no sign.
+local idle = math.min(tonumber(ARGV[2]), now + left - 1)
 -- Nobody knows when it was created. It was there when it was last seen, which its end tells.
 local seen = now - math.max(0, idle - left)
 local meta = {
