@@ -7,7 +7,7 @@ import { RedisSessionStore } from '../../src/redis/store/redis-session-store.js'
 import { answerWithin } from '../../src/session/deadline.js';
 import { SessionEvents } from '../../src/session/session-events.js';
 import { handleOf, type Sid } from '../../src/session/sid.js';
-import { CLUSTER_LIBRARIES, connectBySentinel, LIBRARIES, type AppClient } from '../support/client-libraries.js';
+import { CLUSTER_LIBRARIES, connectBySentinel, connectBySentinel5, LIBRARIES, type AppClient } from '../support/client-libraries.js';
 import { sessionsOf, type IndexedSessions } from '../support/sessions-of.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
@@ -263,12 +263,15 @@ describe('a Cluster', () => {
   });
 });
 
-describe('Sentinel, with a client of node-redis 6', () => {
+describe.each([
+  ['node-redis 5', connectBySentinel5],
+  ['node-redis 6', connectBySentinel],
+] as const)('Sentinel, with a client of %s', (_name, connect) => {
   let setup: SentinelSetup;
   let app: AppClient;
   beforeAll(async () => {
     setup = await startSentinel();
-    app = await connectBySentinel(setup);
+    app = await connect(setup);
   });
   afterAll(async () => {
     app.end();
@@ -279,7 +282,7 @@ describe('Sentinel, with a client of node-redis 6', () => {
     const store = sessionsOf(new RedisSessionStore(app.client, { deadline: 2_000, logErrors: false }));
     const sid = await storedSid(store, { visits: 1 });
     await setup.master.client().wait(1, 0);
-    const other = await connectBySentinel(setup);
+    const other = await connect(setup);
     await eventsArrive(app.client, other.client, () => setup.failover());
     other.end();
     await answered(() => store.load(sid));
@@ -291,6 +294,8 @@ describe('Sentinel, with a client of node-redis 6', () => {
     const store = sessionsOf(new RedisSessionStore(app.client, { deadline: DEADLINE, logErrors: false }));
     const load = () => answerWithin(DEADLINE + 100, store.load(NOBODY));
     await answered(load);
+    // Nothing is to take its place meanwhile.
+    await setup.sentinel.call('SENTINEL', 'SET', 'sessions', 'down-after-milliseconds', '3600000');
     const master = (await setup.masterPort()) === setup.master.port ? setup.master : setup.replica;
     master.pause();
     await until(async () => (await outcomes(1, load))[0] === 'outage', 'the outage is known');

@@ -2,7 +2,7 @@ import { Cluster, Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis5';
 import { Redis as Valkey } from 'iovalkey';
 import { createClient, createCluster, createSentinel, RESP_TYPES } from 'redis';
-import { createClient as createClient5, createCluster as createCluster5 } from 'redis5';
+import { createClient as createClient5, createCluster as createCluster5, createSentinel as createSentinel5 } from 'redis5';
 import type { RedisClient } from '../../src/redis/client/redis-client.js';
 import type { RedisCluster } from './start-cluster.js';
 import type { SentinelSetup } from './start-sentinel.js';
@@ -108,15 +108,25 @@ export const CLUSTER_LIBRARIES: readonly (readonly [name: string, connect: (clus
   ],
 ];
 
+/** Where a client is to look for a server, by its address. */
+type AddressMap = Record<string, { host: string; port: number }>;
+
 /** A client of node-redis 6 by way of the sentinel. */
-export async function connectBySentinel({ port }: SentinelSetup): Promise<AppClient> {
-  const client = createSentinel({
-    name: 'sessions',
-    sentinelRootNodes: [{ host: '127.0.0.1', port }],
-    commandOptions: HONEST.commandOptions,
-  });
+export async function connectBySentinel({ port }: SentinelSetup, nodeAddressMap?: AddressMap): Promise<AppClient> {
+  const client = createSentinel({ ...bySentinel(port), ...(nodeAddressMap && { nodeAddressMap }), commandOptions: HONEST.commandOptions });
   await client.connect();
   return { client, end: () => void client.destroy() };
+}
+
+/** The same of node-redis 5. */
+export async function connectBySentinel5({ port }: SentinelSetup, nodeAddressMap?: AddressMap): Promise<AppClient> {
+  const client = createSentinel5({ ...bySentinel(port), ...(nodeAddressMap && { nodeAddressMap }), commandOptions: HONEST.commandOptions });
+  await client.connect();
+  return { client, end: () => void client.destroy() };
+}
+
+function bySentinel(port: number) {
+  return { name: 'sessions', sentinelRootNodes: [{ host: '127.0.0.1', port }] };
 }
 
 function given({ port, password }: Whereabouts): { port: number; password?: string } {

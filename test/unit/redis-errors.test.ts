@@ -1,6 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { ReplyError } from 'ioredis';
+import * as redis6 from 'redis';
+import * as redis5 from 'redis5';
 import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import { isNoScript, isReadOnly, isWrongType, safeCodeOf, toStoreError } from '../../src/redis/client/redis-errors.js';
 
@@ -50,6 +52,18 @@ const REPLIES: [reason: string, message: string][] = [
 
 const OTHERS: [reason: string, error: unknown][] = [
   ['timeout', new Error('Command timed out')],
+  ['timeout', new redis5.TimeoutError()],
+  ['timeout', new redis6.TimeoutError()],
+  ['timeout', new redis6.CommandTimeoutDuringMaintenanceError(500)],
+  ...[redis5, redis6].flatMap(
+    ({ AbortError, ClientClosedError, ClientOfflineError, DisconnectsClientError, SocketClosedUnexpectedlyError }) =>
+      [AbortError, ClientClosedError, ClientOfflineError, DisconnectsClientError, SocketClosedUnexpectedlyError].map(
+        (Class): [string, Error] => ['connection', new Class()],
+      ),
+  ),
+  ['connection', new redis6.SocketTimeoutError(3_000)],
+  ['connection', new redis6.MaxCommandRedirectionsError(new redis6.SimpleError(`MOVED 1 ${KEY}`))],
+  ['connection', new Error('The queue is full')], // `commandsQueueMaxLength` of node-redis
   ['connection', named('MaxRetriesPerRequestError', 'Reached the max retries per request limit (which is 1).')],
   ['connection', new Error("Stream isn't writeable and enableOfflineQueue options is false")],
   ['connection', new Error("Cluster isn't ready and enableOfflineQueue options is false")],

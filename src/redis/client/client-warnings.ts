@@ -36,8 +36,9 @@ function commandTimeout({ timeout }: NodeRedisSettings, deadline: number): strin
 }
 
 /** Of a strategy that is a function, nothing is known. */
-function givingUp({ node, sockets, place }: NodeRedisSettings): string[] {
-  const { reconnectStrategy, socketTimeout } = { ...sockets[0], ...node.socket };
+function givingUp({ node, place }: NodeRedisSettings): string[] {
+  // Not of the root nodes of a Cluster: node-redis itself writes `false` into their options, and asks them once.
+  const { reconnectStrategy, socketTimeout } = node.socket ?? {};
   const cure = setting(place, 'socket: { reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, 2000) }');
   if (reconnectStrategy === false)
     return [

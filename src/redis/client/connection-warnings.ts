@@ -65,9 +65,12 @@ function wayTo(form: ConnectionForm): WayToRedis | undefined {
   }
   const settings = settingsOf(nodeRedis);
   if (settings?.isKnown !== true) return undefined;
-  const { sockets, node } = settings;
-  const hasTls = node.socket?.tls === true || sockets.some(({ tls }) => tls === true);
-  return { places: sockets, hasTls, hasPassword: Boolean(node.password) || node.credentialsProvider !== undefined };
+  const { roots, node } = settings;
+  return {
+    places: roots,
+    hasTls: node.socket?.tls === true,
+    hasPassword: Boolean(node.password) || node.credentialsProvider !== undefined,
+  };
 }
 
 /** Of those behind a sentinel nothing is known but where it is itself. */

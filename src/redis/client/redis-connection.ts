@@ -24,7 +24,6 @@ export interface IoredisClient {
 export interface NodeRedisClient {
   readonly isOpen: boolean;
   sendCommand(...args: never[]): Promise<unknown>;
-  duplicate(...args: never[]): object;
   destroy(): unknown;
 }
 

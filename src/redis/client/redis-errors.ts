@@ -2,6 +2,8 @@ import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
 
 /** What ioredis calls the errors that Redis answers with, and what node-redis calls them. */
 const REPLY_CLASSES: ReadonlySet<string> = new Set(['ReplyError', 'ErrorReply', 'SimpleError', 'BlobError']);
+/** What node-redis calls a command that nobody has taken in time; ioredis says it in words only. */
+const TIMEOUT_CLASSES: ReadonlySet<string> = new Set(['TimeoutError', 'CommandTimeoutDuringMaintenanceError']);
 const PREFIX = /^[A-Z]+(?= |$)/;
 /** What a user may not do inside a script has no prefix of its own, in Redis 7.0 and in later ones. */
 const DENIED = /^(?:ERR )?(?:The user executing the script can't|ACL failure in script)/;
@@ -76,7 +78,11 @@ export function safeCodeOf(error: unknown): string | undefined {
 function reasonOf(error: unknown): string {
   const { message } = (error ?? {}) as Partial<Error>;
   if (isReplyError(error)) return replyPrefixOf(error) ?? 'reply';
-  return message === 'Command timed out' ? 'timeout' : 'connection';
+  return message === 'Command timed out' || isTimeoutError(error) ? 'timeout' : 'connection';
+}
+
+function isTimeoutError(error: unknown): boolean {
+  return error instanceof Error && (TIMEOUT_CLASSES.has(error.name) || TIMEOUT_CLASSES.has(error.constructor.name));
 }
 
 /**

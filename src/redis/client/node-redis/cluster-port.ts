@@ -1,6 +1,8 @@
+import { emitWarning, warnOnce } from '../../../session/warn-once.js';
+import { NOT_CONNECTED } from '../client-warnings.js';
 import { slotOf } from '../key-slot.js';
 import type { NodeClient, RedisSubscriber } from '../redis-port.js';
-import { Connection } from './connection.js';
+import { Connection, notConnected } from './connection.js';
 import { NodeRedisNode } from './node-redis-node.js';
 import { AS_TEXT, NodeRedisPort } from './node-redis-port.js';
 import type { ClusterClient, ClusterNode, CommandOptions, SingleClient } from './node-redis-types.js';
@@ -19,10 +21,13 @@ export class ClusterPort extends NodeRedisPort {
   readonly #client: ClusterClient;
   readonly #connections = new WeakMap<SingleClient, Connection>();
   #lookedAt = -LOOK_INTERVAL;
+  #wasOpen: boolean;
 
   constructor(client: ClusterClient) {
     super();
     this.#client = client;
+    this.#wasOpen = client.isOpen;
+    client.on('connect', () => (this.#wasOpen = true));
     // An event `error` that nobody listens to ends the process. So this listener stays, as long as the client does.
     client.on('error', (error: unknown) => this.#failed('error', error));
     client.on('disconnect', () => this.events.emit('end'));
@@ -38,6 +43,7 @@ export class ClusterPort extends NodeRedisPort {
 
   protected send(args: readonly string[], key?: string): Promise<unknown> {
     if (key === undefined) return this.#sendTo(this.#anyMaster(), args, AS_TEXT);
+    if (!this.#client.isOpen) return this.#closed();
     const { client } = this.#client.slots[slotOf(key)]?.master ?? {};
     const send = () => this.#client.sendCommand(key, false, args, AS_TEXT);
     // It connects to a node when it is first needed, with `minimizeConnections`.
@@ -69,9 +75,14 @@ export class ClusterPort extends NodeRedisPort {
   }
 
   async #sendTo(node: ClusterNode | undefined, args: readonly string[], options: CommandOptions): Promise<unknown> {
-    if (node === undefined) throw new Error('The client knows no node of the Cluster.');
+    if (node === undefined) return this.#closed();
     const client = await this.#client.nodeClient(node);
     return this.#connectionOf(client).run(() => client.sendCommand(args, options));
+  }
+
+  async #closed(): Promise<never> {
+    if (!this.#client.isOpen && !this.#wasOpen) warnOnce(emitWarning, NOT_CONNECTED);
+    throw notConnected();
   }
 
   #anyMaster(): ClusterNode | undefined {

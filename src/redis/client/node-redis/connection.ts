@@ -2,6 +2,7 @@ import { emitWarning, warnOnce } from '../../../session/warn-once.js';
 import { timeoutQueueOf } from '../../../session/timeout-queue.js';
 import { NOT_CONNECTED } from '../client-warnings.js';
 import { PATIENCE_MS } from '../offline-patience.js';
+import { isReply } from '../redis-errors.js';
 import type { SingleClient } from './node-redis-types.js';
 import { PortEvents } from './port-events.js';
 
@@ -16,6 +17,8 @@ export class Connection {
   #troubledSince: number | undefined;
   #wasReady: boolean;
   #wasOpen: boolean;
+  /** What Redis has refused the last connection with. */
+  #refusal: Error | undefined;
 
   constructor(readonly client: SingleClient) {
     this.#wasReady = client.isReady;
@@ -34,16 +37,20 @@ export class Connection {
   run<T>(send: () => Promise<T>): Promise<T> {
     if (this.client.isReady) return send();
     if (!this.client.isOpen && !this.#wasOpen) warnOnce(emitWarning, NOT_CONNECTED);
-    if (!this.client.isOpen || this.#hasWaitedEnough()) return rejected();
+    if (!this.client.isOpen || this.#hasWaitedEnough()) return this.#rejected();
     return new Promise((resolve, reject) => {
       const goOn = () => {
         timeout.end();
         this.#waiting.delete(goOn);
-        (this.client.isReady ? send() : rejected<T>()).then(resolve, reject);
+        (this.client.isReady ? send() : this.#rejected<T>()).then(resolve, reject);
       };
       const timeout = timeoutQueueOf(PATIENCE_MS).begin(goOn);
       this.#waiting.add(goOn);
     });
+  }
+
+  async #rejected<T>(): Promise<T> {
+    throw this.#refusal ?? notConnected();
   }
 
   #hasWaitedEnough(): boolean {
@@ -51,6 +58,7 @@ export class Connection {
   }
 
   #fail(error: unknown): void {
+    this.#refusal = error instanceof Error && isReply(error) ? error : undefined;
     this.#troubledSince ??= performance.now();
     // The first one tells that the connection was broken, which may be mended at once.
     if (this.#wasReady) this.events.emit('close');
@@ -62,6 +70,7 @@ export class Connection {
 
   #recover(): void {
     this.#troubledSince = undefined;
+    this.#refusal = undefined;
     this.#wasReady = true;
     this.#goOn();
     this.events.emit('ready');
@@ -77,6 +86,7 @@ export class Connection {
   }
 }
 
-async function rejected<T>(): Promise<T> {
-  throw new Error('The client is not connected.');
+/** For what is not sent, since there is no connection. */
+export function notConnected(): Error {
+  return new Error('The client is not connected.');
 }

@@ -10,6 +10,7 @@ export interface NodeRedisEvents {
 
 export interface CommandOptions {
   readonly typeMapping?: object;
+  readonly timeout?: number;
   readonly abortSignal?: AbortSignal;
 }
 
@@ -47,6 +48,9 @@ export interface SingleClient extends NodeRedisEvents {
   subscribe(channel: string, listener: (text: string) => void): Promise<unknown>;
 }
 
+/** What a command has come to. */
+export type Outcome = { readonly reply: unknown } | { readonly error: unknown };
+
 /** What `createSentinel` makes. */
 export interface SentinelClient extends NodeRedisEvents {
   readonly isOpen: boolean;
@@ -56,9 +60,10 @@ export interface SentinelClient extends NodeRedisEvents {
   getMasterNode(): object | undefined;
   connect(): Promise<unknown>;
   destroy(): Promise<void>;
-  sendCommand(isReadonly: boolean, args: readonly string[], options?: CommandOptions): Promise<unknown>;
-  duplicate(overrides: object): SentinelClient;
+  /** Not in the documents, but there in node-redis 5 and 6: what `sendCommand` does, with the connection to the master. */
+  _execute(isReadonly: boolean, send: (node: Pick<SingleClient, 'sendCommand'>) => Promise<Outcome>): Promise<Outcome>;
   subscribe(channel: string, listener: (text: string) => void): Promise<unknown>;
+  unsubscribe(channel: string, listener: (text: string) => void): Promise<unknown>;
 }
 
 export interface ClusterNode {

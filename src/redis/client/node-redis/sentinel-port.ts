@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { emitWarning, warnOnce } from '../../../session/warn-once.js';
+import { NOT_CONNECTED } from '../client-warnings.js';
 import { PATIENCE_MS } from '../offline-patience.js';
 import type { FreshConnection, FreshQuestion, NodeClient, RedisSubscriber } from '../redis-port.js';
+import { isReadOnly, isReply } from '../redis-errors.js';
+import { notConnected } from './connection.js';
 import { AS_TEXT, NodeRedisPort } from './node-redis-port.js';
 import type { SentinelClient } from './node-redis-types.js';
 import { PortEvents } from './port-events.js';
@@ -20,6 +24,9 @@ export class SentinelPort extends NodeRedisPort {
   readonly #client: SentinelClient;
   readonly #node: NodeClient = this.#asNode();
   #troubledSince: number | undefined;
+  #wasOpen = false;
+  /** What Redis has refused the last connection with. */
+  #refusal: Error | undefined;
 
   constructor(client: SentinelClient) {
     super();
@@ -35,12 +42,13 @@ export class SentinelPort extends NodeRedisPort {
   }
 
   get isReady(): boolean {
+    this.#wasOpen ||= this.#client.isOpen;
     return this.#client.isOpen && this.#client.getMasterNode() !== undefined;
   }
 
   protected async send(args: readonly string[]): Promise<unknown> {
     if (!this.isReady) await this.#untilReady();
-    const reply = await this.#client.sendCommand(false, args, AS_TEXT);
+    const reply = await this.#sendOnce(args);
     if (this.#troubledSince !== undefined) this.#recover();
     return reply;
   }
@@ -66,18 +74,42 @@ export class SentinelPort extends NodeRedisPort {
   }
 
   /**
+   * The client itself sends a command again when its connection broke, also one that Redis has carried out: it must not see that error. What a
+   * replica has refused was not carried out, and is sent to the master that the client finds then.
+   */
+  async #sendOnce(args: readonly string[]): Promise<unknown> {
+    // Version 5 has its `commandOptions` and does not use them.
+    const options = { ...this.#client.commandOptions, ...AS_TEXT };
+    const { _execute: execute } = this.#client;
+    const outcome = await execute.call(this.#client, false, async (node) => {
+      try {
+        return { reply: await node.sendCommand(args, options) };
+      } catch (error) {
+        if (isReadOnly(error)) throw error;
+        return { error };
+      }
+    });
+    if ('error' in outcome) throw outcome.error;
+    return outcome.reply;
+  }
+
+  /**
    * Waits for a master here, and no longer than an interruption that costs nobody an error. The client itself waits for as long as there is none and
    * carries the command out then; should it be closed meanwhile, it goes round without ever letting the process do anything else.
    */
   async #untilReady(): Promise<void> {
     this.#troubledSince ??= performance.now();
     while (!this.isReady) {
-      if (this.isClosed || performance.now() - this.#troubledSince >= PATIENCE_MS) throw new Error('The client is not connected.');
+      if (this.isClosed || performance.now() - this.#troubledSince >= PATIENCE_MS) {
+        if (!this.#wasOpen) warnOnce(emitWarning, NOT_CONNECTED);
+        throw this.#refusal ?? notConnected();
+      }
       await sleep(LOOK_INTERVAL);
     }
   }
 
   #fail(error: unknown): void {
+    this.#refusal = error instanceof Error && isReply(error) ? error : undefined;
     const isFirst = this.#troubledSince === undefined;
     this.#troubledSince ??= performance.now();
     // The first one tells that a connection was broken, which may be mended at once.
@@ -87,6 +119,7 @@ export class SentinelPort extends NodeRedisPort {
 
   #recover(): void {
     this.#troubledSince = undefined;
+    this.#refusal = undefined;
     this.events.emit('ready');
   }
 

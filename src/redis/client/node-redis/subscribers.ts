@@ -51,19 +51,21 @@ export class SingleSubscriber implements RedisSubscriber {
   }
 }
 
-/** A second client that finds the master by way of the sentinels, and comes back by itself. */
+/** The client listens on a connection that it has for this alone, and that finds the master again by itself. */
 export class SentinelSubscriber implements RedisSubscriber {
   readonly #client: SentinelClient;
   #onEnd: (() => void) | undefined;
+  #stop: (() => void) | undefined;
 
-  constructor(model: SentinelClient) {
-    this.#client = model.duplicate({ masterPoolSize: 1, replicaPoolSize: 0, reserveClient: false });
-    this.#client.on('error', () => undefined);
+  constructor(client: SentinelClient) {
+    this.#client = client;
   }
 
   async subscribe(channel: string, onMessage: (text: string) => void): Promise<void> {
-    await this.#client.connect();
-    await this.#client.subscribe(channel, onMessage);
+    // One of its own each time, since others may listen with the same function.
+    const listener = (text: string) => onMessage(text);
+    this.#stop = () => void this.#client.unsubscribe(channel, listener).catch(() => undefined); // Nobody listens any more.
+    await this.#client.subscribe(channel, listener);
   }
 
   onEnd(listener: () => void): void {
@@ -71,7 +73,8 @@ export class SentinelSubscriber implements RedisSubscriber {
   }
 
   disconnect(): void {
-    if (this.#client.isOpen) void this.#client.destroy().catch(() => undefined); // Nobody listens any more.
+    if (this.#client.isOpen) this.#stop?.();
+    this.#stop = undefined;
     const onEnd = this.#onEnd;
     this.#onEnd = undefined;
     onEnd?.();
