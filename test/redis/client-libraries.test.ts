@@ -289,17 +289,4 @@ describe.each([
     expect((await store.load(sid))?.entries.get('visits')).toBe('1');
     await answered(() => storedSid(store, { visits: 2 }));
   });
-
-  test('while the master does not answer, all calls but the first fail at once, and it is found again', async () => {
-    const store = sessionsOf(new RedisSessionStore(app.client, { deadline: DEADLINE, logErrors: false }));
-    const load = () => answerWithin(DEADLINE + 100, store.load(NOBODY));
-    await answered(load);
-    // Nothing is to take its place meanwhile.
-    await setup.sentinel.call('SENTINEL', 'SET', 'sessions', 'down-after-milliseconds', '3600000');
-    const master = (await setup.masterPort()) === setup.master.port ? setup.master : setup.replica;
-    master.pause();
-    await until(async () => (await outcomes(1, load))[0] === 'outage', 'the outage is known');
-    master.resume();
-    await answered(load);
-  });
 });
