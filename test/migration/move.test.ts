@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { SessionManager, type SessionInfo } from '../../src/index.js';
+import { SessionManager, SessionUnsupportedError, type SessionInfo } from '../../src/index.js';
 import type { MigrationPhase } from '../../src/session/store/migrate-options.js';
 import { CONNECT_REDIS, createOldApp, OLD_NAME, type OldAppOptions } from '../support/old-app.js';
 import type { PlainServer } from '../support/plain-app.js';
 import { createScriptedApp, type AnySession, type ScriptedApp } from '../support/scripted-app.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
 import type { TestAppOptions } from '../support/create-app.js';
+import { signedCookie } from '../support/signed-cookie.js';
 import { redisVariants, type Variant } from '../support/variants.js';
 import { assertEveryKeyEnds } from '../support/watched-scripts.js';
 
@@ -61,6 +62,41 @@ const handleOf = (sid: string | undefined) => createHash('sha256').update(String
 const typeOf = (key: string) => redis.client().type(key);
 const sessionsOf = (app: ScriptedApp) => new SessionManager(app.store);
 const list = async (app: ScriptedApp): Promise<readonly SessionInfo[]> => (await sessionsOf(app).list('ada')).sessions;
+
+const SID = 'x'.repeat(32);
+const COOKIE = signedCookie(SID, { name: OLD_NAME });
+const send = async ({ origin }: ScriptedApp, path: string) => {
+  const response = await fetch(origin + path, { headers: { cookie: COOKIE } });
+  return { status: response.status, headers: response.headers, body: await response.text() };
+};
+const DEEP = 100_000;
+/** What a string may hold that connect-redis has not written, or another version of it. */
+const RUBBISH = [
+  'hello',
+  'null',
+  '[]',
+  '[{"cookie":{}}]',
+  '"text"',
+  '{}',
+  '{"cookie":null}',
+  '{"cookie":[]}',
+  '{"cookie":"text","cart":1}',
+  '{"cookie":{"originalMaxAge":"soon"},"cart":1}',
+  '{"cookie":{"originalMaxAge":-5},"cart":1}',
+  '{"cookie":{"originalMaxAge":1e300},"cart":1}',
+  '{"cookie":{"expires":"some day"},"cart":1}',
+  '{"cookie":{"expires":{}},"cart":1}',
+  '{"cookie":{"path":7,"domain":{},"sameSite":"often","secure":"yes","httpOnly":3,"priority":[]},"cart":1}',
+  '{"cookie":{"path":"/; Domain=x","domain":"a b\\r\\nSet-Cookie: y"},"cart":1}',
+  '{"cookie":{"__proto__":{"isAdmin":true}},"__proto__":{"isAdmin":true},"constructor":{"prototype":{"isAdmin":true}}}',
+  '{"cookie":{"path":"/"},"save":1,"id":2,"req":3,"touch":"x","@meta":"1|x","@gone":"","@indexed":"x"}',
+  '{"cookie":{"path":"/"},"passport":{"user":{"toString":1}}}',
+  `{"cookie":{"path":"/"},"deep":${'['.repeat(DEEP)}${']'.repeat(DEEP)}}`,
+  '@{"cookie":{"path":"/"},"cart":1}',
+  '@',
+  '@@',
+  '@hello',
+];
 
 describe.each(redisVariants)('a session of express-session and connect-redis, $name', (variant) => {
   describe.each(CONNECT_REDIS)('version %s', (version) => {
@@ -158,6 +194,70 @@ describe.each(redisVariants)('a session of express-session and connect-redis, $n
         expect((await browser.at(app.origin).get('/read')).json).toMatchObject({ passport: { user: 'ada' } });
         expect((await before.at(app.origin).get('/read')).json).toEqual({});
       }
+    },
+  );
+
+  it('that is a string still cannot have the others revoked, and says why; once it is converted it can', async () => {
+    const [prepares, converts] = [await openNew(variant, 'prepare'), await openNew(variant, 'convert')];
+    const told: unknown[] = [];
+    for (const app of [prepares, converts])
+      app.on('/others', async ({ session }) => {
+        told.push(
+          await sessionsOf(app)
+            .revokeOthers(session)
+            .catch((error: unknown) => error),
+        );
+      });
+    const browser = prepares.browser();
+    await browser.get('/sign-in');
+    await browser.get('/others');
+    await browser.at(converts.origin).get('/others');
+    expect(told).toEqual([expect.any(SessionUnsupportedError), 0]);
+    expect(String(told[0])).toContain('"store.migrate"');
+  });
+
+  it('counts towards a limit once it is converted', async () => {
+    const old = await openOld();
+    const app = await openNew(variant, 'convert', { store: { maxSessionsPerUser: { limit: 2, policy: 'evict-oldest' } } });
+    const before = [old.browser(), old.browser(), old.browser()];
+    for (const browser of before) {
+      await browser.get('/login/ada');
+      await browser.at(app.origin).get('/read');
+    }
+    expect(await list(app)).toHaveLength(3);
+    const browser = app.browser();
+    await browser.get('/sign-in');
+    const left = await list(app);
+    expect(left).toHaveLength(2);
+    const earlier = await Promise.all(before.map(async (one) => handleOf(await one.sid(OLD_NAME))));
+    expect(left.filter(({ handle }) => !earlier.includes(handle))).toHaveLength(1);
+  });
+
+  it.each(['prepare', 'convert'] as const)('keeps what its own cookie says, on an instance which would %s', async (phase) => {
+    const app = await openNew(variant, phase, { session: { rolling: true } });
+    const cookie = { originalMaxAge: 2 * HOUR, expires: new Date(0), httpOnly: false, path: '/', sameSite: 'strict', secure: false };
+    await redis.client().set(`sess:${SID}`, JSON.stringify({ cookie, cart: 'tea' }), 'PX', HOUR);
+    const { headers, body } = await send(app, '/read');
+    expect(body).toBe('{"cart":"tea"}');
+    const [told = ''] = headers.getSetCookie();
+    expect(told).toContain('SameSite=Strict');
+    expect(told).not.toMatch(/HttpOnly|Secure/);
+    const ends = Date.parse(/Expires=([^;]+)/.exec(told)?.[1] ?? '');
+    expect(ends).toBeGreaterThan(Date.now() + HOUR);
+  });
+
+  it.each(['prepare', 'convert'] as const)(
+    'in which something is not as it should be fails no request, on an instance which would %s',
+    async (phase) => {
+      const app = await openNew(variant, phase);
+      const statuses: Record<string, number[]> = {};
+      for (const text of RUBBISH) {
+        await redis.client().flushall();
+        await redis.client().set(`sess:${SID}`, text, 'PX', HOUR);
+        statuses[text.slice(0, 60)] = [(await send(app, '/read')).status, (await send(app, '/set?size=large')).status];
+      }
+      expect(Object.fromEntries(Object.entries(statuses).filter(([, [read, set]]) => read !== 200 || set !== 200))).toEqual({});
+      expect(({} as { isAdmin?: unknown }).isAdmin).toBeUndefined();
     },
   );
 });
