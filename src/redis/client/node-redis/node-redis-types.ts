@@ -61,7 +61,7 @@ export interface SentinelClient extends NodeRedisEvents {
   connect(): Promise<unknown>;
   destroy(): Promise<void>;
   /** Not in the documents, but there in node-redis 5 and 6: what `sendCommand` does, with the connection to the master. */
-  _execute(isReadonly: boolean, send: (node: Pick<SingleClient, 'sendCommand'>) => Promise<Outcome>): Promise<Outcome>;
+  readonly _execute: (isReadonly: boolean, send: (node: Pick<SingleClient, 'sendCommand'>) => Promise<Outcome>) => Promise<Outcome>;
   subscribe(channel: string, listener: (text: string) => void): Promise<unknown>;
   unsubscribe(channel: string, listener: (text: string) => void): Promise<unknown>;
 }
