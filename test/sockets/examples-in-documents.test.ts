@@ -3,6 +3,7 @@ import { Controller, Module, Post, type INestApplication, type Type } from '@nes
 import { Test } from '@nestjs/testing';
 import { EventSource } from 'eventsource';
 import { MemorySessionStore, RedisSessionModule, Session, SessionManager, type Handle, type HttpSession } from '../../src/index.js';
+import { SessionStoreUnavailableError } from '../../src/redis-session.errors.js';
 import { Browser } from '../support/browser.js';
 import { TEST_SECRET } from '../support/create-app.js';
 import { firstExampleOf } from '../support/document-example.js';
@@ -84,6 +85,36 @@ test('the streams of docs/server-sent-events.md: that of a user ends with the se
   const [orders, ticker] = streams.map(({ stream }) => stream);
   await until(() => orders?.readyState === orders?.CLOSED, 'EventSource has given up');
   expect(ticker?.readyState).toBe(ticker?.OPEN);
+});
+
+test('the middleware of docs/server-sent-events.md stops EventSource with 204 once its user has signed out, and nobody in an outage', async () => {
+  const { EventsController } = await firstExampleOf<{ EventsController: Type }>('docs/server-sent-events.md');
+  const { StreamsModule } = await firstExampleOf<{ StreamsModule: Type }>('docs/server-sent-events.md', { under: 'If you prefer 204' });
+  const store = new MemorySessionStore({ logErrors: false });
+
+  @Module({
+    imports: [RedisSessionModule.forRoot({ session: { secret: TEST_SECRET }, store }), StreamsModule],
+    controllers: [EventsController],
+  })
+  class EventsModule {}
+
+  const { browser, origin } = await listening(EventsModule);
+  const cookie = await browser.jar.getCookieString(origin);
+  const statuses: number[] = [];
+  const stream = new EventSource(`${origin}/orders`, {
+    fetch: async (url, init) => {
+      const response = await fetch(url, { ...init, headers: { ...init.headers, cookie } });
+      statuses.push(response.status);
+      return response;
+    },
+  });
+  closing.push(() => stream.close());
+  expect(await new Promise((resolve) => stream.addEventListener('message', ({ data }) => resolve(data)))).toBe('order 0 of ada');
+  await browser.post('/logout');
+  await until(() => stream.readyState === stream.CLOSED, 'EventSource has given up');
+  expect(statuses).toEqual([200, 204]);
+  Object.assign(store, { find: () => Promise.reject(new SessionStoreUnavailableError('connection')) });
+  expect((await fetch(`${origin}/orders`, { headers: { cookie } })).status).toBe(503);
 });
 
 test('the jobs of docs/jobs-and-microservices.md carry who asked, and are dropped once that session has ended', async () => {

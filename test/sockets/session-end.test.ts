@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { WebSocketGateway } from '@nestjs/websockets';
 import { bothDoors } from '../support/doors.js';
 import { answer, useSocketApps, type SocketApp } from '../support/socket-app.js';
 import { startProxy, type ChaosProxy } from '../support/start-proxy.js';
@@ -20,6 +21,9 @@ async function handleOf(app: SocketApp, browser: { sid(): Promise<string | undef
   return app.sessions.handleOf((await browser.sid()) as never);
 }
 
+/** In seconds. Longer than any test takes. */
+const HOURS = 3 * 3_600;
+
 /** An application where each of these can happen. */
 const OPTIONS = { maxSessionsPerUser: 1 };
 
@@ -33,7 +37,7 @@ describe.each(bothDoors)('a socket over $name whose session ends in this process
   const open = useSocketApps(door);
 
   test.each(ENDS)('is closed at once when it is %s, and for good: %s', async (_, reason, end) => {
-    const app = prepared(await open({ store: OPTIONS }));
+    const app = prepared(await open({ store: { ...OPTIONS, recheckAfter: HOURS } }));
     const browser = await app.signedIn();
     const clients = [await app.connect(browser), await app.connect(browser)];
     await end(app, browser);
@@ -76,7 +80,7 @@ describe.each(bothDoors)('a socket over $name whose session ends in another proc
   });
 
   test.each(ENDS)('is closed within recheckAfter without any message between the two, when it is %s: %s', async (_, reason, end) => {
-    const store = { ...OPTIONS, prefix: `${reason}:${door.name}:`.replaceAll(' ', '-'), recheckAfter: 1 };
+    const store = { ...OPTIONS, prefix: prefixOf(reason), recheckAfter: 1 };
     const here = await open({ redis: redis.options, store });
     const there = prepared(await open({ redis: redis.options, store }));
     const browser = await here.signedIn();
@@ -86,7 +90,7 @@ describe.each(bothDoors)('a socket over $name whose session ends in another proc
   });
 
   test('is closed at once when events are shared', async () => {
-    const store = { prefix: 'shared:', recheckAfter: 3_600, events: 'cluster' } as const;
+    const store = { prefix: 'shared:', recheckAfter: HOURS, events: 'cluster' } as const;
     const here = await open({ redis: redis.options, store });
     const there = await open({ redis: redis.options, store });
     const browser = await here.signedIn();
@@ -97,12 +101,11 @@ describe.each(bothDoors)('a socket over $name whose session ends in another proc
     expect(await client.ended).toBe('revoked');
   });
 
-  test('stays open while Redis cannot be reached, and is closed when it can again', async () => {
-    const store = { prefix: 'outage:', recheckAfter: 1, logErrors: false } as const;
+  test('stays open while Redis cannot be reached, with the outage for an answer, and is closed when it can again if its session has ended', async () => {
+    const store = { prefix: prefixOf('outage'), recheckAfter: 1, logErrors: false } as const;
     const here = await open({ redis: { ...redis.options, port: proxy.port }, store });
     const there = await open({ redis: redis.options, store });
-    const browser = await here.signedIn();
-    const client = await here.connect(browser);
+    const [ended, goingOn] = [await here.connect(await here.signedIn()), await here.connect(await here.signedIn('eve'))];
     let failed = 0;
     const reload = here.store.reload?.bind(here.store);
     const counting = async (...args: Parameters<NonNullable<typeof reload>>) => {
@@ -113,9 +116,43 @@ describe.each(bothDoors)('a socket over $name whose session ends in another proc
     Object.assign(here.store, { reload: counting });
     await proxy.cut();
     await there.manager.revokeAll('ada');
-    await until(() => failed >= 3, 'it was looked at again and again');
-    expect(client.isOpen).toBe(true);
+    await until(() => failed >= 6, 'both were looked at again and again');
+    const outage = { event: 'exception', data: expect.objectContaining({ status: 503, code: 'SESSION_STORE_UNAVAILABLE' }) };
+    for (const client of [ended, goingOn]) {
+      expect(await client.ask('whoami')).toEqual(outage);
+      expect(client.isOpen).toBe(true);
+    }
     await proxy.heal();
-    expect(await client.ended).toBe('revoked');
+    expect(await ended.ended).toBe('revoked');
+    await until(async () => (await goingOn.ask('whoami')).event === 'answer', 'messages are handled again');
+    expect(await goingOn.ask('whoami')).toEqual(answer({ id: 'eve' }));
+    expect(goingOn.isOpen).toBe(true);
   });
+
+  test('shows within recheckAfter what updateIdentity has written in another process, without any message', async () => {
+    const sockets: object[] = [];
+
+    @WebSocketGateway(door.at('seen'))
+    class Seen {
+      handleConnection(client: object) {
+        sockets.push(client);
+      }
+    }
+    const store = { prefix: prefixOf('identity'), recheckAfter: 1 };
+    const here = await open({ redis: redis.options, store, providers: [Seen] });
+    const there = await open({ redis: redis.options, store });
+    const client = await here.connect(await here.signedIn(), { at: 'seen' });
+    await until(() => sockets.length === 1, 'the gateway has its socket');
+    const [socket = {}] = sockets;
+    expect(here.sockets.identityOf(socket)).toEqual({ id: 'ada' });
+    await there.manager.updateIdentity('ada', { roles: ['admin'] });
+    await until(() => here.sockets.identityOf(socket)?.['roles'] !== undefined, 'the socket shows the roles');
+    expect(here.sockets.identityOf(socket)).toEqual({ id: 'ada', roles: ['admin'] });
+    expect(client.isOpen).toBe(true);
+  });
+
+  /** In which no other test keeps sessions. */
+  function prefixOf(subject: string): string {
+    return `${subject}:${door.name}:`.replaceAll(' ', '-');
+  }
 });

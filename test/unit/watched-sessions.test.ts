@@ -312,6 +312,20 @@ describe('the looking', () => {
     expect(total).toBeLessThan(1_500);
   });
 
+  test('of all that events tell of at once is done in parts of at most 100', async () => {
+    const world = new World();
+    const all = await Promise.all(Array.from({ length: 250 }, () => world.watching()));
+    await pass(BOUND);
+    world.looks();
+    for (const { watched } of all) world.store.sessions.events.emit('destroyed', { handle: watched.handle });
+    const parts: number[] = [];
+    while (parts.reduce((sum, part) => sum + part, 0) < all.length) {
+      await jest.advanceTimersToNextTimerAsync();
+      parts.push(world.looks());
+    }
+    expect(Math.max(...parts)).toBe(100);
+  });
+
   test('of one session happens once in an interval', async () => {
     const world = new World();
     await world.watching();
