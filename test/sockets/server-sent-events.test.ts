@@ -133,6 +133,17 @@ describe.each(PLATFORMS)('an @Sse() stream on %s', (_, adapter) => {
     expect([statuses, app.producing(), app.watched()]).toEqual([[200, 401], 0, 0]);
   });
 
+  test('is completed by the end of its session, not cut off', async () => {
+    const app = await open();
+    await app.browser.post('/login');
+    const response = await fetch(`${app.origin}/mine`, { headers: { cookie: await app.browser.jar.getCookieString(app.origin) } });
+    // Rejects where the connection is closed in the middle of the response.
+    const whole = response.text();
+    await app.browser.post('/logout');
+    expect(await whole).toContain('data: ada');
+    expect([app.producing(), app.watched()]).toEqual([0, 0]);
+  });
+
   test('that is passive is no activity, as one that is not is, and ends with its session all the same', async () => {
     const app = await open();
     const clock = Object.assign(app.store, { clock: new TestClock() }).clock;
