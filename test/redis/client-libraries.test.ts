@@ -33,6 +33,11 @@ function outcomes(count: number, call: () => Promise<unknown>): Promise<string[]
   );
 }
 
+/** How a call fails at once: a client says so itself, or lets calls wait until it is known that they wait in vain. */
+const KNOWN = ['connection', 'outage'];
+const untilKnownBy = (call: () => Promise<unknown>) =>
+  until(async () => KNOWN.includes((await outcomes(1, call))[0]!), 'the outage is known');
+
 const answered = (call: () => Promise<unknown>) => until(async () => (await outcomes(1, call))[0] === 'answered', 'Redis answers');
 
 describe.each(LIBRARIES)('with a client of %s', (_name, connect) => {
@@ -56,9 +61,7 @@ describe.each(LIBRARIES)('with a client of %s', (_name, connect) => {
   afterAll(() => server.stop());
 
   const load = () => answerWithin(DEADLINE + 100, store.load(NOBODY));
-  /** A client says so itself, or lets calls wait until it is known that they wait in vain. */
-  const KNOWN = ['connection', 'outage'];
-  const untilKnown = () => until(async () => KNOWN.includes((await outcomes(1, load))[0]!), 'the outage is known');
+  const untilKnown = () => untilKnownBy(load);
 
   test('while Redis refuses connections every call fails, and it is found again', async () => {
     const lines: string[] = [];
@@ -254,7 +257,7 @@ describe('a Cluster', () => {
       const load = (sid: Sid) => answerWithin(DEADLINE + 100, store.load(sid));
       await answered(() => load(frozen));
       cluster.nodes[0]!.pause();
-      await until(async () => (await outcomes(1, () => load(frozen)))[0] === 'outage', 'the outage is known');
+      await untilKnownBy(() => load(frozen));
       await answered(() => load(elsewhere!));
       cluster.nodes[0]!.resume();
       await answered(() => load(frozen));
@@ -288,5 +291,18 @@ describe.each([
     await answered(() => store.load(sid));
     expect((await store.load(sid))?.entries.get('visits')).toBe('1');
     await answered(() => storedSid(store, { visits: 2 }));
+  });
+
+  test('while the master does not answer, all calls but the first fail at once, and it is found again', async () => {
+    const store = sessionsOf(new RedisSessionStore(app.client, { deadline: DEADLINE, logErrors: false }));
+    const load = () => answerWithin(DEADLINE + 100, store.load(NOBODY));
+    await answered(load);
+    // Nothing is to take its place meanwhile.
+    await setup.sentinel.call('SENTINEL', 'SET', 'sessions', 'down-after-milliseconds', '3600000');
+    const master = (await setup.masterPort()) === setup.master.port ? setup.master : setup.replica;
+    master.pause();
+    await until(async () => (await outcomes(3, load)).every((outcome) => KNOWN.includes(outcome)), 'all fail at once');
+    master.resume();
+    await answered(load);
   });
 });
