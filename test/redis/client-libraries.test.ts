@@ -281,6 +281,28 @@ describe.each([
     await setup.stop();
   });
 
+  test('a command whose answer was lost is not carried out again', async () => {
+    const proxy = await startProxy(setup.master.port);
+    const proxied = await connect(setup, { [`127.0.0.1:${setup.master.port}`]: { host: '127.0.0.1', port: proxy.port } });
+    const store = sessionsOf(new RedisSessionStore(proxied.client, PATIENT));
+    const calm = sessionsOf(new RedisSessionStore(setup.master.client(), PATIENT));
+    const sid = await storedSid(calm, { visits: 1 });
+    const record = (await store.load(sid))!;
+    const visits = async () => (await calm.load(sid))?.entries.get('visits');
+    // Redis knows the script from now on.
+    await store.increment(record, 'visits', 1);
+    proxy.stallAnswers();
+    const outcome = outcomes(1, () => store.increment(record, 'visits', 1));
+    await until(async () => (await visits()) === '3', 'it was carried out');
+    await proxy.cut();
+    await proxy.heal();
+    expect(await outcome).toEqual(['outcome unknown']);
+    await answered(() => store.load(sid));
+    expect(await visits()).toBe('3');
+    proxied.end();
+    await proxy.stop();
+  });
+
   test('sessions go on after a failover, and events arrive', async () => {
     const store = sessionsOf(new RedisSessionStore(app.client, { deadline: 2_000, logErrors: false }));
     const sid = await storedSid(store, { visits: 1 });
