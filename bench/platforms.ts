@@ -5,7 +5,7 @@ import { connectRedis, connectRedisPipelined, memoryStore } from './candidates/e
 import { fastifySession, fastifySessionRolling } from './candidates/fastify-session.js';
 import { ironSession } from './candidates/iron-session.js';
 import { noSession, noSessionNormalised } from './candidates/no-session.js';
-import { builtin, builtinWithContext, oursOverExpressSession } from './candidates/ours.js';
+import { builtin, builtinWithContext, builtinWithMetrics, oursOverExpressSession } from './candidates/ours.js';
 import { secureSession } from './candidates/secure-session.js';
 
 export type PlatformName = 'express' | 'fastify';
@@ -43,6 +43,7 @@ const EXPRESS: Platform = {
     oursOverExpressSession,
     builtin,
     builtinWithContext,
+    builtinWithMetrics,
     bareHgetall,
   ],
   usual: connectRedis,

@@ -23,6 +23,16 @@ export const builtinWithContext: Candidate = {
   title: "ours, 'context: true'",
   extra: true,
 };
+export const builtinWithMetrics: Candidate = {
+  ...ours('builtin'),
+  name: 'builtin-metrics',
+  title: 'ours, SessionMetrics',
+  extra: true,
+  wire: async (storage) => {
+    await measureSessions();
+    return builtin.wire(storage);
+  },
+};
 export const oursOverExpressSession: Candidate = { ...ours('express-session'), extra: true };
 
 /** `builtin` of another version of this package, which was packed and installed. */
@@ -44,6 +54,17 @@ function ours(middleware: Middleware, beside: Beside = {}): Candidate {
     title: `ours, '${middleware}'`,
     wire: async (storage) => wired(middleware, storage, await presentPackage(), beside),
   };
+}
+
+/** As an application that Prometheus scrapes, which nobody does here. */
+async function measureSessions(): Promise<object> {
+  const [{ MeterProvider }, { PrometheusExporter }, { SessionMetrics }] = await Promise.all([
+    import('@opentelemetry/sdk-metrics'),
+    import('@opentelemetry/exporter-prometheus'),
+    import('../../src/metrics.js'),
+  ]);
+  const readers = [new PrometheusExporter({ preventServerStart: true })];
+  return new SessionMetrics({ meterProvider: new MeterProvider({ readers }) });
 }
 
 async function presentPackage(): Promise<OurPackage> {

@@ -7,7 +7,7 @@
 //
 // The application says in its package.json, under "packed", what is particular to it: `sources` and `tests`, whose src/ and test/ it has, besides its
 // own; `removes`, what is gone before it starts; `otherVersion`, the folder in which the same package is installed under another version; `visits`,
-// each a program to start (`main`) and the tests that are its clients (`clients`), which find it at APP_URL.
+// each a program to start (`main`) and the tests that are its clients (`clients`), which find it at APP_URL, and its Redis at REDIS_URL.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -113,7 +113,7 @@ async function visit(node, { main, clients = [] }) {
     console.log('starts');
     await keepsASession(url, client);
     console.log('keeps a session in Redis');
-    if (clients.length > 0) await servesClients(node, clients, url);
+    if (clients.length > 0) await servesClients(node, clients, url, redis.url);
     client.disconnect();
     await survivesAnOutage(url, redis);
     console.log('answers 503 without Redis');
@@ -174,8 +174,8 @@ async function keepsASession(url, redis) {
   assert.equal((await request('GET', '/me', login.cookie)).status, 401, 'the session has ended');
 }
 
-async function servesClients(node, clients, url) {
-  provesTests(await run(node, ['--test', '--test-reporter=tap', ...clients], folder, { APP_URL: url }));
+async function servesClients(node, clients, url, redisUrl) {
+  provesTests(await run(node, ['--test', '--test-reporter=tap', ...clients], folder, { APP_URL: url, REDIS_URL: redisUrl }));
   console.log(`serves ${clients.join(', ')}`);
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 
 const url = process.env['APP_URL'] ?? '';
 
@@ -21,4 +23,22 @@ test('on Terminus 11, what is degraded is up with degraded: true, and down where
 test('metrics are measured in CommonJS too', async () => {
   const text = await (await fetch(`${url}/metrics`)).text();
   assert.match(text, /^nestjs_redis_session_created_total\{[^}]*\} [1-9]/m);
+});
+
+/** By the name that `npx` finds in an application. It takes the Redis of REDIS_URL. */
+async function command(...args: string[]): Promise<{ code: number; stdout: string }> {
+  try {
+    const { stdout } = await promisify(execFile)('npx', ['--no-install', 'nestjs-redis-session', ...args]);
+    return { code: 0, stdout };
+  } catch (error) {
+    return error as { code: number; stdout: string };
+  }
+}
+
+test('the command line is installed, sees the sessions of the application, and looks at its Redis', async () => {
+  const { code, stdout: counted } = await command('count', 'ada', '--json');
+  assert.deepEqual([code, JSON.parse(counted)], [0, { command: 'count', user: 'ada', sessions: 0 }]);
+  const { stdout } = await command('doctor', '--json');
+  assert.ok(Array.isArray((JSON.parse(stdout) as { findings: unknown }).findings));
+  assert.equal((await command('reboot')).code, 2);
 });
