@@ -123,6 +123,14 @@ describe.each(LIBRARIES)('with a client of %s', (_name, connect) => {
     expect(String(refused)).not.toContain('sess:');
   });
 
+  test('what a health check looks for is found', async () => {
+    const patient = new RedisSessionStore(app.client, PATIENT);
+    expect(await patient.inspect()).toEqual([]);
+    await server.client().config('SET', 'maxmemory-policy', 'allkeys-lru');
+    expect(await patient.inspect()).toEqual(['evicting']);
+    await server.client().config('SET', 'maxmemory-policy', 'noeviction');
+  });
+
   test('scripts that Redis has forgotten are sent as text', async () => {
     const patient = sessionsOf(new RedisSessionStore(app.client, PATIENT));
     for (let round = 1; round <= 2; round++) {
@@ -236,6 +244,15 @@ describe('a Cluster', () => {
       for await (const some of redisPortOf(app.client).scan('spread:*', 10)) for (const key of some) named.add(key);
       expect(named.size).toBeGreaterThanOrEqual(60);
       expect(await redisPortOf(app.client).unlink([...named])).toBe(named.size);
+    });
+
+    test('has each master looked at by a health check', async () => {
+      const patient = new RedisSessionStore(app.client, PATIENT);
+      expect(await patient.inspect()).toEqual([]);
+      const last = cluster.nodes.at(-1)!.client();
+      await last.config('SET', 'maxmemory-policy', 'volatile-ttl');
+      expect(await patient.inspect()).toEqual(['evicting']);
+      await last.config('SET', 'maxmemory-policy', 'noeviction');
     });
 
     test('tells other processes of events', async () => {
