@@ -36,9 +36,13 @@ async function command(...args: string[]): Promise<{ code: number; stdout: strin
 }
 
 test('the command line is installed, sees the sessions of the application, and looks at its Redis', async () => {
-  const { code, stdout: counted } = await command('count', 'ada', '--json');
-  assert.deepEqual([code, JSON.parse(counted)], [0, { command: 'count', user: 'ada', sessions: 0 }]);
-  const { stdout } = await command('doctor', '--json');
+  const headers = { 'Content-Type': 'application/json' };
+  assert.equal((await fetch(`${url}/login`, { method: 'POST', headers, body: JSON.stringify({ id: 'hopper' }) })).ok, true);
+  const { code, stdout: counted } = await command('count', 'hopper', '--json');
+  assert.deepEqual([code, JSON.parse(counted)], [0, { command: 'count', user: 'hopper', sessions: 1 }]);
+  // A Redis of a test, without persistence and a limit of its memory, is one to warn of.
+  const { code: found, stdout } = await command('doctor', '--json');
+  assert.equal(found, 1);
   assert.ok(Array.isArray((JSON.parse(stdout) as { findings: unknown }).findings));
   assert.equal((await command('reboot')).code, 2);
 });
