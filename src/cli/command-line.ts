@@ -46,12 +46,13 @@ export class Arguments {
   }
 
   /** A whole number. */
-  count(name: string, least: number, most: number): number | undefined {
+  /** @param others words that are taken beside numbers, for the error */
+  count(name: string, least: number, most: number, others = ''): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const value = Number(text);
     if (!/^\d+$/.test(text) || value < least || value > most)
-      throw usageProblem(`--${name} must be a whole number from ${least} to ${most}.`);
+      throw usageProblem(`--${name} must be a whole number from ${least} to ${most}${others}.`);
     return value;
   }
 }

@@ -18,9 +18,10 @@ const DEFAULT_TIMEOUT = 5_000;
 const LONGEST_TIMEOUT = 600_000;
 /** One broken connection may be chance. */
 const MOST_BROKEN = 3;
-/** Applications bring it along; npx doesn't. */
-const NO_CLIENT =
-  'This needs the package ioredis, which is not installed here. Type it in the folder of your application, or: npx -p nestjs-redis-session -p ioredis nestjs-redis-session';
+/** In a folder that has this package, npx takes that one, which does not see an ioredis of npx'. */
+const NO_CLIENT = `The command line needs the package ioredis, whichever client your application has, and it is not installed here.
+In the folder of your application, type: npm install --save-dev ioredis
+In a folder without this package: npx -p nestjs-redis-session -p ioredis nestjs-redis-session`;
 /** In ms, for a goodbye. */
 const CLOSING = 500;
 const SENTINEL = /^\[?([^\]]+?)\]?(?::(\d{1,5}))?$/;

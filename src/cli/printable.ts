@@ -18,9 +18,14 @@ export function grouped(count: number): string {
   return count.toLocaleString('en-US');
 }
 
-/** "1 session", "2 sessions". */
+/** "1 session", "2 sessions", "2 hashes". */
 export function counted(count: number, noun: string): string {
-  return `${grouped(count)} ${count === 1 ? noun : `${noun}s`}`;
+  return `${grouped(count)} ${count === 1 ? noun : `${noun}${noun.endsWith('h') ? 'es' : 's'}`}`;
+}
+
+/** Where nothing was found: a mistyped prefix looks like a Redis without sessions. */
+export function underPrefix(prefix: string, found: number): string {
+  return found === 0 ? ` under the prefix "${printable(prefix)}"` : '';
 }
 
 const SIZES = ['bytes', 'kB', 'MB', 'GB', 'TB'];

@@ -32,6 +32,12 @@ export interface SessionRecord {
   readonly presented: string;
 }
 
+/**
+ * In epoch ms, the `authenticatedAt` of a session that was converted: nobody knows when its user has signed in. Long ago, so that whoever asks for a fresh
+ * sign-in gets one.
+ */
+export const LONG_AGO = 1;
+
 /** From where a session is used, as its requests say. */
 export interface Device {
   readonly ip?: string | undefined;

@@ -283,9 +283,11 @@ describe('doctor finds among the sessions', () => {
     await server.client().set('sess:a-sid-of-connect-redis', '{"cookie":{},"secret":"of a session"}', 'EX', 600);
     await server.client().set('sess:a-secret', 'x', 'EX', 600);
     await server.client().rpush('sess:a-secret-queue', 'x');
+    await server.client().rpush('sess:another-secret-queue', 'x');
+    for (const name of ['a', 'b']) await server.client().hset(`sess:a-secret-hash-${name}`, { a: 'x' });
     const said = await runProgram(['doctor'], { env: { REDIS_URL: server.url } });
-    expect(said.stdout).toContain('WARNING foreign-keys: 1 list, 1 string of 3 keys looked at are not ours.');
-    expect(said.stdout).toContain('NOTE connect-redis: 1 of 3 keys looked at are sessions of connect-redis.');
+    expect(said.stdout).toContain('WARNING foreign-keys: 2 hashes, 2 lists, 1 string of 6 keys looked at are not ours.');
+    expect(said.stdout).toContain('NOTE connect-redis: 1 of 6 keys looked at are sessions of connect-redis.');
     expect(said.stdout).not.toMatch(/a-sid|secret/);
   });
 

@@ -40,7 +40,7 @@ test('migration counts the strings that are left, and --convert makes sessions o
   for (const sid of sids) await keep(prefix, sid, { passport: { user: 'ada' } });
   await server.client().set(`${prefix}${'d'.repeat(32)}`, 'no session', 'EX', 600);
   expect(JSON.parse((await run(prefix, '--json')).stdout)).toEqual({ command: 'migration', left: 3, sealed: 0, unreadable: 1 });
-  expect((await run(prefix)).stdout).toBe('3 sessions of connect-redis left. Strings that are no sessions: 1.\n');
+  expect(await run(prefix)).toMatchObject({ stdout: '3 sessions of connect-redis left. Strings that are no sessions: 1.\n', stderr: '' });
 
   const unasked = await run(prefix, '--convert');
   expect(unasked).toMatchObject({ code: EXIT.usage, stderr: expect.stringContaining('Add --yes if you mean it.') });
@@ -50,4 +50,28 @@ test('migration counts the strings that are left, and --convert makes sessions o
   const list = await runProgram(['list', 'ada', '--json'], { env: { REDIS_URL: server.url, SESSION_PREFIX: prefix } });
   expect((JSON.parse(list.stdout) as { sessions: object[] }).sessions).toHaveLength(3);
   expect(JSON.parse((await run(prefix, '--json')).stdout)).toMatchObject({ left: 0 });
+});
+
+test('migration --convert lets sessions live as the application does, also without an absolute timeout', async () => {
+  const prefix = 'long:sess:';
+  const sid = 'a'.repeat(32) as Sid;
+  await keep(prefix, sid, { identity: { id: 'ada' } });
+  expect(await run(prefix, '--convert', '--yes', '--absolute-ttl', 'never')).toMatchObject({
+    code: EXIT.usage,
+    stderr: expect.stringContaining('--absolute-ttl must be a whole number from 1 to 3155760000, or false.'),
+  });
+  await run(prefix, '--convert', '--yes', '--ttl', '86400', '--absolute-ttl', 'false');
+  const said = await runProgram(['show', hashedHandleOf(sid), '--json'], { env: { REDIS_URL: server.url, SESSION_PREFIX: prefix } });
+  expect(JSON.parse(said.stdout)).toMatchObject({ session: { idleTimeout: 86_400, absoluteEndsAt: null } });
+});
+
+test('show says of a converted session that nobody knows when its user signed in', async () => {
+  const prefix = 'since:sess:';
+  const sid = 'a'.repeat(32) as Sid;
+  await keep(prefix, sid, { identity: { id: 'ada' } });
+  await run(prefix, '--convert', '--yes');
+  const show = (...more: string[]) =>
+    runProgram(['show', hashedHandleOf(sid), ...more], { env: { REDIS_URL: server.url, SESSION_PREFIX: prefix } });
+  expect((await show()).stdout).toMatch(/^signed in +not known/m);
+  expect(JSON.parse((await show('--json')).stdout)).toMatchObject({ session: { user: 'ada', authenticatedAt: null } });
 });

@@ -78,7 +78,7 @@ describe('list', () => {
     expect(said.code).toBe(EXIT.fine);
     for (const { handle } of [first, second]) expect(said.stdout).toContain(handle);
     for (const visitor of [first, second]) expectNoSecret(said, visitor);
-    expect((await run(store, 'list', 'nobody')).stdout).toBe('nobody has no sessions.\n');
+    expect((await run(store, 'list', 'nobody')).stdout).toBe(`nobody has no sessions under the prefix "${store.settings.prefix}".\n`);
   });
 
   test('goes on where the page before ended', async () => {
@@ -99,7 +99,7 @@ describe('list', () => {
     const user = 'ada\u001B[2J\u202E\n';
     await signedIn(store, user);
     const { stdout } = await run(store, 'list', `${user}x`);
-    expect(stdout).toBe('ada\\u{1b}[2J\\u{202e}\\u{a}x has no sessions.\n');
+    expect(stdout).toMatch(/^ada\\u\{1b\}\[2J\\u\{202e\}\\u\{a\}x has no sessions /);
   });
 
   test('refuses a cursor that it has not given', async () => {
@@ -238,6 +238,23 @@ describe('count and stats', () => {
     await signedIn(store);
     expect(await ask({ settings: { prefix: 'shop?:' } } as RedisSessionStore, 'count')).toMatchObject({ stderr: expect.any(String) });
     expect(await ask({ settings: { prefix: 'sho' } } as RedisSessionStore, 'count')).toMatchObject({ sessions: 0 });
+  });
+
+  test('nothing found names the prefix under which it was looked for, which may be the wrong one', async () => {
+    const { settings } = open();
+    const nowhere = { settings: { prefix: `${settings.prefix}\u001B:` } } as RedisSessionStore;
+    const named = `under the prefix "${settings.prefix}\\u{1b}:"`;
+    for (const command of [
+      ['list', 'ada'],
+      ['count', 'ada'],
+      ['count'],
+      ['stats'],
+      ['migration'],
+      ['doctor'],
+      ['revoke-all', 'ada', '--yes'],
+    ])
+      expect([command, (await run(nowhere, ...command)).stdout]).toEqual([command, expect.stringContaining(named)]);
+    expect((await run(nowhere, 'revoke-all', 'ada')).stderr).toContain(`End 0 sessions ${named} of ada?`);
   });
 
   test('stats tells how many there are, how large they are, how idle, and when they end', async () => {

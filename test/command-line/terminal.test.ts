@@ -85,7 +85,7 @@ describe('what takes long', () => {
   test('says how far it has come, on standard error, and its result on standard output', async () => {
     const program = start(['count', 'grace']);
     await whileScriptsWait(() => program.untilSaid('Counting the sessions of grace …\n'));
-    expect(await program.ended()).toMatchObject({ code: EXIT.fine, stdout: 'grace has 0 sessions.\n' });
+    expect(await program.ended()).toMatchObject({ code: EXIT.fine, stdout: 'grace has 0 sessions under the prefix "sess:".\n' });
   });
 
   test('does so in one line of a terminal, which it clears', async () => {

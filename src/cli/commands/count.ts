@@ -3,7 +3,7 @@ import { allSessions } from '../all-sessions.js';
 import type { Command, Context } from '../command.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import { REVOKE_BEFORE } from '../options.js';
-import { counted, grouped, printable } from '../printable.js';
+import { counted, grouped, printable, underPrefix } from '../printable.js';
 import { usageProblem } from '../problems.js';
 import { Progress } from '../progress.js';
 
@@ -19,11 +19,14 @@ export const count: Command = {
   },
 };
 
-async function countOf(user: string, { store, stderr, output }: Context): Promise<ExitCode> {
+async function countOf(user: string, { store, prefix, stderr, output }: Context): Promise<ExitCode> {
   const progress = new Progress(stderr, () => `Counting the sessions of ${printable(user)} …`);
   try {
     const sessions = await new SessionManager(store).count(user);
-    output.print({ command: 'count', user, sessions }, () => `${printable(user)} has ${counted(sessions, 'session')}.`);
+    output.print(
+      { command: 'count', user, sessions },
+      () => `${printable(user)} has ${counted(sessions, 'session')}${underPrefix(prefix, sessions)}.`,
+    );
   } finally {
     progress.end();
   }
@@ -45,7 +48,8 @@ async function countAll(context: Context): Promise<ExitCode> {
   const document = { command: 'count', user: null, sessions, signedIn, visitors: sessions - signedIn };
   context.output.print(
     document,
-    () => `${counted(sessions, 'session')}: ${grouped(signedIn)} of users who have signed in, ${grouped(sessions - signedIn)} of visitors.`,
+    () =>
+      `${counted(sessions, 'session')}${underPrefix(context.prefix, sessions)}: ${grouped(signedIn)} of users who have signed in, ${grouped(sessions - signedIn)} of visitors.`,
   );
   return EXIT.fine;
 }

@@ -13,7 +13,7 @@ import { Sample } from '../doctor/sample.js';
 import { serverFindings, SETTINGS, type ServerConfig } from '../doctor/server-findings.js';
 import { sessionFindings } from '../doctor/session-findings.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
-import { counted, printable } from '../printable.js';
+import { counted, printable, underPrefix } from '../printable.js';
 import { Progress } from '../progress.js';
 
 const DEFAULT_SAMPLE = 1_000;
@@ -84,7 +84,10 @@ async function examine(context: Context, { user, size, maxBytes }: Asked): Promi
     };
     progress.end();
     output.print(document, () =>
-      textOf(sorted, `${info.product ?? 'Redis'} ${info.version ?? ''}, ${counted(sample.keys, 'key')} looked at`),
+      textOf(
+        sorted,
+        `${info.product ?? 'Redis'} ${info.version ?? ''}, ${counted(sample.keys, 'key')}${underPrefix(prefix, sample.keys)} looked at`,
+      ),
     );
     return sorted.some(({ severity }) => severity !== 'note') ? EXIT.findings : EXIT.fine;
   } finally {

@@ -3,7 +3,7 @@ import type { Command } from '../command.js';
 import { onlyPositional } from '../command-line.js';
 import { EXIT } from '../exit-codes.js';
 import { REVOKE_BEFORE } from '../options.js';
-import { printable, table } from '../printable.js';
+import { printable, table, underPrefix } from '../printable.js';
 
 const MOST = 500;
 
@@ -20,10 +20,10 @@ export const list: Command = {
     const user = onlyPositional(args, 'user', 'nestjs-redis-session list <user>');
     const limit = args.count('limit', 1, MOST);
     const cursor = args.text('cursor');
-    return async ({ store, output }) => {
+    return async ({ store, prefix, output }) => {
       const page = await new SessionManager(store).list(user, { limit, cursor });
       output.print({ command: 'list', user, sessions: page.sessions.map(documentOf), cursor: page.cursor ?? null }, () =>
-        textOf(user, page.sessions, page.cursor),
+        page.sessions.length === 0 ? `${printable(user)} has no sessions${underPrefix(prefix, 0)}.` : textOf(page.sessions, page.cursor),
       );
       return EXIT.fine;
     };
@@ -34,8 +34,7 @@ function documentOf({ handle, userId, createdAt, lastSeenAt, expiresAt, ip, user
   return { handle, user: userId, createdAt, lastSeenAt, expiresAt, ip: ip ?? null, userAgent: userAgent ?? null };
 }
 
-function textOf(user: string, sessions: readonly SessionInfo[], cursor: string | undefined): string {
-  if (sessions.length === 0) return `${printable(user)} has no sessions.`;
+function textOf(sessions: readonly SessionInfo[], cursor: string | undefined): string {
   const rows = sessions.map(({ handle, createdAt, lastSeenAt, expiresAt, ip = '', userAgent = '' }) => [
     handle,
     ...[createdAt, lastSeenAt, expiresAt].map((time) => time.toISOString()),

@@ -1,12 +1,11 @@
 import { MigratingSessionStore } from '../../redis/migration/migrating-session-store.js';
 import { SessionManager } from '../../session/session-manager.js';
 import type { SessionMigration } from '../../session/session-migration.js';
-import type { MigrateOptions } from '../../session/store/migrate-options.js';
 import type { Command, Context } from '../command.js';
 import { noPositionals, type Arguments } from '../command-line.js';
 import { confirm } from '../confirm.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
-import { counted, grouped } from '../printable.js';
+import { counted, grouped, underPrefix } from '../printable.js';
 import { Progress } from '../progress.js';
 
 const FASTEST = 1_000_000;
@@ -21,7 +20,7 @@ export const migration: Command = {
     'from-prefix': { type: 'string', value: 'TEXT', help: 'The prefix of connect-redis, if it is not --prefix' },
     identity: { type: 'string', value: 'PATH', help: 'Where the identity is, if not in "identity": passport.user' },
     ttl: { type: 'string', value: 'SECONDS', help: 'store.ttl of your application' },
-    'absolute-ttl': { type: 'string', value: 'SECONDS', help: 'store.absoluteTtl of your application' },
+    'absolute-ttl': { type: 'string', value: 'SECONDS', help: 'store.absoluteTtl of your application, which may be false' },
     yes: { type: 'boolean', short: 'y', help: 'Do not ask' },
   },
   details:
@@ -30,17 +29,18 @@ export const migration: Command = {
     noPositionals(args, 'nestjs-redis-session migration');
     const isConversion = args.flag('convert');
     const perSecond = args.count('rate', 1, FASTEST);
-    const open = opener(args, isConversion ? 'convert' : 'prepare');
+    const open = opener(args);
     return async (context) => {
       const moves = new SessionManager(open(context)).migration();
-      return isConversion ? convert(moves, context, { perSecond, isConfirmed: args.flag('yes') }) : count(moves, context, perSecond);
+      if (isConversion) return convert(moves, context, { perSecond, isConfirmed: args.flag('yes') });
+      return count(moves, { ...context, prefix: args.text('from-prefix') ?? context.prefix }, perSecond);
     };
   },
 };
 
-function opener(args: Arguments, phase: MigrateOptions['phase']): (context: Context) => MigratingSessionStore {
+function opener(args: Arguments): (context: Context) => MigratingSessionStore {
   const ttl = args.count('ttl', 1, LONGEST_TTL);
-  const absoluteTtl = args.count('absolute-ttl', 1, LONGEST_TTL);
+  const absoluteTtl = args.text('absolute-ttl') === 'false' ? false : args.count('absolute-ttl', 1, LONGEST_TTL, ', or false');
   const path = args.text('identity')?.split('.');
   const prefix = args.text('from-prefix');
   return (context) =>
@@ -52,7 +52,7 @@ function opener(args: Arguments, phase: MigrateOptions['phase']): (context: Cont
       logErrors: false,
       ttl,
       absoluteTtl,
-      migrate: { phase, prefix },
+      migrate: { phase: 'convert', prefix },
       ...(path === undefined ? {} : { identity: (session: unknown) => identityAt(session, path) }),
     });
 }
@@ -64,13 +64,14 @@ function identityAt(session: unknown, path: readonly string[]): unknown {
   return typeof value === 'string' || typeof value === 'number' ? { id: value } : value;
 }
 
-async function count(moves: SessionMigration, { stderr, output }: Context, perSecond: number | undefined): Promise<ExitCode> {
+async function count(moves: SessionMigration, { prefix, stderr, output }: Context, perSecond: number | undefined): Promise<ExitCode> {
   const progress = new Progress(stderr, () => 'Counting the sessions of connect-redis …');
   try {
     const { left, sealed, unreadable } = await moves.count({ perSecond });
     output.print(
       { command: 'migration', left, sealed, unreadable },
-      () => `${counted(left, 'session')} of connect-redis left. Strings that are no sessions: ${grouped(unreadable)}.`,
+      () =>
+        `${counted(left, 'session')} of connect-redis left${underPrefix(prefix, left)}. Strings that are no sessions: ${grouped(unreadable)}.`,
     );
   } finally {
     progress.end();

@@ -4,7 +4,7 @@ import { onlyPositional } from '../command-line.js';
 import { confirm } from '../confirm.js';
 import { EXIT } from '../exit-codes.js';
 import { REASON } from '../options.js';
-import { counted, grouped, printable } from '../printable.js';
+import { counted, grouped, printable, underPrefix } from '../printable.js';
 import { Progress } from '../progress.js';
 
 export const revokeAll: Command = {
@@ -23,13 +23,13 @@ export const revokeAll: Command = {
     return async (context) => {
       const manager = new SessionManager(context.store);
       const count = await manager.count(user);
-      await confirm(context, isConfirmed, `End ${counted(count, 'session')} of ${printable(user)}?`);
+      await confirm(context, isConfirmed, `End ${counted(count, 'session')}${underPrefix(context.prefix, count)} of ${printable(user)}?`);
       const progress = new Progress(context.stderr, () => `Ending ${counted(count, 'session')} …`);
       try {
         const revoked = await manager.revokeAll(user, reason);
         context.output.print(
           { command: 'revoke-all', user, revoked },
-          () => `${grouped(revoked)} of ${grouped(count)} sessions ended now.`,
+          () => `${grouped(revoked)} of ${grouped(count)} sessions${underPrefix(context.prefix, count)} ended now.`,
         );
       } finally {
         progress.end();

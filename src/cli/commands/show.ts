@@ -1,6 +1,6 @@
 import { anyNode } from '../../redis/inspection/redis-node.js';
 import { stateOf, type SessionState } from '../../redis/inspection/session-state.js';
-import { expiresAt, type SessionFacts } from '../../session/session-record.js';
+import { expiresAt, LONG_AGO, type SessionFacts } from '../../session/session-record.js';
 import type { Command } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { REVOKE_BEFORE } from '../options.js';
@@ -39,7 +39,7 @@ function documentOf(facts: SessionFacts, state: SessionState | undefined): objec
     handle: facts.handle,
     user: facts.userId ?? null,
     createdAt: time(facts.createdAt),
-    authenticatedAt: time(facts.authenticatedAt),
+    authenticatedAt: facts.authenticatedAt === LONG_AGO ? null : time(facts.authenticatedAt),
     lastSeenAt: time(facts.lastSeenAt),
     expiresAt: time(expiresAt(facts)),
     absoluteEndsAt: time(facts.absoluteEndsAt),
@@ -58,7 +58,9 @@ function textOf(facts: SessionFacts, state: SessionState | undefined): string {
     ['handle', facts.handle],
     ['user', userId === undefined ? 'nobody has signed in' : printable(userId)],
     ['created', time(facts.createdAt)],
-    ...(authenticatedAt === undefined ? [] : [['signed in', time(authenticatedAt)] as [string, string]]),
+    ...(authenticatedAt === undefined
+      ? []
+      : [['signed in', authenticatedAt === LONG_AGO ? 'not known' : time(authenticatedAt)] as [string, string]]),
     ['last seen', time(facts.lastSeenAt)],
     ['ends', `${time(expiresAt(facts))} if nobody uses it`],
     ['ends at the latest', absoluteEndsAt === undefined ? 'never' : time(absoluteEndsAt)],

@@ -7,7 +7,7 @@ import type { Command, Context } from '../command.js';
 import { noPositionals } from '../command-line.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
 import { REVOKE_BEFORE } from '../options.js';
-import { counted, grouped, sized, table } from '../printable.js';
+import { counted, grouped, sized, table, underPrefix } from '../printable.js';
 import { Progress } from '../progress.js';
 
 const DEFAULT_SAMPLE = 10_000;
@@ -43,7 +43,7 @@ export const stats: Command = {
 async function run(context: Context, sample: number): Promise<ExitCode> {
   const { stderr, prefix, output } = context;
   const keys = new RedisKeys(prefix);
-  const census = new Census(await Sessions.of(context.store).now());
+  const census = new Census(await Sessions.of(context.store).now(), prefix);
   const progress = new Progress(stderr, () => `Looking: ${counted(census.sessions, 'session')} so far …`);
   try {
     for await (const { node, sessions, users } of allSessions(context)) {
@@ -75,7 +75,10 @@ class Census {
   readonly #idle = new Distribution();
   readonly #left = new Distribution();
 
-  constructor(private readonly now: number) {}
+  constructor(
+    private readonly now: number,
+    private readonly prefix: string,
+  ) {}
 
   add(sessions: readonly SessionFacts[], users: number, sizes: readonly number[]): void {
     this.sessions += sessions.length;
@@ -108,7 +111,7 @@ class Census {
       table(Object.entries(counts).map(([name, count]) => [`  ${name}`, grouped(count), share(count)]));
     return [
       table([
-        ['sessions', grouped(this.sessions)],
+        ['sessions', `${grouped(this.sessions)}${underPrefix(this.prefix, this.sessions)}`],
         ['  signed in', grouped(this.#signedIn)],
         ['  visitors', grouped(this.sessions - this.#signedIn)],
         ['users', grouped(this.#users)],

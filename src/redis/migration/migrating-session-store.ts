@@ -4,6 +4,7 @@ import {
   applyDelta,
   isEnded,
   latestEnd,
+  LONG_AGO,
   type EncodedEntries,
   type EndedSession,
   type EntryDelta,
@@ -67,8 +68,6 @@ type Found = SessionRecord | EndedSession | Unusable | undefined;
 const FOREIGN_DATA: Unusable = { unusable: 'data' };
 /** Each attempt fails only when somebody else has written to the string meanwhile. */
 const MOST_ATTEMPTS = 100;
-/** In epoch ms. Nobody knows when the user of a converted session has signed in: long ago, so that whoever asks for a fresh sign-in gets one. */
-const LONG_AGO = 1;
 
 /** What a string does not say. */
 const UNKNOWN = {
