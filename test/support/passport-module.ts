@@ -17,8 +17,10 @@ const USERS: Record<string, PassportUser & { readonly password: string }> = {
 /**
  * passport with passport-local, mounted as its documentation says: `POST /passport/login` and `/passport/logout`, both with `?keep=yes`
  * for `keepSessionInfo`. The user is on the request elsewhere.
+ *
+ * @param exclude routes that passport is to leave alone
  */
-export function passportModule(): DynamicModule {
+export function passportModule(exclude: readonly string[] = []): DynamicModule {
   const authenticator = new passport.Passport();
   authenticator.use(
     new Strategy((name, password, done) => {
@@ -43,7 +45,10 @@ export function passportModule(): DynamicModule {
   @Module({})
   class PassportModule implements NestModule {
     configure(consumer: MiddlewareConsumer): void {
-      consumer.apply(authenticator.session(), routes).forRoutes('{*path}');
+      consumer
+        .apply(authenticator.session(), routes)
+        .exclude(...exclude)
+        .forRoutes('{*path}');
     }
   }
   return { module: PassportModule };
