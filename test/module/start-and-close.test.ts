@@ -3,6 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { Controller, Get, Inject, Injectable, Module, Post, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Redis } from 'ioredis';
+import * as redis6 from 'redis';
+import * as redis5 from 'redis5';
 import { InjectSessionRedis, RedisSessionConfigError, RedisSessionModule, Session, type HttpSession } from '../../src/index.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { createApp, type TestApp, type TestAppOptions } from '../support/create-app.js';
@@ -104,11 +106,24 @@ describe('starting', () => {
     expect((await visitor.post('/visits')).json).toEqual({ visits: 2 });
   });
 
-  test('without Redis succeeds, logs it once, and works as soon as Redis is there', async () => {
+  const HONEST = { disableOfflineQueue: true, commandOptions: { timeout: 20_000 } };
+  const connections: [name: string, redisAt: (url: string) => TestAppOptions['redis']][] = [
+    ['the client of the module', (url) => url],
+    // As docs/redis-setup.md has it.
+    ['a client of node-redis 5', (url) => connecting(redis5.createClient({ url, ...HONEST }))],
+    ['a client of node-redis 6', (url) => connecting(redis6.createClient({ url, ...HONEST }))],
+  ];
+  function connecting<Client extends redis5.RedisClientType | redis6.RedisClientType>(client: Client): Client {
+    client.on('error', () => undefined);
+    client.connect().catch(() => undefined);
+    return later(client, (it) => it.destroy());
+  }
+
+  test.each(connections)('without Redis succeeds, logs it once, and works as soon as Redis is there: %s', async (_name, redisAt) => {
     const absent = later(await startRedis(), (server) => server.stop());
     await absent.kill();
     const logger = new CapturedLog();
-    const { browser } = await start({ redis: absent.url, logger });
+    const { browser } = await start({ redis: redisAt(absent.url), logger });
     const visitor = browser();
     expect((await visitor.get('/health')).text).toBe('fine');
     expect((await visitor.post('/visits')).status).toBe(503);

@@ -47,7 +47,7 @@ const UNSET_TIMEOUT =
 const LONG_TIMEOUT = /^The Redis client may carry out a command after .*: "commandOptions.timeout" is 5000 ms, and a request waits for/;
 const NO_RECONNECT = /^The Redis client gives up for good when its connection breaks \("socket.reconnectStrategy" is false\)/;
 const SILENCE = /^The Redis client gives up for good when Redis has had nothing to say for 3000 ms \("socket.socketTimeout" without/;
-const NOT_CONNECTED = /^The Redis client is not connected, .* Call "await client\.connect\(\)" before the application starts\.$/;
+const NOT_CONNECTED = /^The Redis client is not connected, .* Call client\.connect\(\) before the application starts\.$/;
 
 const NOBODY = '0'.repeat(54) as Sid;
 

@@ -4,7 +4,7 @@ import type { RedisClient } from './redis-connection.js';
 
 /** Said once where the client of an application is used before it was connected. */
 export const NOT_CONNECTED =
-  'The Redis client is not connected, so no session can be loaded or stored: a client of node-redis connects only when it is told to. Call "await client.connect()" before the application starts.';
+  'The Redis client is not connected, so no session can be loaded or stored: a client of node-redis connects only when it is told to. Call client.connect() before the application starts.';
 
 /**
  * Settings of an application's client that would make answers late or dishonest when Redis fails, one sentence each. A client of ioredis has none that
