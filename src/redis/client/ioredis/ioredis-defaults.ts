@@ -32,8 +32,6 @@ const NODE_DEFAULTS = {
 const LONGEST_SILENCE = 5_000;
 
 const REDIS_DEFAULTS = {
-  // Concurrent requests share one write to the socket: about a fifth less CPU time per request.
-  enableAutoPipelining: true,
   retryStrategy: retryDelay,
   // With Sentinel, ioredis notices a failover only when the connection breaks. In a failover of a reachable master 305,314 of 349,545
   // acknowledged writes were lost that way, and 34,658 with this option. It has no effect without Sentinel.
@@ -43,9 +41,6 @@ const REDIS_DEFAULTS = {
 } as const satisfies RedisOptions;
 
 const CLUSTER_DEFAULTS = {
-  // Unlike above. When slots have moved to another node (a failover, a resharding), a pipeline whose commands belong to several of them
-  // fails with MOVED, and nothing makes ioredis look for the new node: as long as requests are concurrent, it goes on failing.
-  enableAutoPipelining: false,
   clusterRetryStrategy: retryDelay,
   // ioredis: 100 ms after a connection broke it sends again what was on its way, as autoResendUnfulfilledCommands does for one server: of 12
   // INCRs across one broken connection 4 were executed twice. The client finds a new master without it.

@@ -29,8 +29,9 @@ export class IoredisPort implements RedisPort {
   }
 
   sendTogether(commands: readonly BatchedCommand[]): void {
-    if (this.isCluster) this.#sendEach(commands);
-    else this.#sendAll(commands);
+    if (this.#client.options.enableAutoPipelining !== true) this.#sendEach(commands);
+    else if (this.isCluster) for (const command of commands) attempt(command, () => this.#sendByPipeline([command]));
+    else this.#sendByPipeline(commands);
   }
 
   get(key: string): Promise<string | null> {
@@ -113,7 +114,33 @@ export class IoredisPort implements RedisPort {
     return node && new IoredisSubscriber(node);
   }
 
-  #sendAll(commands: readonly BatchedCommand[]): void {
+  /** In one write to the socket, as a pipeline would: that takes a quarter more CPU time. */
+  #sendEach(commands: readonly BatchedCommand[]): void {
+    // A Cluster has none of its own, and a client none before it connects for the first time.
+    const { stream } = this.#client as Partial<Redis>;
+    stream?.cork();
+    try {
+      for (const command of commands) attempt(command, () => this.#send(command));
+    } finally {
+      stream?.uncork();
+    }
+  }
+
+  #send(command: BatchedCommand): void {
+    command.onSend?.();
+    methodsOf(this.#client)
+      [command.name](...command.args)
+      .then(
+        (reply) => deliver(command, reply),
+        (error: unknown) => fail(command, error),
+      );
+  }
+
+  /**
+   * Past the client's automatic pipeline, which costs more. In a Cluster, up to ioredis 5.10, that takes the first argument for the key, which here is the
+   * script, and sends what belongs to other nodes along; a pipeline of one's own finds the key.
+   */
+  #sendByPipeline(commands: readonly BatchedCommand[]): void {
     const pipeline = methodsOf(this.#client.pipeline());
     const sent = commands.filter((command) => attempt(command, () => this.#addTo(pipeline, command)));
     const failAll = (error: unknown) => {
@@ -132,29 +159,6 @@ export class IoredisPort implements RedisPort {
   #addTo(pipeline: BatchMethods<unknown>, command: BatchedCommand): void {
     command.onSend?.();
     pipeline[command.name](...command.args);
-  }
-
-  #sendEach(commands: readonly BatchedCommand[]): void {
-    for (const command of commands)
-      attempt(command, () => {
-        command.onSend?.();
-        this.#sendAlone(command).then(
-          (reply) => deliver(command, reply),
-          (error: unknown) => fail(command, error),
-        );
-      });
-  }
-
-  async #sendAlone({ name, args }: BatchedCommand): Promise<unknown> {
-    const isScript = name === 'eval' || name === 'evalsha';
-    if (!isScript || this.#client.options.enableAutoPipelining !== true) return methodsOf(this.#client)[name](...args);
-    // Up to ioredis 5.10 a Cluster's automatic pipeline takes the first argument for the key, which here is the script, and sends what
-    // belongs to other nodes along. A pipeline of one's own finds the key.
-    const pipeline = methodsOf(this.#client.pipeline());
-    void pipeline[name](...args);
-    const [[error, reply] = []] = (await pipeline.exec()) ?? [];
-    if (error) throw error;
-    return reply;
   }
 }
 
