@@ -3,10 +3,19 @@ import { AsyncResource } from 'node:async_hooks';
 /** Node lets a longer one end at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** One that is under way. The timer is that of all, and who waits goes on in the async context of its own: its tenant, its transaction, its trace. */
-export class Timeout extends AsyncResource {
-  before: Timeout | undefined;
-  after: Timeout | undefined;
+/** One that is under way. */
+export interface QueuedTimeout {
+  before: QueuedTimeout | undefined;
+  after: QueuedTimeout | undefined;
+  /** Ms of `performance.now()`. */
+  readonly endsAt: number;
+  expire(): void;
+}
+
+/** The timer is that of all, and who waits goes on in the async context of its own: its tenant, its transaction, its trace. */
+export class Timeout extends AsyncResource implements QueuedTimeout {
+  before: QueuedTimeout | undefined;
+  after: QueuedTimeout | undefined;
 
   constructor(
     private readonly queue: TimeoutQueue,
@@ -30,25 +39,36 @@ export class Timeout extends AsyncResource {
  * Timeouts that all take the same time at most, so that they expire in the order in which they began and one timer serves them all: one for each
  * costs more than what is waited for (docs/performance.md). None expires early; late by a few ms, as timers are.
  */
-class TimeoutQueue {
-  #first: Timeout | undefined;
-  #last: Timeout | undefined;
+export class TimeoutQueue {
+  #first: QueuedTimeout | undefined;
+  #last: QueuedTimeout | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly ms: number) {}
 
   begin(expire: () => void): Timeout {
-    const timeout = new Timeout(this, performance.now() + this.ms, expire);
+    const timeout = new Timeout(this, this.endOfNext(), expire);
+    this.add(timeout);
+    return timeout;
+  }
+
+  /** When one ends that begins now. */
+  endOfNext(): number {
+    return performance.now() + this.ms;
+  }
+
+  /** One that has just begun, and expires in whatever async context. */
+  add(timeout: QueuedTimeout): void {
     timeout.before = this.#last;
     if (this.#last === undefined) this.#first = timeout;
     else this.#last.after = timeout;
     this.#last = timeout;
     if (this.#timer === undefined) this.#timer = setTimeout(this.#tick, this.ms);
     else if (this.#first === timeout) this.#timer.ref();
-    return timeout;
   }
 
-  remove(timeout: Timeout): boolean {
+  /** False when it has expired, or was removed already. */
+  remove(timeout: QueuedTimeout): boolean {
     const { before, after } = timeout;
     if (before === undefined && this.#first !== timeout) return false;
     if (before === undefined) this.#first = after;

@@ -5,7 +5,7 @@ import { RedisBatch } from '../../src/redis/client/redis-batch.js';
 import type { RedisClient } from '../../src/redis/client/redis-client.js';
 import { redisPortOf } from '../../src/redis/client/redis-clients.js';
 import { toStoreError } from '../../src/redis/client/redis-errors.js';
-import { RedisScripts, type ScriptName } from '../../src/redis/scripts/redis-scripts.js';
+import { RedisScripts, type RawReply, type ScriptName } from '../../src/redis/scripts/redis-scripts.js';
 import { Connections, outcomeOf, PATIENT } from '../support/connections.js';
 import { startCluster, type RedisCluster } from '../support/start-cluster.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
@@ -19,7 +19,14 @@ const TABLE: Record<ScriptName, string> = {
   rotate: "return redis.error_reply('ODD ' .. KEYS[1] .. ARGV[1])",
 };
 
-const scriptsOn = (client: RedisClient, texts = TABLE) => new RedisScripts(new RedisBatch(redisPortOf(client)), texts);
+function scriptsOn(client: RedisClient, texts = TABLE) {
+  const scripts = new RedisScripts(new RedisBatch(redisPortOf(client)), texts);
+  const run = (script: ScriptName, key: string, args: readonly (string | number)[]) =>
+    new Promise<RawReply>((onReply, onError) => {
+      scripts.run(script, key, args, { onReply, onError });
+    });
+  return { run };
+}
 
 const connections = new Connections();
 let server: RedisServer;
@@ -131,7 +138,7 @@ describe('RedisScripts', () => {
 });
 
 describe('an error of a real server has the reason', () => {
-  const answers: [reason: string, config: Record<string, string>, act: (scripts: RedisScripts) => Promise<unknown>][] = [
+  const answers: [reason: string, config: Record<string, string>, act: (scripts: ReturnType<typeof scriptsOn>) => Promise<unknown>][] = [
     ['OOM', { maxmemory: '1' }, (scripts) => scripts.run('save', 'key', ['x'])],
     ['NOREPLICAS', { 'min-replicas-to-write': '1' }, (scripts) => scripts.run('save', 'key', ['x'])],
     ['READONLY', { replicaof: '127.0.0.1 1' }, (scripts) => scripts.run('save', 'key', ['x'])],

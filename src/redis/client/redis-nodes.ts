@@ -1,6 +1,6 @@
 import { SessionStoreUnavailableError } from '../../redis-session.errors.js';
 import type { StoreSettings } from '../../session/store/store-settings.js';
-import { timeoutQueueOf } from '../../session/timeout-queue.js';
+import { timeoutQueueOf, type QueuedTimeout, type TimeoutQueue } from '../../session/timeout-queue.js';
 import { isReply, isTimeout, toStoreError } from './redis-errors.js';
 import type { RedisPort } from './redis-port.js';
 import { RedisProbe } from './redis-probe.js';
@@ -28,7 +28,7 @@ export class RedisNodes {
   /** After `deadline`, a call counts as not answered, where the client itself does not give it up before. */
   constructor(
     port: RedisPort,
-    private readonly settings: Pick<StoreSettings, 'deadline' | 'failures'>,
+    readonly settings: Pick<StoreSettings, 'deadline' | 'failures'>,
   ) {
     this.#port = port;
     port.hastenReconnecting();
@@ -40,31 +40,32 @@ export class RedisNodes {
    * @param command what is told of it should it be refused
    */
   ask<T>(key: string, command: string | undefined, send: () => Promise<T>): Promise<T> {
-    if (this.#silent.size > 0 && this.#silent.get(this.#port.nodeOf(key))?.outage !== undefined)
-      return Promise.reject(new SessionStoreUnavailableError('outage'));
-    const { deadline, failures } = this.settings;
-    const timeout = timeoutQueueOf(deadline).begin(() => this.#timedOut(key));
+    const call = this.begin(key, command);
+    if (call === undefined) return Promise.reject(silent());
     return send().then(
       (reply) => {
-        timeout.end();
-        this.#answered(key);
-        failures.worked(command);
+        call.replied();
         return reply;
       },
       (error: unknown) => {
-        const isFirst = timeout.end();
-        if (isReply(error)) this.#answered(key);
-        else if (isFirst && isTimeout(error)) this.#timedOut(key);
-        throw toStoreError(error, command);
+        throw call.failed(error);
       },
     );
   }
 
-  #answered(key: string): void {
+  /** The same for who sends it without a promise. `undefined` when the node is known to be silent: then nothing is sent, and {@link silent} is the error. */
+  begin(key: string, command: string | undefined): NodeCall | undefined {
+    if (this.#silent.size > 0 && this.#silent.get(this.#port.nodeOf(key))?.outage !== undefined) return undefined;
+    return new NodeCall(this, key, command);
+  }
+
+  /** The node of that key has answered something. */
+  noteAnswer(key: string): void {
     if (this.#silent.size > 0) this.#end(this.#port.nodeOf(key));
   }
 
-  #timedOut(key: string): void {
+  /** The node of that key has let somebody wait in vain. */
+  noteTimeout(key: string): void {
     const name = this.#port.nodeOf(key);
     const node = this.#silent.get(name) ?? { timeouts: 0 };
     this.#silent.set(name, node);
@@ -99,4 +100,45 @@ export class RedisNodes {
   #refresh(name: string): void {
     if (!this.#port.stillHasKeys(name)) this.#end(name);
   }
+}
+
+/** One call that is under way to the node of a key. Exactly one of `replied` and `failed` is to be called, once. */
+export class NodeCall implements QueuedTimeout {
+  before: QueuedTimeout | undefined;
+  after: QueuedTimeout | undefined;
+  readonly endsAt: number;
+  readonly #timeouts: TimeoutQueue;
+
+  constructor(
+    private readonly nodes: RedisNodes,
+    private readonly key: string,
+    private readonly command: string | undefined,
+  ) {
+    this.#timeouts = timeoutQueueOf(nodes.settings.deadline);
+    this.endsAt = this.#timeouts.endOfNext();
+    this.#timeouts.add(this);
+  }
+
+  expire(): void {
+    this.nodes.noteTimeout(this.key);
+  }
+
+  replied(): void {
+    this.#timeouts.remove(this);
+    this.nodes.noteAnswer(this.key);
+    this.nodes.settings.failures.worked(this.command);
+  }
+
+  /** Answers with what is safe to log. */
+  failed(error: unknown): SessionStoreUnavailableError {
+    const isFirst = this.#timeouts.remove(this);
+    if (isReply(error)) this.nodes.noteAnswer(this.key);
+    else if (isFirst && isTimeout(error)) this.nodes.noteTimeout(this.key);
+    return toStoreError(error, this.command);
+  }
+}
+
+/** Why nothing is sent to a node that is known to be silent. */
+export function silent(): SessionStoreUnavailableError {
+  return new SessionStoreUnavailableError('outage');
 }

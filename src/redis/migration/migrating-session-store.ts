@@ -43,6 +43,7 @@ import type { StoreSettings } from '../../session/store/store-settings.js';
 import { idleOfWhole } from '../../session/store/whole-session.js';
 import type { RedisClient } from '../client/redis-client.js';
 import { isWrongType, toStoreError } from '../client/redis-errors.js';
+import { TAKEN } from '../store/redis-writer.js';
 import { STATUS } from '../scripts/lua.generated.js';
 import type { RedisHash } from '../store/redis-loads.js';
 import { isFarTooLarge, partsOf, RedisSessionStore, type RedisStoreParts } from '../store/redis-session-store.js';
@@ -352,7 +353,7 @@ export class MigratingSessionStore implements SessionStore {
     ];
     for (const [name, text] of session.entries) args.push(fieldOfEntry(name), text);
     const key = this.#parts.keys.session(handleOf(sid));
-    const { status } = await this.#parts.writer.run('convert', key, args).catch(takenByOther);
+    const { status } = await this.#parts.writer.run('convert', key, args, TAKEN);
     if (status === STATUS.done) tellConverted(userId !== undefined);
     return status;
   }
@@ -530,11 +531,6 @@ function isRecord(found: Found): found is SessionRecord {
 /** A key of another type holds none. */
 function noHash(error: unknown): RedisHash {
   if (isWrongType(error)) return {};
-  throw toStoreError(error);
-}
-
-function takenByOther(error: unknown): { readonly status: number } {
-  if (isWrongType(error)) return { status: STATUS.taken };
   throw toStoreError(error);
 }
 

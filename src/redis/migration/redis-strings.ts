@@ -1,9 +1,8 @@
 import { SEAL } from '../../session/store/migrate-options.js';
 import type { Sid } from '../../session/sid.js';
-import { isWrongType } from '../client/redis-errors.js';
 import { STATUS } from '../scripts/lua.generated.js';
 import type { ScriptName } from '../scripts/redis-scripts.js';
-import type { RedisWriter, ScriptReply } from '../store/redis-writer.js';
+import { GONE, type RedisWriter, type ScriptReply } from '../store/redis-writer.js';
 
 /** What connect-redis keeps of one session. */
 export interface StringValue {
@@ -16,8 +15,6 @@ export interface StringValue {
   /** When that was so, epoch ms by Redis' clock. */
   readonly at: number;
 }
-
-const GONE = { status: STATUS.gone, now: 0, values: [] };
 
 /**
  * The strings that connect-redis keeps sessions in, one under the prefix and the sid of each. Every change is one script, which never touches what another
@@ -76,10 +73,7 @@ export class RedisStrings {
 
   /** A key of another type is none of theirs. */
   #run(script: ScriptName, sid: Sid, args: readonly (string | number)[]): Promise<ScriptReply> {
-    return this.writer.run(script, this.prefix + sid, args).catch((error: unknown) => {
-      if (isWrongType(error)) return GONE;
-      throw error;
-    });
+    return this.writer.run(script, this.prefix + sid, args, GONE);
   }
 }
 

@@ -24,26 +24,39 @@ export class RedisScripts {
     this.#hashes = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, sha1(text)])) as Record<ScriptName, string>;
   }
 
-  /** Runs a script on one key. Rejects with ioredis' own error, which holds the arguments: to be made a store error before it goes anywhere. */
-  run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<RawReply> {
-    return new Promise((resolve, reject) => {
-      const onReply = (reply: unknown) => resolve((Array.isArray(reply) ? reply : [reply]) as RawReply);
-      const onError = (error: Error) => {
-        // Redis ran nothing, so this is no second time.
-        if (isNoScript(error)) this.#evaluate('eval', this.texts[script], { key, args, onReply, onError: reject });
-        else reject(error);
-      };
-      this.#evaluate('evalsha', this.#hashes[script], { key, args, onReply, onError });
-    });
-  }
-
-  /** @param script its text, or its hash */
-  #evaluate(name: 'eval' | 'evalsha', script: string, { key, args, onReply, onError }: Evaluation): void {
-    this.batch.add({ name, key, args: [script, 1, key, ...args], onReply, onError });
+  /** Runs a script on one key. What it fails with is ioredis' own error, which holds the arguments: to be made a store error before it goes anywhere. */
+  run(script: ScriptName, key: string, args: readonly (string | number)[], caller: ScriptCaller): void {
+    const withText = (): void => this.batch.add(new ScriptCommand('eval', key, [this.texts[script], 1, key, ...args], caller));
+    this.batch.add(new ScriptCommand('evalsha', key, [this.#hashes[script], 1, key, ...args], caller, withText));
   }
 }
 
-type Evaluation = Pick<BatchedCommand, 'key' | 'args' | 'onReply' | 'onError'>;
+/** Who has run a script. Exactly one of the two is called, once. */
+export interface ScriptCaller {
+  onReply(reply: RawReply): void;
+  onError(error: unknown): void;
+}
+
+class ScriptCommand implements BatchedCommand {
+  /** @param onUnknown what to do instead when Redis does not know the script */
+  constructor(
+    readonly name: 'eval' | 'evalsha',
+    readonly key: string,
+    readonly args: readonly (string | number)[],
+    private readonly caller: ScriptCaller,
+    private readonly onUnknown?: () => void,
+  ) {}
+
+  onReply(reply: unknown): void {
+    this.caller.onReply((Array.isArray(reply) ? reply : [reply]) as RawReply);
+  }
+
+  onError(error: Error): void {
+    // Redis ran nothing, so this is no second time.
+    if (this.onUnknown !== undefined && isNoScript(error)) this.onUnknown();
+    else this.caller.onError(error);
+  }
+}
 
 function sha1(text: string): string {
   return createHash('sha1').update(text).digest('hex');

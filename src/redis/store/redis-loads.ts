@@ -1,6 +1,7 @@
+import type { BatchedCommand } from '../client/batched-command.js';
 import type { RedisBatch } from '../client/redis-batch.js';
 import { noReply } from '../client/redis-errors.js';
-import type { RedisNodes } from '../client/redis-nodes.js';
+import { silent, type NodeCall, type RedisNodes } from '../client/redis-nodes.js';
 
 export type RedisHash = Readonly<Record<string, string>>;
 
@@ -20,24 +21,47 @@ export class RedisLoads {
   load(key: string): Promise<RedisHash> {
     const waiting = this.#next.get(key);
     if (waiting !== undefined) return waiting;
-    return this.nodes.ask(key, 'HGETALL', () => {
-      const hash = this.#send(key);
-      this.#next.set(key, hash);
-      return hash;
+    const call = this.nodes.begin(key, 'HGETALL');
+    if (call === undefined) return Promise.reject(silent());
+    const hash = new Promise<RedisHash>((resolve, reject) => {
+      this.batch.add(new HashLoad(key, this.#next, { call, resolve, reject }));
     });
+    this.#next.set(key, hash);
+    return hash;
+  }
+}
+
+interface LoadOutcome {
+  readonly call: NodeCall;
+  readonly resolve: (hash: RedisHash) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class HashLoad implements BatchedCommand {
+  readonly name = 'hgetall';
+  readonly args: readonly [string];
+
+  /** @param waiting those that are not on the wire yet */
+  constructor(
+    readonly key: string,
+    private readonly waiting: Map<string, unknown>,
+    private readonly outcome: LoadOutcome,
+  ) {
+    this.args = [key];
   }
 
-  #send(key: string): Promise<RedisHash> {
-    return new Promise((resolve, reject) => {
-      this.batch.add({
-        name: 'hgetall',
-        key,
-        args: [key],
-        onSend: () => this.#next.delete(key),
-        onReply: (reply) => (isHash(reply) ? resolve(reply) : reject(noReply())),
-        onError: reject,
-      });
-    });
+  onSend(): void {
+    this.waiting.delete(this.key);
+  }
+
+  onReply(reply: unknown): void {
+    if (!isHash(reply)) return this.onError(noReply());
+    this.outcome.call.replied();
+    this.outcome.resolve(reply);
+  }
+
+  onError(error: unknown): void {
+    this.outcome.reject(this.outcome.call.failed(error));
   }
 }
 

@@ -66,7 +66,7 @@ import { RedisNodes } from '../client/redis-nodes.js';
 import { STATUS } from '../scripts/lua.generated.js';
 import type { ScriptName } from '../scripts/redis-scripts.js';
 import { RedisSessionIndex } from './redis-session-index.js';
-import { RedisWriter, type ScriptReply } from './redis-writer.js';
+import { GONE, RedisWriter, TAKEN, type ScriptReply } from './redis-writer.js';
 
 /** Each attempt fails only when somebody else has written to the entry meanwhile. */
 const MOST_ATTEMPTS = 20;
@@ -378,12 +378,8 @@ export class RedisSessionStore implements SessionStore {
     return previous.length === 0 ? 0 : this.#writer.time();
   }
 
-  /** A key of another type holds no session: to a script that would write one it is taken, to the others the session is gone. */
   #write(script: ScriptName, handle: Handle, args: readonly (string | number)[]): Promise<ScriptReply> {
-    return this.#writer.run(script, this.#keys.session(handle), args).catch((error: unknown) => {
-      if (!isWrongType(error)) throw error;
-      return { status: script === 'create' ? STATUS.taken : STATUS.gone, now: 0, values: [] };
-    });
+    return this.#writer.run(script, this.#keys.session(handle), args, script === 'create' ? TAKEN : GONE);
   }
 }
 

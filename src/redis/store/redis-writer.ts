@@ -1,8 +1,9 @@
 import type { RedisBatch } from '../client/redis-batch.js';
 import { RedisClock } from './redis-clock.js';
-import { noReply, toStoreError } from '../client/redis-errors.js';
-import type { RedisNodes } from '../client/redis-nodes.js';
+import { isWrongType, noReply, toStoreError } from '../client/redis-errors.js';
+import { silent, type RedisNodes } from '../client/redis-nodes.js';
 import type { RedisPort } from '../client/redis-port.js';
+import { STATUS } from '../scripts/lua.generated.js';
 import { RedisScripts, type RawReply, type ScriptName } from '../scripts/redis-scripts.js';
 
 /** What a script has answered. */
@@ -13,6 +14,10 @@ export interface ScriptReply {
   /** What else it says. */
   readonly values: readonly string[];
 }
+
+/** What becomes of a key of another type, which holds no session: a script that would write one finds it taken, to the others the session is gone. */
+export const TAKEN: ScriptReply = { status: STATUS.taken, now: 0, values: [] };
+export const GONE: ScriptReply = { status: STATUS.gone, now: 0, values: [] };
 
 /** Sends what changes something in Redis, knows what is under way, and learns Redis' time from the answers. */
 export class RedisWriter {
@@ -32,22 +37,36 @@ export class RedisWriter {
     this.#scripts = new RedisScripts(batch);
   }
 
-  run(script: ScriptName, key: string, args: readonly (string | number)[]): Promise<ScriptReply> {
+  /** @param ofOtherType what is answered where the key holds another type than the script expects; without it, that rejects */
+  run(script: ScriptName, key: string, args: readonly (string | number)[], ofOtherType?: ScriptReply): Promise<ScriptReply> {
+    const call = this.nodes.begin(key, `EVALSHA ${script}`);
+    if (call === undefined) return Promise.reject(silent());
     this.#underWay++;
-    return this.nodes.ask(key, `EVALSHA ${script}`, () => this.#scripts.run(script, key, args)).then(this.#replied, this.#failed);
+    return new Promise((resolve, reject) => {
+      const onReply = (reply: RawReply) => {
+        call.replied();
+        this.#ended();
+        try {
+          resolve(this.#read(reply));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const onError = (error: unknown) => {
+        const failure = call.failed(error);
+        this.#ended();
+        if (ofOtherType !== undefined && isWrongType(failure)) resolve(ofOtherType);
+        else reject(failure);
+      };
+      this.#scripts.run(script, key, args, { onReply, onError });
+    });
   }
 
-  readonly #replied = ([status, now, ...values]: RawReply): ScriptReply => {
-    this.#ended();
+  #read([status, now, ...values]: RawReply): ScriptReply {
     const time = timeOf(now);
     this.clock.learn(time);
     return { status: Number(status), now: time, values: values.map(String) };
-  };
-
-  readonly #failed = (error: unknown): never => {
-    this.#ended();
-    throw toStoreError(error);
-  };
+  }
 
   #ended(): void {
     if (--this.#underWay > 0) return;
