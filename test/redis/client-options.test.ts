@@ -16,7 +16,6 @@ const DEFAULTS = {
   disconnectTimeout: 500,
   maxRetriesPerRequest: 1,
   autoResendUnfulfilledCommands: false,
-  enableAutoPipelining: true,
 } satisfies RedisOptions;
 const OTHERS = {
   commandTimeout: 700,
@@ -25,7 +24,6 @@ const OTHERS = {
   disconnectTimeout: 700,
   maxRetriesPerRequest: 7,
   autoResendUnfulfilledCommands: true,
-  enableAutoPipelining: false,
 } satisfies RedisOptions;
 
 const connections = new Connections();
@@ -145,8 +143,8 @@ describe('maxRetriesPerRequest', () => {
 
 describe('enableAutoPipelining', () => {
   it.each([
-    ['sends commands of one moment together', {}, 2],
-    ['can be turned off', { enableAutoPipelining: false }, 0],
+    ['is off, as with ioredis', {}, 0],
+    ['can be turned on', { enableAutoPipelining: true }, 2],
   ])('%s', async (_what, options, together) => {
     const client = await ready(options);
     const replies = [client.get('a'), client.get('b')];
@@ -308,26 +306,23 @@ describe('with a Cluster', () => {
     return { top: client.options, nodes: client.nodes().map((node) => node.options) };
   }
 
-  const { enableAutoPipelining: _top, ...NODE } = DEFAULTS;
-  const { enableAutoPipelining: _otherTop, ...OTHER_NODE } = OTHERS;
-
   it('each default is where a Cluster looks for it', async () => {
     const { top, nodes } = await optionsWith();
-    expect(top).toMatchObject({ enableAutoPipelining: false, clusterRetryStrategy: retryDelay, retryDelayOnFailover: 0 });
+    expect(top).toMatchObject({ clusterRetryStrategy: retryDelay, retryDelayOnFailover: 0 });
     expect(nodes).toHaveLength(3);
-    for (const node of nodes) expect(node).toMatchObject({ ...NODE, reconnectOnError: expect.any(Function) });
+    for (const node of nodes) expect(node).toMatchObject({ ...DEFAULTS, reconnectOnError: expect.any(Function) });
   });
 
   it('each default can be overridden', async () => {
-    const top = { enableAutoPipelining: true, clusterRetryStrategy: () => 1, retryDelayOnFailover: 50 };
-    const options = await optionsWith({ ...top, redisOptions: { ...OTHER_NODE, reconnectOnError: null } });
+    const top = { clusterRetryStrategy: () => 1, retryDelayOnFailover: 50 };
+    const options = await optionsWith({ ...top, redisOptions: { ...OTHERS, reconnectOnError: null } });
     expect(options.top).toMatchObject(top);
-    for (const node of options.nodes) expect(node).toMatchObject({ ...OTHER_NODE, reconnectOnError: null });
+    for (const node of options.nodes) expect(node).toMatchObject({ ...OTHERS, reconnectOnError: null });
   });
 
   it('one default more or less of the nodes leaves the others', async () => {
     const { nodes } = await optionsWith({ redisOptions: { commandTimeout: 700 } });
-    for (const node of nodes) expect(node).toMatchObject({ ...NODE, commandTimeout: 700 });
+    for (const node of nodes) expect(node).toMatchObject({ ...DEFAULTS, commandTimeout: 700 });
   });
 
   it.each([
