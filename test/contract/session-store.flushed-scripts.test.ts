@@ -16,7 +16,7 @@ let prefixes = 0;
 beforeAll(async () => {
   server = await startRedis();
   redis = server.client();
-  flushed = watchScripts(redis, { before: (commander) => void commander.script('FLUSH') });
+  flushed = watchScripts(redis, { before: (client) => void client.script('FLUSH') });
 });
 
 afterAll(() => server.stop());

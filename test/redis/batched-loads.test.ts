@@ -56,6 +56,24 @@ describe('sessions that are loaded at the same time', () => {
     expect(commands).toEqual(['hgetall', 'hgetall', 'hgetall']);
   });
 
+  test('are one write to the socket, with what is touched beside them', async () => {
+    const sids = [await storedSid(store, { visits: 1 }), await storedSid(store), await storedSid(store)];
+    const record = (await store.load(sids[0]!))!;
+    const terms: Terms = { idle: undefined, cookie: undefined, wholeCookie: {} };
+    // Redis has not seen the script before.
+    await store.touch(sids[0]!, record, terms);
+    const socket = client.stream as Required<Pick<typeof client.stream, '_write' | '_writev'>>;
+    const [alone, together] = [jest.spyOn(socket, '_write'), jest.spyOn(socket, '_writev')];
+    try {
+      await Promise.all([...sids.map((sid) => store.load(sid)), store.touch(sids[0]!, record, terms)]);
+      expect(alone).not.toHaveBeenCalled();
+      expect(together.mock.calls.map(([chunks]) => chunks.length)).toEqual([4]);
+    } finally {
+      alone.mockRestore();
+      together.mockRestore();
+    }
+  });
+
   test('see what was written before them in the same turn, and not what was written after them', async () => {
     const sid = await storedSid(store, { visits: 1 });
     const record = (await store.load(sid))!;
