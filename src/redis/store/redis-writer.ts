@@ -46,11 +46,9 @@ export class RedisWriter {
       const onReply = (reply: RawReply) => {
         call.replied();
         this.#ended();
-        try {
-          resolve(this.#read(reply));
-        } catch (error) {
-          reject(error);
-        }
+        const read = this.#read(reply);
+        if (read === undefined) reject(noReply());
+        else resolve(read);
       };
       const onError = (error: unknown) => {
         const failure = call.failed(error);
@@ -62,8 +60,10 @@ export class RedisWriter {
     });
   }
 
-  #read([status, now, ...values]: RawReply): ScriptReply {
-    const time = timeOf(now);
+  /** `undefined` for what no script of ours answers. */
+  #read([status, now, ...values]: RawReply): ScriptReply | undefined {
+    const time = Number(now);
+    if (Number.isNaN(time)) return undefined;
     this.clock.learn(time);
     return { status: Number(status), now: time, values: values.map(String) };
   }
