@@ -80,7 +80,8 @@ export interface RedisSessionOptions {
    */
   store?: RedisSessionStoreOptions | SessionStore | ExpressStore | undefined;
   /**
-   * Finds the identity in a session, for applications that keep it elsewhere, such as Passport: `(session) => session.passport?.user`.
+   * Finds the identity in a session, for applications that keep it elsewhere, such as Passport: `(session) => session.passport?.user`. It
+   * returns an object with an `id`; an id alone is nobody.
    *
    * @daily
    * @default the entry `identity`, which `login()` sets
@@ -230,7 +231,8 @@ function optionProblems(options: RedisSessionOptions, production: boolean): stri
   return problems;
 }
 
-function isMove(store: RedisSessionOptions['store']): boolean {
+/** Whether sessions of connect-redis are moved in. */
+export function isMove(store: RedisSessionOptions['store']): boolean {
   if (typeof store !== 'object' || store === null || isExpressStore(store)) return false;
   return isSessionStore(store) ? store.migration !== undefined : store.migrate !== undefined;
 }

@@ -165,6 +165,6 @@ function warnOfIdentityElsewhere(state: RequestState | undefined): void {
   if (name !== undefined)
     warnOnce(
       warn,
-      `SessionGuard has answered 401 for a session that has an entry ${JSON.stringify(name)} and no identity. Call session.login() to sign somebody in, or say where the identity is with the option "identity".`,
+      `SessionGuard has answered 401 for a session that has an entry ${JSON.stringify(name)} and no identity. Call session.login() to sign somebody in, or return what is there by the option "identity", as an object with an "id": an id alone is nobody.`,
     );
 }

@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fastify from 'fastify';
 import { MigratingSessionStore, nodeSessions, sessionMiddleware, type SessionMiddlewareOptions } from '../../src/node.js';
 import { fastifySession } from '../../src/fastify.js';
 import { resolveOptions, type RedisSessionOptions, type RedisSessionStoreOptions } from '../../src/redis-session.options.js';
 import { RedisSessionConfigError } from '../../src/redis-session.errors.js';
 import { UNSEEN_STRINGS } from '../../src/session/session-manager.js';
+import { forgetWarnings } from '../../src/session/warn-once.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { Connections, PATIENT } from '../support/connections.js';
 import { createApp, TEST_SECRET } from '../support/create-app.js';
@@ -147,5 +148,28 @@ describe('without Nest', () => {
     expect((await browser.at(door.origin).get('/read')).text).toBe('"tea"');
     expect(await redis.client().exists(`sess:${await browser.sid(OLD_NAME)}`)).toBe(0);
     await Promise.all([door.close(), old.close()]);
+  });
+});
+
+describe('a short secret of the application before', () => {
+  const SHORT = { name: OLD_NAME, secret: 'keyboard cat' };
+  const said = /^(?:warn )?"(?:session\.)?secret" has fewer than 32 bytes, .* put a new one before it\. .*coming-from-connect-redis\.md\./;
+
+  it('is told in the log of the module how it is replaced without signing anybody out', async () => {
+    forgetWarnings();
+    const logger = new CapturedLog();
+    const app = await createApp({ redis: redis.options, session: SHORT, store: { migrate: 'prepare' }, logger });
+    await app.close();
+    expect(logger.matching('fewer than 32 bytes')).toEqual([expect.stringMatching(said)]);
+  });
+
+  it('is told as a warning of the process without Nest', async () => {
+    const { client } = await connections.open({ ...redis.options, ...PATIENT });
+    forgetWarnings();
+    const warned = jest.spyOn(process, 'emitWarning').mockReturnValue();
+    sessionMiddleware({ ...SHORT, store: new MigratingSessionStore(client, { migrate: 'convert' }) });
+    const messages = warned.mock.calls.map(([message]) => message);
+    warned.mockRestore();
+    expect(messages).toEqual([expect.stringMatching(said)]);
   });
 });

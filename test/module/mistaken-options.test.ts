@@ -97,6 +97,19 @@ describe('what is hardly meant is said once', () => {
     expect(logger.matching(`an entry "${name}" and no identity. Call session.login()`)).toHaveLength(1);
     await app.close();
   });
+
+  test('a 401 where the option "identity" returns an id alone', async () => {
+    forgetWarnings();
+    const logger = new CapturedLog();
+    const identity = ((session: { passport?: { user: string } }) => session.passport?.user) as never;
+    const app = await createScriptedApp({ store: { kind: 'memory' }, identity, controllers: [GuardedController], logger });
+    app.on('/in', ({ session }) => void (session['passport'] = { user: 'ada' }));
+    const browser = app.browser();
+    await browser.get('/in');
+    expect((await browser.get('/guarded')).status).toBe(401);
+    expect(logger.matching('an entry "passport" and no identity. ')).toEqual([expect.stringContaining('an id alone is nobody')]);
+    await app.close();
+  });
 });
 
 describe.each(['builtin', 'express-session'] as const)('a secure cookie that is withheld over http, with %s', (middleware) => {

@@ -49,6 +49,10 @@ export const SEAL = '@';
 export const MISSING_NAME =
   '"session.name" must be set with "store.migrate": visitors are found by the cookie that they have, and under another name all of them would be signed out. Set it to the "name" that express-session has had, which is "connect.sid" unless you gave it one.';
 
+/** Instead of the cure for any other short secret, which would sign everybody out. */
+export const SHORT_SECRET_IN_MOVE =
+  '"session.secret" has fewer than 32 bytes, which is an error in production without "store.migrate". Another one in its place signs everybody out. Once "store.migrate" is "convert", put a new one before it. See "A short secret" in docs/coming-from-connect-redis.md.';
+
 const PHASES: readonly unknown[] = ['prepare', 'convert'] satisfies MigrationPhase[];
 const NAMES = ['phase', 'prefix', 'serializer'] satisfies (keyof MigrateOptions)[];
 
