@@ -95,7 +95,7 @@ async function convert(moves: SessionMigration, context: Context, { perSecond, i
     context.output.print(
       { command: 'migration', converted, unreadable, gone, failed },
       () =>
-        `${counted(converted, 'session')} converted; ${grouped(gone)} had ended, ${grouped(failed)} failed, ${grouped(unreadable)} strings are no sessions.`,
+        `${counted(converted, 'session')} converted; ${grouped(gone)} ended or converted by a request meanwhile, ${grouped(failed)} failed, ${grouped(unreadable)} strings are no sessions.`,
     );
     return failed > 0 ? EXIT.unavailable : EXIT.fine;
   } finally {
