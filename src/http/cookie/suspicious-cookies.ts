@@ -23,7 +23,7 @@ export class SuspiciousCookies {
     if (this.now() - this.#loggedAt < LOG_EVERY) return;
     this.#loggedAt = this.now();
     this.warn(
-      `Possibly suspicious: ${this.#count} ${this.what} ignored that are malformed or not signed with "session.secret". Expect some after replacing a secret; otherwise somebody may be trying to forge one.`,
+      `Possibly suspicious: ${this.#count} ${this.what} ignored that are malformed or not signed with "session.secret". If you have replaced the secret, keep the one before it, "session.secret": [new, old], or these visitors are signed out. Otherwise somebody may be trying to forge one.`,
     );
     this.#count = 0;
   }
