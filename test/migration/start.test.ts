@@ -9,6 +9,7 @@ import { forgetWarnings } from '../../src/session/warn-once.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { Connections, PATIENT } from '../support/connections.js';
 import { createApp, TEST_SECRET } from '../support/create-app.js';
+import { createScriptedApp } from '../support/scripted-app.js';
 import { createOldApp, OLD_NAME } from '../support/old-app.js';
 import { plainExpress, serve } from '../support/plain-app.js';
 import { startRedis, type RedisServer } from '../support/start-redis.js';
@@ -91,6 +92,48 @@ it('the log says once at the start what SessionManager cannot see while the move
   const app = await createApp({ redis: redis.options, session: { name: OLD_NAME }, store: { migrate: 'prepare' }, logger: log });
   await app.close();
   expect(log.matching(UNSEEN_STRINGS)).toHaveLength(1);
+});
+
+describe('an old session that nobody looks for', () => {
+  const SAID = 'has an id of express-session, and no such session is there. If you come from connect-redis, set "store.migrate"';
+
+  async function linesFor(options: Partial<Parameters<typeof createScriptedApp>[0]>): Promise<readonly string[]> {
+    forgetWarnings();
+    const logger = new CapturedLog();
+    const old = await createOldApp({ redis });
+    const browser = old.browser();
+    await browser.get('/set/cart/tea');
+    await redis.client().flushall();
+    const app = await createScriptedApp({ redis: redis.options, session: { name: OLD_NAME }, logger, ...options });
+    for (let times = 0; times < 2; times++) await browser.at(app.origin).get('/whoami');
+    await Promise.all([app.close(), old.close()]);
+    return logger.matching(SAID);
+  }
+
+  it('is told in the log, once, where "store.migrate" is missing', async () => {
+    expect(await linesFor({})).toHaveLength(1);
+  });
+
+  it.each<[string, Partial<Parameters<typeof createScriptedApp>[0]>]>([
+    ['a move is under way', { store: { migrate: 'prepare' } }],
+    ['the application makes its ids itself', { session: { name: OLD_NAME, genid: () => 'x'.repeat(32) } }],
+    ['its cookie is not signed with the secret', { session: { name: OLD_NAME, secret: 'another secret, of more than 32 bytes' } }],
+  ])('is not told where %s', async (_, options) => {
+    expect(await linesFor(options)).toEqual([]);
+  });
+
+  it('is not told of an own session that has ended', async () => {
+    forgetWarnings();
+    const logger = new CapturedLog();
+    const app = await createScriptedApp({ redis: redis.options, session: { name: OLD_NAME }, logger });
+    const browser = app.browser();
+    await browser.get('/login/ada');
+    expect(await browser.sid(OLD_NAME)).toHaveLength(54);
+    await redis.client().flushall();
+    await browser.get('/whoami');
+    await app.close();
+    expect(logger.matching(SAID)).toEqual([]);
+  });
 });
 
 describe('without Nest', () => {

@@ -110,6 +110,23 @@ describe('what is hardly meant is said once', () => {
     expect(logger.matching('an entry "passport" and no identity. ')).toEqual([expect.stringContaining('an id alone is nobody')]);
     await app.close();
   });
+
+  test.each(['ada', 7])('an option "identity" that returns an id alone, as %p, where no guard of ours looks', async (id) => {
+    forgetWarnings();
+    const logger = new CapturedLog();
+    const identity = ((session: { user?: unknown }) => session.user) as never;
+    const app = await createScriptedApp({ store: { kind: 'memory' }, identity, logger });
+    app.on('/in', ({ session }) => void (session['user'] = id));
+    const browser = app.browser();
+    expect((await browser.get('/whoami')).json).toEqual({ identity: null });
+    expect(logger.matching('an id alone')).toEqual([]);
+    await browser.get('/in');
+    for (let times = 0; times < 2; times++) expect((await browser.get('/whoami')).json).toEqual({ identity: null });
+    expect(logger.matching('an id alone, so nobody is signed in')).toEqual([
+      expect.stringContaining('(session) => session.passport && { id: session.passport.user }'),
+    ]);
+    await app.close();
+  });
 });
 
 describe.each(['builtin', 'express-session'] as const)('a secure cookie that is withheld over http, with %s', (middleware) => {

@@ -52,6 +52,7 @@ export function loadSession(state: RequestState, done: () => void): void {
     // Somebody whose session has expired may come back by a credential, and nobody whose session was ended.
     if (seen === undefined && adopt !== undefined) return askForCredential(state, adopt, onLoaded, onError);
     if (seen !== undefined && seen !== 'left') takeFound(state, seen, sid);
+    else if (seen === undefined && sid !== undefined) state.transport.runtime.warnOfForgottenMove(sid);
     onLoaded();
   };
   if (first === undefined) onAnswer(undefined, undefined);

@@ -28,6 +28,9 @@ export type IdentityFinder = (session: SessionEntries) => Identity | undefined;
 /** Makes of an error the one that the web framework answers well. */
 export type ErrorTranslator = (error: RedisSessionError) => Error;
 
+/** What express-session makes, where an application has no `genid`: 24 bytes as base64url. */
+const SID_OF_EXPRESS_SESSION = /^[A-Za-z0-9_-]{32}$/;
+
 /** What {@link SessionRuntime} is made of. */
 export interface SessionRuntimeParts {
   readonly sessions: Sessions;
@@ -162,7 +165,28 @@ export class SessionRuntime {
   /** Who is signed in; anything that is not an identity is nobody. */
   identityOf(entries: Entries, session: () => SessionEntries): Identity | undefined {
     const found: unknown = this.#findIdentity === undefined ? entries.get(IDENTITY_ENTRY) : this.#findIdentity(session());
-    return isIdentity<Identity>(found) ? found : undefined;
+    if (isIdentity<Identity>(found)) return found;
+    if (isIdentity({ id: found })) this.#warnOfIdAlone();
+    return undefined;
+  }
+
+  /** As Passport's usual serializer keeps it. */
+  #warnOfIdAlone(): void {
+    warnOnce(
+      this.#warn,
+      'The identity of a session is an id alone, so nobody is signed in: an identity is an object. Let the option "identity" return one, as in (session) => session.passport && { id: session.passport.user }.',
+    );
+  }
+
+  /** Warns where a move seems to be forgotten: a cookie is well signed, its id is of express-session's form, and no session is there. */
+  warnOfForgottenMove(sid: Sid): void {
+    const { store } = this.sessions;
+    const makesOwnSids = store.rotate !== undefined && this.settings.genid === undefined;
+    if (!makesOwnSids || store.migration !== undefined || !SID_OF_EXPRESS_SESSION.test(sid)) return;
+    warnOnce(
+      this.#warn,
+      'A session cookie that is well signed has an id of express-session, and no such session is there. If you come from connect-redis, set "store.migrate", or all its visitors are signed out; see docs/coming-from-connect-redis.md. Once a move is over, this is of a visitor who has stayed away.',
+    );
   }
 
   /** Warns when a proxy says https and nobody believes it: the cookie would then be sent without "Secure", or not at all. */
