@@ -211,6 +211,13 @@ describe('the session is on the request', () => {
   });
 });
 
+test('the session is on the request of plain Node under a prefix and with the version in the path', async () => {
+  const prepare: TestAppOptions['prepare'] = (app) => app.setGlobalPrefix('api', OUTSIDE).enableVersioning({ ...URI, defaultVersion: '1' });
+  const { browser } = await start({ platform: 'node', prepare });
+  for (const path of ['/v1/health', '/v1/users/7', '/v1', '/api/v1/plain', '/api/v2/versioned', '/api/versioned/neutral'])
+    expect({ path, ...(await browser().get(path)).json }).toEqual({ path, ...EVERYWHERE });
+});
+
 describe('modules that are imported before the session module', () => {
   @Module({ imports: [MiddlewareModule] })
   class FeatureModule implements NestModule {
@@ -258,7 +265,7 @@ describe('isGlobal: false', () => {
   });
 });
 
-describe('exclude and forRoutes', () => {
+describe.each(['express', 'node'] as const)('exclude and forRoutes on %s', (platform) => {
   /** Says what is wrong, which a handler's error otherwise says only in the log. */
   @Catch(SessionMisuseError)
   class MisuseFilter implements ExceptionFilter {
@@ -287,7 +294,7 @@ describe('exclude and forRoutes', () => {
     ['both', { forRoutes: ['nested/{*rest}', 'plain'], exclude: ['plain'] }, ['/nested/deeper/still'], ['/plain', '/']],
     ['forRoutes below the prefix', { forRoutes: ['plain'], prepare: prefixed }, ['/api/plain'], ['/api', '/health']],
   ])('%s', async (_, options, pathsWithSession, pathsWithout) => {
-    const { browser } = await start({ ...options, providers: [{ provide: APP_FILTER, useClass: MisuseFilter }], imports: [] });
+    const { browser } = await start({ platform, ...options, providers: [{ provide: APP_FILTER, useClass: MisuseFilter }], imports: [] });
     for (const path of pathsWithSession) expect([path, (await browser().get(path)).json.handler]).toEqual([path, true]);
     for (const path of pathsWithout) expect([path, (await browser().get(path)).json]).toEqual([path, NO_SESSION]);
   });
