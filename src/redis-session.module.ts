@@ -60,7 +60,6 @@ import { kindOf } from './session/option-checks.js';
 import { SessionEvents } from './session/session-events.js';
 import { SessionManager, UNSEEN_STRINGS } from './session/session-manager.js';
 import { Sessions } from './session/sessions.js';
-import { SHORT_SECRET_IN_MOVE } from './session/store/migrate-options.js';
 import { isSessionStore, SessionStore } from './session/store/session-store.js';
 import { suspectTtl } from './session/store/store-option-problems.js';
 import { warnOnce } from './session/warn-once.js';
@@ -93,8 +92,7 @@ const providers: Provider[] = [
       const options = GivenOptions.of(given);
       const production = process.env['NODE_ENV'] === 'production';
       const resolved = resolveOptions(options, production);
-      const short = shortSecretWarning(options.session);
-      const warning = short !== undefined && isMove(options.store) ? SHORT_SECRET_IN_MOVE : short;
+      const warning = shortSecretWarning(options.session, isMove(options.store));
       const warnings = [warning, adopterWarning(options.adopt), ...hardlyMeant(options), ...settingsWarnings(resolved)];
       for (const one of warnings) if (one !== undefined) warnOnce(log.warn, one);
       if (production) for (const risk of productionWarnings(resolved)) log.warn(risk);

@@ -13,7 +13,7 @@ import { RedisSessionConfigError } from './redis-session.errors.js';
 import { unableToAdopt } from './redis-session.options.js';
 import { kindOf } from './session/option-checks.js';
 import { Sessions } from './session/sessions.js';
-import { MISSING_NAME, SHORT_SECRET_IN_MOVE } from './session/store/migrate-options.js';
+import { MISSING_NAME } from './session/store/migrate-options.js';
 import { isSessionStore, type SessionStore } from './session/store/session-store.js';
 import { emitWarning, warnOnce } from './session/warn-once.js';
 import type { StoreOptions } from './session/store/store-options.js';
@@ -73,8 +73,7 @@ export function openRuntime(
   const wrapping = { deadline, logErrors };
   problems.push(...(isOurs ? misplaced(wrapping) : storeOptionProblems(wrapping).map(ungrouped('store'))));
   if (problems.length > 0) throw new RedisSessionConfigError(problems);
-  const short = shortSecretWarning(options);
-  const warning = short !== undefined && isMove ? SHORT_SECRET_IN_MOVE : short;
+  const warning = shortSecretWarning(options, isMove);
   for (const one of [warning, adopterWarning(adopt)]) if (one !== undefined) warnOnce(warn, one);
   for (const one of suspectTimes(options, isOurs ? ttlGivenTo(store) : undefined)) warnOnce(warn, one);
   const settings = resolveSessionOptions(options);

@@ -45,8 +45,11 @@ export class Arguments {
     throw usageProblem(`${env} must be true or false.`);
   }
 
-  /** A whole number. */
-  /** @param others words that are taken beside numbers, for the error */
+  /**
+   * A whole number.
+   *
+   * @param others what the caller takes besides, for the error
+   */
   count(name: string, least: number, most: number, others = ''): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;

@@ -32,10 +32,7 @@ export interface SessionRecord {
   readonly presented: string;
 }
 
-/**
- * In epoch ms, the `authenticatedAt` of a session that was converted: nobody knows when its user has signed in. Long ago, so that whoever asks for a fresh
- * sign-in gets one.
- */
+/** The `authenticatedAt` of a converted session, in epoch ms. Its real time is unknown, and a time so long ago is never a fresh sign-in. */
 export const LONG_AGO = 1;
 
 /** From where a session is used, as its requests say. */

@@ -3,23 +3,23 @@ import { AsyncResource } from 'node:async_hooks';
 /** Node lets a longer one end at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** One that is under way. */
+/** A timeout in a queue. */
 export interface QueuedTimeout {
   before: QueuedTimeout | undefined;
   after: QueuedTimeout | undefined;
-  /** Ms of `performance.now()`. */
-  readonly endsAt: number;
+  /** Ms of `performance.now()`. Set by the queue. */
+  endsAt: number;
   expire(): void;
 }
 
-/** The timer is that of all, and who waits goes on in the async context of its own: its tenant, its transaction, its trace. */
+/** Calls back in the async context in which it began, with the tenant, the transaction and the trace of that: the timer is shared with others. */
 export class Timeout extends AsyncResource implements QueuedTimeout {
   before: QueuedTimeout | undefined;
   after: QueuedTimeout | undefined;
+  endsAt = 0;
 
   constructor(
     private readonly queue: TimeoutQueue,
-    readonly endsAt: number,
     private readonly onExpiry: () => void,
   ) {
     super('SessionTimeout', { requireManualDestroy: true });
@@ -47,18 +47,14 @@ export class TimeoutQueue {
   constructor(private readonly ms: number) {}
 
   begin(expire: () => void): Timeout {
-    const timeout = new Timeout(this, this.endOfNext(), expire);
+    const timeout = new Timeout(this, expire);
     this.add(timeout);
     return timeout;
   }
 
-  /** When one ends that begins now. */
-  endOfNext(): number {
-    return performance.now() + this.ms;
-  }
-
-  /** One that has just begun, and expires in whatever async context. */
+  /** Begins a timeout that may expire in any async context. */
   add(timeout: QueuedTimeout): void {
+    timeout.endsAt = performance.now() + this.ms;
     timeout.before = this.#last;
     if (this.#last === undefined) this.#first = timeout;
     else this.#last.after = timeout;

@@ -8,7 +8,7 @@ import { UNSEEN_STRINGS } from '../../src/session/session-manager.js';
 import { forgetWarnings } from '../../src/session/warn-once.js';
 import { CapturedLog } from '../support/captured-log.js';
 import { Connections, PATIENT } from '../support/connections.js';
-import { createApp, TEST_SECRET } from '../support/create-app.js';
+import { createApp, TEST_SECRET, type TestAppOptions } from '../support/create-app.js';
 import { createScriptedApp } from '../support/scripted-app.js';
 import { createOldApp, OLD_NAME } from '../support/old-app.js';
 import { plainExpress, serve } from '../support/plain-app.js';
@@ -97,7 +97,7 @@ it('the log says once at the start what SessionManager cannot see while the move
 describe('an old session that nobody looks for', () => {
   const SAID = 'has an id of express-session, and no such session is there. If you come from connect-redis, set "store.migrate"';
 
-  async function linesFor(options: Partial<Parameters<typeof createScriptedApp>[0]>): Promise<readonly string[]> {
+  async function linesFor(options: TestAppOptions): Promise<readonly string[]> {
     forgetWarnings();
     const logger = new CapturedLog();
     const old = await createOldApp({ redis });
@@ -114,7 +114,7 @@ describe('an old session that nobody looks for', () => {
     expect(await linesFor({})).toHaveLength(1);
   });
 
-  it.each<[string, Partial<Parameters<typeof createScriptedApp>[0]>]>([
+  it.each<[string, TestAppOptions]>([
     ['a move is under way', { store: { migrate: 'prepare' } }],
     ['the application makes its ids itself', { session: { name: OLD_NAME, genid: () => 'x'.repeat(32) } }],
     ['its cookie is not signed with the secret', { session: { name: OLD_NAME, secret: 'another secret, of more than 32 bytes' } }],

@@ -611,10 +611,10 @@ describe('a secret below 32 bytes', () => {
       expect.stringMatching(/^"session.secret" must have at least 32 bytes in production\. Make one/),
     ]);
     expect(problemsOf(given, false)).toEqual([]);
-    expect(shortSecretWarning(given.session)).toMatch(
+    expect(shortSecretWarning(given.session, false)).toMatch(
       /^"session.secret" has fewer than 32 bytes; this is an error in production\. Make one/,
     );
-    expect(shortSecretWarning(given.session)).not.toContain('keyboard');
+    expect(shortSecretWarning(given.session, false)).not.toContain('keyboard');
   });
 
   test('is a warning in production too while sessions are moved in that it has signed', () => {
@@ -625,7 +625,7 @@ describe('a secret below 32 bytes', () => {
 
   test('is counted in bytes', () => {
     expect(problemsOf(options({ session: { secret: 'ü'.repeat(16) } }), true)).toEqual([]);
-    expect(shortSecretWarning({ secret: SECRET })).toBeUndefined();
+    expect(shortSecretWarning({ secret: SECRET }, false)).toBeUndefined();
   });
 });
 

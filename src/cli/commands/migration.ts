@@ -29,20 +29,20 @@ export const migration: Command = {
     noPositionals(args, 'nestjs-redis-session migration');
     const isConversion = args.flag('convert');
     const perSecond = args.count('rate', 1, FASTEST);
-    const open = opener(args);
+    const prefix = args.text('from-prefix');
+    const open = opener(args, prefix);
     return async (context) => {
       const moves = new SessionManager(open(context)).migration();
       if (isConversion) return convert(moves, context, { perSecond, isConfirmed: args.flag('yes') });
-      return count(moves, { ...context, prefix: args.text('from-prefix') ?? context.prefix }, perSecond);
+      return count(moves, context, { perSecond, prefix: prefix ?? context.prefix });
     };
   },
 };
 
-function opener(args: Arguments): (context: Context) => MigratingSessionStore {
+function opener(args: Arguments, prefix: string | undefined): (context: Context) => MigratingSessionStore {
   const ttl = args.count('ttl', 1, LONGEST_TTL);
   const absoluteTtl = args.text('absolute-ttl') === 'false' ? false : args.count('absolute-ttl', 1, LONGEST_TTL, ', or false');
   const path = args.text('identity')?.split('.');
-  const prefix = args.text('from-prefix');
   return (context) =>
     new MigratingSessionStore(context.redis.client, {
       prefix: context.prefix,
@@ -64,7 +64,13 @@ function identityAt(session: unknown, path: readonly string[]): unknown {
   return typeof value === 'string' || typeof value === 'number' ? { id: value } : value;
 }
 
-async function count(moves: SessionMigration, { prefix, stderr, output }: Context, perSecond: number | undefined): Promise<ExitCode> {
+interface Asked {
+  readonly perSecond: number | undefined;
+  /** Of connect-redis. */
+  readonly prefix: string;
+}
+
+async function count(moves: SessionMigration, { stderr, output }: Context, { perSecond, prefix }: Asked): Promise<ExitCode> {
   const progress = new Progress(stderr, () => 'Counting the sessions of connect-redis …');
   try {
     const { left, sealed, unreadable } = await moves.count({ perSecond });

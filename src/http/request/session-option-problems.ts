@@ -4,6 +4,7 @@ import { isCookieDomain } from '../../session/cookie-domain.js';
 import { hasEnd } from '../../session/lifetime.js';
 import { isThenable } from '../../session/thenable.js';
 import { isPositive, kindOf, namesOf, unknownNames } from '../../session/option-checks.js';
+import { SHORT_SECRET_IN_MOVE } from '../../session/store/migrate-options.js';
 import type { SessionStore } from '../../session/store/session-store.js';
 import { COOKIE_DEFAULTS, defaultName, secretsOf, type Secret, type SessionCookieOptions, type SessionOptions } from './session-options.js';
 import { proxyOptionProblems } from './trusted-proxies.js';
@@ -94,11 +95,16 @@ export function cookieOptionProblems(given: unknown, name?: string): string[] {
   return [...unknownNames('session.cookie', cookie, COOKIE_NAMES), ...cookieProblems(cookie, name ?? defaultName(cookie))];
 }
 
-/** A sentence when a secret is short, for a warning outside production. */
-export function shortSecretWarning(options: SessionOptions): string | undefined {
-  return secretsOf(options.secret).some(isShort)
-    ? `"session.secret" has fewer than ${LEAST_SECRET_BYTES} bytes; this is an error in production. Make one with: openssl rand -base64 32`
-    : undefined;
+/**
+ * A sentence when a secret is short, for a warning outside production.
+ *
+ * @param isMove whether sessions of connect-redis are moved in, which another secret would end
+ */
+export function shortSecretWarning(options: SessionOptions, isMove: boolean): string | undefined {
+  if (!secretsOf(options.secret).some(isShort)) return undefined;
+  return isMove
+    ? SHORT_SECRET_IN_MOVE
+    : `"session.secret" has fewer than ${LEAST_SECRET_BYTES} bytes; this is an error in production. Make one with: openssl rand -base64 32`;
 }
 
 const MINUTE = 60_000;

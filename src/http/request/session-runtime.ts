@@ -166,7 +166,7 @@ export class SessionRuntime {
   identityOf(entries: Entries, session: () => SessionEntries): Identity | undefined {
     const found: unknown = this.#findIdentity === undefined ? entries.get(IDENTITY_ENTRY) : this.#findIdentity(session());
     if (isIdentity<Identity>(found)) return found;
-    if (isIdentity({ id: found })) this.#warnOfIdAlone();
+    if (found !== undefined && isIdentity({ id: found })) this.#warnOfIdAlone();
     return undefined;
   }
 

@@ -41,7 +41,7 @@ export class RedisNodes {
    */
   ask<T>(key: string, command: string | undefined, send: () => Promise<T>): Promise<T> {
     const call = this.begin(key, command);
-    if (call === undefined) return Promise.reject(silent());
+    if (call === undefined) return Promise.reject(nothingSent());
     return send().then(
       (reply) => {
         call.replied();
@@ -53,7 +53,7 @@ export class RedisNodes {
     );
   }
 
-  /** The same for who sends it without a promise. `undefined` when the node is known to be silent: then nothing is sent, and {@link silent} is the error. */
+  /** The same without a promise: the caller sends the command and reports to the call. `undefined` if the node is known to be silent; answer {@link nothingSent} then. */
   begin(key: string, command: string | undefined): NodeCall | undefined {
     if (this.#silent.size > 0 && this.#silent.get(this.#port.nodeOf(key))?.outage !== undefined) return undefined;
     return new NodeCall(this, key, command);
@@ -61,7 +61,7 @@ export class RedisNodes {
 
   /** The node of that key has answered something. */
   noteAnswer(key: string): void {
-    if (this.#silent.size > 0) this.#end(this.#port.nodeOf(key));
+    if (this.#silent.size > 0) this.#endOutage(this.#port.nodeOf(key));
   }
 
   /** The node of that key has let somebody wait in vain. */
@@ -70,14 +70,14 @@ export class RedisNodes {
     const node = this.#silent.get(name) ?? { timeouts: 0 };
     this.#silent.set(name, node);
     node.timeouts++;
-    if (node.timeouts >= TIMEOUTS_UNTIL_OUTAGE && node.outage === undefined) this.#begin(name, node);
+    if (node.timeouts >= TIMEOUTS_UNTIL_OUTAGE && node.outage === undefined) this.#beginOutage(name, node);
   }
 
-  #begin(name: string, node: SilentNode): void {
+  #beginOutage(name: string, node: SilentNode): void {
     const nodeClient = this.#port.nodeClient(name);
     // The Cluster has no client for this node right now, so it cannot be probed. The next command for it finds that out.
     if (nodeClient === undefined) return void this.#silent.delete(name);
-    const end = () => this.#end(name);
+    const end = () => this.#endOutage(name);
     const probe = new RedisProbe(nodeClient, () => this.#port.nodeClient(name), end);
     const refresh = this.#port.isCluster ? setInterval(() => this.#refresh(name), REFRESH_INTERVAL).unref() : undefined;
     const stopListening = this.#port.on('end', end);
@@ -90,7 +90,7 @@ export class RedisNodes {
     };
   }
 
-  #end(name: string): void {
+  #endOutage(name: string): void {
     const outage = this.#silent.get(name)?.outage;
     this.#silent.delete(name);
     outage?.end();
@@ -98,7 +98,7 @@ export class RedisNodes {
 
   /** Another node may have taken over the slots of a silent one. A Cluster client looks every 5 s by itself. */
   #refresh(name: string): void {
-    if (!this.#port.stillHasKeys(name)) this.#end(name);
+    if (!this.#port.stillHasKeys(name)) this.#endOutage(name);
   }
 }
 
@@ -106,7 +106,7 @@ export class RedisNodes {
 export class NodeCall implements QueuedTimeout {
   before: QueuedTimeout | undefined;
   after: QueuedTimeout | undefined;
-  readonly endsAt: number;
+  endsAt = 0;
   readonly #timeouts: TimeoutQueue;
 
   constructor(
@@ -115,7 +115,6 @@ export class NodeCall implements QueuedTimeout {
     private readonly command: string | undefined,
   ) {
     this.#timeouts = timeoutQueueOf(nodes.settings.deadline);
-    this.endsAt = this.#timeouts.endOfNext();
     this.#timeouts.add(this);
   }
 
@@ -138,7 +137,7 @@ export class NodeCall implements QueuedTimeout {
   }
 }
 
-/** Why nothing is sent to a node that is known to be silent. */
-export function silent(): SessionStoreUnavailableError {
+/** The error where a node is known to be silent. */
+export function nothingSent(): SessionStoreUnavailableError {
   return new SessionStoreUnavailableError('outage');
 }

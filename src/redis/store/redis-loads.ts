@@ -1,7 +1,7 @@
 import type { BatchedCommand } from '../client/batched-command.js';
 import type { RedisBatch } from '../client/redis-batch.js';
 import { noReply } from '../client/redis-errors.js';
-import { silent, type NodeCall, type RedisNodes } from '../client/redis-nodes.js';
+import { nothingSent, type NodeCall, type RedisNodes } from '../client/redis-nodes.js';
 
 export type RedisHash = Readonly<Record<string, string>>;
 
@@ -22,7 +22,7 @@ export class RedisLoads {
     const waiting = this.#next.get(key);
     if (waiting !== undefined) return waiting;
     const call = this.nodes.begin(key, 'HGETALL');
-    if (call === undefined) return Promise.reject(silent());
+    if (call === undefined) return Promise.reject(nothingSent());
     const hash = new Promise<RedisHash>((resolve, reject) => {
       this.batch.add(new HashLoad(key, this.#next, { call, resolve, reject }));
     });

@@ -1,7 +1,7 @@
 import type { RedisBatch } from '../client/redis-batch.js';
 import { RedisClock } from './redis-clock.js';
 import { isWrongType, noReply, toStoreError } from '../client/redis-errors.js';
-import { silent, type RedisNodes } from '../client/redis-nodes.js';
+import { nothingSent, type RedisNodes } from '../client/redis-nodes.js';
 import type { RedisPort } from '../client/redis-port.js';
 import { STATUS } from '../scripts/lua.generated.js';
 import { RedisScripts, type RawReply, type ScriptName } from '../scripts/redis-scripts.js';
@@ -40,7 +40,7 @@ export class RedisWriter {
   /** @param ofOtherType what is answered where the key holds another type than the script expects; without it, that rejects */
   run(script: ScriptName, key: string, args: readonly (string | number)[], ofOtherType?: ScriptReply): Promise<ScriptReply> {
     const call = this.nodes.begin(key, `EVALSHA ${script}`);
-    if (call === undefined) return Promise.reject(silent());
+    if (call === undefined) return Promise.reject(nothingSent());
     this.#underWay++;
     return new Promise((resolve, reject) => {
       const onReply = (reply: RawReply) => {
@@ -82,7 +82,8 @@ export class RedisWriter {
       const ask = () => this.#port.time();
       // Without a key, a Cluster client asks any node.
       const [seconds, microseconds] = await (this.#port.isCluster ? ask() : this.nodes.ask('', 'TIME', ask));
-      const now = timeOf(seconds) * 1_000 + timeOf(microseconds) / 1_000;
+      const now = Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+      if (Number.isNaN(now)) throw noReply();
       this.clock.learn(now);
       return now;
     } catch (error) {
@@ -100,10 +101,4 @@ export class RedisWriter {
   async #idle(): Promise<void> {
     if (this.#underWay > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
-}
-
-function timeOf(value: string | number | undefined): number {
-  const time = Number(value);
-  if (Number.isNaN(time)) throw noReply();
-  return time;
 }
